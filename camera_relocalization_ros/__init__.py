@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Visual relocalization of a drone's camera against an object or a room, for ROS 1."""

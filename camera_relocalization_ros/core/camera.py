@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The pinhole camera with plumb-bob distortion, as sensor_msgs/CameraInfo describes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+
+
+@dataclass(frozen=True)
+class CameraIntrinsics:
+    """Image size in pixels, focal lengths and principal point in pixels, distortion k1 k2 p1 p2 k3."""
+
+    width: int
+    height: int
+    fx: float
+    fy: float
+    cx: float
+    cy: float
+    distortion: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0, 0.0)
+
+    @property
+    def matrix(self) -> np.ndarray:
+        """K (3, 3)."""
+        return np.array([[self.fx, 0.0, self.cx], [0.0, self.fy, self.cy], [0.0, 0.0, 1.0]])
+
+    def scaled(self, width: int, height: int) -> CameraIntrinsics:
+        """The same camera after its image was resized; pixel centres lie at whole numbers."""
+        sx, sy = width / self.width, height / self.height
+        return CameraIntrinsics(
+            width,
+            height,
+            self.fx * sx,
+            self.fy * sy,
+            (self.cx + 0.5) * sx - 0.5,
+            (self.cy + 0.5) * sy - 0.5,
+            self.distortion,
+        )
+
+    def project(self, points_camera: np.ndarray) -> np.ndarray:
+        """Pixels (N, 2) of points (N, 3) in the optical frame; NaN for points behind the camera."""
+        points = np.asarray(points_camera, dtype=np.float64).reshape(-1, 3)
+        pixels = np.full((len(points), 2), np.nan)
+        in_front = points[:, 2] > 1e-6
+        if in_front.any():
+            projected, _ = cv2.projectPoints(
+                points[in_front], np.zeros(3), np.zeros(3), self.matrix, np.array(self.distortion)
+            )
+            pixels[in_front] = projected.reshape(-1, 2)
+        return pixels
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for YAML."""
+        return {
+            "width": self.width,
+            "height": self.height,
+            "fx": self.fx,
+            "fy": self.fy,
+            "cx": self.cx,
+            "cy": self.cy,
+            "distortion": list(self.distortion),
+        }
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> CameraIntrinsics:
+        """The inverse of `to_dict`; raises KeyError, TypeError or ValueError on anything else."""
+        numbers = {key: float(values[key]) for key in ("fx", "fy", "cx", "cy")}
+        return cls(
+            width=int(values["width"]),
+            height=int(values["height"]),
+            distortion=tuple(float(k) for k in values["distortion"]),
+            **numbers,
+        )

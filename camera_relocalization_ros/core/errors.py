@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The errors a user can cause; each message names the file, topic or key, what was found and what was expected."""
+
+
+class RelocalizationError(Exception):
+    """Root of all errors that a command prints as one line and answers with exit code 1."""
+
+
+class BagError(RelocalizationError):
+    """A bag is missing, damaged, or lacks a topic or frame."""
+
+
+class BundleError(RelocalizationError):
+    """A model bundle is missing, damaged, or does not fit the task."""
+
+
+class ConfigError(RelocalizationError):
+    """A configuration holds an unknown key or a value of the wrong type."""
+
+
+class DatasetError(RelocalizationError):
+    """A data set is missing, empty, or breaks the format."""
+
+
+class FrameError(RelocalizationError):
+    """One image cannot be answered; the next one may."""
+
+
+class ReplayError(RelocalizationError):
+    """A live replay could not be carried through."""
+
+
+class SimulationError(RelocalizationError):
+    """A flight cannot be simulated as asked."""
+
+
+class SyncError(RelocalizationError):
+    """Stamps cannot be matched: unsorted, empty, or out of range."""

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Stamped poses: order, sub-sets and the TUM text form; knows nothing of images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+
+from camera_relocalization_ros.core.errors import SyncError
+from camera_relocalization_ros.core.geometry import canonical_quat, pose_matrix
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """Poses of one frame in another: stamps_ns (N,) int64 strictly ascending, positions (N, 3), quats_xyzw (N, 4)."""
+
+    stamps_ns: np.ndarray
+    positions: np.ndarray
+    quats_xyzw: np.ndarray
+
+    def __post_init__(self) -> None:
+        count = len(self.stamps_ns)
+        object.__setattr__(self, "stamps_ns", np.asarray(self.stamps_ns, dtype=np.int64).reshape(count))
+        object.__setattr__(self, "positions", np.asarray(self.positions, dtype=np.float64).reshape(count, 3))
+        quats = np.asarray(self.quats_xyzw, dtype=np.float64).reshape(count, 4)
+        object.__setattr__(self, "quats_xyzw", canonical_quat(quats))
+        if np.any(np.diff(self.stamps_ns) <= 0):
+            raise SyncError("stamps of a trajectory must be strictly ascending")
+
+    def __len__(self) -> int:
+        return len(self.stamps_ns)
+
+    def matrices(self) -> np.ndarray:
+        """T_parent_child (N, 4, 4)."""
+        return pose_matrix(self.positions, self.quats_xyzw)
+
+    def select(self, index: np.ndarray) -> Trajectory:
+        """The poses at a boolean mask or an ascending list of indices."""
+        return Trajectory(self.stamps_ns[index], self.positions[index], self.quats_xyzw[index])
+
+
+def write_tum(path: Path, trajectory: Trajectory) -> None:
+    """One line per pose: stamp in seconds, x y z, qx qy qz qw (the TUM RGB-D form, read by evo)."""
+    lines = ["# timestamp tx ty tz qx qy qz qw"]
+    for stamp, position, quat in zip(trajectory.stamps_ns, trajectory.positions, trajectory.quats_xyzw):
+        values = " ".join(f"{value:.9f}" for value in (*position, *quat))
+        lines.append(f"{seconds_text(int(stamp))} {values}")
+    Path(path).write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def read_tum(path: Path) -> Trajectory:
+    """The inverse of `write_tum`, exact to the nanosecond; raises SyncError that names the line."""
+    stamps, rows = [], []
+    for number, line in enumerate(Path(path).read_text(encoding="utf-8").splitlines(), start=1):
+        fields = line.split()
+        if not fields or fields[0].startswith("#"):
+            continue
+        try:
+            stamps.append(int(Decimal(fields[0]) * 1_000_000_000))
+            rows.append([float(value) for value in fields[1:]])
+            if len(fields) != 8:
+                raise ValueError
+        except (ArithmeticError, ValueError):
+            raise SyncError(f"{path}:{number}: expected 8 numbers, found {line!r}") from None
+    poses = np.array(rows).reshape(-1, 7)
+    return Trajectory(np.array(stamps, dtype=np.int64), poses[:, :3], poses[:, 3:])
+
+
+def seconds_text(stamp_ns: int) -> str:
+    """A stamp in seconds with all nine digits; float64 would lose the nanoseconds."""
+    return f"{stamp_ns // 1_000_000_000}.{stamp_ns % 1_000_000_000:09d}"
