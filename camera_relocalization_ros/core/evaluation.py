@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Pose errors, their summary and the table that sets them beside the baselines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from camera_relocalization_ros.core.errors import SyncError
+from camera_relocalization_ros.core.geometry import angular_distance
+from camera_relocalization_ros.core.retrieval import RetrievalIndex
+from camera_relocalization_ros.core.trajectory import Trajectory
+
+STATISTICS = {"median": np.median, "mean": np.mean, "max": np.max, "std": np.std}
+
+
+@dataclass(frozen=True)
+class PoseErrors:
+    """Error of each frame: position_m (N,) in metres, orientation_deg (N,) in degrees."""
+
+    position_m: np.ndarray
+    orientation_deg: np.ndarray
+
+    def summary(self) -> dict[str, Any]:
+        """Frames, and median, mean, maximum and standard deviation of both errors, as plain numbers."""
+        return {
+            "frames": len(self.position_m),
+            "position_m": {name: float(f(self.position_m)) for name, f in STATISTICS.items()},
+            "orientation_deg": {name: float(f(self.orientation_deg)) for name, f in STATISTICS.items()},
+        }
+
+
+def pose_errors(
+    positions_est: np.ndarray, quats_est: np.ndarray, positions_gt: np.ndarray, quats_gt: np.ndarray
+) -> PoseErrors:
+    """Errors of estimates (N, 3), (N, 4) against the truth of the same frames, row by row."""
+    position_m = np.linalg.norm(np.asarray(positions_est) - positions_gt, axis=-1)
+    return PoseErrors(position_m, np.degrees(angular_distance(quats_est, quats_gt)))
+
+
+def match_stamps(estimate: Trajectory, truth: Trajectory) -> tuple[Trajectory, Trajectory]:
+    """The poses of both at the stamps that both have, equal to the nanosecond; raises SyncError when there is none."""
+    _, in_estimate, in_truth = np.intersect1d(estimate.stamps_ns, truth.stamps_ns, return_indices=True)
+    if not len(in_estimate):
+        raise SyncError(f"no stamp is in both the {len(estimate)} estimates and the {len(truth)} true poses")
+    return estimate.select(in_estimate), truth.select(in_truth)
+
+
+def baseline_errors(
+    index: RetrievalIndex, descriptors: np.ndarray, positions_gt: np.ndarray, quats_gt: np.ndarray
+) -> dict[str, PoseErrors]:
+    """What no training at all would have reached on the same frames (descriptors (N, D)).
+
+    constant pose: median training position, and of the training rotations the one nearest to all others;
+    feature retrieval: pose of the training image that looks most alike;
+    oracle nearest pose: pose of the training image whose true pose is nearest (1 m counts as 1 rad).
+    """
+    nearest = index.nearest(descriptors)
+    oracle = _oracle_nearest(index, positions_gt, quats_gt)
+    count = len(positions_gt)
+    constant_position = np.tile(np.median(index.positions, axis=0), (count, 1))
+    constant_quat = np.tile(_medoid_quat(index.quats_xyzw), (count, 1))
+    return {
+        "constant pose": pose_errors(constant_position, constant_quat, positions_gt, quats_gt),
+        "feature retrieval": pose_errors(index.positions[nearest], index.quats_xyzw[nearest], positions_gt, quats_gt),
+        "oracle nearest pose": pose_errors(index.positions[oracle], index.quats_xyzw[oracle], positions_gt, quats_gt),
+    }
+
+
+def errors_table(rows: dict[str, PoseErrors]) -> str:
+    """A table in plain text: one row per method, position in metres and orientation in degrees."""
+    header = f"{'':<22}{'position [m]':^32}  {'orientation [deg]':^32}\n"
+    header += f"{'method':<22}" + "  ".join(["".join(f"{name:>8}" for name in STATISTICS)] * 2)
+    lines = [header]
+    for method, errors in rows.items():
+        summary = errors.summary()
+        position = "".join(f"{summary['position_m'][name]:8.3f}" for name in STATISTICS)
+        orientation = "".join(f"{summary['orientation_deg'][name]:8.2f}" for name in STATISTICS)
+        lines.append(f"{method:<22}{position}  {orientation}")
+    return "\n".join(lines)
+
+
+def _oracle_nearest(index: RetrievalIndex, positions_gt: np.ndarray, quats_gt: np.ndarray) -> np.ndarray:
+    # a pose within d metres + radians lies within d metres, so position alone bounds the search
+    tree = cKDTree(index.positions)
+    _, start = tree.query(positions_gt)
+    nearest = np.empty(len(positions_gt), dtype=int)
+    for row, (position, quat) in enumerate(zip(positions_gt, quats_gt)):
+        bound = _pose_distance(index, [start[row]], position, quat)[0]
+        candidates = np.array(tree.query_ball_point(position, bound + 1e-9))
+        nearest[row] = candidates[np.argmin(_pose_distance(index, candidates, position, quat))]
+    return nearest
+
+
+def _pose_distance(index: RetrievalIndex, rows: Any, position: np.ndarray, quat: np.ndarray) -> np.ndarray:
+    rotation = angular_distance(index.quats_xyzw[rows], quat[None])
+    return np.linalg.norm(index.positions[rows] - position, axis=1) + rotation
+
+
+def _medoid_quat(quats_xyzw: np.ndarray) -> np.ndarray:
+    sample = quats_xyzw[:: max(len(quats_xyzw) // 500, 1)]
+    total = [angular_distance(sample, quat[None]).sum() for quat in sample]
+    return sample[int(np.argmin(total))]

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The training images as a memory: which of them looks most like this one (thesis 3.1.1).
+
+It is the baseline that every regressor must beat, because regression tends to behave like retrieval
+(Sattler et al. 2019, "Understanding the limitations of CNN-based absolute camera pose regression").
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class RetrievalIndex:
+    """Training descriptors after a principal-component projection, with the pose of each image.
+
+    mean (D,), components (D, K), descriptors (N, K) of unit length, positions (N, 3), quats_xyzw (N, 4).
+    """
+
+    mean: np.ndarray
+    components: np.ndarray
+    descriptors: np.ndarray
+    positions: np.ndarray
+    quats_xyzw: np.ndarray
+
+    @classmethod
+    def build(
+        cls, descriptors: np.ndarray, positions: np.ndarray, quats_xyzw: np.ndarray, size: int = 128
+    ) -> RetrievalIndex:
+        """Index raw descriptors (N, D); `size` components are kept (fewer when N or D is smaller)."""
+        descriptors = np.asarray(descriptors, dtype=np.float32)
+        mean = descriptors.mean(axis=0)
+        _, _, rows = np.linalg.svd(descriptors - mean, full_matrices=False)
+        components = np.ascontiguousarray(rows[:size].T)
+        projected = _unit((descriptors - mean) @ components)
+        return cls(mean, components, projected, np.asarray(positions), np.asarray(quats_xyzw))
+
+    def similarities(self, descriptor: np.ndarray) -> np.ndarray:
+        """Cosine similarity (N,) of a raw descriptor (D,) to every training image."""
+        return self.descriptors @ _unit((descriptor - self.mean) @ self.components)
+
+    def nearest(self, descriptors: np.ndarray) -> np.ndarray:
+        """Index (M,) of the most similar training image for raw descriptors (M, D)."""
+        projected = _unit((np.asarray(descriptors) - self.mean) @ self.components)
+        return np.argmax(projected @ self.descriptors.T, axis=1)
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The training recipe as frozen dataclasses: defaults live here, YAML files may change them, nothing else does."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Optional
+
+import dacite
+import yaml
+
+from camera_relocalization_ros.core.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class HeadConfig:
+    """Sizes of the part that turns a feature map into a pose.
+
+    The map is averaged over a grid of grid_rows x grid_cols cells; each cell is projected to cell_channels
+    (0: not at all). One cell without projection is the global average pooling of the thesis.
+    """
+
+    name: str = "regressor"
+    grid_rows: int = 2
+    grid_cols: int = 3
+    cell_channels: int = 128
+    hidden: int = 1024
+    lstm_hidden: int = 128
+    gru_hidden: int = 128
+    window_length: int = 2
+    max_gap_s: float = 0.5
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """`name` is one of losses.LOSSES; p is the norm, 1 or 2; the s are log-variances at the start (thesis 3.3.2)."""
+
+    name: str = "qeh"
+    p: int = 1
+    beta: float = 50.0
+    s_position: float = 0.0
+    s_orientation: float = -3.0
+
+
+@dataclass(frozen=True)
+class AugmentationConfig:
+    """Views stored per image beside the original; rotations about each axis and exposure are normal."""
+
+    views: int = 5
+    rotation_sd_deg: float = 4.5
+    exposure: float = 0.2
+
+
+@dataclass(frozen=True)
+class OptimiserConfig:
+    """AdamW with one warm-up and cosine cycle; an epoch sees every stored view once."""
+
+    epochs: int = 20
+    batch_size: int = 64
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.0
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """Everything that decides what a training gives, apart from the data."""
+
+    backbone: str = "efficientnet_lite0"
+    seed: int = 0
+    head: HeadConfig = field(default_factory=HeadConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
+    augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
+    optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for YAML."""
+        return asdict(self)
+
+
+def config_from_dict(values: dict[str, Any], source: str) -> TrainingConfig:
+    """The recipe with the given keys changed; raises ConfigError that names `source` and the key."""
+    try:
+        return dacite.from_dict(TrainingConfig, values, dacite.Config(strict=True))
+    except dacite.DaciteError as error:
+        raise ConfigError(f"{source}: {error}") from error
+
+
+def load_config(path: Optional[Path], **choices: Optional[str]) -> TrainingConfig:
+    """The recipe of a YAML file (None: the recommended one) with `backbone`, `head`, `loss` as chosen, where given."""
+    values: dict[str, Any] = {}
+    if path is not None:
+        try:
+            values = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
+        except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{path}: not a readable YAML file ({error})") from error
+        if not isinstance(values, dict):
+            raise ConfigError(f"{path}: expected a mapping, found {type(values).__name__}")
+    if choices.get("backbone"):
+        values["backbone"] = choices["backbone"]
+    for section in ("head", "loss"):
+        if choices.get(section):
+            values[section] = {**(values.get(section) or {}), "name": choices[section]}
+    return config_from_dict(values, str(path or "recipe"))
