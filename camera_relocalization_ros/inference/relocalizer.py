@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Image in, pose out: owns the ONNX Runtime session and the two-frame buffer; knows no ROS."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Sequence
+
+import numpy as np
+import onnxruntime
+
+from camera_relocalization_ros.core.errors import BundleError, FrameError
+from camera_relocalization_ros.core.geometry import canonical_quat
+from camera_relocalization_ros.core.model_bundle import NETWORK, Bundle, load_bundle
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Pose of the bundle's child frame in its parent frame at `stamp_ns`.
+
+    position (3,) metres, quat_xyzw (4,) with w >= 0; `window_length` images were looked at; `inference_s` is the
+    time from image to pose; `descriptor` (D,) is the image's global feature, for retrieval.
+    """
+
+    stamp_ns: int
+    position: np.ndarray
+    quat_xyzw: np.ndarray
+    window_length: int
+    inference_s: float
+    descriptor: np.ndarray
+
+
+class Relocalizer:
+    """Answers images in the order of their stamps; not thread-safe.
+
+    The CNN runs once per image: what the window needs of earlier images is kept. The buffer is dropped when stamps
+    do not advance (a looped bag) or a gap exceeds the bundle's max_gap_s.
+    """
+
+    def __init__(self, bundle: Bundle, session: onnxruntime.InferenceSession) -> None:
+        self.bundle = bundle
+        self._session = session
+        self._frame_features: list[np.ndarray] = []
+        self._last_stamp_ns: int | None = None
+        self._empty = None
+        if bundle.sidecar.window_length > 1:
+            feature_count = {i.name: i for i in session.get_inputs()}["previous"].shape[2]
+            self._empty = np.zeros((1, 0, feature_count), dtype=np.float32)
+
+    @classmethod
+    def from_bundle(
+        cls, path: Path | str, providers: Sequence[str] = ("CPUExecutionProvider",), threads: int = 0
+    ) -> Relocalizer:
+        """Load a bundle folder, and run it once so that the first image is not slow.
+
+        threads: of ONNX Runtime, 0 for one per core. Raises BundleError.
+        """
+        bundle = load_bundle(path)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 3
+        try:
+            session = onnxruntime.InferenceSession(bundle.network, options, providers=list(providers))
+            relocalizer = cls(bundle, session)
+            size = bundle.sidecar.preprocessing
+            relocalizer.estimate(np.full((size.height, size.width, 3), 127, dtype=np.uint8), 0)
+        except BundleError:
+            raise
+        except Exception as error:  # ONNX Runtime's exceptions have no common base but Exception
+            raise BundleError(f"{bundle.path / NETWORK}: ONNX Runtime refuses it ({_first_line(error)})") from error
+        relocalizer.reset()
+        return relocalizer
+
+    @property
+    def providers(self) -> list[str]:
+        """The execution providers that ONNX Runtime really uses."""
+        return self._session.get_providers()
+
+    def reset(self) -> None:
+        """Forget earlier images."""
+        self._frame_features = []
+        self._last_stamp_ns = None
+
+    def estimate(self, image_rgb: np.ndarray, stamp_ns: int) -> Estimate:
+        """Pose for an image (H, W, 3) uint8 in RGB order; raises FrameError and leaves the buffer empty then."""
+        started = time.perf_counter()
+        self._drop_stale_frames(stamp_ns)
+        try:
+            position, quat_xyzw, descriptor = self._run(self.bundle.sidecar.preprocessing.apply(image_rgb))
+        except FrameError:
+            self.reset()
+            raise
+        self._last_stamp_ns = stamp_ns
+        used = len(self._frame_features) or 1
+        self._frame_features = self._frame_features[-(self.bundle.sidecar.window_length - 1) :]
+        return Estimate(stamp_ns, position, quat_xyzw, used, time.perf_counter() - started, descriptor)
+
+    def _drop_stale_frames(self, stamp_ns: int) -> None:
+        if self._last_stamp_ns is None:
+            return
+        step_ns = stamp_ns - self._last_stamp_ns
+        if not 0 < step_ns <= self.bundle.sidecar.max_gap_s * 1e9:
+            self.reset()
+
+    def _run(self, network_input: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        feeds = {"image": network_input[None]}
+        if self._empty is not None:
+            feeds["previous"] = np.concatenate([self._empty, *self._frame_features], axis=1)
+        position, quat_xyzw, descriptor, *frame_features = self._session.run(None, feeds)
+        if not (np.isfinite(position).all() and np.isfinite(quat_xyzw).all()):
+            raise FrameError("the network answered with values that are not finite")
+        self._frame_features += frame_features
+        return position[0].astype(np.float64), canonical_quat(quat_xyzw[0]), descriptor[0]
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Backbone + pooling + head = network, and the one-frame step that is flown."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import nn
+
+from camera_relocalization_ros.learning.backbones.contract import Backbone
+from camera_relocalization_ros.learning.config import HeadConfig
+from camera_relocalization_ros.learning.heads import build_head
+
+
+class PooledBackbone(nn.Module):
+    """Images (b, h, w, 3) -> feature map averaged over grid cells (b, c, rows * cols): the frozen part."""
+
+    def __init__(self, backbone: Backbone, width: int, height: int, head: HeadConfig) -> None:
+        super().__init__()
+        self.backbone = backbone
+        with torch.no_grad():
+            map_height, map_width = backbone(torch.zeros(1, height, width, 3)).shape[2:]
+        # (rows * cols, h * w); a matrix, because ONNX has no average pooling into cells of fractional size
+        cells = np.kron(overlap(head.grid_rows, map_height), overlap(head.grid_cols, map_width))
+        self.register_buffer("cells_from_map", torch.from_numpy(cells.T.copy()).float(), persistent=False)
+
+    def forward(self, image_bhw3: torch.Tensor) -> torch.Tensor:
+        return self.backbone(image_bhw3).flatten(2) @ self.cells_from_map
+
+
+class PoseHead(nn.Module):
+    """Pooled features of a window -> poses in metres; the trained part."""
+
+    def __init__(self, channels: int, config: HeadConfig) -> None:
+        super().__init__()
+        self.head = build_head(channels, config)
+        self.register_buffer("position_mean", torch.zeros(3))
+        self.register_buffer("position_scale", torch.ones(()))
+
+    @property
+    def window_length(self) -> int:
+        """Frames that one answer looks at."""
+        return self.head.window_length
+
+    def fit_positions(self, positions: np.ndarray) -> None:
+        """Take the centre and spread of the training positions (N, 3), so that outputs near 1 span the volume."""
+        self.position_mean.copy_(torch.from_numpy(positions.mean(axis=0)))
+        self.position_scale.fill_(max(float(positions.std(axis=0).max()), 1e-3))
+
+    def frame_features(self, cells_bcn: torch.Tensor) -> torch.Tensor:
+        """FC features (b, f) of single frames."""
+        return self.head.frame_features(cells_bcn)
+
+    def poses(self, features_btf: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Positions (b, t, 3) in metres and unit quaternions (b, t, 4) from the frame features of windows."""
+        position, quat = self.head.poses(features_btf)
+        return position * self.position_scale + self.position_mean, quat
+
+    def forward(self, cells_btcn: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        features_nf = self.frame_features(cells_btcn.flatten(0, 1))
+        return self.poses(features_nf.unflatten(0, cells_btcn.shape[:2]))
+
+
+class FlightStep(nn.Module):
+    """One image in, one pose out: the network that is exported.
+
+    image (1, h, w, 3) uint8, and for windows the frame features (1, t, f) of the t images before it, t >= 0 ->
+    position (1, 3), quat_xyzw (1, 4), descriptor (1, c), and for windows the frame features (1, 1, f) of this image.
+    """
+
+    def __init__(self, pooled_backbone: PooledBackbone, pose_head: PoseHead) -> None:
+        super().__init__()
+        self.pooled_backbone = pooled_backbone
+        self.pose_head = pose_head
+
+    def forward(self, image_1hw3: torch.Tensor, previous_1tf: torch.Tensor | None = None) -> tuple[torch.Tensor, ...]:
+        cells_1cn = self.pooled_backbone(image_1hw3)
+        features_11f = self.pose_head.frame_features(cells_1cn)[:, None]
+        window_1tf = features_11f if previous_1tf is None else torch.cat([previous_1tf, features_11f], dim=1)
+        position_1t3, quat_1t4 = self.pose_head.poses(window_1tf)
+        answer = position_1t3[:, -1], quat_1t4[:, -1], cells_1cn.mean(dim=2)
+        return answer if previous_1tf is None else (*answer, features_11f)
+
+
+def overlap(cells: int, pixels: int) -> np.ndarray:
+    """Share (cells, pixels) of each pixel in each of `cells` equal stretches; rows sum to 1."""
+    edges = np.linspace(0, pixels, cells + 1)
+    left = np.maximum(edges[:-1, None], np.arange(pixels)[None])
+    right = np.minimum(edges[1:, None], np.arange(pixels)[None] + 1)
+    return np.maximum(right - left, 0.0) * cells / pixels
