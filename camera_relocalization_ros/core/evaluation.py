@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scipy.spatial import cKDTree
 
-from camera_relocalization_ros.core.errors import SyncError
+from camera_relocalization_ros.core.errors import RelocalizationError, SyncError
 from camera_relocalization_ros.core.geometry import angular_distance
 from camera_relocalization_ros.core.retrieval import RetrievalIndex
 from camera_relocalization_ros.core.trajectory import Trajectory
@@ -81,6 +83,15 @@ def errors_table(rows: dict[str, PoseErrors]) -> str:
         orientation = "".join(f"{summary['orientation_deg'][name]:8.2f}" for name in STATISTICS)
         lines.append(f"{method:<22}{position}  {orientation}")
     return "\n".join(lines)
+
+
+def write_json(path: Path, values: dict[str, Any]) -> None:
+    """Write plain values as indented JSON, making the folder; raises RelocalizationError when that fails."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise RelocalizationError(f"{path}: cannot be written ({error.strerror})") from error
 
 
 def _oracle_nearest(index: RetrievalIndex, positions_gt: np.ndarray, quats_gt: np.ndarray) -> np.ndarray:

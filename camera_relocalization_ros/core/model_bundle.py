@@ -9,18 +9,16 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import yaml
 
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.errors import BundleError
 from camera_relocalization_ros.core.preprocessing import Preprocessing
-from camera_relocalization_ros.core.retrieval import RetrievalIndex
+from camera_relocalization_ros.core.retrieval import RetrievalIndex, load_index, save_index
 
 FORMAT = "camera_relocalization_bundle"
 VERSION = 1
@@ -111,7 +109,11 @@ def load_bundle(path: Path | str) -> Bundle:
         raise BundleError(f"{sidecar_path}: not a valid sidecar ({type(error).__name__}: {error})") from error
     network = _checked_bytes(path / NETWORK, checksums[NETWORK])
     _checked_bytes(path / TRAINING, checksums[TRAINING])
-    return Bundle(path, checksums[NETWORK][:12], sidecar, network, _load_index(path / TRAINING))
+    try:
+        index = load_index(path / TRAINING)
+    except ValueError as error:
+        raise BundleError(f"{path / TRAINING}: not the training descriptors of a bundle ({error})") from error
+    return Bundle(path, checksums[NETWORK][:12], sidecar, network, index)
 
 
 def save_bundle(path: Path | str, sidecar: BundleSidecar, network: bytes, index: RetrievalIndex) -> None:
@@ -124,7 +126,7 @@ def save_bundle(path: Path | str, sidecar: BundleSidecar, network: bytes, index:
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
         (partial / NETWORK).write_bytes(network)
-        _save_index(partial / TRAINING, index)
+        save_index(partial / TRAINING, index)
         checksums = {name: _sha256((partial / name).read_bytes()) for name in (NETWORK, TRAINING)}
         values = {"format": FORMAT, "version": VERSION, **sidecar.to_dict(), "sha256": checksums}
         (partial / SIDECAR).write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
@@ -152,24 +154,3 @@ def _checked_bytes(path: Path, expected_sha256: str) -> bytes:
 def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
-
-def _save_index(path: Path, index: RetrievalIndex) -> None:
-    np.savez_compressed(
-        path,
-        mean=index.mean.astype(np.float32),
-        components=index.components.astype(np.float16),
-        descriptors=index.descriptors.astype(np.float16),
-        positions=index.positions.astype(np.float32),
-        quats_xyzw=index.quats_xyzw.astype(np.float32),
-    )
-
-
-def _load_index(path: Path) -> RetrievalIndex:
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return RetrievalIndex(
-                **{name: arrays[name].astype(np.float64 if name in ("positions", "quats_xyzw") else np.float32)
-                   for name in ("mean", "components", "descriptors", "positions", "quats_xyzw")}
-            )
-    except (KeyError, ValueError, OSError, zipfile.BadZipFile) as error:
-        raise BundleError(f"{path}: not the training descriptors of a bundle ({error})") from error

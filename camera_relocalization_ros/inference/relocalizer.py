@@ -109,8 +109,8 @@ class Relocalizer:
         if self._empty is not None:
             feeds["previous"] = np.concatenate([self._empty, *self._frame_features], axis=1)
         position, quat_xyzw, descriptor, *frame_features = self._session.run(None, feeds)
-        if not (np.isfinite(position).all() and np.isfinite(quat_xyzw).all()):
-            raise FrameError("the network answered with values that are not finite")
+        if not (np.isfinite(position).all() and np.isfinite(quat_xyzw).all() and np.any(quat_xyzw)):
+            raise FrameError("the network answered with values that are no pose (not finite, or a zero quaternion)")
         self._frame_features += frame_features
         return position[0].astype(np.float64), canonical_quat(quat_xyzw[0]), descriptor[0]
 

@@ -86,8 +86,14 @@ def config_from_dict(values: dict[str, Any], source: str) -> TrainingConfig:
         raise ConfigError(f"{source}: {error}") from error
 
 
-def load_config(path: Optional[Path], **choices: Optional[str]) -> TrainingConfig:
-    """The recipe of a YAML file (None: the recommended one) with `backbone`, `head`, `loss` as chosen, where given."""
+def load_config(
+    path: Optional[Path],
+    backbone: Optional[str] = None,
+    head: Optional[str] = None,
+    loss: Optional[str] = None,
+    seed: Optional[int] = None,
+) -> TrainingConfig:
+    """The recipe of a YAML file (None: the recommended one) with what is given besides taking its place."""
     values: dict[str, Any] = {}
     if path is not None:
         try:
@@ -96,9 +102,8 @@ def load_config(path: Optional[Path], **choices: Optional[str]) -> TrainingConfi
             raise ConfigError(f"{path}: not a readable YAML file ({error})") from error
         if not isinstance(values, dict):
             raise ConfigError(f"{path}: expected a mapping, found {type(values).__name__}")
-    if choices.get("backbone"):
-        values["backbone"] = choices["backbone"]
-    for section in ("head", "loss"):
-        if choices.get(section):
-            values[section] = {**(values.get(section) or {}), "name": choices[section]}
+    values.update({key: value for key, value in (("backbone", backbone), ("seed", seed)) if value is not None})
+    for section, name in (("head", head), ("loss", loss)):
+        if name is not None:
+            values[section] = {**(values.get(section) or {}), "name": name}
     return config_from_dict(values, str(path or "recipe"))

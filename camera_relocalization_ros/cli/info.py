@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""reloc info: what is in a bag, data set, run or bundle."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import yaml
+
+from camera_relocalization_ros.core import dataset as dataset_format
+from camera_relocalization_ros.core import model_bundle
+from camera_relocalization_ros.core.errors import RelocalizationError
+
+NAME = "info"
+HELP = "Tell what is in a bag, data set, run or bundle."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("path", help="bag file, data set (or DATASET@SPLIT.PART), run or bundle")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    print(describe(arguments.path))
+    return 0
+
+
+def describe(spec: str) -> str:
+    """A text about the thing at `spec`; raises RelocalizationError when it is none of ours."""
+    path = Path(spec)
+    if path.suffix in (".bag", ".active"):
+        from camera_relocalization_ros.ros.bag_reader import describe_bag
+
+        return describe_bag(path)
+    if (path / model_bundle.SIDECAR).is_file():
+        return _describe_bundle(path)
+    if (path / "run.yaml").is_file():
+        return f"run {path}\n{(path / 'run.yaml').read_text(encoding='utf-8')}"
+    if (path / dataset_format.MANIFEST).is_file() or "@" in path.name:
+        return _describe_dataset(spec)
+    found = "none of those" if path.exists() else "no such file or folder"
+    raise RelocalizationError(f"{spec}: {found}; expected a bag, data set, run or bundle")
+
+
+def _describe_bundle(path: Path) -> str:
+    bundle = model_bundle.load_bundle(path)
+    text = yaml.safe_dump(bundle.sidecar.to_dict(), sort_keys=False)
+    return f"bundle {path}, id {bundle.bundle_id}, {len(bundle.index.positions)} training images\n{text}"
+
+
+def _describe_dataset(spec: str) -> str:
+    dataset = dataset_format.Dataset.load(spec)
+    positions, _ = dataset.positions_quats()
+    extent = positions.max(axis=0) - positions.min(axis=0)
+    camera = dataset.camera
+    lines = [
+        f"data set {spec}: pose of {dataset.child_frame!r} in {dataset.parent_frame!r}",
+        f"camera: {camera.width}x{camera.height}, fx {camera.fx:.1f} fy {camera.fy:.1f}" if camera else "camera: unknown",
+        f"extent: {extent[0]:.2f} x {extent[1]:.2f} x {extent[2]:.2f} m, {dataset.frame_count} frames",
+    ]
+    for sequence in dataset.sequences:
+        stamps_ns = [frame.stamp_ns for frame in sequence.frames]
+        duration_s = (stamps_ns[-1] - stamps_ns[0]) / 1e9 if stamps_ns else 0.0
+        skipped = ", ".join(f"{n} {reason}" for reason, n in sequence.info.get("skipped", {}).items()) or "none"
+        lines.append(f"  {sequence.name}: {len(stamps_ns)} frames, {duration_s:.1f} s, skipped: {skipped}")
+    splits = sorted(p.stem for p in (dataset.path / "splits").glob("*.yaml"))
+    return "\n".join([*lines, f"splits: {', '.join(splits) or 'none'}"])

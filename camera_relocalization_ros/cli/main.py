@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The `reloc` program: finds the command, runs it, turns user errors into one line and exit code 1."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import logging
+import sys
+
+from camera_relocalization_ros.core.errors import RelocalizationError
+
+# in the order in which a user meets them
+COMMANDS = (
+    "simulate",
+    "extract",
+    "import_dataset",
+    "info",
+    "split",
+    "train",
+    "export",
+    "evaluate",
+    "replay",
+    "demo",
+    "to_bag",
+    "export_dataset",
+)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of all commands; a command's module offers NAME, HELP, add_arguments and run."""
+    top = argparse.ArgumentParser(prog="reloc", description="Visual relocalization: bags to data sets to models to poses.")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for module_name in COMMANDS:
+        module = importlib.import_module(f"camera_relocalization_ros.cli.{module_name}")
+        command = commands.add_parser(module.NAME, help=module.HELP, description=module.HELP)
+        module.add_arguments(command)
+        command.set_defaults(run=module.run)
+    return top
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Exit code: 0 done, 1 the command could not do it (one line says why), 2 wrong usage (argparse)."""
+    arguments = parser().parse_args(argv)
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
+    logging.getLogger("camera_relocalization_ros").setLevel(logging.INFO)
+    try:
+        return arguments.run(arguments)
+    except RelocalizationError as error:
+        print(f"reloc {arguments.command}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"reloc {arguments.command}: interrupted", file=sys.stderr)
+        return 1

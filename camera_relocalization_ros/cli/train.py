@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""reloc train: data sets in, run folder out."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+NAME = "train"
+HELP = "Train a head on cached features of a frozen backbone; flags left out mean the recommended recipe."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("datasets", nargs="+", metavar="DATASET", help="DATASET or DATASET@SPLIT.PART to train on")
+    parser.add_argument("--val", nargs="+", default=[], metavar="DATASET", help="held-out data, watched while training")
+    parser.add_argument("--backbone", help="pretrained CNN (recommended: efficientnet_lite0)")
+    parser.add_argument("--head", help="regressor (recommended), spatial_lstm or temporal_gru")
+    parser.add_argument("--loss", help="qeh (recommended), nh or beta")
+    parser.add_argument("--config", type=Path, metavar="FILE.yaml", help="recipe; flags win over it")
+    parser.add_argument("--seed", type=int, help="seed of weights, order and augmentation (recommended recipe: 0)")
+    parser.add_argument("--cache", type=Path, help="folder of cached features (default: feature_cache beside RUN)")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="RUN", help="folder to write")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from camera_relocalization_ros.core.dataset import Dataset
+    from camera_relocalization_ros.learning.config import load_config
+    from camera_relocalization_ros.learning.training import train
+
+    config = load_config(
+        arguments.config,
+        backbone=arguments.backbone,
+        head=arguments.head,
+        loss=arguments.loss,
+        seed=arguments.seed,
+    )
+    result = train(
+        [Dataset.load(spec) for spec in arguments.datasets],
+        [Dataset.load(spec) for spec in arguments.val],
+        config,
+        arguments.output,
+        arguments.cache or arguments.output.parent / "feature_cache",
+    )
+    for name, value in result.results.items():
+        print(f"{name}: {value}")
+    return 0

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The layout of Microsoft 7-Scenes (Shotton et al. 2013): seq-XX/frame-NNNNNN.color.png and .pose.txt."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from camera_relocalization_ros.core.camera import CameraIntrinsics
+from camera_relocalization_ros.core.dataset import Dataset
+from camera_relocalization_ros.core.dataset_writer import DatasetWriter, SequenceWriter
+from camera_relocalization_ros.core.errors import DatasetError
+from camera_relocalization_ros.core.geometry import position_quat
+from camera_relocalization_ros.core.splits import save_split
+
+# intrinsics that the data set's users agreed on; it ships none
+CAMERA = CameraIntrinsics(width=640, height=480, fx=585.0, fy=585.0, cx=320.0, cy=240.0)
+FRAME_RATE_HZ = 30
+# the layout has no stamps: sequence N starts at N * 1000 s, so that stamps of a scene are all different
+SEQUENCE_SPACING_S = 1000
+PARENT_FRAME, CHILD_FRAME = "scene", "camera_optical_frame"
+IMAGE_NAME = re.compile(r"frame-(\d+)\.color\.(png|jpg|jpeg)$")
+
+
+def import_seven_scenes(source: Path, output: Path) -> Dataset:
+    """Write the data set `output` from a scene folder and return it; images are copied byte for byte.
+
+    TrainSplit.txt and TestSplit.txt, where they lie, become the split `official`. Raises DatasetError.
+    """
+    folders = sorted(path for path in source.glob("seq-*") if path.is_dir())
+    if not folders:
+        found = "no folder seq-XX in it" if source.is_dir() else "no such folder"
+        raise DatasetError(f"{source}: {found}; expected the layout of 7-Scenes")
+    with DatasetWriter(output, PARENT_FRAME, CHILD_FRAME, CAMERA) as writer:
+        for folder in folders:
+            with writer.sequence(folder.name, {"source": f"7scenes {source.name}/{folder.name}"}) as sequence:
+                _import_sequence(folder, sequence)
+    dataset = Dataset.load(output)
+    parts = {name: _official_part(source / f"{name.capitalize()}Split.txt", dataset) for name in ("train", "test")}
+    if all(parts.values()):
+        save_split(output, "official", parts)
+    return dataset
+
+
+def _import_sequence(folder: Path, sequence: SequenceWriter) -> None:
+    start_ns = int(re.sub(r"\D", "", folder.name) or 0) * SEQUENCE_SPACING_S * 10**9
+    images = sorted((int(match[1]), path) for path in folder.iterdir() if (match := IMAGE_NAME.match(path.name)))
+    if not images:
+        raise DatasetError(f"{folder}: no frame-NNNNNN.color.png or .jpg in it")
+    for number, image_path in tqdm(images, desc=folder.name, unit="image"):
+        T_scene_camera = _read_pose(folder / f"{image_path.name.split('.')[0]}.pose.txt")
+        if T_scene_camera is None:
+            sequence.skip("invalid pose")
+            continue
+        position, quat_xyzw = position_quat(T_scene_camera)
+        stamp_ns = start_ns + round(number * 10**9 / FRAME_RATE_HZ)
+        sequence.add(stamp_ns, position, quat_xyzw, image_path.read_bytes(), image_path.suffix, number)
+
+
+def _read_pose(path: Path) -> np.ndarray | None:
+    """The 4x4 matrix of a file; None where KinectFusion lost track and the file holds infinities."""
+    try:
+        T_scene_camera = np.loadtxt(path)
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"{path}: not a 4x4 matrix of numbers ({error})") from error
+    if T_scene_camera.shape != (4, 4):
+        raise DatasetError(f"{path}: numbers of shape {T_scene_camera.shape}; expected (4, 4)")
+    return T_scene_camera if np.isfinite(T_scene_camera).all() else None
+
+
+def _official_part(path: Path, dataset: Dataset) -> dict[str, list[list[int]]]:
+    """Whole sequences that a split file ("sequence1" in each line) names, as ranges of frame numbers."""
+    if not path.is_file():
+        return {}
+    wanted = {int(number) for number in re.findall(r"\d+", path.read_text(encoding="utf-8"))}
+    named = {int(re.sub(r"\D", "", s.name)): s for s in dataset.sequences}
+    return {
+        sequence.name: [[sequence.frames[0].number, sequence.frames[-1].number]]
+        for number, sequence in named.items()
+        if number in wanted
+    }

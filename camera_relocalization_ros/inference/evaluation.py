@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A bundle over a data set, frame by frame as in flight, beside the baselines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from tqdm import tqdm
+
+from camera_relocalization_ros.core.dataset import Dataset, load_image_rgb
+from camera_relocalization_ros.core.errors import BundleError
+from camera_relocalization_ros.core.evaluation import PoseErrors, baseline_errors, pose_errors
+from camera_relocalization_ros.inference.relocalizer import Estimate, Relocalizer
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Estimates and errors of all frames, and the errors of the baselines on the same frames."""
+
+    estimates: list[Estimate]
+    errors: PoseErrors
+    baselines: dict[str, PoseErrors]
+
+
+def evaluate(relocalizer: Relocalizer, dataset: Dataset) -> Evaluation:
+    """Answer every frame in order; raises BundleError when the frames of the poses differ."""
+    sidecar = relocalizer.bundle.sidecar
+    if (sidecar.parent_frame, sidecar.child_frame) != (dataset.parent_frame, dataset.child_frame):
+        raise BundleError(
+            f"{relocalizer.bundle.path}: answers with poses of {sidecar.child_frame!r} in {sidecar.parent_frame!r}; "
+            f"{dataset.path} has {dataset.child_frame!r} in {dataset.parent_frame!r}"
+        )
+    estimates = []
+    with tqdm(total=dataset.frame_count, desc="evaluate", unit="frame") as progress:
+        for sequence in dataset.sequences:
+            relocalizer.reset()
+            for frame in sequence.frames:
+                estimates.append(relocalizer.estimate(load_image_rgb(frame.image_path), frame.stamp_ns))
+                progress.update()
+    positions_gt, quats_gt = dataset.positions_quats()
+    positions = np.array([estimate.position for estimate in estimates])
+    quats = np.array([estimate.quat_xyzw for estimate in estimates])
+    descriptors = np.array([estimate.descriptor for estimate in estimates])
+    return Evaluation(
+        estimates,
+        pose_errors(positions, quats, positions_gt, quats_gt),
+        baseline_errors(relocalizer.bundle.index, descriptors, positions_gt, quats_gt),
+    )

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The folder of a training: recipe, frames, trained head, training descriptors. Written last, whole or not at all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from camera_relocalization_ros.core.camera import CameraIntrinsics
+from camera_relocalization_ros.core.errors import ConfigError
+from camera_relocalization_ros.core.preprocessing import Preprocessing
+from camera_relocalization_ros.core.retrieval import RetrievalIndex, load_index, save_index
+from camera_relocalization_ros.learning.backbones import BACKBONES
+from camera_relocalization_ros.learning.config import TrainingConfig, config_from_dict
+from camera_relocalization_ros.learning.pose_network import PoseHead
+
+SUMMARY, HEAD, TRAINING = "run.yaml", "head.pt", "training.npz"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished training; `results` holds what was measured (frames, seconds, errors), as plain values."""
+
+    config: TrainingConfig
+    parent_frame: str
+    child_frame: str
+    camera: CameraIntrinsics | None
+    preprocessing: Preprocessing
+    pose_head: PoseHead
+    index: RetrievalIndex
+    results: dict[str, Any]
+
+    def save(self, folder: Path) -> None:
+        """Write the run; run.yaml comes last, and without it a folder is no run."""
+        folder.mkdir(parents=True, exist_ok=True)
+        torch.save(self.pose_head.state_dict(), folder / HEAD)
+        save_index(folder / TRAINING, self.index)
+        summary = {
+            "config": self.config.to_dict(),
+            "parent_frame": self.parent_frame,
+            "child_frame": self.child_frame,
+            "camera": self.camera.to_dict() if self.camera else None,
+            "preprocessing": {"width": self.preprocessing.width, "height": self.preprocessing.height},
+            "results": self.results,
+        }
+        (folder / SUMMARY).write_text(yaml.safe_dump(summary, sort_keys=False), encoding="utf-8")
+
+
+def read_summary(folder: Path) -> dict[str, Any]:
+    """What run.yaml says; raises ConfigError when the folder holds no finished training."""
+    path = Path(folder) / SUMMARY
+    if not path.is_file():
+        raise ConfigError(f"{folder}: no {SUMMARY} in it; expected the folder of a finished reloc train")
+    try:
+        return dict(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except (yaml.YAMLError, TypeError, ValueError) as error:
+        raise ConfigError(f"{path}: not the summary of a run ({error})") from error
+
+
+def load_run(folder: Path) -> Run:
+    """The inverse of `Run.save`; raises ConfigError that names the file."""
+    folder = Path(folder)
+    summary = read_summary(folder)
+    try:
+        config = config_from_dict(summary["config"], str(folder / SUMMARY))
+        pose_head = PoseHead(BACKBONES[config.backbone].feature_channels, config.head)
+        pose_head.load_state_dict(torch.load(folder / HEAD, map_location="cpu", weights_only=True))
+        return Run(
+            config=config,
+            parent_frame=summary["parent_frame"],
+            child_frame=summary["child_frame"],
+            camera=CameraIntrinsics.from_dict(summary["camera"]) if summary["camera"] else None,
+            preprocessing=Preprocessing(**summary["preprocessing"]),
+            pose_head=pose_head.eval(),
+            index=load_index(folder / TRAINING),
+            results=summary["results"],
+        )
+    except (OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise ConfigError(f"{folder}: a damaged run ({type(error).__name__}: {error})") from error
