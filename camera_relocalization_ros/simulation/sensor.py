@@ -11,17 +11,17 @@ import numpy as np
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 
 JPEG_QUALITY = 88
-READ_NOISE, SHOT_NOISE = 1.5, 0.25
-BLUR_STEPS = 5
-MIN_BLUR_PIXELS = 0.7
+MIN_BLUR_PIXELS, MAX_BLUR_STEPS = 0.7, 7
+# noise is cut out of a larger tile at a random place
+TILE_MARGIN = 64
 
 
 @dataclass(frozen=True)
 class Sensor:
-    """A camera with a fixed exposure; `gain` is its brightness, `exposure_s` how long the shutter is open."""
+    """A camera with a fixed exposure; `levels` (256,) uint8 is its response, `exposure_s` how long the shutter is open."""
 
     camera: CameraIntrinsics
-    gain: float
+    levels: np.ndarray
     exposure_s: float
     noise_tile: np.ndarray
 
@@ -29,8 +29,10 @@ class Sensor:
     def random(cls, camera: CameraIntrinsics, seed: int) -> Sensor:
         """A camera set up for the light of the day: gain 0.75 to 1.3, shutter 4 to 12 ms."""
         rng = np.random.default_rng([seed, 17])
-        noise_tile = rng.normal(0, 1, (camera.height + 64, camera.width + 64, 3)).astype(np.float32)
-        return cls(camera, rng.uniform(0.75, 1.3), rng.uniform(0.004, 0.012), noise_tile)
+        gain, exposure_s, noise = rng.uniform(0.75, 1.3), rng.uniform(0.004, 0.012), rng.uniform(1.5, 4.0)
+        levels = np.clip(np.arange(256) * gain, 0, 255).astype(np.uint8)
+        shape = (camera.height + TILE_MARGIN, camera.width + TILE_MARGIN, 3)
+        return cls(camera, levels, exposure_s, np.round(rng.normal(0, noise, shape)).astype(np.int16))
 
     def expose(
         self, image_rgb: np.ndarray, T_start_end: np.ndarray, depth_m: float, rng: np.random.Generator
@@ -40,11 +42,10 @@ class Sensor:
         T_start_end (4, 4): motion of the camera while the shutter was open; depth_m: distance of what is seen.
         """
         blurred = self._blur(image_rgb, T_start_end, depth_m)
-        signal = np.minimum(blurred.astype(np.float32) * self.gain, 255.0)
-        top, left = rng.integers(0, 64, 2)
+        top, left = rng.integers(0, TILE_MARGIN, 2)
         noise = self.noise_tile[top : top + self.camera.height, left : left + self.camera.width]
-        noisy = signal + noise * (READ_NOISE + SHOT_NOISE * np.sqrt(signal))
-        image_bgr = np.clip(noisy, 0, 255).astype(np.uint8)[..., ::-1]
+        noisy = cv2.add(cv2.LUT(blurred, self.levels), noise, dtype=cv2.CV_8U)
+        image_bgr = cv2.cvtColor(noisy, cv2.COLOR_RGB2BGR)
         _, encoded = cv2.imencode(".jpg", image_bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
         return encoded
 
@@ -57,7 +58,8 @@ class Sensor:
         if pixels < MIN_BLUR_PIXELS:
             return image_rgb
         total = np.zeros(image_rgb.shape, np.float32)
-        for share in np.linspace(-0.5, 0.5, BLUR_STEPS):
+        shares = np.linspace(-0.5, 0.5, int(np.clip(np.ceil(pixels) + 1, 3, MAX_BLUR_STEPS)))
+        for share in shares:
             plane = cv2.Rodrigues(share * rotation)[0]
             plane[:, 2] += share * translation / depth_m
             H_middle_moment = K @ plane @ np.linalg.inv(K)
@@ -65,4 +67,4 @@ class Sensor:
             size = (camera.width, camera.height)
             moment = cv2.warpPerspective(image_rgb, H_middle_moment, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
             cv2.accumulate(moment, total)
-        return total / BLUR_STEPS
+        return cv2.convertScaleAbs(total, alpha=1.0 / len(shares))
