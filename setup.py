@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Read by catkin (catkin_python_setup); all but the list of packages comes from package.xml."""
+
+from catkin_pkg.python_setup import generate_distutils_setup
+from setuptools import setup
+
+PACKAGE = "camera_relocalization_ros"
+SUBPACKAGES = ("cli", "core", "inference", "learning", "learning.backbones", "report", "ros", "simulation")
+
+setup(**generate_distutils_setup(packages=[PACKAGE] + [PACKAGE + "." + name for name in SUBPACKAGES]))
