@@ -27,6 +27,7 @@ from camera_relocalization_ros.learning.pose_network import PooledBackbone
 
 CACHE_VERSION = 1
 DECODING_AHEAD = 4
+ROWS_PER_FLUSH = 64
 logger = logging.getLogger(__name__)
 
 
@@ -91,8 +92,9 @@ def build_cache(dataset: Dataset, frozen: FrozenPart, augmentation: Augmentation
     if done < rows:
         for row, (cells_vcn, poses_v7) in enumerate(_computed(dataset, frozen, augmentation, done), start=done):
             cache.cells[row], cache.poses[row] = cells_vcn, poses_v7
-            if row % 64 == 63 or row == rows - 1:
-                cache.cells.flush(), cache.poses.flush()
+            if (row + 1) % ROWS_PER_FLUSH == 0 or row == rows - 1:
+                cache.cells.flush()
+                cache.poses.flush()
                 done_path.write_text(str(row + 1))
     return cache
 

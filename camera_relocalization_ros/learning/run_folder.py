@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,5 +80,6 @@ def load_run(folder: Path) -> Run:
             index=load_index(folder / TRAINING),
             results=summary["results"],
         )
-    except (OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise ConfigError(f"{folder}: a damaged run ({type(error).__name__}: {error})") from error
+    except (OSError, EOFError, KeyError, TypeError, ValueError, RuntimeError, pickle.UnpicklingError) as error:
+        reason = (str(error).splitlines() or [""])[0]
+        raise ConfigError(f"{folder}: a damaged run ({type(error).__name__}: {reason})") from error

@@ -14,6 +14,11 @@ from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.errors import FrameError
 from camera_relocalization_ros.core.geometry import position_quat
 
+SIGNATURES = {".jpg": b"\xff\xd8\xff", ".png": b"\x89PNG\r\n\x1a\n"}
+JPEG_SCAN, JPEG_END = b"\xff\xda", b"\xff\xd9"  # markers; inside the coded picture neither can occur
+# distortion models of CameraInfo whose coefficients OpenCV takes as they are
+DISTORTION_MODELS = ("plumb_bob", "rational_polynomial", "")  # DJI's driver leaves it empty
+
 _BRIDGE = CvBridge()
 
 
@@ -22,24 +27,60 @@ def stamp_from_ns(stamp_ns: int) -> rospy.Time:
     return rospy.Time(int(stamp_ns) // 1_000_000_000, int(stamp_ns) % 1_000_000_000)
 
 
+def message_to_rgb(message: Image | CompressedImage) -> np.ndarray:
+    """The picture of either message as (H, W, 3) uint8 RGB; raises FrameError."""
+    # by its ROS type, because messages read from a bag are of classes made up by rosbag
+    return DECODERS[message._type](message)
+
+
 def image_to_rgb(message: Image) -> np.ndarray:
-    """An Image of any encoding cv_bridge knows as (H, W, 3) uint8 RGB; raises FrameError."""
+    """An Image of any colour encoding cv_bridge knows as (H, W, 3) uint8 RGB; raises FrameError."""
+    what = f"image of {message.width}x{message.height} pixels, encoding {message.encoding!r}"
     if not message.width or not message.height:
-        raise FrameError(f"image message of {message.width}x{message.height} pixels")
+        raise FrameError(f"{what}: it is empty")
     try:
+        pixel_type, channels = _BRIDGE.encoding_to_dtype_with_channels(message.encoding)
+        row_bytes = message.width * channels * np.dtype(pixel_type).itemsize
+        # cv_bridge trusts these two, and would read a picture out of other bytes
+        if message.step < row_bytes or len(message.data) < message.step * message.height:
+            raise ValueError(f"{len(message.data)} bytes with {message.step} a row, a row needs {row_bytes}")
         return np.asarray(_BRIDGE.imgmsg_to_cv2(message, desired_encoding="rgb8"))
     except (CvBridgeError, cv2.error, TypeError, ValueError, KeyError, IndexError) as error:
-        reason = (str(error).splitlines() or ["unknown"])[0]
-        raise FrameError(f"image message with encoding {message.encoding!r} does not convert ({reason})") from error
+        raise FrameError(f"{what}: does not convert to RGB ({_first_line(error)})") from error
 
 
 def compressed_to_rgb(message: CompressedImage) -> np.ndarray:
-    """A JPEG or PNG CompressedImage as (H, W, 3) uint8 RGB; raises FrameError."""
-    data = np.frombuffer(message.data, dtype=np.uint8)
-    image_bgr = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    """A JPEG or PNG CompressedImage as (H, W, 3) uint8 RGB; raises FrameError, also when the data was cut short."""
+    what = f"compressed image of {len(message.data)} bytes, format {message.format!r}"
+    return decode_rgb(message.data, what)
+
+
+def decode_rgb(data: bytes, what: str) -> np.ndarray:
+    """The picture (H, W, 3) uint8 RGB in the bytes of an image file; raises FrameError that begins with `what`."""
+    check_complete(data, what)
+    try:
+        image_bgr = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error as error:  # sizes that OpenCV refuses to allocate
+        raise FrameError(f"{what}: does not decode ({_first_line(error)})") from error
     if image_bgr is None:
-        raise FrameError(f"compressed image of {data.size} bytes, format {message.format!r}, does not decode")
+        raise FrameError(f"{what}: does not decode")
     return cv2.cvtColor(image_bgr, cv2.COLOR_BGR2RGB)
+
+
+def check_complete(data: bytes, what: str) -> None:
+    """Raise FrameError when the bytes of an image file are empty, or a JPEG was cut short.
+
+    OpenCV decodes the part of a JPEG that is there and paints the rest grey: a picture that nobody took.
+    """
+    if not data:
+        raise FrameError(f"{what}: it is empty")
+    if encoded_suffix(data) == ".jpg" and data.rfind(JPEG_END) < data.rfind(JPEG_SCAN):
+        raise FrameError(f"{what}: the JPEG data was cut short")
+
+
+def encoded_suffix(data: bytes) -> str:
+    """.jpg or .png by the first bytes of an image file; "" for anything else."""
+    return next((suffix for suffix, start in SIGNATURES.items() if data[: len(start)] == start), "")
 
 
 def rgb_to_image(image_rgb: np.ndarray, stamp_ns: int, frame_id: str) -> Image:
@@ -58,7 +99,8 @@ def encoded_to_compressed(data: bytes, suffix: str, stamp_ns: int, frame_id: str
 
 def camera_to_info(camera: CameraIntrinsics, stamp_ns: int, frame_id: str) -> CameraInfo:
     """A CameraInfo without rectification."""
-    message = CameraInfo(width=camera.width, height=camera.height, distortion_model="plumb_bob")
+    model = "plumb_bob" if len(camera.distortion) <= 5 else "rational_polynomial"
+    message = CameraInfo(width=camera.width, height=camera.height, distortion_model=model)
     message.header.stamp, message.header.frame_id = stamp_from_ns(stamp_ns), frame_id
     message.D = list(camera.distortion)
     message.K = camera.matrix.ravel().tolist()
@@ -68,13 +110,17 @@ def camera_to_info(camera: CameraIntrinsics, stamp_ns: int, frame_id: str) -> Ca
 
 
 def info_to_camera(message: CameraInfo) -> CameraIntrinsics | None:
-    """The intrinsics; None for an uncalibrated camera, whose K is zero (sensor_msgs/CameraInfo)."""
+    """The intrinsics; None for an uncalibrated camera, whose K is zero (sensor_msgs/CameraInfo).
+
+    Raises FrameError for a distortion model that is not OpenCV's pinhole one.
+    """
     if message.K[0] <= 0:
         return None
-    distortion = (list(message.D) + [0.0] * 5)[:5]
-    return CameraIntrinsics(
-        message.width, message.height, message.K[0], message.K[4], message.K[2], message.K[5], tuple(distortion)
-    )
+    if message.distortion_model not in DISTORTION_MODELS:
+        raise FrameError(f"distortion model {message.distortion_model!r}; expected one of {list(DISTORTION_MODELS)}")
+    distortion = tuple(message.D) + (0.0,) * (5 - len(message.D))
+    fx, fy, cx, cy = message.K[0], message.K[4], message.K[2], message.K[5]
+    return CameraIntrinsics(message.width, message.height, fx, fy, cx, cy, distortion)
 
 
 def pose_to_message(position: np.ndarray, quat_xyzw: np.ndarray, stamp_ns: int, frame_id: str) -> PoseStamped:
@@ -114,3 +160,10 @@ def transform_to_pose(message: TransformStamped) -> tuple[np.ndarray, np.ndarray
     """Position (3,) and quaternion (4,)."""
     t, q = message.transform.translation, message.transform.rotation
     return np.array([t.x, t.y, t.z]), np.array([q.x, q.y, q.z, q.w])
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+DECODERS = {Image._type: image_to_rgb, CompressedImage._type: compressed_to_rgb}

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 import pyvista
+from vtkmodules.vtkCommonCore import vtkLogger
 
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.simulation.airframe import build_airframe
@@ -26,6 +27,8 @@ class Renderer:
         self, camera: CameraIntrinsics, T_map_airframe: np.ndarray, arena_seed: int = 0, light_seed: int = 0
     ) -> None:
         self.camera = camera
+        # VTK warns when there is no display, which is how this is meant to run
+        vtkLogger.SetStderrVerbosity(vtkLogger.VERBOSITY_ERROR)
         # multisampling would double the time of software rendering; the blur of motion and JPEG hides its absence
         self._plotter = pyvista.Plotter(off_screen=True, window_size=(camera.width, camera.height), lighting="none")
         self._plotter.disable_anti_aliasing()

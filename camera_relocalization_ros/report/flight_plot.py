@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""One picture of a flight: from above, truth green and estimate red, and both errors over time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from camera_relocalization_ros.core.errors import RelocalizationError
+from camera_relocalization_ros.core.evaluation import PoseErrors
+from camera_relocalization_ros.core.trajectory import Trajectory
+
+# the thesis's colours, in shades that differ in lightness too, so that they hold in grey and for most eyes
+TRUTH, ESTIMATE, OBJECT = "#1a9850", "#b2182b", "#4d4d4d"
+
+
+def plot_flight(
+    path: Path,
+    title: str,
+    estimate: Trajectory,
+    truth: Trajectory,
+    errors: PoseErrors,
+    outline: np.ndarray | None = None,
+) -> None:
+    """Write a PNG. Both trajectories have the same stamps; outline (N, 2): the object from above, metres."""
+    figure = Figure(figsize=(12, 6), layout="constrained")
+    FigureCanvasAgg(figure)
+    grid = figure.add_gridspec(2, 2, width_ratios=(1.1, 1))
+    _from_above(figure.add_subplot(grid[:, 0]), estimate, truth, outline)
+    seconds = (truth.stamps_ns - truth.stamps_ns[0]) * 1e-9
+    position_axes = figure.add_subplot(grid[0, 1])
+    _over_time(position_axes, seconds, errors.position_m, "position error [m]", "{:.2f} m")
+    _over_time(
+        figure.add_subplot(grid[1, 1], sharex=position_axes),
+        seconds,
+        errors.orientation_deg,
+        "orientation error [deg]",
+        "{:.1f} deg",
+    )
+    figure.axes[-1].set_xlabel("time since the first image [s]")
+    figure.suptitle(title)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path, dpi=110)
+    except OSError as error:
+        raise RelocalizationError(f"{path}: cannot be written ({error.strerror})") from error
+
+
+def _from_above(axes: Axes, estimate: Trajectory, truth: Trajectory, outline: np.ndarray | None) -> None:
+    if outline is not None:
+        axes.fill(*outline.T, facecolor="#d9d9d9", edgecolor=OBJECT, linewidth=1.2, label="airframe")
+    pairs = np.stack([truth.positions[:, :2], estimate.positions[:, :2]], axis=1)
+    for pair in pairs:
+        axes.plot(*pair.T, color="#bbbbbb", linewidth=0.5, zorder=1)
+    axes.plot(*truth.positions[:, :2].T, color=TRUTH, linewidth=2.5, label="truth")
+    axes.plot(*estimate.positions[:, :2].T, color=ESTIMATE, linewidth=0.8, marker=".", markersize=4, label="estimate")
+    axes.plot(*truth.positions[0, :2], color=TRUTH, marker="o", markersize=9, linestyle="none", label="start")
+    axes.set_aspect("equal")
+    axes.set_xlabel("x [m], towards the nose")
+    axes.set_ylabel("y [m], towards the left wing")
+    axes.grid(color="#eeeeee")
+    axes.legend(loc="upper right")
+    axes.set_title("camera seen from above, in the object's frame")
+
+
+def _over_time(axes: Axes, seconds: np.ndarray, values: np.ndarray, label: str, median_format: str) -> None:
+    median = float(np.median(values))
+    axes.plot(seconds, values, color=ESTIMATE, linewidth=1.0)
+    axes.axhline(median, color=OBJECT, linestyle="--", linewidth=1.0, label="median " + median_format.format(median))
+    axes.set_ylabel(label)
+    axes.set_ylim(bottom=0)
+    axes.grid(color="#eeeeee")
+    axes.legend(loc="upper right")

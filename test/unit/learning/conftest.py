@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: BSD-3-Clause
+import pytest
+from toy_backbone import ToyBackbone
+
+from camera_relocalization_ros.learning.backbones import BACKBONES
+from camera_relocalization_ros.learning.config import config_from_dict
+
+
+@pytest.fixture
+def toy_config(monkeypatch):
+    """Function of a head's name and optional changes: a recipe with the toy backbone that trains in seconds."""
+    monkeypatch.setitem(BACKBONES, "toy", ToyBackbone)
+
+    def make(head_name="regressor", **changes):
+        values = {
+            "backbone": "toy",
+            "head": {"name": head_name, "cell_channels": 16, "hidden": 64, "lstm_hidden": 16, "gru_hidden": 16},
+            "augmentation": {"views": 1},
+            "optimiser": {"epochs": 3, "batch_size": 8, "learning_rate": 3e-3},
+        }
+        for section, keys in changes.items():
+            values[section] = {**values.get(section, {}), **keys}
+        return config_from_dict(values, "test")
+
+    return make

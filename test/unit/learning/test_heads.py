@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: BSD-3-Clause
+import pytest
+import torch
+
+from camera_relocalization_ros.core.errors import ConfigError
+from camera_relocalization_ros.learning.config import HeadConfig
+from camera_relocalization_ros.learning.heads import HEADS, build_head
+from camera_relocalization_ros.learning.pose_network import PoseHead, overlap
+
+CHANNELS = 10
+
+
+def small(name, **changes):
+    sizes = {"cell_channels": 8, "hidden": 64, "lstm_hidden": 6, "gru_hidden": 6, **changes}
+    return HeadConfig(name=name, **sizes)
+
+
+@pytest.mark.parametrize("time", [1, 2, 5])
+@pytest.mark.parametrize("name", sorted(HEADS))
+def test_every_head_gives_a_unit_pose_per_frame(name, time):
+    head = PoseHead(CHANNELS, small(name))
+    position, quat = head(torch.rand(3, time, CHANNELS, 6))
+    assert position.shape == (3, time, 3) and quat.shape == (3, time, 4)
+    torch.testing.assert_close(quat.norm(dim=-1), torch.ones(3, time))
+
+
+def test_thesis_regressor_is_pooled_features_fc_and_two_branches():
+    head = build_head(1024, HeadConfig(name="regressor", grid_rows=1, grid_cols=1, cell_channels=0, hidden=2048))
+    count = sum(parameter.numel() for parameter in head.parameters())
+    assert count == (1024 * 2048 + 2048) + (2048 * 3 + 3) + (2048 * 4 + 4)
+
+
+def test_thesis_spatial_lstm_sweeps_a_64_by_32_matrix():
+    head = build_head(1024, HeadConfig(name="spatial_lstm", hidden=2048))
+    assert (head.rows, head.vertical.input_size, head.horizontal.input_size) == (64, 32, 64)
+
+
+def test_spatial_lstm_sees_the_order_of_rows_and_columns():
+    torch.manual_seed(0)
+    head = build_head(CHANNELS, small("spatial_lstm", hidden=128)).eval()
+    features = torch.rand(1, 1, 128)
+    matrix = features.reshape(4, 32)
+    rows_swapped = matrix[[1, 0, 2, 3]].reshape(1, 1, 128)
+    columns_swapped = matrix[:, [1, 0, *range(2, 32)]].reshape(1, 1, 128)
+    position, _ = head.poses(features)
+    assert (head.poses(rows_swapped)[0] - position).abs().max() > 1e-6
+    assert (head.poses(columns_swapped)[0] - position).abs().max() > 1e-6
+
+
+def test_temporal_gru_looks_at_the_whole_window():
+    torch.manual_seed(0)
+    head = PoseHead(CHANNELS, small("temporal_gru")).eval()
+    cells = torch.rand(1, 2, CHANNELS, 6)
+    changed = cells.clone()
+    changed[:, 0] += 1.0
+    assert (head(cells)[0][:, -1] - head(changed)[0][:, -1]).abs().max() > 1e-6
+
+
+def test_positions_come_in_the_units_of_the_training_positions():
+    head = PoseHead(CHANNELS, small("regressor"))
+    head.fit_positions(torch.tensor([[10.0, 0, 0], [12.0, 0, 0], [14.0, 0, 0]]).numpy())
+    torch.testing.assert_close(head.position_mean, torch.tensor([12.0, 0, 0]))
+    assert head.position_scale.item() == pytest.approx(1.63299, rel=1e-4)
+
+
+def test_pooling_weights_are_an_average_over_equal_stretches():
+    weights = overlap(2, 5)
+    assert weights.tolist() == [[0.4, 0.4, 0.2, 0, 0], [0, 0, 0.2, 0.4, 0.4]]
+
+
+def test_unknown_head_and_odd_sizes_are_refused():
+    with pytest.raises(ConfigError, match="regressor, spatial_lstm, temporal_gru"):
+        build_head(CHANNELS, small("transformer"))
+    with pytest.raises(ConfigError, match="multiple of 32"):
+        build_head(CHANNELS, small("spatial_lstm", hidden=100))

@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Data set -> cache -> training -> run -> bundle -> pose, with a toy backbone."""
+
+import numpy as np
+import pytest
+import torch
+from helpers import write_fake_dataset
+
+from camera_relocalization_ros.core.dataset import load_image_rgb
+from camera_relocalization_ros.core.errors import BundleError, ConfigError, DatasetError
+from camera_relocalization_ros.core.model_bundle import load_bundle
+from camera_relocalization_ros.core.preprocessing import Preprocessing
+from camera_relocalization_ros.inference.evaluation import evaluate
+from camera_relocalization_ros.inference.relocalizer import Relocalizer
+from camera_relocalization_ros.learning import export as export_module
+from camera_relocalization_ros.learning import feature_cache
+from camera_relocalization_ros.learning.backbones import build_backbone
+from camera_relocalization_ros.learning.config import AugmentationConfig
+from camera_relocalization_ros.learning.export import export
+from camera_relocalization_ros.learning.feature_cache import FrozenPart, build_cache
+from camera_relocalization_ros.learning.heads import HEADS
+from camera_relocalization_ros.learning.pose_network import PooledBackbone
+from camera_relocalization_ros.learning.run_folder import load_run
+from camera_relocalization_ros.learning.training import train
+
+
+def frozen_part(config):
+    preprocessing = Preprocessing(32, 24)
+    return FrozenPart(PooledBackbone(build_backbone("toy"), 32, 24, config.head), preprocessing, config)
+
+
+def test_cached_features_are_those_of_the_network_itself(tmp_path, toy_config):
+    dataset, frozen = write_fake_dataset(tmp_path / "set"), frozen_part(toy_config())
+    cache = build_cache(dataset, frozen, AugmentationConfig(views=2), tmp_path / "cache")
+    assert cache.cells.shape == (12, 3, 16, 6)
+    image = frozen.preprocessing.apply(load_image_rgb(dataset.frames[4].image_path))
+    with torch.inference_mode():
+        expected = frozen.network(torch.from_numpy(image)[None])[0].numpy()
+    np.testing.assert_allclose(cache.cells[4, 0], expected, rtol=2e-3, atol=1e-3)  # float16
+    np.testing.assert_allclose(cache.poses[4, 0, :3], dataset.frames[4].position)
+    np.testing.assert_allclose(cache.poses[4, 2, :3], dataset.frames[4].position)  # a turned camera stays in place
+
+
+def test_a_second_run_reads_and_an_interrupted_one_resumes(tmp_path, toy_config, monkeypatch):
+    dataset, frozen = write_fake_dataset(tmp_path / "set"), frozen_part(toy_config())
+    augmentation = AugmentationConfig(views=2)
+    whole = build_cache(dataset, frozen, augmentation, tmp_path / "whole").cells.copy()
+
+    real_views, calls = feature_cache._views, []
+
+    def failing_views(frame, *arguments):
+        calls.append(frame.number)
+        if frame.number == 9 and calls.count(9) == 1:
+            raise KeyboardInterrupt
+        return real_views(frame, *arguments)
+
+    monkeypatch.setattr(feature_cache, "_views", failing_views)
+    monkeypatch.setattr(feature_cache, "ROWS_PER_FLUSH", 4)
+    with pytest.raises(KeyboardInterrupt):
+        build_cache(dataset, frozen, augmentation, tmp_path / "part")
+    calls.clear()
+    calls.append(9)
+    resumed = build_cache(dataset, frozen, augmentation, tmp_path / "part")
+    assert min(calls) >= 4, "rows that were done are not computed again"
+    np.testing.assert_array_equal(resumed.cells, whole)
+    calls.clear()
+    build_cache(dataset, frozen, augmentation, tmp_path / "part")
+    assert calls == []
+
+
+def test_fingerprint_follows_data_and_augmentation(tmp_path, toy_config):
+    frozen = frozen_part(toy_config())
+    one, two = write_fake_dataset(tmp_path / "one"), write_fake_dataset(tmp_path / "two", counts=(11,))
+    prints = {
+        frozen.fingerprint(one, AugmentationConfig(views=1)),
+        frozen.fingerprint(one, AugmentationConfig(views=2)),
+        frozen.fingerprint(two, AugmentationConfig(views=1)),
+    }
+    assert len(prints) == 3
+    assert frozen.fingerprint(one, AugmentationConfig(views=1)) in prints
+
+
+def test_virtual_rotations_need_intrinsics(tmp_path, toy_config):
+    dataset = write_fake_dataset(tmp_path / "set", camera=None)
+    with pytest.raises(DatasetError, match="no camera intrinsics"):
+        build_cache(dataset, frozen_part(toy_config()), AugmentationConfig(views=1), tmp_path / "cache")
+
+
+@pytest.mark.parametrize("head", sorted(HEADS))
+def test_from_data_set_to_pose(tmp_path, toy_config, head):
+    dataset = write_fake_dataset(tmp_path / "set", counts=(10, 6))
+    config = toy_config(head)
+    run = train([dataset], [dataset], config, tmp_path / "run", tmp_path / "cache")
+    assert {"train_loss", "val_position_m", "val_orientation_deg"} <= set(run.results)
+    difference = export(load_run(tmp_path / "run"), tmp_path / "bundle")
+    assert difference < 1e-4
+    evaluation = evaluate(Relocalizer.from_bundle(tmp_path / "bundle"), dataset)
+    assert np.isfinite(evaluation.errors.position_m).all() and len(evaluation.estimates) == 16
+    # every image is its own nearest neighbour, and nothing is nearer than the truth itself
+    assert evaluation.baselines["feature retrieval"].position_m.max() < 1e-5
+    assert evaluation.baselines["oracle nearest pose"].orientation_deg.max() < 1e-2
+    windows = [estimate.window_length for estimate in evaluation.estimates]
+    assert windows == ([1] + [2] * 9 + [1] + [2] * 5 if head == "temporal_gru" else [1] * 16)
+
+
+def test_flown_windows_equal_the_windows_of_training(tmp_path, toy_config):
+    dataset, config = write_fake_dataset(tmp_path / "set"), toy_config("temporal_gru")
+    run = train([dataset], [], config, tmp_path / "run", tmp_path / "cache")
+    export(run, tmp_path / "bundle")
+    frozen, relocalizer = frozen_part(config), Relocalizer.from_bundle(tmp_path / "bundle")
+    images = [load_image_rgb(frame.image_path) for frame in dataset.frames]
+    flown = [relocalizer.estimate(image, frame.stamp_ns) for image, frame in zip(images, dataset.frames)]
+    inputs = torch.from_numpy(np.stack([frozen.preprocessing.apply(image) for image in images]))
+    with torch.inference_mode():
+        cells = frozen.network(inputs)
+        position, _ = run.pose_head(torch.stack([cells[4], cells[5]])[None])
+    np.testing.assert_allclose(flown[5].position, position[0, -1].numpy(), atol=1e-4)
+
+
+def test_training_can_overfit_a_few_images(tmp_path, toy_config):
+    dataset = write_fake_dataset(tmp_path / "set", counts=(6,))
+    config = toy_config(head={"hidden": 512}, augmentation={"views": 0}, optimiser={"epochs": 800, "batch_size": 6})
+    export(train([dataset], [], config, tmp_path / "run", tmp_path / "cache"), tmp_path / "bundle")
+    errors = evaluate(Relocalizer.from_bundle(tmp_path / "bundle"), dataset).errors
+    assert errors.position_m.max() < 0.01 and errors.orientation_deg.max() < 1.0
+
+
+def test_same_seed_same_weights_other_seed_other_weights(tmp_path, toy_config):
+    dataset = write_fake_dataset(tmp_path / "set")
+    states = [
+        train([dataset], [], config, tmp_path / f"run{number}", tmp_path / "cache").pose_head.state_dict()
+        for number, config in enumerate((toy_config(), toy_config(), toy_config(optimiser={"epochs": 2})))
+    ]
+    key = "head.branches.position.weight"
+    assert torch.equal(states[0][key], states[1][key])
+    assert not torch.equal(states[0][key], states[2][key])
+
+
+def test_data_sets_of_other_frames_are_not_mixed(tmp_path, toy_config, monkeypatch):
+    first = write_fake_dataset(tmp_path / "first")
+    monkeypatch.setattr("helpers.PARENT_FRAME", "map")
+    second = write_fake_dataset(tmp_path / "second")
+    with pytest.raises(DatasetError, match="'map'.*expected.*'wing/base_link'"):
+        train([first, second], [], toy_config(), tmp_path / "run", tmp_path / "cache")
+
+
+def test_no_window_of_the_heads_length_is_an_error(tmp_path, toy_config):
+    dataset = write_fake_dataset(tmp_path / "set", period_s=2.0)
+    with pytest.raises(DatasetError, match="no 2 consecutive frames within 0.5 s"):
+        train([dataset], [], toy_config("temporal_gru"), tmp_path / "run", tmp_path / "cache")
+
+
+def test_a_bundle_that_differs_from_torch_is_not_written(tmp_path, toy_config, monkeypatch):
+    run = train([write_fake_dataset(tmp_path / "set")], [], toy_config(), tmp_path / "run", tmp_path / "cache")
+    monkeypatch.setattr(export_module, "_parity", lambda *_: 0.5)
+    with pytest.raises(BundleError, match="differs from PyTorch"):
+        export(run, tmp_path / "bundle")
+    assert not (tmp_path / "bundle").exists()
+
+
+def test_an_unfinished_or_damaged_run_is_named(tmp_path, toy_config):
+    with pytest.raises(ConfigError, match="no run.yaml"):
+        load_run(tmp_path)
+    train([write_fake_dataset(tmp_path / "set")], [], toy_config(), tmp_path / "run", tmp_path / "cache")
+    (tmp_path / "run" / "head.pt").write_bytes(b"cut short")
+    with pytest.raises(ConfigError, match="damaged run"):
+        load_run(tmp_path / "run")
+
+
+@pytest.mark.parametrize("name", ["network.onnx", "training.npz"])
+def test_a_cut_or_replaced_file_of_a_bundle_is_found(tmp_path, toy_config, name):
+    run = train([write_fake_dataset(tmp_path / "set")], [], toy_config(), tmp_path / "run", tmp_path / "cache")
+    export(run, tmp_path / "bundle")
+    path = tmp_path / "bundle" / name
+    content = path.read_bytes()
+    for damaged in (content[: len(content) // 2], b"x" * len(content)):
+        path.write_bytes(damaged)
+        with pytest.raises(BundleError, match=f"{name}: .*cut short or replaced"):
+            load_bundle(tmp_path / "bundle")
+    path.unlink()
+    with pytest.raises(BundleError, match=name):
+        load_bundle(tmp_path / "bundle")
