@@ -14,6 +14,8 @@ GRAVITY_MPS2 = 9.81
 # keeps the rotor disc (0.65 m) off the wing tips (1.25 m from the airframe's origin)
 MIN_DISTANCE_M, MAX_DISTANCE_M = 1.9, 3.7
 MIN_HEIGHT_M, MAX_HEIGHT_M = 0.7, 3.2
+# how far from the airframe's middle the camera's aim strays; less upwards, where the image is narrower
+LOOK_WANDER_M = np.array([1.2, 1.2, 0.7])
 DIFFERENCE_S = 1e-3
 
 
@@ -83,7 +85,7 @@ class Flight:
     def R_map_link(self, t_s: np.ndarray) -> np.ndarray:
         """Rotations (N, 3, 3) of the camera link (x forward, y left, z up) in the map."""
         t_s = np.atleast_1d(t_s)
-        offset = np.stack([1.2 * self.waves[f"look_{axis}"](t_s) for axis in "xyz"], axis=1)
+        offset = LOOK_WANDER_M * np.stack([self.waves[f"look_{axis}"](t_s) for axis in "xyz"], axis=1)
         forward = _unit(self.T_map_airframe[:3, 3] + offset - self.body_positions(t_s))
         left = _unit(np.cross([0.0, 0.0, 1.0], forward))
         return np.stack([forward, left, np.cross(forward, left)], axis=2)

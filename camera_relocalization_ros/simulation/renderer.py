@@ -53,7 +53,7 @@ class Renderer:
     def add_markers(self, points_map: np.ndarray, radius: float = 0.02) -> None:
         """Draw pure green balls at points (N, 3), for tests of the geometry."""
         for point in points_map:
-            ball = pyvista.Sphere(radius, center=point, theta_resolution=32, phi_resolution=32)
+            ball = pyvista.Sphere(radius=radius, center=point, theta_resolution=32, phi_resolution=32)
             self._plotter.add_mesh(ball, color=(0.0, 1.0, 0.0), lighting=False)
 
     def close(self) -> None:
