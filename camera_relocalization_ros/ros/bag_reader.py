@@ -15,12 +15,11 @@ import rosbag
 
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.errors import BagError, FrameError
-from camera_relocalization_ros.ros.conversions import info_to_camera
+from camera_relocalization_ros.ros.conversions import COMPRESSED_SUFFIX, info_to_camera
 
 # how an image topic is called in the node's parameter `transport`
 TRANSPORTS = {"sensor_msgs/Image": "raw", "sensor_msgs/CompressedImage": "compressed"}
 CAMERA_INFO_TYPE = "sensor_msgs/CameraInfo"
-COMPRESSED_SUFFIX = "/compressed"
 # images that a recorder may have received too early, and that are put back in their place; bounds the memory
 REORDER_WINDOW = 32
 READ_ERRORS = (rosbag.ROSBagException, genpy.MessageException, EOFError, OSError, ValueError, KeyError, struct.error)

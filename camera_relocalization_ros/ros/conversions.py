@@ -14,6 +14,8 @@ from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.errors import FrameError
 from camera_relocalization_ros.core.geometry import position_quat
 
+# what image_transport appends to the name of an image topic
+COMPRESSED_SUFFIX = "/compressed"
 SIGNATURES = {".jpg": b"\xff\xd8\xff", ".png": b"\x89PNG\r\n\x1a\n"}
 JPEG_SCAN, JPEG_END = b"\xff\xda", b"\xff\xd9"  # markers; inside the coded picture neither can occur
 # distortion models of CameraInfo whose coefficients OpenCV takes as they are

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""reloc replay: a bag through the live node, against the bag's TF."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+NAME = "replay"
+HELP = "Play a bag into the live node and compare what it publishes with the bag's TF."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("bundle", type=Path, help="bundle folder")
+    parser.add_argument("bag", type=Path, help="bag with images and TF")
+    parser.add_argument("--image-topic", required=True, metavar="TOPIC", help="Image or CompressedImage topic")
+    parser.add_argument("--parent", required=True, metavar="FRAME", help="frame of the true poses, as TF names it")
+    parser.add_argument("--child", required=True, metavar="FRAME", help="the camera's optical frame, as TF names it")
+    parser.add_argument("--rate", type=float, default=1.0, metavar="R", help="times real time (default: 1)")
+    parser.add_argument(
+        "--max-gap", type=float, default=0.1, metavar="S", help="longest stretch between two transforms (default: 0.1)"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the errors as JSON")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from camera_relocalization_ros.core.errors import ReplayError
+    from camera_relocalization_ros.core.evaluation import errors_table, write_json
+
+    try:
+        from camera_relocalization_ros.ros.replay_evaluation import replay
+    except ImportError as error:
+        raise ReplayError(f"ROS or this package's messages are not there ({error}); source the workspace") from error
+    result = replay(
+        *(arguments.bundle, arguments.bag, arguments.image_topic, arguments.parent, arguments.child),
+        rate=arguments.rate,
+        max_gap_s=arguments.max_gap,
+    )
+    print(f"{arguments.bundle} live on {arguments.bag}: {len(result.truth)} of {result.images} images compared")
+    print(errors_table({"live node": result.errors}))
+    print(describe_answers(result.to_dict()))
+    if arguments.json:
+        write_json(arguments.json, result.to_dict())
+    return 0
+
+
+def describe_answers(values: dict) -> str:
+    """Two lines on how many images were answered and how fast, from ReplayResult.to_dict."""
+    latency, inference = values["latency_s"], values["inference_s"]
+    return (
+        f"answered {values['answered']} of {values['images']} images ({100 * values['answered_share']:.1f} %), "
+        f"dropped {values['dropped']}, rejected {values['rejected']}\n"
+        f"latency p50 {1e3 * latency['p50']:.1f} ms, p95 {1e3 * latency['p95']:.1f} ms; "
+        f"of this the network p50 {1e3 * inference['p50']:.1f} ms, p95 {1e3 * inference['p95']:.1f} ms"
+    )

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Listens to a live relocalizer: its poses and what it says of itself."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import rospy
+from geometry_msgs.msg import PoseStamped
+
+from camera_relocalization_ros.core.errors import ReplayError
+from camera_relocalization_ros.core.trajectory import Trajectory
+from camera_relocalization_ros.msg import RelocalizerStatus
+from camera_relocalization_ros.ros.conversions import message_to_pose
+
+
+class ReplayRecorder:
+    """Subscribes to the topics of one relocalizer; callbacks only append, so the other methods need no lock."""
+
+    def __init__(self) -> None:
+        self.statuses: list[RelocalizerStatus] = []
+        self._poses: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        self._subscribers: list[rospy.Subscriber] = []
+        self.last_heard_s = time.monotonic()
+
+    def subscribe(self, node: str) -> None:
+        """Listen to `node`/pose and `node`/status."""
+        self._subscribers = [
+            rospy.Subscriber(f"{node}/pose", PoseStamped, self.on_pose, queue_size=1000),
+            rospy.Subscriber(f"{node}/status", RelocalizerStatus, self.on_status, queue_size=1000),
+        ]
+
+    def is_connected(self) -> bool:
+        """Whether the node is ready: it has said so, and its poses will be heard."""
+        return bool(self.statuses) and all(s.get_num_connections() for s in self._subscribers)
+
+    def on_pose(self, message: PoseStamped) -> None:
+        """Keep a pose by its stamp."""
+        position, quat_xyzw, stamp_ns = message_to_pose(message)
+        self._poses[stamp_ns] = (position, quat_xyzw)
+        self.last_heard_s = time.monotonic()
+
+    def on_status(self, message: RelocalizerStatus) -> None:
+        """Keep a status."""
+        self.statuses.append(message)
+        if message.state not in (RelocalizerStatus.WARMING_UP, RelocalizerStatus.STALE):
+            self.last_heard_s = time.monotonic()
+
+    def has_all_until(self, stamp_ns: int) -> bool:
+        """Whether the node is through with the image of this stamp, and all its poses were heard."""
+        last = self.statuses[-1] if self.statuses else RelocalizerStatus()
+        return self.handled(stamp_ns) and len(self._poses) >= last.frames_answered
+
+    def handled(self, stamp_ns: int) -> bool:
+        """Whether the node answered or rejected the image of this stamp."""
+        return any(status.header.stamp.to_nsec() == stamp_ns for status in self.statuses[-3:])
+
+    def estimates(self) -> Trajectory:
+        """All poses heard; raises ReplayError when there are none."""
+        if not self._poses:
+            reasons = {status.reason for status in self.statuses if status.reason} or {"it received none"}
+            raise ReplayError(f"the node answered no image: {'; '.join(sorted(reasons)[:3])}")
+        stamps_ns = sorted(self._poses)
+        positions, quats = zip(*(self._poses[stamp_ns] for stamp_ns in stamps_ns))
+        return Trajectory(np.array(stamps_ns), np.array(positions), np.array(quats))
