@@ -2,12 +2,12 @@
 import numpy as np
 import pytest
 import yaml
+from helpers import CAMERA, encoded, fake_image_rgb, fake_trajectory, write_fake_dataset
 
 from camera_relocalization_ros.core.dataset import Dataset, load_image_rgb
 from camera_relocalization_ros.core.dataset_writer import DatasetWriter
 from camera_relocalization_ros.core.errors import DatasetError
 from camera_relocalization_ros.core.splits import periodic_ranges, save_split
-from helpers import CAMERA, encoded, fake_image_rgb, fake_trajectory, write_fake_dataset
 
 
 def test_what_is_written_is_read_exactly(tmp_path):
@@ -50,7 +50,12 @@ def test_windows_never_span_a_gap(tmp_path):
             sequence.add(round(stamp_s * 1e9), *pose, encoded(fake_image_rgb(0)), ".png")
     sequence = Dataset.load(tmp_path / "set").sequences[0]
     assert sequence.windows(2, max_gap_s=0.5).tolist() == [[0, 1], [1, 2], [3, 4]]
-    assert sequence.windows(2, max_gap_s=0.7).tolist() == [[0, 1], [1, 2], [2, 3], [3, 4]]  # 0.7 s is no longer than 0.7 s
+    assert sequence.windows(2, max_gap_s=0.7).tolist() == [
+        [0, 1],
+        [1, 2],
+        [2, 3],
+        [3, 4],
+    ]  # 0.7 s is no longer than 0.7 s
     assert sequence.windows(3, max_gap_s=0.5).tolist() == [[0, 1, 2]]
     assert sequence.windows(1, max_gap_s=0.5).tolist() == [[0], [1], [2], [3], [4], [5]]
     assert sequence.windows(7, max_gap_s=5.0).shape == (0, 7)

@@ -37,9 +37,7 @@ def test_joint_angles_invert_the_chain():
         np.testing.assert_allclose(found, expected, atol=1e-9)
 
 
-@pytest.mark.parametrize(
-    "yaw_enu_deg, dji_yaw_deg", [(0, 90), (90, 0), (180, -90)], ids=["east", "north", "west"]
-)
+@pytest.mark.parametrize("yaw_enu_deg, dji_yaw_deg", [(0, 90), (90, 0), (180, -90)], ids=["east", "north", "west"])
 def test_dji_yaw_is_clockwise_from_north(yaw_enu_deg, dji_yaw_deg):
     R_enu_link = Rotation.from_euler("z", yaw_enu_deg, degrees=True).as_matrix()
     np.testing.assert_allclose(np.degrees(dji_gimbal_angles(R_enu_link)), [0, 0, dji_yaw_deg], atol=1e-9)

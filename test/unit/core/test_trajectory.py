@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 import numpy as np
 import pytest
+from helpers import fake_trajectory
 
 from camera_relocalization_ros.core.errors import SyncError
 from camera_relocalization_ros.core.trajectory import Trajectory, read_tum, write_tum
-from helpers import fake_trajectory
 
 
 def test_tum_round_trip_keeps_every_nanosecond(tmp_path):

@@ -37,7 +37,9 @@ def test_a_flight_is_one_that_an_m100_can_fly_there(placement, seed):
 def test_the_camera_keeps_the_airframe_in_sight_but_not_in_the_middle(placement, seed):
     flight = Flight.random(T_map_airframe(placement), seed)
     T_camera_map = invert(flight.T_map_camera(SECONDS))
-    centre = np.array([X3_CAMERA.project(transform_points(T, flight.T_map_airframe[None, :3, 3]))[0] for T in T_camera_map])
+    centre = np.array(
+        [X3_CAMERA.project(transform_points(T, flight.T_map_airframe[None, :3, 3]))[0] for T in T_camera_map]
+    )
     inside = (centre > 0).all(axis=1) & (centre < [1279, 719]).all(axis=1)
     assert inside.mean() > 0.85
     assert np.nanstd(centre[:, 0]) > 60

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: BSD-3-Clause
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup onboard demo test lint format clean
+
+help:
+	@echo "make demo      simulate a flight, fly the shipped model on it, say how good it was (out/demo)"
+	@echo "make test      unit, ROS and integration tests, and lint"
+	@echo "make setup     only install what these two need"
+	@echo "make onboard   only install what flies, without torch (GPU=1: onnxruntime-gpu)"
+	@echo "make lint | format | clean"
+
+setup:
+	@setup/setup.sh full
+
+onboard:
+	@setup/setup.sh onboard
+
+demo: setup
+	@. ./env.sh && reloc demo -o out/demo
+
+test: setup
+	@. ./env.sh && test/run_all.sh
+
+lint: setup
+	@. ./env.sh && test/lint.sh
+
+format: setup
+	@.venv/bin/ruff check --fix . && .venv/bin/ruff format .
+
+clean:
+	rm -rf .catkin_ws .venv .setup out build

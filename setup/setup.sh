@@ -1,0 +1,97 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Sets up the package: system packages, virtual environment, catkin workspace.
+#   setup/setup.sh full       everything: training, simulation, tests
+#   setup/setup.sh onboard    what flies, without torch; GPU=1 takes onnxruntime-gpu
+# What is there already is left alone, so a second run takes seconds; an interrupted run is taken up again.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+root=$PWD
+
+fail() {
+  printf 'setup: %s\n' "$*" >&2
+  exit 1
+}
+
+case "${1:-full}" in
+  full) requirement_sets="onboard learning simulation test" ;;
+  onboard) requirement_sets="onboard" ;;
+  *) fail "unknown set ${1}; expected full or onboard" ;;
+esac
+if [ "${GPU:-0}" = 1 ]; then runtime="runtime-gpu"; else runtime="runtime-cpu"; fi
+
+system_list() {
+  # shellcheck source=/dev/null
+  . /etc/os-release
+  local list=setup/${ID:-}-${VERSION_ID:-}.txt
+  [ -f "$list" ] || fail "this system is ${PRETTY_NAME:-unknown}; expected Debian 12 or Ubuntu 20.04 with ROS Noetic's package source"
+  echo "$list"
+}
+
+missing_packages() {
+  local package
+  while read -r package; do
+    # shellcheck disable=SC2016  # dpkg-query's own variable
+    [ "$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null || true)" = installed ] || echo "$package"
+  done <"$1"
+}
+
+install_system_packages() {
+  local list missing become=""
+  list=$(system_list)
+  missing=$(missing_packages "$list" | tr '\n' ' ')
+  [ -n "${missing// /}" ] || return 0
+  local install="apt-get install --yes --no-install-recommends $missing"
+  if [ "$(id -u)" != 0 ]; then
+    sudo -n true 2>/dev/null || fail "system packages are missing and this user may not install them; run as root:
+  apt-get update && $install"
+    become="sudo -n"
+  fi
+  echo "setup: installing system packages: $missing"
+  export DEBIAN_FRONTEND=noninteractive
+  $become apt-get update --quiet=2 || fail "apt-get update failed"
+  # shellcheck disable=SC2086  # a list of words
+  $become env DEBIAN_FRONTEND=noninteractive $install >"$root/.setup/apt.log" 2>&1 </dev/null ||
+    fail "apt-get failed; the end of .setup/apt.log:
+$(tail -n 5 "$root/.setup/apt.log")"
+}
+
+install_python_packages() {
+  local files=() name stamp
+  for name in $requirement_sets $runtime; do files+=("requirements/$name.txt"); done
+  stamp=.venv/.installed-$(cat "${files[@]}" requirements/constraints.txt | sha256sum | cut -c1-16)
+  [ -f "$stamp" ] && return 0
+  # a venv without pip was interrupted while it was made
+  [ -x .venv/bin/pip ] || /usr/bin/python3 -m venv --clear --system-site-packages .venv
+  echo "setup: installing Python packages: $requirement_sets $runtime"
+  if [ $runtime = runtime-gpu ]; then .venv/bin/pip uninstall --quiet --yes onnxruntime 2>/dev/null || true; fi
+  local arguments=(--quiet --disable-pip-version-check --constraint requirements/constraints.txt)
+  for name in "${files[@]}"; do arguments+=(--requirement "$name"); done
+  .venv/bin/pip install "${arguments[@]}" </dev/null || fail "pip could not install the packages of ${files[*]}"
+  touch "$stamp"
+}
+
+build_workspace() {
+  local workspace=.catkin_ws inputs stamp
+  inputs=$(cat CMakeLists.txt package.xml setup.py msg/* setup/setup.sh | sha256sum | cut -c1-16)
+  stamp=$workspace/.built-$inputs
+  [ -f "$stamp" ] && return 0
+  echo "setup: building the catkin workspace"
+  rm -rf "$workspace"
+  mkdir -p "$workspace/src"
+  ln -s "$root" "$workspace/src/camera_relocalization_ros"
+  # ROS's setup file reads variables that may be unset
+  set +u
+  # shellcheck source=/dev/null
+  if [ -f /opt/ros/noetic/setup.bash ]; then . /opt/ros/noetic/setup.bash; fi
+  set -u
+  (cd "$workspace" && PATH=$root/.venv/bin:$PATH catkin_make "-DPYTHON_EXECUTABLE=$root/.venv/bin/python") \
+    >.setup/catkin.log 2>&1 </dev/null || fail "catkin_make failed; the end of .setup/catkin.log:
+$(tail -n 15 .setup/catkin.log)"
+  touch "$stamp"
+}
+
+mkdir -p .setup
+install_system_packages
+install_python_packages
+build_workspace
