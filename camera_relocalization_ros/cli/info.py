@@ -55,7 +55,9 @@ def _describe_dataset(spec: str) -> str:
     camera = dataset.camera
     lines = [
         f"data set {spec}: pose of {dataset.child_frame!r} in {dataset.parent_frame!r}",
-        f"camera: {camera.width}x{camera.height}, fx {camera.fx:.1f} fy {camera.fy:.1f}" if camera else "camera: unknown",
+        f"camera: {camera.width}x{camera.height}, fx {camera.fx:.1f} fy {camera.fy:.1f}"
+        if camera
+        else "camera: unknown",
         f"extent: {extent[0]:.2f} x {extent[1]:.2f} x {extent[2]:.2f} m, {dataset.frame_count} frames",
     ]
     for sequence in dataset.sequences:

@@ -29,7 +29,9 @@ COMMANDS = (
 
 def parser() -> argparse.ArgumentParser:
     """The parser of all commands; a command's module offers NAME, HELP, add_arguments and run."""
-    top = argparse.ArgumentParser(prog="reloc", description="Visual relocalization: bags to data sets to models to poses.")
+    top = argparse.ArgumentParser(
+        prog="reloc", description="Visual relocalization: bags to data sets to models to poses."
+    )
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for module_name in COMMANDS:
         module = importlib.import_module(f"camera_relocalization_ros.cli.{module_name}")

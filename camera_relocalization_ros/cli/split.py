@@ -13,7 +13,9 @@ HELP = "Divide a data set into parts by stretches of every N frames; other comma
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("dataset", type=Path, help="data set; a file is added in its folder splits/")
     parser.add_argument("--name", default="holdout", help="name of the split (default: holdout)")
-    parser.add_argument("--period", type=int, required=True, metavar="N", help="frames after which the stretches repeat")
+    parser.add_argument(
+        "--period", type=int, required=True, metavar="N", help="frames after which the stretches repeat"
+    )
     parser.add_argument(
         "--part",
         action="append",

@@ -81,7 +81,9 @@ def R_enu_link_from_dji(roll_pitch_yaw: np.ndarray) -> np.ndarray:
 
 def _joint(offset: tuple[float, float, float], axis: str, angle: np.ndarray) -> np.ndarray:
     transform = np.zeros(np.shape(angle) + (4, 4))
-    transform[..., :3, :3] = Rotation.from_euler(axis, np.reshape(angle, (-1, 1))).as_matrix().reshape(np.shape(angle) + (3, 3))
+    transform[..., :3, :3] = (
+        Rotation.from_euler(axis, np.reshape(angle, (-1, 1))).as_matrix().reshape(np.shape(angle) + (3, 3))
+    )
     transform[..., :3, 3] = offset
     transform[..., 3, 3] = 1.0
     return transform

@@ -153,4 +153,3 @@ def _checked_bytes(path: Path, expected_sha256: str) -> bytes:
 
 def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
-

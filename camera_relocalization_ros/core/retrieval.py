@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 
-
 # half precision moves a cosine by less than 1e-3 and halves the file; poses keep micrometres
 STORED_TYPES = {
     "mean": np.float32,

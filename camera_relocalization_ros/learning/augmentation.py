@@ -34,7 +34,7 @@ def random_rotation(rng: np.random.Generator, sd_rad: float) -> np.ndarray:
 
 
 def random_exposure(image_rgb: np.ndarray, rng: np.random.Generator, strength: float) -> np.ndarray:
-    """Brightness, contrast and colour balance changed by about `strength` (0.2 is a fifth), as a camera's automatics do."""
+    """Brightness, contrast and colour balance changed by about `strength` (0.2: a fifth), as automatics do."""
     gain = np.exp(rng.normal(0.0, strength) + rng.normal(0.0, strength / 3, 3))
     gamma = np.exp(rng.normal(0.0, strength / 2))
     levels = (np.arange(256) / 255.0)[:, None] ** gamma * gain * 255.0

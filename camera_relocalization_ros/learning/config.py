@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 import dacite
 import yaml
@@ -87,11 +87,11 @@ def config_from_dict(values: dict[str, Any], source: str) -> TrainingConfig:
 
 
 def load_config(
-    path: Optional[Path],
-    backbone: Optional[str] = None,
-    head: Optional[str] = None,
-    loss: Optional[str] = None,
-    seed: Optional[int] = None,
+    path: Path | None,
+    backbone: str | None = None,
+    head: str | None = None,
+    loss: str | None = None,
+    seed: int | None = None,
 ) -> TrainingConfig:
     """The recipe of a YAML file (None: the recommended one) with what is given besides taking its place."""
     values: dict[str, Any] = {}

@@ -159,7 +159,9 @@ def _onnx_session(frozen: FrozenPart) -> onnxruntime.InferenceSession:
 
     image = torch.zeros(1, frozen.preprocessing.height, frozen.preprocessing.width, 3, dtype=torch.uint8)
     model = onnx_bytes(frozen.network, (image,), ["image"], ["cells"])
-    providers = [p for p in ("CUDAExecutionProvider", "CPUExecutionProvider") if p in onnxruntime.get_available_providers()]
+    providers = [
+        p for p in ("CUDAExecutionProvider", "CPUExecutionProvider") if p in onnxruntime.get_available_providers()
+    ]
     return onnxruntime.InferenceSession(model, providers=providers)
 
 

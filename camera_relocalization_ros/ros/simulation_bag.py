@@ -50,8 +50,10 @@ def _images(recording: Recording, compressed: bool) -> Iterator[Record]:
     count = len(recording.image_stamps_ns())
     for stamp_ns, jpeg in tqdm(recording.images(), total=count, desc="simulate", unit="image"):
         received_ns = stamp_ns + LATENCY_NS["image"]
-        yield received_ns, "/dji_sdk/camera_info", conversions.camera_to_info(
-            recording.plan.camera, stamp_ns, OPTICAL_FRAME
+        yield (
+            received_ns,
+            "/dji_sdk/camera_info",
+            conversions.camera_to_info(recording.plan.camera, stamp_ns, OPTICAL_FRAME),
         )
         if compressed:
             message = conversions.encoded_to_compressed(jpeg.tobytes(), ".jpg", stamp_ns, OPTICAL_FRAME)

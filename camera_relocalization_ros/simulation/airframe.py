@@ -77,7 +77,7 @@ def _fuselage_texture(rng: np.random.Generator) -> np.ndarray:
 
 
 def _lifting_surface(plan: dict, side: int, thickness: float, textures: tuple[np.ndarray, np.ndarray]) -> list[Part]:
-    """Upper and lower skin of a wing on the left (side 1) or right (-1); u from leading to trailing edge, v outwards."""
+    """Upper and lower skin of a left (side 1) or right (-1) wing; u from leading to trailing edge, v outwards."""
     u, v = np.linspace(0, 1, 14), np.linspace(0, 1, 12)
     (lead_r, trail_r, span_r, rise_r), (lead_t, trail_t, span_t, rise_t) = plan["root"], plan["tip"]
     lead, trail = lead_r + (lead_t - lead_r) * v, trail_r + (trail_t - trail_r) * v

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The hall around the airframe: walls, floor, ceiling and clutter that stay where they are, as textured meshes in map."""
+"""The hall around the airframe: walls, floor, ceiling and clutter that stay where they are, as meshes in map."""
 
 from __future__ import annotations
 
@@ -76,7 +76,9 @@ def _floor(rng: np.random.Generator) -> Part:
     for _ in range(10):  # tape marks and stains
         a, b = rng.integers(0, width, 2), rng.integers(0, height, 2)
         colour = tuple(int(v) for v in rng.integers(30, 255, 3))
-        cv2.line(image, (int(a[0]), int(b[0])), (int(a[0]) + int(rng.integers(-300, 300)), int(b[1]) % height), colour, 8)
+        cv2.line(
+            image, (int(a[0]), int(b[0])), (int(a[0]) + int(rng.integers(-300, 300)), int(b[1]) % height), colour, 8
+        )
     for _ in range(25):
         place = (int(rng.integers(width)), int(rng.integers(height)))
         cv2.circle(image, place, int(rng.integers(4, 30)), (90, 90, 92), -1)

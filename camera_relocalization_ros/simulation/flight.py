@@ -33,7 +33,8 @@ class Wave:
         amplitudes = rng.uniform(0.5, 1.0, count)
         return cls(amplitudes / amplitudes.sum(), rng.uniform(slow, fast, count), rng.uniform(0, 2 * np.pi, count))
 
-    def __call__(self, t_s: np.ndarray) -> np.ndarray:
+    def at(self, t_s: np.ndarray) -> np.ndarray:
+        """Values (N,) at times (N,)."""
         return np.sin(np.multiply.outer(t_s, self.frequencies) + self.phases) @ self.amplitudes
 
 
@@ -57,9 +58,9 @@ class Flight:
 
     def body_positions(self, t_s: np.ndarray) -> np.ndarray:
         """Positions (N, 3) of the M100 in the map."""
-        azimuth = self.azimuth_start + self.azimuth_rate * t_s + 0.4 * self.waves["azimuth"](t_s)
-        distance = _between(MIN_DISTANCE_M, MAX_DISTANCE_M, 1.6 * self.waves["distance"](t_s))
-        height = _between(MIN_HEIGHT_M, MAX_HEIGHT_M, 2.0 * self.waves["height"](t_s))
+        azimuth = self.azimuth_start + self.azimuth_rate * t_s + 0.4 * self.waves["azimuth"].at(t_s)
+        distance = _between(MIN_DISTANCE_M, MAX_DISTANCE_M, 1.6 * self.waves["distance"].at(t_s))
+        height = _between(MIN_HEIGHT_M, MAX_HEIGHT_M, 2.0 * self.waves["height"].at(t_s))
         centre = self.T_map_airframe[:2, 3]
         wanted = centre + distance[:, None] * np.stack([np.cos(azimuth), np.sin(azimuth)], axis=1)
         return np.column_stack([_squeeze(wanted, np.array(FLIGHT_MIN), np.array(FLIGHT_MAX)), height])
@@ -71,7 +72,7 @@ class Flight:
         acceleration = (before - 2 * now + after) / DIFFERENCE_S**2
         up = _unit(acceleration + np.array([0.0, 0.0, GRAVITY_MPS2]))
         to_airframe = self.T_map_airframe[:3, 3] - now
-        heading = np.arctan2(to_airframe[:, 1], to_airframe[:, 0]) + 0.35 * self.waves["yaw"](t_s)
+        heading = np.arctan2(to_airframe[:, 1], to_airframe[:, 0]) + 0.35 * self.waves["yaw"].at(t_s)
         nose = np.stack([np.cos(heading), np.sin(heading), np.zeros_like(heading)], axis=1)
         left = _unit(np.cross(up, nose))
         return _poses(np.stack([np.cross(left, up), left, up], axis=2), now)
@@ -85,7 +86,7 @@ class Flight:
     def R_map_link(self, t_s: np.ndarray) -> np.ndarray:
         """Rotations (N, 3, 3) of the camera link (x forward, y left, z up) in the map."""
         t_s = np.atleast_1d(t_s)
-        offset = LOOK_WANDER_M * np.stack([self.waves[f"look_{axis}"](t_s) for axis in "xyz"], axis=1)
+        offset = LOOK_WANDER_M * np.stack([self.waves[f"look_{axis}"].at(t_s) for axis in "xyz"], axis=1)
         forward = _unit(self.T_map_airframe[:3, 3] + offset - self.body_positions(t_s))
         left = _unit(np.cross([0.0, 0.0, 1.0], forward))
         return np.stack([forward, left, np.cross(forward, left)], axis=2)

@@ -116,7 +116,7 @@ class Recording:
         depths_m = np.linalg.norm(T_map_camera[:, :3, 3] - self.T_map_airframe[:3, 3], axis=1)
         with ThreadPoolExecutor(1) as pool:
             waiting = None
-            for row, stamp_ns in enumerate(stamps_ns):
+            for row in range(len(stamps_ns)):
                 sharp = renderer.render(T_map_camera[row])
                 rng = np.random.default_rng([plan.seed, row, 19])
                 job = pool.submit(sensor.expose, sharp, T_start_end[row], depths_m[row], rng)

@@ -18,7 +18,7 @@ TILE_MARGIN = 64
 
 @dataclass(frozen=True)
 class Sensor:
-    """A camera with a fixed exposure; `levels` (256,) uint8 is its response, `exposure_s` how long the shutter is open."""
+    """A camera with a fixed exposure: `levels` (256,) uint8 is its response, the shutter is open for `exposure_s`."""
 
     camera: CameraIntrinsics
     levels: np.ndarray

@@ -40,11 +40,11 @@ class SamePadConv2d(nn.Conv2d):
         return self._conv_forward(functional.pad(x_bchw, pads), self.weight, self.bias)
 
 
-def conv(c_in: int, c_out: int, kernel: int, stride: int = 1, groups: int = 1) -> SamePadConv2d:
+def _conv(c_in: int, c_out: int, kernel: int, stride: int = 1, groups: int = 1) -> SamePadConv2d:
     return SamePadConv2d(c_in, c_out, kernel, stride=stride, groups=groups, bias=False)
 
 
-def batch_norm(channels: int) -> nn.BatchNorm2d:
+def _batch_norm(channels: int) -> nn.BatchNorm2d:
     return nn.BatchNorm2d(channels, eps=BATCH_NORM_EPS)
 
 
@@ -56,12 +56,12 @@ class MobileInvertedBottleneck(nn.Module):
         c_mid = c_in * expansion
         self.has_expansion = expansion != 1
         if self.has_expansion:
-            self._expand_conv = conv(c_in, c_mid, 1)
-            self._bn0 = batch_norm(c_mid)
-        self._depthwise_conv = conv(c_mid, c_mid, kernel, stride, groups=c_mid)
-        self._bn1 = batch_norm(c_mid)
-        self._project_conv = conv(c_mid, c_out, 1)
-        self._bn2 = batch_norm(c_out)
+            self._expand_conv = _conv(c_in, c_mid, 1)
+            self._bn0 = _batch_norm(c_mid)
+        self._depthwise_conv = _conv(c_mid, c_mid, kernel, stride, groups=c_mid)
+        self._bn1 = _batch_norm(c_mid)
+        self._project_conv = _conv(c_mid, c_out, 1)
+        self._bn2 = _batch_norm(c_out)
         self.has_shortcut = stride == 1 and c_in == c_out
 
     def forward(self, x_bchw: torch.Tensor) -> torch.Tensor:
@@ -89,18 +89,16 @@ class EfficientNetLite0(Backbone):
 
     def __init__(self) -> None:
         super().__init__()
-        self._conv_stem = conv(3, 32, 3, stride=2)
-        self._bn0 = batch_norm(32)
+        self._conv_stem = _conv(3, 32, 3, stride=2)
+        self._bn0 = _batch_norm(32)
         blocks, c_in = [], 32
         for kernel, stride, expansion, c_out, repeats in STAGES:
             for repeat in range(repeats):
-                blocks.append(
-                    MobileInvertedBottleneck(c_in, c_out, kernel, stride if repeat == 0 else 1, expansion)
-                )
+                blocks.append(MobileInvertedBottleneck(c_in, c_out, kernel, stride if repeat == 0 else 1, expansion))
                 c_in = c_out
         self._blocks = nn.ModuleList(blocks)
-        self._conv_head = conv(c_in, self.feature_channels, 1)
-        self._bn1 = batch_norm(self.feature_channels)
+        self._conv_head = _conv(c_in, self.feature_channels, 1)
+        self._bn1 = _batch_norm(self.feature_channels)
 
     def forward(self, image_bhw3: torch.Tensor) -> torch.Tensor:
         # TensorFlow's Lite models were trained on (value - 127) / 128
