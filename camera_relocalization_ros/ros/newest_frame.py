@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A box for one frame between the subscriber's thread and the worker: the newest wins, and what it replaced is counted."""
+"""A box for one frame between the subscriber's thread and the worker: the newest wins, losses are counted."""
 
 from __future__ import annotations
 

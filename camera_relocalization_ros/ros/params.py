@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The parameter server -> one dataclass; the only place that reads parameters. config/relocalizer.yaml explains them."""
+"""The parameter server -> one dataclass, and the only place that reads it; see config/relocalizer.yaml."""
 
 from __future__ import annotations
 

@@ -170,8 +170,10 @@ def _launch_command(bundle: Path, plan: ReplayPlan) -> list[str]:
 def _play(session: RosSession, recorder: ReplayRecorder, plan: ReplayPlan, rate: float) -> None:
     """Play the bag, from its first image on with the node listening, until the node is through with the last."""
     topic = _played_topic(plan)
-    options = ["--pause", "--keep-alive", "--clock", f"--hz={CLOCK_HZ}", f"--rate={rate}", f"--skip-empty={SKIP_EMPTY_S}"]
-    session.start(PLAYER[1:], ["rosbag", "play", *options, str(plan.bag), f"__name:={PLAYER[1:]}", *_remaps(plan)])
+    options = ["--pause", "--keep-alive", "--clock"]
+    values = [f"--hz={CLOCK_HZ}", f"--rate={rate}", f"--skip-empty={SKIP_EMPTY_S}"]
+    names = [f"__name:={PLAYER[1:]}", *_remaps(plan)]
+    session.start(PLAYER[1:], ["rosbag", "play", *options, *values, str(plan.bag), *names])
     session.wait_until(lambda: _feeds_node(topic), START_TIMEOUT_S, f"rosbag play feeds {topic} to the node")
     rospy.ServiceProxy(f"{PLAYER}/pause_playback", SetBool)(False)
     last_ns, timeout_s = int(plan.stamps_ns[-1]), 2 * plan.duration_s / rate + START_TIMEOUT_S
