@@ -143,7 +143,7 @@ class BagTransforms:
         position, quat_xyzw = transform_to_pose(message)
         reason = _fault(parent, child, position, quat_xyzw)
         if not reason and not is_static:
-            reason = self._stamp_fault(child, stamp_ns)
+            reason = self._stamp_fault(parent, child, stamp_ns)
         if reason:
             self.ignored[reason] += 1
             return
@@ -158,11 +158,12 @@ class BagTransforms:
             edge.stamps_ns.add(stamp_ns)
             self.buffer.set_transform(transform, "bag")
 
-    def _stamp_fault(self, child: str, stamp_ns: int) -> str:
+    def _stamp_fault(self, parent: str, child: str, stamp_ns: int) -> str:
         if stamp_ns <= 0:
             return "without a stamp"
+        edge = self.edges.get(child, Edge())
         # a publisher that repeats its last transform says nothing new, and tf2 complains about each
-        return "repeated" if child in self.edges and stamp_ns in self.edges[child].stamps_ns else ""
+        return "repeated" if parent in edge.parents and stamp_ns in edge.stamps_ns else ""
 
 
 def _read_transforms(bag: rosbag.Bag) -> Iterator[tuple[Any, bool]]:

@@ -41,14 +41,23 @@ def image_to_rgb(message: Image) -> np.ndarray:
     if not message.width or not message.height:
         raise FrameError(f"{what}: it is empty")
     try:
-        pixel_type, channels = _BRIDGE.encoding_to_dtype_with_channels(message.encoding)
-        row_bytes = message.width * channels * np.dtype(pixel_type).itemsize
-        # cv_bridge trusts these two, and would read a picture out of other bytes
-        if message.step < row_bytes or len(message.data) < message.step * message.height:
-            raise ValueError(f"{len(message.data)} bytes with {message.step} a row, a row needs {row_bytes}")
-        return np.asarray(_BRIDGE.imgmsg_to_cv2(message, desired_encoding="rgb8"))
+        return np.asarray(_BRIDGE.imgmsg_to_cv2(_without_padding(message), desired_encoding="rgb8"))
     except (CvBridgeError, cv2.error, TypeError, ValueError, KeyError, IndexError) as error:
         raise FrameError(f"{what}: does not convert to RGB ({_first_line(error)})") from error
+
+
+def _without_padding(message: Image) -> Image:
+    """The same image with rows that follow each other at once, because cv_bridge's Python does not look at `step`."""
+    pixel_type, channels = _BRIDGE.encoding_to_dtype_with_channels(message.encoding)
+    row_bytes = message.width * channels * np.dtype(pixel_type).itemsize
+    if message.step < row_bytes or len(message.data) < message.step * message.height:
+        raise ValueError(f"{len(message.data)} bytes with {message.step} a row, a row needs {row_bytes}")
+    if message.step == row_bytes:
+        return message
+    rows = np.frombuffer(message.data, np.uint8, message.step * message.height).reshape(message.height, message.step)
+    size = {"width": message.width, "height": message.height, "step": row_bytes}
+    data = rows[:, :row_bytes].tobytes()
+    return Image(encoding=message.encoding, is_bigendian=message.is_bigendian, data=data, **size)
 
 
 def compressed_to_rgb(message: CompressedImage) -> np.ndarray:

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: BSD-3-Clause
+import numpy as np
+import pytest
+import rosbag
+from helpers import CAMERA, START_NS, fake_trajectory, shared_data
+from ros_helpers import IMAGE_TOPIC, image_records, tf_records, write_bag
+
+from camera_relocalization_ros.cli.main import main
+from camera_relocalization_ros.core.errors import BagError
+from camera_relocalization_ros.ros import bag_reader
+from camera_relocalization_ros.ros.bag_reader import describe_bag, image_topic, open_bag, read_camera, read_images
+
+COMPRESSED_TOPIC = f"{IMAGE_TOPIC}/compressed"
+STAMPS_NS = fake_trajectory(5).stamps_ns
+
+
+@pytest.fixture
+def flight(tmp_path):
+    trajectory = fake_trajectory(5)
+    records = image_records(STAMPS_NS) + tf_records(trajectory, "map", "camera")
+    return write_bag(tmp_path / "flight.bag", records)
+
+
+def test_missing_bag_and_folder(tmp_path):
+    for path, says in ((tmp_path / "none.bag", "no such file"), (tmp_path, "a folder")):
+        with pytest.raises(BagError, match=says), open_bag(path):
+            pass
+
+
+@pytest.mark.parametrize(
+    ("keep", "says"), [(0.0, "empty file"), (0.3, "no index"), (0.7, "no index"), (0.999, "no index")]
+)
+def test_truncated_bag_says_what_to_do(flight, keep, says):
+    content = flight.read_bytes()
+    flight.write_bytes(content[: int(keep * len(content))])
+    with pytest.raises(BagError, match=f"flight.bag.*{says}"), open_bag(flight) as bag:
+        list(read_images(bag, COMPRESSED_TOPIC))
+
+
+def test_unclosed_bag_names_rosbag_reindex(flight):
+    content = flight.read_bytes()
+    flight.write_bytes(content[: len(content) // 2])
+    with pytest.raises(BagError, match=f"rosbag reindex {flight}"), open_bag(flight):
+        pass
+
+
+def test_file_that_is_no_bag(tmp_path):
+    path = tmp_path / "notes.bag"
+    path.write_text("not a bag at all\n" * 10)
+    with pytest.raises(BagError, match="notes.bag: not a whole bag"), open_bag(path):
+        pass
+
+
+def test_damaged_messages_are_an_error_and_not_a_loss(flight):
+    content = bytearray(flight.read_bytes())
+    content[5000:6000] = bytes(1000)
+    flight.write_bytes(content)
+    with pytest.raises(BagError, match="not a whole bag"), open_bag(flight) as bag:
+        list(read_images(bag, COMPRESSED_TOPIC))
+
+
+def test_errors_of_the_caller_are_not_blamed_on_the_bag(flight):
+    with pytest.raises(OSError, match="disk full"), open_bag(flight):
+        raise OSError("disk full")
+
+
+def test_image_topic_and_its_transport(flight):
+    with open_bag(flight) as bag:
+        assert image_topic(bag, COMPRESSED_TOPIC) == (COMPRESSED_TOPIC, "compressed")
+        assert image_topic(bag, COMPRESSED_TOPIC[1:]) == (COMPRESSED_TOPIC, "compressed")
+
+
+@pytest.mark.parametrize(("topic", "says"), [("/nowhere", "is not in the bag"), ("/tf", "holds tf2_msgs/TFMessage")])
+def test_wrong_topic_lists_the_image_topics(flight, topic, says):
+    with open_bag(flight) as bag, pytest.raises(BagError, match=f"'{topic}' {says}.* are: {COMPRESSED_TOPIC}$"):
+        image_topic(bag, topic)
+
+
+def test_bag_without_images_lists_all_topics(tmp_path):
+    path = write_bag(tmp_path / "tf.bag", tf_records(fake_trajectory(2), "map", "camera"))
+    with open_bag(path) as bag, pytest.raises(BagError, match=r"none \(topics: /tf\)"):
+        image_topic(bag, "/camera/image_raw")
+
+
+def test_images_come_in_the_order_of_their_header_stamps(tmp_path):
+    records = image_records(STAMPS_NS[[2, 0, 1, 4, 3]])
+    received = [(topic, message, START_NS + 1000 * n) for n, (topic, message, _) in enumerate(records)]
+    path = write_bag(tmp_path / "shuffled.bag", received)
+    with open_bag(path) as bag:
+        assert [stamp_ns for stamp_ns, _ in read_images(bag, COMPRESSED_TOPIC)] == STAMPS_NS.tolist()
+        np.testing.assert_array_equal(bag_reader.read_image_stamps(bag, COMPRESSED_TOPIC), STAMPS_NS)
+
+
+def test_reordering_holds_a_bounded_number():
+    taken = []
+
+    def source():
+        for stamp in (3, 1, 2, 6, 5, 4):
+            taken.append(stamp)
+            yield stamp, None
+
+    ordered = bag_reader.in_stamp_order(source(), window=2)
+    assert next(ordered)[0] == 1
+    assert taken == [3, 1, 2]
+    assert [stamp for stamp, _ in ordered] == [2, 3, 4, 5, 6]
+
+
+def test_camera_is_read_beside_its_image(tmp_path, flight):
+    with open_bag(flight) as bag:
+        assert read_camera(bag, COMPRESSED_TOPIC) == CAMERA
+    path = write_bag(tmp_path / "bare.bag", [r for r in image_records(STAMPS_NS) if "info" not in r[0]])
+    with open_bag(path) as bag:
+        assert read_camera(bag, COMPRESSED_TOPIC) is None
+
+
+def test_describe_bag_through_reloc_info(flight, capsys):
+    assert main(["info", str(flight)]) == 0
+    text = capsys.readouterr().out
+    assert "0.4 s, 15 messages" in text
+    assert "sensor_msgs/CompressedImage" in text
+    assert "fx 60.0" in text
+
+
+def test_info_of_an_empty_bag(tmp_path):
+    with rosbag.Bag(str(tmp_path / "empty.bag"), "w"):
+        pass
+    assert describe_bag(tmp_path / "empty.bag").endswith("no messages")
+
+
+def test_info_of_a_missing_bag_is_one_line(tmp_path, capsys):
+    assert main(["info", str(tmp_path / "none.bag")]) == 1
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "none.bag: no such file" in error
+
+
+def test_real_camera_bag():
+    path = shared_data("bags", "aruco_images.bag")
+    if not path.is_file():
+        pytest.skip(f"no {path}")
+    with open_bag(path) as bag:
+        images = list(read_images(bag, "/raspicam_node/image/compressed"))
+        camera = read_camera(bag, "/raspicam_node/image/compressed")
+    assert len(images) == 1
+    assert (camera.width, camera.height) == (1280, 960)
+    assert camera.fx == pytest.approx(1014.3, abs=0.1)

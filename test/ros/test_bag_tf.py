@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: BSD-3-Clause
+import bz2
+
+import numpy as np
+import pytest
+from helpers import START_NS, fake_trajectory, shared_data
+from ros_helpers import image_records, tf_records, transform, write_bag
+from scipy.spatial.transform import Rotation, Slerp
+from tf2_msgs.msg import TFMessage
+
+from camera_relocalization_ros.core.errors import BagError
+from camera_relocalization_ros.core.geometry import angular_distance, invert, pose_matrix, position_quat
+from camera_relocalization_ros.core.trajectory import Trajectory
+from camera_relocalization_ros.ros.bag_reader import open_bag, read_messages
+from camera_relocalization_ros.ros.bag_tf import BagTransforms, NoPoseError
+
+MS = 1_000_000
+
+
+def transforms_of(tmp_path, records):
+    with open_bag(write_bag(tmp_path / "tf.bag", records)) as bag:
+        return BagTransforms.from_bag(bag)
+
+
+def static(parent, child, position=(0, 0, 0), quat_xyzw=(0, 0, 0, 1), stamp_ns=START_NS):
+    return ("/tf_static", TFMessage([transform(stamp_ns, parent, child, position, quat_xyzw)]), stamp_ns)
+
+
+def test_interpolation_is_linear_and_slerp(tmp_path):
+    poses = fake_trajectory(20)
+    chain = transforms_of(tmp_path, tf_records(poses, "map", "body")).chain("map", "body", 0.2)
+    stamps_ns = poses.stamps_ns[:-1] + 37 * MS
+    found, reasons = chain.trajectory(stamps_ns)
+    assert not reasons
+    slerp = Slerp(poses.stamps_ns - START_NS, Rotation.from_quat(poses.quats_xyzw))
+    np.testing.assert_array_equal(found.stamps_ns, stamps_ns)
+    # tf2 takes stamps as seconds in float64, which are a quarter of a microsecond apart today
+    between = 0.63 * poses.positions[:-1] + 0.37 * poses.positions[1:]
+    np.testing.assert_allclose(found.positions, between, atol=2e-7)
+    assert angular_distance(found.quats_xyzw, slerp(stamps_ns - START_NS).as_quat()).max() < 5e-7
+
+
+def test_poses_at_the_stamps_themselves_are_exact(tmp_path):
+    poses = fake_trajectory(20)
+    found, _ = (
+        transforms_of(tmp_path, tf_records(poses, "map", "body")).chain("map", "body").trajectory(poses.stamps_ns)
+    )
+    np.testing.assert_array_equal(found.positions, poses.positions)
+    np.testing.assert_allclose(found.quats_xyzw, poses.quats_xyzw, atol=1e-15)
+
+
+def test_chain_over_static_dynamic_and_inverse_edges(tmp_path):
+    drone, wing = fake_trajectory(10), fake_trajectory(10)
+    wing = Trajectory(wing.stamps_ns, wing.positions[::-1] + 1.0, wing.quats_xyzw[::-1])
+    lens = (np.array([0.1, 0.0, -0.05]), Rotation.from_euler("xyz", [-90, 0, -90], degrees=True).as_quat())
+    records = [*tf_records(drone, "map", "drone"), *tf_records(wing, "map", "wing"), static("drone", "lens", *lens)]
+    found, reasons = transforms_of(tmp_path, records).chain("wing", "lens").trajectory(drone.stamps_ns)
+    expected = invert(wing.matrices()) @ drone.matrices() @ pose_matrix(*lens)
+    assert not reasons
+    np.testing.assert_allclose(found.positions, position_quat(expected)[0], atol=1e-12)
+    assert angular_distance(found.quats_xyzw, position_quat(expected)[1]).max() < 1e-9
+
+
+def test_leading_slashes_are_stripped_and_static_counts_for_the_whole_bag(tmp_path):
+    poses = fake_trajectory(3)
+    # sent once, later than the pose that is asked for
+    late = static("/body", "/camera", (0, 0, 1), stamp_ns=int(poses.stamps_ns[-1]))
+    chain = transforms_of(tmp_path, [*tf_records(poses, "/map", "/body"), late]).chain("/map", "camera")
+    T_map_camera = pose_matrix(*chain.at(int(poses.stamps_ns[0])))
+    np.testing.assert_allclose(T_map_camera, poses.matrices()[0] @ pose_matrix([0, 0, 1], [0, 0, 0, 1]), atol=1e-12)
+
+
+def test_outside_gap_and_stamp_zero_are_refused(tmp_path):
+    stamps_ns = START_NS + np.array([0, 100, 200, 500, 600]) * MS
+    poses = fake_trajectory(5)
+    poses = Trajectory(stamps_ns, poses.positions, poses.quats_xyzw)
+    chain = transforms_of(tmp_path, tf_records(poses, "map", "body")).chain("map", "body", 0.1)
+    wanted = START_NS + np.array([-1, 0, 50, 200, 201, 300, 499, 500, 550, 600, 601]) * MS
+    found, reasons = chain.trajectory(wanted)
+    assert ((found.stamps_ns - START_NS) // MS).tolist() == [0, 50, 200, 500, 550, 600]
+    assert reasons == {"outside the pose stream": 2, "gap in the pose stream": 3}
+    with pytest.raises(NoPoseError, match="no stamp"):
+        chain.at(0)
+
+
+def test_a_gap_of_exactly_the_limit_is_bridged(tmp_path):
+    stamps_ns = START_NS + np.array([0, 100]) * MS
+    poses = fake_trajectory(2)
+    transforms = transforms_of(tmp_path, tf_records(Trajectory(stamps_ns, poses.positions, poses.quats_xyzw), "a", "b"))
+    assert transforms.chain("a", "b", 0.1).at(START_NS + 50 * MS)
+    with pytest.raises(NoPoseError, match="gap"):
+        transforms.chain("a", "b", 0.099).at(START_NS + 50 * MS)
+
+
+def test_a_gap_in_any_edge_of_the_chain_counts(tmp_path):
+    poses = fake_trajectory(10)
+    holed = poses.select(np.array([0, 1, 2, 7, 8, 9]))
+    records = [*tf_records(poses, "map", "body"), *tf_records(holed, "map", "wing")]
+    _, reasons = transforms_of(tmp_path, records).chain("wing", "body", 0.15).trajectory(poses.stamps_ns)
+    assert reasons == {"gap in the pose stream": 4}
+
+
+def test_unknown_frame_lists_the_frames(tmp_path):
+    transforms = transforms_of(tmp_path, tf_records(fake_trajectory(2), "map", "body"))
+    with pytest.raises(BagError, match="no frame 'wing' in TF; its frames are: body, map"):
+        transforms.chain("wing", "body")
+
+
+def test_frames_that_are_not_connected(tmp_path):
+    poses = fake_trajectory(2)
+    transforms = transforms_of(tmp_path, [*tf_records(poses, "map", "a"), *tf_records(poses, "world", "b")])
+    with pytest.raises(BagError, match="'a' .below 'map'. and 'b' .below 'world'. are not connected"):
+        transforms.chain("a", "b")
+
+
+def test_second_parent_and_loop_are_told(tmp_path):
+    poses = fake_trajectory(2)
+    two = transforms_of(tmp_path, [*tf_records(poses, "map", "a"), *tf_records(poses, "odom", "a")])
+    with pytest.raises(BagError, match="'a' has more than one parent in TF: 'map' and 'odom'"):
+        two.chain("map", "a")
+    loop = transforms_of(tmp_path, [*tf_records(poses, "a", "b"), *tf_records(poses, "b", "a")])
+    with pytest.raises(BagError, match="hang below each other"):
+        loop.chain("a", "b")
+
+
+def test_frame_on_both_topics_is_told(tmp_path):
+    transforms = transforms_of(tmp_path, [*tf_records(fake_trajectory(2), "map", "a"), static("map", "a")])
+    with pytest.raises(BagError, match="'a' is on /tf and on /tf_static"):
+        transforms.chain("map", "a")
+
+
+def test_bad_and_repeated_transforms_are_counted_and_not_used(tmp_path):
+    poses = fake_trajectory(5)
+    nan, zero = transform(START_NS + MS, "map", "a", (np.nan, 0, 0)), transform(START_NS + 2 * MS, "map", "a")
+    zero.transform.rotation.w = 0.0
+    bad = [nan, zero, transform(0, "map", "a"), transform(START_NS, "", "a"), transform(START_NS, "a", "a")]
+    records = [("/tf", TFMessage(bad), START_NS), *tf_records(poses, "map", "a"), *tf_records(poses, "map", "a")]
+    transforms = transforms_of(tmp_path, records)
+    assert transforms.ignored == {
+        "not finite": 1,
+        "without a unit quaternion": 1,
+        "without a stamp": 1,
+        "without two frame names": 2,
+        "repeated": 5,
+    }
+    np.testing.assert_array_equal(
+        transforms.chain("map", "a").trajectory(poses.stamps_ns)[0].positions, poses.positions
+    )
+
+
+def test_transforms_out_of_order_are_sorted(tmp_path):
+    poses = fake_trajectory(6)
+    records = tf_records(poses, "map", "a")
+    order = [(n, records[k]) for n, k in enumerate((3, 0, 5, 1, 4, 2))]
+    shuffled = [(topic, message, START_NS + n) for n, (topic, message, _) in order]
+    found, _ = transforms_of(tmp_path, shuffled).chain("map", "a").trajectory(poses.stamps_ns)
+    np.testing.assert_array_equal(found.positions, poses.positions)
+
+
+def test_bag_without_tf(tmp_path):
+    with pytest.raises(BagError, match="no TF in it"):
+        transforms_of(tmp_path, image_records([START_NS]))
+
+
+def test_real_flight_of_the_old_message_type_equals_its_odometry(tmp_path):
+    packed = shared_data("bags", "mav_flight_tf.bag.bz2")
+    if not packed.is_file():
+        pytest.skip(f"no {packed}")
+    path = tmp_path / "mav.bag"
+    path.write_bytes(bz2.decompress(packed.read_bytes()))
+    with open_bag(path) as bag:
+        chain = BagTransforms.from_bag(bag).chain("/map", "rig")
+        odometry = [message for _, message, _ in read_messages(bag, ["/tagslam/odom/body_rig"])]
+    stamps_ns = [message.header.stamp.to_nsec() for message in odometry]
+    points = [message.pose.pose.position for message in odometry]
+    found, reasons = chain.trajectory(np.array(stamps_ns))
+    assert len(found) == 4500
+    assert not reasons
+    np.testing.assert_allclose(found.positions, [[p.x, p.y, p.z] for p in points], atol=1e-9)

@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: BSD-3-Clause
+import numpy as np
+import pytest
+from helpers import CAMERA, START_NS, encoded, fake_image_rgb, fake_trajectory
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+
+from camera_relocalization_ros.core.camera import CameraIntrinsics
+from camera_relocalization_ros.core.errors import FrameError
+from camera_relocalization_ros.core.geometry import pose_matrix
+from camera_relocalization_ros.ros import conversions
+
+IMAGE_RGB = fake_image_rgb(1)
+GREY = IMAGE_RGB[..., 1].copy()
+OPAQUE = np.full_like(GREY, 255)
+ENCODED_AS = {
+    "rgb8": IMAGE_RGB,
+    "bgr8": IMAGE_RGB[..., ::-1],
+    "rgba8": np.dstack([IMAGE_RGB, OPAQUE]),
+    "bgra8": np.dstack([IMAGE_RGB[..., ::-1], OPAQUE]),
+    "rgb16": IMAGE_RGB.astype(np.uint16) * 257,
+    "bgr16": IMAGE_RGB[..., ::-1].astype(np.uint16) * 257,
+}
+
+
+def message_of(pixels, encoding, padding=0):
+    rows = np.ascontiguousarray(pixels).reshape(len(pixels), -1).view(np.uint8)
+    rows = np.pad(rows, ((0, 0), (0, padding)))
+    height, width = pixels.shape[:2]
+    return Image(width=width, height=height, encoding=encoding, step=rows.shape[1], data=rows.tobytes())
+
+
+@pytest.mark.parametrize("padding", [0, 7])
+@pytest.mark.parametrize("encoding", ENCODED_AS)
+def test_colour_images_become_rgb(encoding, padding):
+    if padding and encoding.endswith("16"):
+        padding += 1  # a row of 16-bit pixels is an even number of bytes
+    image_rgb = conversions.image_to_rgb(message_of(ENCODED_AS[encoding], encoding, padding))
+    assert image_rgb.dtype == np.uint8
+    np.testing.assert_array_equal(image_rgb, IMAGE_RGB)
+
+
+@pytest.mark.parametrize("encoding", ["mono8", "mono16"])
+def test_grey_images_have_three_equal_channels(encoding):
+    pixels = GREY if encoding == "mono8" else GREY.astype(np.uint16) * 257
+    np.testing.assert_array_equal(conversions.image_to_rgb(message_of(pixels, encoding)), np.dstack([GREY] * 3))
+
+
+def test_bayer_and_yuv_images_keep_a_flat_colour():
+    flat = np.full((48, 64), 90, dtype=np.uint8)
+    bayer = conversions.image_to_rgb(message_of(flat, "bayer_rggb8"))
+    np.testing.assert_array_equal(bayer[2:-2, 2:-2], np.full((44, 60, 3), 90))
+    uyvy = np.dstack([np.full_like(flat, 128), flat])
+    assert conversions.image_to_rgb(message_of(uyvy, "yuv422")).shape == (48, 64, 3)
+
+
+def test_rgb_to_image_and_back_is_exact():
+    message = conversions.rgb_to_image(IMAGE_RGB, START_NS + 1, "camera")
+    assert (message.encoding, message.header.frame_id) == ("bgr8", "camera")
+    assert message.header.stamp.to_nsec() == START_NS + 1
+    np.testing.assert_array_equal(conversions.message_to_rgb(message), IMAGE_RGB)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"width": 0}, "empty"),
+        ({"height": 0}, "empty"),
+        ({"data": b""}, "does not convert"),
+        ({"data": IMAGE_RGB.tobytes()[:-1]}, "9215 bytes"),
+        ({"step": 0}, "a row needs 192"),
+        ({"step": 100}, "a row needs 192"),
+        ({"step": 10**9}, "does not convert"),
+        ({"encoding": "32FC1"}, "32FC1"),
+        ({"encoding": "nonsense"}, "nonsense"),
+        ({"encoding": ""}, "does not convert"),
+    ],
+)
+def test_broken_images_are_refused_with_a_reason(changes, says):
+    message = message_of(IMAGE_RGB, "bgr8")
+    for name, value in changes.items():
+        setattr(message, name, value)
+    with pytest.raises(FrameError, match=says):
+        conversions.image_to_rgb(message)
+
+
+def test_compressed_png_is_exact_and_jpeg_is_near():
+    png = conversions.encoded_to_compressed(encoded(IMAGE_RGB, ".png"), ".png", START_NS, "camera")
+    jpeg = conversions.encoded_to_compressed(encoded(IMAGE_RGB, ".jpg"), ".jpg", START_NS, "camera")
+    assert (png.format, jpeg.format) == ("png", "jpeg")
+    np.testing.assert_array_equal(conversions.message_to_rgb(png), IMAGE_RGB)
+    assert np.abs(conversions.message_to_rgb(jpeg).astype(int) - IMAGE_RGB).mean() < 6
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png"])
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.9])
+def test_compressed_images_that_were_cut_short_are_refused(suffix, share):
+    data = encoded(IMAGE_RGB, suffix)
+    with pytest.raises(FrameError, match="compressed image of"):
+        conversions.compressed_to_rgb(CompressedImage(format="jpeg", data=data[: int(share * len(data))]))
+
+
+def test_compressed_garbage_is_refused():
+    with pytest.raises(FrameError, match="150 bytes, format 'jpeg': does not decode"):
+        conversions.compressed_to_rgb(CompressedImage(format="jpeg", data=b"abc" * 50))
+
+
+def test_jpeg_with_bytes_after_its_end_is_whole():
+    data = encoded(IMAGE_RGB, ".jpg") + bytes(64)
+    assert conversions.decode_rgb(data, "image").shape == IMAGE_RGB.shape
+
+
+def test_camera_info_round_trip():
+    camera = CameraIntrinsics(640, 480, 388.4, 518.2, 318.1, 241.2, (-0.13, 0.095, -0.0003, -0.0002, 0.0))
+    message = conversions.camera_to_info(camera, START_NS, "camera")
+    assert message.distortion_model == "plumb_bob"
+    assert message.P[:3] == message.K[:3]
+    assert conversions.info_to_camera(message) == camera
+    rational = CameraIntrinsics(640, 480, 388.4, 518.2, 318.1, 241.2, tuple(0.01 * k for k in range(8)))
+    assert conversions.info_to_camera(conversions.camera_to_info(rational, START_NS, "camera")) == rational
+
+
+def test_camera_info_with_few_or_no_distortion_values():
+    message = conversions.camera_to_info(CAMERA, START_NS, "camera")
+    message.D, message.distortion_model = [], ""
+    assert conversions.info_to_camera(message) == CAMERA
+
+
+def test_uncalibrated_and_fisheye_cameras():
+    assert conversions.info_to_camera(CameraInfo(width=640, height=480)) is None
+    message = conversions.camera_to_info(CAMERA, START_NS, "camera")
+    message.distortion_model = "equidistant"
+    with pytest.raises(FrameError, match="equidistant"):
+        conversions.info_to_camera(message)
+
+
+def test_poses_and_transforms_round_trip_exactly():
+    trajectory = fake_trajectory(5)
+    for stamp_ns, position, quat in zip(trajectory.stamps_ns, trajectory.positions, trajectory.quats_xyzw):
+        message = conversions.pose_to_message(position, quat, stamp_ns, "map")
+        back = conversions.message_to_pose(message)
+        assert message.header.frame_id == "map"
+        np.testing.assert_array_equal(np.concatenate(back[:2]), np.concatenate([position, quat]))
+        assert back[2] == stamp_ns
+        transform = conversions.pose_to_transform(position, quat, stamp_ns, "map", "camera")
+        assert (transform.header.frame_id, transform.child_frame_id) == ("map", "camera")
+        np.testing.assert_array_equal(
+            np.concatenate(conversions.transform_to_pose(transform)), np.concatenate([position, quat])
+        )
+        matrix = conversions.matrix_to_transform(pose_matrix(position, quat), stamp_ns, "map", "camera")
+        np.testing.assert_allclose(conversions.transform_to_pose(matrix)[1], quat, atol=1e-15)
+
+
+def test_stamps_are_exact_to_the_nanosecond():
+    for stamp_ns in (0, 1, START_NS + 999_999_999, 4_000_000_000_123_456_789):
+        assert conversions.stamp_from_ns(stamp_ns).to_nsec() == stamp_ns

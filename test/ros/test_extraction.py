@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: BSD-3-Clause
+import cv2
+import numpy as np
+import pytest
+from helpers import CAMERA, START_NS, encoded, fake_image_rgb, fake_trajectory, shared_data
+from ros_helpers import FRAME, IMAGE_TOPIC, image_records, tf_records, transform, write_bag
+from sensor_msgs.msg import CompressedImage
+
+from camera_relocalization_ros.cli.main import main
+from camera_relocalization_ros.core.camera import CameraIntrinsics
+from camera_relocalization_ros.core.dataset import Dataset, load_image_rgb
+from camera_relocalization_ros.core.errors import BagError, DatasetError
+from camera_relocalization_ros.ros import conversions
+from camera_relocalization_ros.ros.extraction import encode, extract
+
+COMPRESSED_TOPIC = f"{IMAGE_TOPIC}/compressed"
+MS = 1_000_000
+POSES = fake_trajectory(11)
+
+
+def flight(path, stamps_ns, raw=False, poses=POSES):
+    return write_bag(path, [*tf_records(poses, "map", FRAME), *image_records(stamps_ns, raw)])
+
+
+def test_compressed_images_keep_their_bytes_and_get_their_poses(tmp_path):
+    dataset = extract([flight(tmp_path / "f.bag", POSES.stamps_ns)], COMPRESSED_TOPIC, "/map", FRAME, tmp_path / "out")
+    (sequence,) = dataset.sequences
+    assert (dataset.parent_frame, dataset.child_frame, dataset.camera) == ("map", FRAME, CAMERA)
+    assert sequence.name == "f"
+    assert sequence.info == {"source": "f.bag", "image_topic": COMPRESSED_TOPIC, "images": 11, "skipped": {}}
+    np.testing.assert_array_equal(sequence.trajectory().positions, POSES.positions)
+    for seed, frame in enumerate(sequence.frames):
+        assert frame.image_path.read_bytes() == encoded(fake_image_rgb(seed))
+
+
+@pytest.mark.parametrize(("image_format", "tolerance"), [("png", 0), ("jpg", 12)])
+def test_raw_images_are_encoded(tmp_path, image_format, tolerance):
+    bag = flight(tmp_path / "f.bag", POSES.stamps_ns[:3], raw=True)
+    dataset = extract([bag], IMAGE_TOPIC, "map", FRAME, tmp_path / "out", image_format=image_format)
+    for seed, frame in enumerate(dataset.frames):
+        assert frame.image_path.suffix == f".{image_format}"
+        difference = load_image_rgb(frame.image_path).astype(int) - fake_image_rgb(seed)
+        assert np.abs(difference).mean() <= tolerance
+
+
+def test_frames_without_trustworthy_pose_or_image_are_counted_by_reason(tmp_path):
+    poses = POSES.select(np.array([0, 1, 2, 3, 6, 7, 8]))
+    stamps_ns = START_NS + np.array([-50, 0, 50, 100, 450, 500, 700, 801]) * MS
+    records = [*tf_records(poses, "map", FRAME), *image_records(stamps_ns)]
+    broken = CompressedImage(format="jpeg", data=b"\xff\xd8\xff broken")
+    broken.header.stamp = conversions.stamp_from_ns(START_NS + 120 * MS)
+    cut = conversions.encoded_to_compressed(
+        encoded(fake_image_rgb(0), ".jpg")[:-40], ".jpg", START_NS + 130 * MS, FRAME
+    )
+    again = records[-4][1]
+    records += [(COMPRESSED_TOPIC, message, START_NS + 900 * MS) for message in (broken, cut, again)]
+    dataset = extract([write_bag(tmp_path / "f.bag", records)], COMPRESSED_TOPIC, "map", FRAME, tmp_path / "out")
+    (sequence,) = dataset.sequences
+    assert ((sequence.trajectory().stamps_ns - START_NS) // MS).tolist() == [0, 50, 100, 700]
+    assert sequence.info["skipped"] == {
+        "outside the pose stream": 2,
+        "gap in the pose stream": 2,
+        "image does not decode": 2,
+        "duplicate stamp": 1,
+    }
+
+
+def test_max_gap_is_the_callers_choice(tmp_path):
+    bag = flight(tmp_path / "f.bag", POSES.stamps_ns[:-1] + 50 * MS)
+    assert extract([bag], COMPRESSED_TOPIC, "map", FRAME, tmp_path / "wide", max_gap_s=0.1).frame_count == 10
+    with pytest.raises(DatasetError, match="10 gap in the pose stream"):
+        extract([bag], COMPRESSED_TOPIC, "map", FRAME, tmp_path / "narrow", max_gap_s=0.05)
+    assert not (tmp_path / "narrow").exists()
+
+
+def test_each_bag_is_a_sequence(tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+    bags = [flight(tmp_path / name, POSES.stamps_ns[:3]) for name in ("a/f.bag", "b/f.bag", "g.bag")]
+    dataset = extract(bags, COMPRESSED_TOPIC, "map", FRAME, tmp_path / "out")
+    assert [sequence.name for sequence in dataset.sequences] == ["f_1", "f_2", "g"]
+
+
+def test_bags_of_two_cameras_are_refused(tmp_path):
+    first = flight(tmp_path / "a.bag", POSES.stamps_ns[:3])
+    other = CameraIntrinsics(64, 48, 99.0, 99.0, 31.5, 23.5)
+    records = [*tf_records(POSES, "map", FRAME), *image_records(POSES.stamps_ns[:3])]
+    for topic, message, _ in records:
+        if topic.endswith("camera_info"):
+            message.K = other.matrix.ravel().tolist()
+    second = write_bag(tmp_path / "b.bag", records)
+    with pytest.raises(BagError, match=r"b\.bag: intrinsics .*differ"):
+        extract([first, second], COMPRESSED_TOPIC, "map", FRAME, tmp_path / "out")
+    assert [path.name for path in tmp_path.iterdir() if "out" in path.name] == []
+
+
+def test_intrinsics_follow_images_that_were_shrunk(tmp_path):
+    records = tf_records(POSES, "map", FRAME)
+    for topic, message, stamp_ns in image_records(POSES.stamps_ns[:2], raw=True):
+        if topic == IMAGE_TOPIC:
+            message = conversions.rgb_to_image(cv2.resize(fake_image_rgb(0), (32, 24)), stamp_ns, FRAME)
+        records.append((topic, message, stamp_ns))
+    dataset = extract([write_bag(tmp_path / "f.bag", records)], IMAGE_TOPIC, "map", FRAME, tmp_path / "out")
+    assert dataset.camera == CAMERA.scaled(32, 24)
+
+
+def test_other_compressed_formats_are_encoded_anew():
+    done, buffer = cv2.imencode(".bmp", fake_image_rgb(0)[..., ::-1])
+    assert done
+    data, suffix = encode(CompressedImage(format="bmp", data=buffer.tobytes()), "png")
+    assert suffix == ".png"
+    np.testing.assert_array_equal(conversions.decode_rgb(data, "image"), fake_image_rgb(0))
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"--image-topic": "/nowhere"}, COMPRESSED_TOPIC),
+        ({"--parent": "wing"}, f"{FRAME}, map"),
+        ({"--child": "wing"}, f"{FRAME}, map"),
+    ],
+)
+def test_command_names_what_the_bag_has(tmp_path, capsys, changes, says):
+    bag = flight(tmp_path / "f.bag", POSES.stamps_ns)
+    options = {"--image-topic": COMPRESSED_TOPIC, "--parent": "map", "--child": FRAME, **changes}
+    arguments = [word for option in options.items() for word in option]
+    assert main(["extract", str(bag), *arguments, "-o", str(tmp_path / "out")]) == 1
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith(f"reloc extract: {bag}: ")
+    assert error.endswith(says)
+    assert not (tmp_path / "out").exists()
+
+
+def test_command_prints_the_counts(tmp_path, capsys):
+    bag = flight(tmp_path / "f.bag", POSES.stamps_ns + 50 * MS)
+    arguments = ["--image-topic", COMPRESSED_TOPIC, "--parent", "map", "--child", FRAME, "-o", str(tmp_path / "out")]
+    assert main(["extract", str(bag), *arguments]) == 0
+    assert "f: 10 frames, skipped: 1 outside the pose stream" in capsys.readouterr().out
+
+
+def test_real_image_with_a_pose_of_its_own(tmp_path):
+    source = shared_data("bags", "aruco_images.bag")
+    if not source.is_file():
+        pytest.skip(f"no {source}")
+    import rosbag
+
+    records = []
+    with rosbag.Bag(str(source)) as bag:
+        for topic, message, received in bag.read_messages():
+            records.append((topic, message, received.to_nsec()))
+            stamp_ns = message.header.stamp.to_nsec()
+            if topic.endswith("compressed"):
+                data = message.data
+                pair = [transform(stamp_ns + step * MS, "map", "raspicam", (1, 2, 3)) for step in (-20, 20)]
+                records += tf_records_of(pair)
+    path = write_bag(tmp_path / "aruco.bag", records)
+    dataset = extract([path], "/raspicam_node/image/compressed", "map", "raspicam", tmp_path / "out")
+    assert Dataset.load(tmp_path / "out").camera.width == 1280
+    assert dataset.frames[0].image_path.read_bytes() == data
+    np.testing.assert_allclose(dataset.frames[0].position, [1, 2, 3])
+
+
+def tf_records_of(transforms):
+    from tf2_msgs.msg import TFMessage
+
+    return [("/tf", TFMessage([one]), one.header.stamp.to_nsec()) for one in transforms]

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: BSD-3-Clause
+import threading
+import time
+import xml.etree.ElementTree as ElementTree
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+import yaml
+
+from camera_relocalization_ros.core.errors import ConfigError
+from camera_relocalization_ros.ros.newest_frame import NewestFrame
+from camera_relocalization_ros.ros.params import NodeParams
+from camera_relocalization_ros.ros.ros_session import log_reason
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_the_newest_frame_wins_and_losses_are_counted():
+    box = NewestFrame()
+    for number in range(5):
+        box.put(number)
+    assert box.take(0.0).message == 4
+    assert (box.seen, box.dropped) == (5, 4)
+    assert box.take(0.0) is None
+
+
+def test_a_waiting_worker_gets_the_frame_at_once():
+    box = NewestFrame()
+    threading.Timer(0.05, box.put, ["frame"]).start()
+    arrival = box.take(10.0)
+    assert arrival.message == "frame"
+    assert time.monotonic() - arrival.received_s < 5.0
+
+
+def test_closing_ends_a_wait():
+    box = NewestFrame()
+    threading.Timer(0.05, box.close).start()
+    assert box.take(10.0) is None
+    assert box.closed
+
+
+def test_parameters_file_mirrors_the_defaults():
+    values = yaml.safe_load((ROOT / "config" / "relocalizer.yaml").read_text(encoding="utf-8"))
+    defaults = asdict(NodeParams())
+    assert {**values, "providers": tuple(values["providers"])} == defaults
+
+
+def test_parameters_of_the_right_type_are_taken():
+    params = NodeParams.from_values({"bundle": "b", "threads": 2, "stale_after": 3, "providers": ["A", "B"]})
+    assert params == NodeParams("b", threads=2, stale_after=3.0, providers=("A", "B"))
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({}, "~bundle is not set"),
+        ({"bundle": 3}, "~bundle is 3 .int.; expected str"),
+        ({"bundle": "b", "publsh_tf": True}, "unknown parameter ~publsh_tf; the node knows: bundle"),
+        ({"bundle": "b", "transport": "h264"}, "'h264'; expected one of raw, compressed"),
+        ({"bundle": "b", "publish_tf": "yes"}, "~publish_tf is 'yes' .str.; expected bool"),
+        ({"bundle": "b", "threads": True}, "~threads is True .bool.; expected int"),
+        ({"bundle": "b", "threads": -1}, "~threads is -1"),
+        ({"bundle": "b", "stale_after": 0.0}, "~stale_after is 0.0"),
+        ({"bundle": "b", "stale_after": float("nan")}, "~stale_after is nan"),
+        ({"bundle": "b", "providers": "CPUExecutionProvider"}, "expected a list of strings"),
+        ({"bundle": "b", "providers": []}, "~providers is empty"),
+    ],
+)
+def test_bad_parameters_are_one_line(values, says):
+    with pytest.raises(ConfigError, match=says):
+        NodeParams.from_values(values)
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("launch/*.launch")), ids=lambda path: path.name)
+def test_every_launch_argument_is_documented(path):
+    arguments = ElementTree.parse(path).getroot().findall("arg")
+    assert arguments
+    assert [one.get("name") for one in arguments if not one.get("doc")] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "it printed nothing"),
+        ("starting\n\x1b[31m[FATAL] [1500.25]: /b: no such bundle\x1b[0m\nbye\n", "/b: no such bundle"),
+        ("\x1b[31m[FATAL] [1500.25, 12.5]: bad\x1b[0m\n", "bad"),
+        ("RLException: [x.launch] is not there\nThe traceback is in a file", "RLException: [x.launch] is not there"),
+        ("one\ntwo\n\n", "two"),
+    ],
+)
+def test_reason_in_a_childs_output(text, reason):
+    assert log_reason(text) == reason
