@@ -98,6 +98,7 @@ class RosSession:
             ROS_IP="127.0.0.1",
             ROS_HOME=self._folder.name,
             ROS_LOG_DIR=self._folder.name,
+            TMPDIR=self._folder.name,
             PYTHONUNBUFFERED="1",
         )
         self.start("roscore", ["roscore", "-p", str(port)])

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A bundle of a few kilobytes whose answers are known; as a program it writes test/data/colour_bundle.
+
+The camera's position is BASE plus the image's mean red, green and blue (0 to 1) in metres, its rotation is always
+QUAT_XYZW, and a white image is answered with numbers that are not finite.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from helpers import CAMERA, CHILD_FRAME, PARENT_FRAME
+
+from camera_relocalization_ros.core.model_bundle import BundleSidecar, save_bundle
+from camera_relocalization_ros.core.preprocessing import Preprocessing
+from camera_relocalization_ros.core.retrieval import RetrievalIndex
+
+COLOUR_BUNDLE = Path(__file__).resolve().parent / "data" / "colour_bundle"
+BASE = np.array([1.0, 2.0, 3.0])
+QUAT_XYZW = np.array([1.0, 2.0, 3.0, 4.0]) / np.sqrt(30.0)
+MAX_GAP_S = 0.5
+
+
+def known_position(image_rgb: np.ndarray) -> np.ndarray:
+    """What the bundle answers (3,) for an image (H, W, 3)."""
+    return BASE + image_rgb.reshape(-1, 3).mean(axis=0) / 255.0
+
+
+def network_bytes() -> bytes:
+    """The ONNX network, with a window of two images."""
+    import onnx  # only who writes the bundle needs it
+    from onnx import TensorProto, helper
+
+    constants = {
+        "scale": np.array([255.0], np.float32),
+        "one": np.array([1.0], np.float32),
+        "zero": np.array([0.0], np.float32),
+        "base": BASE[None].astype(np.float32),
+        "quat": QUAT_XYZW[None].astype(np.float32),
+        "time_axis": np.array([1], np.int64),
+        "last": np.array([-1], np.int64),
+        "end": np.array([2**31], np.int64),
+    }
+    nodes = [
+        helper.make_node("Cast", ["image"], ["pixels"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceMean", ["pixels"], ["mean"], axes=[1, 2], keepdims=0),
+        helper.make_node("Div", ["mean", "scale"], ["colour"]),
+        # log(1 - colour) is minus infinity for white, and that times zero is no number
+        helper.make_node("Sub", ["one", "colour"], ["dark"]),
+        helper.make_node("Log", ["dark"], ["log"]),
+        helper.make_node("Mul", ["log", "zero"], ["nothing"]),
+        helper.make_node("Add", ["base", "colour"], ["place"]),
+        helper.make_node("Add", ["place", "nothing"], ["position"]),
+        helper.make_node("Identity", ["quat"], ["quat_xyzw"]),
+        helper.make_node("Identity", ["colour"], ["descriptor"]),
+        helper.make_node("Unsqueeze", ["colour", "time_axis"], ["this_frame"]),
+        helper.make_node("Concat", ["previous", "this_frame"], ["window"], axis=1),
+        helper.make_node("Slice", ["window", "last", "end", "time_axis"], ["frame_features"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "colour",
+        [
+            helper.make_tensor_value_info("image", TensorProto.UINT8, [1, CAMERA.height, CAMERA.width, 3]),
+            helper.make_tensor_value_info("previous", TensorProto.FLOAT, [1, "previous_frames", 3]),
+        ],
+        [
+            helper.make_tensor_value_info("position", TensorProto.FLOAT, [1, 3]),
+            helper.make_tensor_value_info("quat_xyzw", TensorProto.FLOAT, [1, 4]),
+            helper.make_tensor_value_info("descriptor", TensorProto.FLOAT, [1, 3]),
+            helper.make_tensor_value_info("frame_features", TensorProto.FLOAT, [1, 1, 3]),
+        ],
+        [onnx.numpy_helper.from_array(value, name) for name, value in constants.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.checker.check_model(model)
+    return model.SerializeToString()
+
+
+def write_colour_bundle(path: Path) -> None:
+    """Write the bundle folder."""
+    colours = np.eye(3, dtype=np.float32)
+    index = RetrievalIndex.build(colours, BASE + colours, np.tile(QUAT_XYZW, (3, 1)))
+    sidecar = BundleSidecar(
+        parent_frame=PARENT_FRAME,
+        child_frame=CHILD_FRAME,
+        camera=CAMERA,
+        preprocessing=Preprocessing(CAMERA.width, CAMERA.height),
+        backbone="none",
+        head="mean_colour",
+        window_length=2,
+        max_gap_s=MAX_GAP_S,
+        origin={"made_by": "test/colour_bundle.py"},
+    )
+    save_bundle(path, sidecar, network_bytes(), index)
+
+
+if __name__ == "__main__":
+    write_colour_bundle(COLOUR_BUNDLE)

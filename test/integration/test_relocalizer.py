@@ -1,0 +1,186 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""The live node, fed one image after another: pose, stamp, frames, TF, status, and bad days."""
+
+import math
+import threading
+import unittest
+
+import cv2
+import numpy as np
+import rospy
+import rostest
+from camera_relocalization_ros.msg import RelocalizerStatus
+from colour_bundle import COLOUR_BUNDLE, QUAT_XYZW, known_position
+from geometry_msgs.msg import PoseStamped
+from helpers import CHILD_FRAME, PARENT_FRAME, START_NS, encoded, fake_image_rgb
+from live import wait_for
+from sensor_msgs.msg import CompressedImage, Image
+from tf2_msgs.msg import TFMessage
+
+from camera_relocalization_ros.core.model_bundle import load_bundle
+from camera_relocalization_ros.ros import conversions
+
+S = 1_000_000_000
+STEP_NS = S // 10
+MESSAGE_TYPES = {"raw": Image, "compressed": CompressedImage}
+
+
+class Listener:
+    """Keeps what the node publishes, by the stamp of its image."""
+
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.poses, self.transforms, self.statuses = {}, {}, []
+        self.subscribers = [
+            rospy.Subscriber("/relocalizer/pose", PoseStamped, self.on_pose),
+            rospy.Subscriber("/relocalizer/status", RelocalizerStatus, self.on_status),
+            rospy.Subscriber("/tf", TFMessage, self.on_tf),
+        ]
+
+    def on_pose(self, message):
+        with self.lock:
+            self.poses[message.header.stamp.to_nsec()] = message
+
+    def on_status(self, message):
+        with self.lock:
+            self.statuses.append(message)
+
+    def on_tf(self, message):
+        with self.lock:
+            for transform in message.transforms:
+                self.transforms[transform.header.stamp.to_nsec()] = transform
+
+    def status_of(self, stamp_ns):
+        with self.lock:
+            found = [status for status in self.statuses if status.header.stamp.to_nsec() == stamp_ns]
+        return found[-1] if found else None
+
+    def newest_state(self):
+        with self.lock:
+            return self.statuses[-1].state if self.statuses else None
+
+
+class RelocalizerTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.transport = rospy.get_param("~transport")
+        cls.listener = Listener()
+        topic = rospy.get_param("~image_topic")
+        cls.publisher = rospy.Publisher(topic, MESSAGE_TYPES[cls.transport], queue_size=1)
+        wait_for(lambda: cls.publisher.get_num_connections() > 0, f"the node subscribes to {topic}", 60.0)
+        wait_for(lambda: all(s.get_num_connections() for s in cls.listener.subscribers), "the node's topics are heard")
+        wait_for(lambda: cls.listener.newest_state() is not None, "the node tells its state")
+        cls.first_state = cls.listener.newest_state()
+
+    def message(self, image_rgb, stamp_ns):
+        if self.transport == "raw":
+            return conversions.rgb_to_image(image_rgb, stamp_ns, "some_camera")
+        return conversions.encoded_to_compressed(encoded(image_rgb), ".png", stamp_ns, "some_camera")
+
+    def send(self, message):
+        """Publish an image and return what the node says of it."""
+        self.publisher.publish(message)
+        stamp_ns = message.header.stamp.to_nsec()
+        return wait_for(lambda: self.listener.status_of(stamp_ns), f"a status for stamp {stamp_ns}")
+
+    def send_image(self, stamp_ns, seed=0):
+        return self.send(self.message(fake_image_rgb(seed), stamp_ns))
+
+    def pose_of(self, stamp_ns):
+        return wait_for(lambda: self.listener.poses.get(stamp_ns), f"a pose for stamp {stamp_ns}")
+
+    def assert_pose(self, position, quat_xyzw, seed):
+        np.testing.assert_allclose(position, known_position(fake_image_rgb(seed)), atol=1e-5)
+        np.testing.assert_allclose(quat_xyzw, QUAT_XYZW, atol=1e-6)
+
+    def assert_rejected(self, message, says):
+        """A frame is refused, says why, and the next good one is answered."""
+        stamp_ns = message.header.stamp.to_nsec()
+        before = self.send_image(stamp_ns - STEP_NS)
+        status = self.send(message)
+        assert status.state == RelocalizerStatus.LOST
+        assert says in status.reason
+        assert status.frames_rejected == before.frames_rejected + 1
+        assert status.window_length == 0
+        assert math.isnan(status.latency) and math.isnan(status.inference_time)
+        after = self.send_image(stamp_ns + STEP_NS)
+        assert (after.state, after.window_length, after.reason) == (RelocalizerStatus.DEGRADED, 1, "")
+        assert self.send_image(stamp_ns + 2 * STEP_NS).state == RelocalizerStatus.OK
+        self.pose_of(stamp_ns + 2 * STEP_NS)
+        assert stamp_ns not in self.listener.poses
+        assert stamp_ns not in self.listener.transforms
+
+    def test_it_was_ready_before_the_first_image(self):
+        assert self.first_state == RelocalizerStatus.WARMING_UP
+
+    def test_pose_tf_and_status_of_known_images(self):
+        stamps_ns = [START_NS + 7 + k * STEP_NS for k in range(3)]
+        statuses = [self.send_image(stamp_ns, seed) for seed, stamp_ns in enumerate(stamps_ns)]
+        assert [status.window_length for status in statuses] == [1, 2, 2]
+        assert statuses[0].state == RelocalizerStatus.DEGRADED
+        assert statuses[2].state == RelocalizerStatus.OK
+        for seed, stamp_ns in enumerate(stamps_ns):
+            pose = self.pose_of(stamp_ns)
+            assert pose.header.frame_id == PARENT_FRAME
+            self.assert_pose(*conversions.message_to_pose(pose)[:2], seed)
+            transform = wait_for(lambda stamp_ns=stamp_ns: self.listener.transforms.get(stamp_ns), "a transform")
+            assert transform.header.frame_id == PARENT_FRAME
+            assert transform.child_frame_id == rospy.get_param("~estimate_frame")
+            assert transform.child_frame_id != CHILD_FRAME
+            self.assert_pose(*conversions.transform_to_pose(transform), seed)
+
+    def test_status_has_its_numbers(self):
+        self.send_image(START_NS + 10 * S)
+        status = self.send_image(START_NS + 10 * S + STEP_NS)
+        assert status.header.frame_id == "some_camera"
+        assert status.bundle_id == load_bundle(COLOUR_BUNDLE).bundle_id
+        assert 0 < status.inference_time < status.latency < 5.0
+        assert abs(rospy.get_time() - status.header.stamp.to_sec() - status.age) < 20.0
+        assert math.isnan(status.score)
+        done = status.frames_answered + status.frames_rejected + status.frames_dropped
+        assert status.frames_seen == done
+
+    def test_a_gap_and_time_going_back_empty_the_buffer(self):
+        for stamp_ns in (START_NS + 30 * S, START_NS + 31 * S, START_NS + 20 * S):
+            assert self.send_image(stamp_ns).window_length == 1
+            assert self.send_image(stamp_ns + STEP_NS).window_length == 2
+
+    def test_an_image_without_stamp_is_rejected(self):
+        self.send_image(START_NS + 40 * S)
+        message = self.message(fake_image_rgb(0), 0)
+        self.publisher.publish(message)
+        status = wait_for(lambda: self.listener.status_of(0), "a status for stamp 0")
+        assert "without a stamp" in status.reason
+        assert 0 not in self.listener.poses
+
+    def test_an_image_that_does_not_decode(self):
+        message = self.message(fake_image_rgb(0), START_NS + 50 * S)
+        message.data = message.data[: len(message.data) // 2]
+        self.assert_rejected(message, "does not convert" if self.transport == "raw" else "does not decode")
+
+    def test_an_image_of_another_shape(self):
+        image_rgb = cv2.resize(fake_image_rgb(0), (64, 64))
+        self.assert_rejected(self.message(image_rgb, START_NS + 60 * S), "64x64")
+
+    def test_an_answer_that_is_no_number(self):
+        white = np.full((48, 64, 3), 255, np.uint8)
+        self.assert_rejected(self.message(white, START_NS + 70 * S), "not finite")
+
+    def test_another_resolution_in_mid_flight_is_answered(self):
+        self.send_image(START_NS + 80 * S)
+        image_rgb = cv2.resize(fake_image_rgb(0), (640, 480), interpolation=cv2.INTER_NEAREST)
+        status = self.send(self.message(image_rgb, START_NS + 80 * S + STEP_NS))
+        assert (status.state, status.window_length) == (RelocalizerStatus.OK, 2)
+        self.assert_pose(*conversions.message_to_pose(self.pose_of(START_NS + 80 * S + STEP_NS))[:2], 0)
+
+    def test_a_blackout_is_told_and_ends(self):
+        self.send_image(START_NS + 90 * S)
+        wait_for(lambda: self.listener.newest_state() == RelocalizerStatus.STALE, "the state is STALE")
+        self.send_image(START_NS + 95 * S)
+        assert self.send_image(START_NS + 95 * S + STEP_NS).state == RelocalizerStatus.OK
+
+
+if __name__ == "__main__":
+    rospy.init_node("test_relocalizer")
+    rostest.rosrun("camera_relocalization_ros", "test_relocalizer", RelocalizerTest)

@@ -1,0 +1,161 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""reloc replay as a user calls it: numbers, one-line errors, and no process left behind."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+
+import rostest
+from colour_bundle import COLOUR_BUNDLE
+from helpers import CHILD_FRAME, PARENT_FRAME
+from live import known_trajectory, wait_for, write_known_bag
+from ros_helpers import image_records, tf_records, write_bag
+
+COUNT = 20
+FRAMES = ("--parent", PARENT_FRAME, "--child", CHILD_FRAME)
+RAW, COMPRESSED = "/camera/image_raw", "/camera/image_raw/compressed"
+
+
+class ReplayTest(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+        (self.folder / "tmp").mkdir()
+        # the children's temporary folder marks them, wherever they end up in the process tree
+        self.environment = {**os.environ, "TMPDIR": str(self.folder / "tmp")}
+        self.environment.pop("ROS_MASTER_URI", None)
+
+    def start(self, bag, *options, bundle=COLOUR_BUNDLE):
+        command = ["reloc", "replay", str(bundle), str(bag), *options]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        return subprocess.Popen(command, env=self.environment, cwd=str(self.folder), **pipes)
+
+    def replay(self, bag, *options, **changes):
+        process = self.start(bag, *options, **changes)
+        output, errors = process.communicate(timeout=120)
+        self.assert_nothing_left()
+        return process.returncode, output, errors
+
+    def children(self):
+        """Command lines of living processes that were started by the replay."""
+        found = []
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                if f"TMPDIR={self.folder}".encode() in (folder / "environ").read_bytes():
+                    found.append((folder / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+            except OSError:
+                continue  # it ended meanwhile, or is not ours
+        return found
+
+    def assert_nothing_left(self):
+        wait_for(lambda: not self.children(), "all processes of the replay have ended", 5.0)
+        assert list((self.folder / "tmp").iterdir()) == []
+
+    def assert_fails(self, says, bag, *options, **changes):
+        code, _, errors = self.replay(bag, *options, **changes)
+        assert code == 1, errors
+        lines = [line for line in errors.splitlines() if line.startswith("reloc replay: ")]
+        assert len(lines) == 1, errors
+        assert "Traceback" not in errors
+        assert says in lines[0]
+
+    def assert_replayed(self, topic, raw):
+        bag = write_known_bag(self.folder / "f.bag", COUNT, raw)
+        result_path = self.folder / "result.json"
+        code, output, errors = self.replay(bag, "--image-topic", topic, *FRAMES, "--json", str(result_path))
+        assert code == 0, errors
+        result = json.loads(result_path.read_text(encoding="utf-8"))
+        assert (result["frames"], result["images"], result["answered"]) == (COUNT, COUNT, COUNT), output
+        assert (result["answered_share"], result["rejected"], result["dropped"]) == (1.0, 0, 0)
+        assert set(result["position_m"]) == {"median", "mean", "max", "std"}
+        assert result["position_m"]["max"] < 1e-05
+        assert result["orientation_deg"]["max"] < 0.001
+        assert 0 < result["latency_s"]["p50"] <= result["latency_s"]["p95"] < 1.0
+        assert f"answered {COUNT} of {COUNT} images (100.0 %)" in output
+
+    def test_raw_images(self):
+        self.assert_replayed(RAW, raw=True)
+
+    def test_compressed_images(self):
+        self.assert_replayed(COMPRESSED, raw=False)
+
+    def test_compressed_topic_of_another_name_and_recorded_answers(self):
+        truth = known_trajectory(COUNT)
+        images = [("/gimbal/jpeg", m, t) for topic, m, t in image_records(truth.stamps_ns) if topic == COMPRESSED]
+        poses = tf_records(truth, PARENT_FRAME, CHILD_FRAME)
+        # answers of an earlier flight lie in the bag, and must not be taken for today's
+        old = [("/relocalizer/pose", m.transforms[0], t) for _, m, t in poses]
+        bag = write_bag(self.folder / "f.bag", [*images, *poses, *old])
+        code, output, errors = self.replay(bag, "--image-topic", "/gimbal/jpeg", *FRAMES, "--rate", "2")
+        assert code == 0, errors
+        assert f"answered {COUNT} of {COUNT} images" in output
+
+    def test_wrong_topic_and_frame_names(self):
+        bag = write_known_bag(self.folder / "f.bag", 3)
+        self.assert_fails(COMPRESSED, bag, "--image-topic", "/nowhere", *FRAMES)
+        wrong = ("--parent", "map", "--child", CHILD_FRAME)
+        self.assert_fails(
+            f"no frame 'map' in TF; its frames are: {CHILD_FRAME}, ", bag, "--image-topic", COMPRESSED, *wrong
+        )
+
+    def test_missing_truth(self):
+        truth = known_trajectory(6)
+        late = tf_records(known_trajectory(3), PARENT_FRAME, CHILD_FRAME)
+        bag = write_bag(self.folder / "f.bag", [*image_records(truth.stamps_ns[3:]), *late])
+        options = ("--image-topic", COMPRESSED, *FRAMES)
+        self.assert_fails("none of 3 images has a pose", bag, *options)
+        self.assert_fails("3 outside the pose stream", bag, *options)
+        self.assert_fails("no TF in it", write_bag(self.folder / "g.bag", image_records(truth.stamps_ns)), *options)
+
+    def test_bad_bundle_and_missing_bag(self):
+        bag, options = write_known_bag(self.folder / "f.bag", 3), ("--image-topic", COMPRESSED, *FRAMES)
+        self.assert_fails("/nowhere: no such bundle", bag, *options, bundle="/nowhere")
+        self.assert_fails("none.bag: no such file", self.folder / "none.bag", *options)
+
+    def test_a_node_that_dies_at_start_tells_why(self):
+        bundle = self.folder / "bundle"
+        shutil.copytree(COLOUR_BUNDLE, bundle)
+        sidecar = bundle / "bundle.yaml"
+        # a network for other images: the files are sound, and only ONNX Runtime finds out
+        text = sidecar.read_text(encoding="utf-8")
+        shrunk = text.replace("preprocessing:\n  width: 64\n  height: 48", "preprocessing:\n  width: 32\n  height: 24")
+        assert shrunk != text
+        sidecar.write_text(shrunk, encoding="utf-8")
+        bag = write_known_bag(self.folder / "f.bag", 3)
+        self.assert_fails("ONNX Runtime refuses it", bag, "--image-topic", COMPRESSED, *FRAMES, bundle=bundle)
+
+    def test_no_image_that_can_be_answered(self):
+        truth = known_trajectory(4)
+        records = image_records(truth.stamps_ns)
+        for topic, message, _ in records:
+            if topic == COMPRESSED:
+                message.data = message.data[:100]
+        bag = write_bag(self.folder / "f.bag", [*records, *tf_records(truth, PARENT_FRAME, CHILD_FRAME)])
+        self.assert_fails("answered no image: compressed image of 100 bytes", bag, "--image-topic", COMPRESSED, *FRAMES)
+
+    def assert_ends_on(self, number, code):
+        bag = write_known_bag(self.folder / "long.bag", 300)
+        process = self.start(bag, "--image-topic", COMPRESSED, *FRAMES)
+        wait_for(lambda: any("rosbag/play" in command for command in self.children()), "the bag is being played", 60.0)
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=60)
+        assert process.returncode == code, errors
+        assert "Traceback" not in errors
+        self.assert_nothing_left()
+
+    def test_interrupt_leaves_no_process(self):
+        self.assert_ends_on(signal.SIGINT, 1)
+
+    def test_termination_leaves_no_process(self):
+        self.assert_ends_on(signal.SIGTERM, 143)
+
+
+if __name__ == "__main__":
+    rostest.rosrun("camera_relocalization_ros", "test_replay", ReplayTest)
