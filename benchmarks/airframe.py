@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """airframe-ind in simulation: flights at placements 1-5 train, one at placement 6 tests; errors beside baselines.
 
-    python benchmarks/airframe.py --work out/airframe --config config/training/shipped.yaml
+    python benchmarks/airframe.py --work out/airframe --config config/training/airframe.yaml
 
 Makes the flights, data sets, run and bundle below --work, skipping what is there. Training flights are flown in the
 hall of seed 0 and in five other halls; the test flights in the hall of seed 0, and one in a hall never seen.

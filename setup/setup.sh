@@ -8,6 +8,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
 
+PACKAGE_PARTS="CMakeLists.txt package.xml setup.py camera_relocalization_ros config launch models msg scripts test"
+
 fail() {
   printf 'setup: %s\n' "$*" >&2
   exit 1
@@ -78,8 +80,10 @@ build_workspace() {
   [ -f "$stamp" ] && return 0
   echo "setup: building the catkin workspace"
   rm -rf "$workspace"
-  mkdir -p "$workspace/src"
-  ln -s "$root" "$workspace/src/camera_relocalization_ros"
+  # links to the parts, not to the whole, which holds this workspace: rosrun follows links when it searches
+  local package=$workspace/src/camera_relocalization_ros part
+  mkdir -p "$package"
+  for part in $PACKAGE_PARTS; do ln -s "$root/$part" "$package/$part"; done
   # ROS's setup file reads variables that may be unset
   set +u
   # shellcheck source=/dev/null

@@ -8,17 +8,18 @@ rm -rf "$results"
 mkdir -p "$results"
 
 echo "== unit tests (no ROS) =="
-# without ROS's variables and paths: these tests must not need them
+# without ROS's variables and paths: these tests must not need them; python -m puts this folder on the path
 env -u PYTHONPATH -u ROS_MASTER_URI -u ROS_PACKAGE_PATH -u ROS_ROOT -u ROS_DISTRO \
   python -m pytest test/unit --quiet --junit-xml="$results/unit.xml"
 echo "== ROS tests (no master) =="
-python -m pytest test/ros --quiet --junit-xml="$results/ros.xml"
+# plain pytest does not: the built package, with its messages, must come first
+pytest test/ros --quiet --junit-xml="$results/ros.xml"
 echo "== integration tests (rostest) =="
 for file in test/integration/*.test; do
   name=$(basename "$file" .test)
   echo "-- $name"
   # rostest keeps its results under ROS_TEST_RESULTS_DIR, one XML file per test node
-  ROS_TEST_RESULTS_DIR=$results/rostest rostest --text "$file" >"$results/$name.log" 2>&1 || {
+  ROS_TEST_RESULTS_DIR=$results/rostest rostest "$file" >"$results/$name.log" 2>&1 || {
     echo "rostest $name failed; the end of its output:"
     tail -n 40 "$results/$name.log"
     echo "$name" >>"$results/rostest_failed"

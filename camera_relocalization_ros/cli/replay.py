@@ -28,6 +28,7 @@ def run(arguments: argparse.Namespace) -> int:
     from camera_relocalization_ros.core.evaluation import errors_table, write_json
 
     try:
+        from camera_relocalization_ros.ros.bag_baselines import bag_baselines
         from camera_relocalization_ros.ros.replay_evaluation import replay
     except ImportError as error:
         raise ReplayError(f"ROS or this package's messages are not there ({error}); source the workspace") from error
@@ -37,10 +38,12 @@ def run(arguments: argparse.Namespace) -> int:
         max_gap_s=arguments.max_gap,
     )
     print(f"{arguments.bundle} live on {arguments.bag}: {len(result.truth)} of {result.images} images compared")
-    print(errors_table({"live node": result.errors}))
-    print(describe_answers(result.to_dict()))
+    baselines = bag_baselines(arguments.bundle, arguments.bag, arguments.image_topic, result.truth)
+    values = {**result.to_dict(), "baselines": {name: errors.summary() for name, errors in baselines.items()}}
+    print(errors_table({"live node": result.errors, **baselines}))
+    print(describe_answers(values))
     if arguments.json:
-        write_json(arguments.json, result.to_dict())
+        write_json(arguments.json, values)
     return 0
 
 

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""reloc demo: simulate a flight the shipped model has never seen, fly the node on it, say how good it was."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from camera_relocalization_ros.cli.replay import describe_answers
+
+NAME = "demo"
+HELP = "Simulate a flight, play it into the live node, and tell and draw how good the answers were."
+
+PLACEMENT = 6
+IMAGE_TOPIC, OBJECT_FRAME, CAMERA_FRAME = "/dji_sdk/image_raw", "wing/base_link", "M100/camera_optical_frame"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--bundle", type=Path, help="bundle folder (default: the shipped models/airframe)")
+    parser.add_argument("--duration", type=float, default=40.0, metavar="S", help="seconds of flight (default: 40)")
+    parser.add_argument("--rate", type=float, default=10.0, metavar="HZ", help="images per second (default: 10)")
+    parser.add_argument("--seed", type=int, default=1000, metavar="K", help="flight path and light (default: 1000)")
+    parser.add_argument("-o", "--output", type=Path, default=Path("out/demo"), metavar="DIR", help="folder to write")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    import rospkg
+
+    from camera_relocalization_ros.core.evaluation import errors_table, write_json
+    from camera_relocalization_ros.report.flight_plot import plot_flight
+    from camera_relocalization_ros.ros.bag_baselines import bag_baselines
+    from camera_relocalization_ros.ros.replay_evaluation import replay
+    from camera_relocalization_ros.ros.simulation_bag import write_simulated_bag
+    from camera_relocalization_ros.simulation.airframe_shape import outline
+    from camera_relocalization_ros.simulation.recording import FlightPlan, Recording
+
+    bundle = arguments.bundle or Path(rospkg.RosPack().get_path("camera_relocalization_ros")) / "models" / "airframe"
+    bag, picture = arguments.output / "flight.bag", arguments.output / "demo.png"
+    plan = FlightPlan(PLACEMENT, arguments.duration, arguments.rate, arguments.seed)
+    write_simulated_bag(Recording(plan), bag, compressed=False)
+    result = replay(bundle, bag, IMAGE_TOPIC, OBJECT_FRAME, CAMERA_FRAME)
+    baselines = bag_baselines(bundle, bag, IMAGE_TOPIC, result.truth)
+
+    values = result.to_dict()
+    values["baselines"] = {name: errors.summary() for name, errors in baselines.items()}
+    write_json(arguments.output / "errors.json", values)
+    title = f"A flight at placement {PLACEMENT}, which the model has never seen: live node against motion capture"
+    plot_flight(picture, title, result.estimate, result.truth, result.errors, outline())
+    print(f"\n{len(result.truth)} images of {bag}, flown at placement {PLACEMENT}, which the model has never seen:")
+    print(errors_table({"live node": result.errors, **baselines}))
+    print(describe_answers(values))
+    print(f"errors: {arguments.output / 'errors.json'}, picture: {picture}")
+    return 0
