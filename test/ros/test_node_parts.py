@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+import subprocess
 import threading
 import time
 import xml.etree.ElementTree as ElementTree
@@ -77,6 +78,14 @@ def test_every_launch_argument_is_documented(path):
     arguments = ElementTree.parse(path).getroot().findall("arg")
     assert arguments
     assert [one.get("name") for one in arguments if not one.get("doc")] == []
+
+
+@pytest.mark.parametrize("options", [[], ["required:=true"], ["transport:=compressed", "publish_tf:=false"]])
+def test_launch_file_starts_the_node(options):
+    path = ROOT / "launch" / "relocalize.launch"
+    command = ["roslaunch", "--nodes", str(path), "bundle:=/nowhere", "image_topic:=/camera/image_raw", *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["/relocalizer"], done.stderr
 
 
 @pytest.mark.parametrize(
