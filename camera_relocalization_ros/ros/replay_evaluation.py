@@ -96,6 +96,8 @@ def replay(
 
     One replay per process, in its main thread. Raises BundleError, BagError or ReplayError; leaves no process behind.
     """
+    if not rate > 0:
+        raise ReplayError(f"rate {rate}; expected a number above 0")
     if rospy.core.is_initialized():
         raise ReplayError("this process is a ROS node already; a replay needs one of its own")
     sidecar = load_bundle(bundle).sidecar
