@@ -11,10 +11,10 @@ help:
 	@echo "make lint | format | clean"
 
 setup:
-	@setup/setup.sh full
+	@bash setup/setup.sh full
 
 onboard:
-	@setup/setup.sh onboard
+	@bash setup/setup.sh onboard
 
 demo: setup
 	@. ./env.sh && reloc demo -o out/demo

@@ -6,10 +6,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import yaml
-
-from camera_relocalization_ros.core import dataset as dataset_format
-from camera_relocalization_ros.core import model_bundle
 from camera_relocalization_ros.core.errors import RelocalizationError
 
 NAME = "info"
@@ -27,6 +23,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def describe(spec: str) -> str:
     """A text about the thing at `spec`; raises RelocalizationError when it is none of ours."""
+    from camera_relocalization_ros.core import dataset, model_bundle
+
     path = Path(spec)
     if path.suffix in (".bag", ".active"):
         from camera_relocalization_ros.ros.bag_reader import describe_bag
@@ -36,20 +34,26 @@ def describe(spec: str) -> str:
         return _describe_bundle(path)
     if (path / "run.yaml").is_file():
         return f"run {path}\n{(path / 'run.yaml').read_text(encoding='utf-8')}"
-    if (path / dataset_format.MANIFEST).is_file() or "@" in path.name:
+    if (path / dataset.MANIFEST).is_file() or "@" in path.name:
         return _describe_dataset(spec)
     found = "none of those" if path.exists() else "no such file or folder"
     raise RelocalizationError(f"{spec}: {found}; expected a bag, data set, run or bundle")
 
 
 def _describe_bundle(path: Path) -> str:
-    bundle = model_bundle.load_bundle(path)
+    import yaml
+
+    from camera_relocalization_ros.core.model_bundle import load_bundle
+
+    bundle = load_bundle(path)
     text = yaml.safe_dump(bundle.sidecar.to_dict(), sort_keys=False)
     return f"bundle {path}, id {bundle.bundle_id}, {len(bundle.index.positions)} training images\n{text}"
 
 
 def _describe_dataset(spec: str) -> str:
-    dataset = dataset_format.Dataset.load(spec)
+    from camera_relocalization_ros.core.dataset import Dataset
+
+    dataset = Dataset.load(spec)
     positions, _ = dataset.positions_quats()
     extent = positions.max(axis=0) - positions.min(axis=0)
     camera = dataset.camera

@@ -63,7 +63,8 @@ def _from_above(axes: Axes, estimate: Trajectory, truth: Trajectory, outline: np
     axes.set_xlabel("x [m], towards the nose")
     axes.set_ylabel("y [m], towards the left wing")
     axes.grid(color="#eeeeee")
-    axes.legend(loc="upper right")
+    # beside the picture, because a flight goes all around the object
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncol=4, frameon=False)
     axes.set_title("camera seen from above, in the object's frame")
 
 
