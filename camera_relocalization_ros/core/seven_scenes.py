@@ -19,7 +19,8 @@ from camera_relocalization_ros.core.splits import save_split
 # intrinsics that the data set's users agreed on; it ships none
 CAMERA = CameraIntrinsics(width=640, height=480, fx=585.0, fy=585.0, cx=320.0, cy=240.0)
 FRAME_RATE_HZ = 30
-# the layout has no stamps: sequence N starts at N * 1000 s, so that stamps of a scene are all different
+# the layout has no stamps: sequence N starts at (N + 1) * 1000 s, so that stamps of a scene are all different, and
+# none is 0, which tf2 takes for "the latest"
 SEQUENCE_SPACING_S = 1000
 PARENT_FRAME, CHILD_FRAME = "scene", "camera_optical_frame"
 IMAGE_NAME = re.compile(r"frame-(\d+)\.color\.(png|jpg|jpeg)$")
@@ -46,7 +47,7 @@ def import_seven_scenes(source: Path, output: Path) -> Dataset:
 
 
 def _import_sequence(folder: Path, sequence: SequenceWriter) -> None:
-    start_ns = int(re.sub(r"\D", "", folder.name) or 0) * SEQUENCE_SPACING_S * 10**9
+    start_ns = (int(re.sub(r"\D", "", folder.name) or 0) + 1) * SEQUENCE_SPACING_S * 10**9
     images = sorted((int(match[1]), path) for path in folder.iterdir() if (match := IMAGE_NAME.match(path.name)))
     if not images:
         raise DatasetError(f"{folder}: no frame-NNNNNN.color.png or .jpg in it")
