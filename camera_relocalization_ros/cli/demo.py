@@ -12,7 +12,7 @@ NAME = "demo"
 HELP = "Simulate a flight, play it into the live node, and tell and draw how good the answers were."
 
 PLACEMENT = 6
-IMAGE_TOPIC, OBJECT_FRAME, CAMERA_FRAME = "/dji_sdk/image_raw", "wing/base_link", "M100/camera_optical_frame"
+IMAGE_TOPIC, OBJECT_FRAME, CAMERA_FRAME = "/dji_sdk/image_raw/compressed", "wing/base_link", "M100/camera_optical_frame"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,7 +37,8 @@ def run(arguments: argparse.Namespace) -> int:
     bundle = arguments.bundle or Path(rospkg.RosPack().get_path("camera_relocalization_ros")) / "models" / "airframe"
     bag, picture = arguments.output / "flight.bag", arguments.output / "demo.png"
     plan = FlightPlan(PLACEMENT, arguments.duration, arguments.rate, arguments.seed)
-    write_simulated_bag(Recording(plan), bag, compressed=False)
+    # JPEG, because raw images would leave a gigabyte on the disk
+    write_simulated_bag(Recording(plan), bag, compressed=True)
     result = replay(bundle, bag, IMAGE_TOPIC, OBJECT_FRAME, CAMERA_FRAME)
     baselines = bag_baselines(bundle, bag, IMAGE_TOPIC, result.truth)
 

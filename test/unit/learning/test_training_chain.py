@@ -7,7 +7,7 @@ import torch
 from helpers import write_fake_dataset
 
 from camera_relocalization_ros.core.dataset import load_image_rgb
-from camera_relocalization_ros.core.errors import BundleError, ConfigError, DatasetError
+from camera_relocalization_ros.core.errors import BundleError, ConfigError, DatasetError, FrameError
 from camera_relocalization_ros.core.model_bundle import load_bundle
 from camera_relocalization_ros.core.preprocessing import Preprocessing
 from camera_relocalization_ros.inference.evaluation import evaluate
@@ -180,3 +180,22 @@ def test_a_cut_or_replaced_file_of_a_bundle_is_found(tmp_path, toy_config, name)
     path.unlink()
     with pytest.raises(BundleError, match=name):
         load_bundle(tmp_path / "bundle")
+
+
+def test_the_window_restarts_after_a_gap_when_time_goes_back_and_after_a_bad_image(tmp_path, toy_config):
+    dataset = write_fake_dataset(tmp_path / "set")
+    export(train([dataset], [], toy_config("temporal_gru"), tmp_path / "run", tmp_path / "cache"), tmp_path / "bundle")
+    relocalizer = Relocalizer.from_bundle(tmp_path / "bundle")
+    image = load_image_rgb(dataset.frames[0].image_path)
+
+    def frames_used(stamp_s):
+        return relocalizer.estimate(image, round(stamp_s * 1e9)).window_length
+
+    assert [frames_used(t) for t in (10.0, 10.1, 10.6, 11.11, 11.2)] == [1, 2, 2, 1, 2]  # 0.51 s is over max_gap
+    assert [frames_used(t) for t in (10.0, 10.1)] == [1, 2]  # the bag looped
+    assert frames_used(10.1) == 1  # time stands still
+    for bad in (np.zeros((48, 48, 3), np.uint8), np.zeros((48, 64), np.uint8), np.zeros((0, 0, 3), np.uint8)):
+        frames_used(10.2)
+        with pytest.raises(FrameError, match="expected"):
+            relocalizer.estimate(bad, round(10.3e9))
+        assert frames_used(10.3) == 1

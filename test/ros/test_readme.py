@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What the README tells a user to type, typed in an empty folder; only the flights are shorter."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+README = Path(__file__).resolve().parents[2] / "README.md"
+SECTION = "## From your own bags to a flying model"
+
+
+def typed_commands():
+    """The shell blocks of the section, without the last step, which flies until it is stopped."""
+    section = README.read_text(encoding="utf-8").split(SECTION)[1].split("\n## ")[0]
+    blocks = re.findall(r"```sh\n(.*?)```", section, flags=re.DOTALL)
+    assert "roslaunch" in blocks[-1]
+    return "\n".join(blocks[:-1])
+
+
+def test_from_own_bags_to_a_flying_model(tmp_path):
+    commands = typed_commands()
+    for name in ("simulate", "extract", "info", "train", "export", "evaluate", "replay"):
+        assert f"reloc {name} " in commands
+    shorter = re.sub(r"--duration \d+", "--duration 6", commands)
+    done = subprocess.run(
+        ["bash", "-euc", shorter], cwd=str(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert json.loads((tmp_path / "out" / "errors.json").read_text())["frames"] == 30
+    assert done.stdout.count("feature retrieval") == 2
+    assert "answered 30 of 30 images" in done.stdout

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What a user reads when a command cannot do it: one line that names the thing, exit code 1; wrong usage is 2."""
+
+import json
+
+import numpy as np
+import pytest
+from helpers import write_fake_dataset
+from toy_backbone import ToyBackbone
+
+from camera_relocalization_ros.cli.main import COMMANDS, main
+from camera_relocalization_ros.learning.backbones import BACKBONES
+
+
+@pytest.mark.parametrize(
+    "arguments, says",
+    [
+        (["info", "nothing"], "nothing: no such file or folder"),
+        (["import", "7scenes", "nothing", "-o", "set"], "nothing: no such folder"),
+        (["train", "nothing", "-o", "run"], "nothing: no such data set"),
+        (["train", "good", "--backbone", "resnet", "-o", "run"], "no backbone 'resnet'; known: efficientnet_lite0"),
+        (["train", "good", "--head", "transformer", "-o", "run"], "no head 'transformer'; known: regressor"),
+        (["train", "good", "--loss", "mse", "-o", "run"], "no loss 'mse'; known: beta, nh, qeh"),
+        (["train", "good", "--config", "nothing.yaml", "-o", "run"], "nothing.yaml: not a readable YAML file"),
+        (["export", "nothing", "-o", "bundle"], "nothing: no run.yaml in it"),
+        (["evaluate", "nothing", "good"], "nothing: no such bundle"),
+        (["evaluate", "good", "good"], "good: no bundle.yaml in it"),
+        (["split", "good", "--period", "5", "--part", "test=3-9"], "does not lie within a period of 5 frames"),
+        (["export-dataset", "good@x.test", "tum", "-o", "tum"], "no split 'x'"),
+    ],
+)
+def test_one_line_that_names_it(tmp_path, monkeypatch, capsys, arguments, says):
+    monkeypatch.chdir(tmp_path)
+    write_fake_dataset(tmp_path / "good")
+    assert main(arguments) == 1
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith(f"reloc {arguments[0]}: ")]
+    assert len(lines) == 1
+    assert says in lines[0]
+
+
+@pytest.mark.parametrize("arguments", [[], ["fly"], ["simulate", "--placement", "7", "-o", "x.bag"], ["split", "x"]])
+def test_wrong_usage_is_2(arguments, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    assert stop.value.code == 2
+    assert "usage: reloc" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [name.replace("_dataset", "").replace("_", "-") for name in COMMANDS[:-1]])
+def test_every_command_has_help(command, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main([command, "--help"])
+    assert stop.value.code == 0
+    assert f"usage: reloc {command}" in capsys.readouterr().out
+
+
+def test_from_data_set_to_errors_by_commands(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(BACKBONES, "toy", ToyBackbone)
+    write_fake_dataset(tmp_path / "set", counts=(20,))
+    (tmp_path / "recipe.yaml").write_text("{backbone: toy, optimiser: {epochs: 2}, augmentation: {views: 1}}")
+    assert main(["split", "set", "--period", "10", "--part", "train=0-5", "--part", "test=7-9"]) == 0
+    assert main(["train", "set@holdout.train", "--config", "recipe.yaml", "-o", "run"]) == 0
+    assert main(["export", "run", "-o", "bundle"]) == 0
+    assert main(["evaluate", "bundle", "set@holdout.test", "--json", "out/errors.json"]) == 0
+    errors = json.loads((tmp_path / "out" / "errors.json").read_text())
+    assert errors["frames"] == 6
+    assert set(errors["position_m"]) == set(errors["orientation_deg"]) == {"median", "mean", "max", "std"}
+    assert np.isfinite(list(errors["position_m"].values())).all()
+    printed = capsys.readouterr().out
+    for row in ("regressor", "constant pose", "feature retrieval", "oracle nearest pose"):
+        assert row in printed
+    for path in ("set", "run", "bundle"):
+        assert main(["info", path]) == 0
