@@ -46,11 +46,18 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
     logging.getLogger("camera_relocalization_ros").setLevel(logging.INFO)
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     try:
         return arguments.run(arguments)
     except RelocalizationError as error:
         print(f"reloc {arguments.command}: {error}", file=sys.stderr)
+        return 1
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("camera_relocalization_ros"):
+            raise
+        print(
+            f"reloc {arguments.command}: needs the Python package {error.name}; `make setup` installs it",
+            file=sys.stderr,
+        )
         return 1
     except KeyboardInterrupt:
         print(f"reloc {arguments.command}: interrupted", file=sys.stderr)

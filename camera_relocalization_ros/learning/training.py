@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import logging
 import time
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +86,9 @@ def train(
     Raises DatasetError when the data sets do not belong together or hold no window of the head's length.
     """
     started = time.monotonic()
+    # Lightning's tips and its remarks on what is done here on purpose would bury the progress
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", module="lightning")
     check_same_frames(datasets + val_datasets)
     lightning.seed_everything(config.seed, verbose=False)
     frozen = _frozen_part(datasets[0], config)

@@ -2,6 +2,7 @@
 """What a user reads when a command cannot do it: one line that names the thing, exit code 1; wrong usage is 2."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -72,3 +73,12 @@ def test_from_data_set_to_errors_by_commands(tmp_path, monkeypatch, capsys):
         assert row in printed
     for path in ("set", "run", "bundle"):
         assert main(["info", path]) == 0
+
+
+def test_a_missing_package_is_named(tmp_path, monkeypatch, capsys):
+    write_fake_dataset(tmp_path / "good")
+    monkeypatch.setitem(sys.modules, "lightning", None)
+    for name in [name for name in sys.modules if name.startswith("camera_relocalization_ros.learning.training")]:
+        monkeypatch.delitem(sys.modules, name)
+    assert main(["train", str(tmp_path / "good"), "-o", str(tmp_path / "run")]) == 1
+    assert "reloc train: needs the Python package lightning" in capsys.readouterr().err
