@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import logging
+import os
 import sys
 
 from camera_relocalization_ros.core.errors import RelocalizationError
@@ -59,6 +60,10 @@ def main(argv: list[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 1
+    except BrokenPipeError:
+        # the reader had enough (reloc info X | head); Python must not write to it again when it ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except KeyboardInterrupt:
         print(f"reloc {arguments.command}: interrupted", file=sys.stderr)
         return 1
