@@ -5,6 +5,16 @@ from catkin_pkg.python_setup import generate_distutils_setup
 from setuptools import setup
 
 PACKAGE = "camera_relocalization_ros"
-SUBPACKAGES = ("cli", "core", "inference", "learning", "learning.backbones", "report", "ros", "simulation")
+SUBPACKAGES = (
+    "cli",
+    "core",
+    "core.layouts",
+    "inference",
+    "learning",
+    "learning.backbones",
+    "report",
+    "ros",
+    "simulation",
+)
 
 setup(**generate_distutils_setup(packages=[PACKAGE] + [PACKAGE + "." + name for name in SUBPACKAGES]))

@@ -16,7 +16,7 @@ fail() {
 }
 
 case "${1:-full}" in
-  full) requirement_sets="onboard learning simulation test" ;;
+  full) requirement_sets="onboard learning data simulation test" ;;
   onboard) requirement_sets="onboard" ;;
   *) fail "unknown set ${1}; expected full or onboard" ;;
 esac

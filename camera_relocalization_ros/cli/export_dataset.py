@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     from camera_relocalization_ros.core.dataset import Dataset
-    from camera_relocalization_ros.core.tum import export_tum
+    from camera_relocalization_ros.core.layouts.tum import export_tum
 
     dataset = Dataset.load(arguments.dataset)
     for folder in export_tum(dataset, arguments.output):

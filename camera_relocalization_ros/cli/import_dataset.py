@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from camera_relocalization_ros.core.seven_scenes import import_seven_scenes
+    from camera_relocalization_ros.core.layouts.seven_scenes import import_seven_scenes
 
     dataset = import_seven_scenes(arguments.source, arguments.output)
     print(f"{dataset.path}: {dataset.frame_count} frames in {len(dataset.sequences)} sequences")

@@ -5,9 +5,9 @@ from helpers import encoded, fake_image_rgb, fake_trajectory, shared_data, write
 
 from camera_relocalization_ros.core.dataset import Dataset, load_image_rgb
 from camera_relocalization_ros.core.errors import DatasetError
-from camera_relocalization_ros.core.seven_scenes import import_seven_scenes
+from camera_relocalization_ros.core.layouts.seven_scenes import import_seven_scenes
+from camera_relocalization_ros.core.layouts.tum import export_tum
 from camera_relocalization_ros.core.trajectory import read_tum
-from camera_relocalization_ros.core.tum import export_tum
 
 
 def write_seven_scenes(folder, sequences=("seq-01", "seq-02"), count=4, suffix=".png"):
