@@ -4,6 +4,9 @@
 from __future__ import annotations
 
 import csv
+import fcntl
+import json
+import logging
 import os
 import shutil
 from collections import Counter
@@ -16,19 +19,35 @@ import yaml
 
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.dataset import COLUMNS, FORMAT, FRAMES_FILE, MANIFEST, VERSION, safe_name
-from camera_relocalization_ros.core.errors import DatasetError
+from camera_relocalization_ros.core.errors import DatasetError, RelocalizationError
 from camera_relocalization_ros.core.geometry import canonical_quat
+
+# only in the side folder: what it is being filled with, who fills it, which sequences are whole
+JOB_FILE, LOCK_FILE, ENTRY_FILE = "job.json", "lock", "entry.json"
+
+logger = logging.getLogger(__name__)
 
 
 class SequenceWriter:
     """Takes the frames of one sequence in ascending order of their stamps."""
 
-    def __init__(self, folder: Path, rows: csv.DictWriter) -> None:
+    def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._rows = rows
-        self._last_stamp_ns = -(2**63)
-        self.frame_count = 0
+        (folder / "images").mkdir(parents=True, exist_ok=True)
+        kept = _keep_whole_rows(folder)
+        self._numbers = {int(row["number"]) for row in kept}
+        self._last_stamp_ns = int(kept[-1]["stamp_ns"]) if kept else -(2**63)
+        # each row is handed over at once, so that a kill costs no more than the frames it interrupts
+        self._file = open(folder / FRAMES_FILE, "a", newline="", encoding="utf-8", buffering=1)
+        self._rows = csv.DictWriter(self._file, COLUMNS)
+        if self._file.tell() == 0:
+            self._rows.writeheader()
+        self.frame_count = len(kept)
         self.skipped: Counter[str] = Counter()
+
+    def has(self, number: int) -> bool:
+        """Whether an interrupted run stored this frame."""
+        return number in self._numbers
 
     def add(
         self,
@@ -40,13 +59,22 @@ class SequenceWriter:
         number: int | None = None,
     ) -> None:
         """Store one encoded image (suffix .jpg or .png) and the pose of the child in the parent frame."""
-        if stamp_ns <= self._last_stamp_ns:
-            raise DatasetError(f"stamp {stamp_ns} does not come after {self._last_stamp_ns}")
         number = self.frame_count + sum(self.skipped.values()) if number is None else number
+        self.add_stored(stamp_ns, position, quat_xyzw, self.store(number, image_bytes, suffix), number)
+
+    def store(self, number: int, image_bytes: bytes, suffix: str) -> str:
+        """Write the image file of a frame and return its name, for `add_stored`; may run in any thread."""
         image_name = f"{number:06d}{suffix}"
         (self._folder / "images" / image_name).write_bytes(image_bytes)
-        quat_xyzw = canonical_quat(quat_xyzw)
-        values = (number, stamp_ns, image_name, *map(float, position), *map(float, quat_xyzw))
+        return image_name
+
+    def add_stored(
+        self, stamp_ns: int, position: np.ndarray, quat_xyzw: np.ndarray, image_name: str, number: int
+    ) -> None:
+        """Add the frame of an image that is already stored."""
+        if stamp_ns <= self._last_stamp_ns:
+            raise DatasetError(f"stamp {stamp_ns} does not come after {self._last_stamp_ns}")
+        values = (number, stamp_ns, image_name, *map(float, position), *map(float, canonical_quat(quat_xyzw)))
         self._rows.writerow(dict(zip(COLUMNS, values)))
         self._last_stamp_ns = stamp_ns
         self.frame_count += 1
@@ -55,39 +83,86 @@ class SequenceWriter:
         """Count a frame that was left out."""
         self.skipped[reason] += 1
 
+    def close(self) -> None:
+        """End the sequence's file."""
+        self._file.close()
+
 
 class DatasetWriter:
     """`with DatasetWriter(...) as writer: with writer.sequence(name, info) as sequence: sequence.add(...)`.
 
     The data set appears at `path` when the block ends well. Raises DatasetError when `path` is already there.
+    With `job`, plain values that say what the data set is made of, an interrupted run can be resumed: the same job
+    finds the frames it stored (`SequenceWriter.has`) and the sequences it finished (`is_finished`).
     """
 
     def __init__(
-        self, path: Path | str, parent_frame: str, child_frame: str, camera: CameraIntrinsics | None = None
+        self,
+        path: Path | str,
+        parent_frame: str,
+        child_frame: str,
+        camera: CameraIntrinsics | None = None,
+        job: dict[str, Any] | None = None,
     ) -> None:
         self.path = Path(path)
         self._partial = self.path.with_name(self.path.name + ".partial")
         self._parent_frame = parent_frame
         self._child_frame = child_frame
         self.camera = camera
+        self._job = None if job is None else json.dumps(job, indent=1, sort_keys=True)
+        self._lock: Any = None
         self._entries: list[dict[str, Any]] = []
 
     def __enter__(self) -> DatasetWriter:
         if self.path.exists():
             raise DatasetError(f"{self.path}: exists already; remove it or choose another name")
         try:
-            shutil.rmtree(self._partial, ignore_errors=True)
-            (self._partial / "sequences").mkdir(parents=True)
+            self._partial.mkdir(parents=True, exist_ok=True)
+            self._take_lock()
+            self._prepare()
         except OSError as error:
             raise DatasetError(f"{self._partial}: cannot be written ({error.strerror})") from error
         return self
 
+    def _take_lock(self) -> None:
+        self._lock = open(self._partial / LOCK_FILE, "w", encoding="utf-8")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._lock.close()
+            raise DatasetError(f"{self._partial}: another process is writing it") from None
+
+    def _prepare(self) -> None:
+        """Keep what an interrupted run of the same job left, and nothing else."""
+        job_path = self._partial / JOB_FILE
+        if self._job is not None and job_path.is_file() and job_path.read_text(encoding="utf-8") == self._job:
+            logger.info("%s: resumed", self._partial)
+        else:
+            shutil.rmtree(self._partial / "sequences", ignore_errors=True)
+            job_path.write_text(self._job or "", encoding="utf-8")
+        (self._partial / "sequences").mkdir(exist_ok=True)
+
     def __exit__(self, kind: type | None, error: BaseException | None, _trace: object) -> None:
-        if kind is not None:
+        try:
+            if kind is None:
+                self._finish()
+            else:
+                self._abandon(error)
+        finally:
+            self._lock.close()
+
+    def _abandon(self, error: BaseException | None) -> None:
+        # what was asked for cannot be had, against: it could not be carried through
+        is_over = self._job is None or isinstance(error, RelocalizationError)
+        if is_over:
             shutil.rmtree(self._partial, ignore_errors=True)
-            if isinstance(error, OSError):
-                raise DatasetError(f"{self._partial}: cannot be written ({error.strerror})") from error
-            return
+        kept = "" if is_over else "; what is done is kept, and the same command resumes"
+        if isinstance(error, OSError):
+            raise DatasetError(f"{self._partial}: cannot be written ({error.strerror}){kept}") from error
+        if kept:
+            logger.warning("%s: interrupted%s", self._partial, kept)
+
+    def _finish(self) -> None:
         if not any(entry["frames"] for entry in self._entries):
             shutil.rmtree(self._partial, ignore_errors=True)
             raise DatasetError(f"{self.path}: no frame was kept ({self.skipped_summary()}); nothing was written")
@@ -99,8 +174,21 @@ class DatasetWriter:
             "camera": self.camera.to_dict() if self.camera else None,
             "sequences": self._entries,
         }
+        for path in (self._partial / JOB_FILE, *self._partial.glob(f"sequences/*/{ENTRY_FILE}")):
+            path.unlink()
         (self._partial / MANIFEST).write_text(yaml.safe_dump(manifest, sort_keys=False), encoding="utf-8")
+        if self._job is not None:
+            os.sync()  # a power cut must not leave the name without what took long to make
+        (self._partial / LOCK_FILE).unlink()
         os.replace(self._partial, self.path)
+
+    def is_finished(self, name: str) -> bool:
+        """Whether an interrupted run finished this sequence; it then counts as written."""
+        path = self._partial / "sequences" / safe_name(name) / ENTRY_FILE
+        if not path.is_file():
+            return False
+        self._entries.append(json.loads(path.read_text(encoding="utf-8")))
+        return True
 
     @contextmanager
     def sequence(self, name: str, info: dict[str, Any] | None = None) -> Iterator[SequenceWriter]:
@@ -108,14 +196,17 @@ class DatasetWriter:
         if any(entry["name"] == name for entry in self._entries):
             raise DatasetError(f"two sequences are named {name!r}")
         folder = self._partial / "sequences" / safe_name(name)
-        (folder / "images").mkdir(parents=True)
-        with open(folder / FRAMES_FILE, "w", newline="", encoding="utf-8") as file:
-            rows = csv.DictWriter(file, COLUMNS)
-            rows.writeheader()
-            sequence = SequenceWriter(folder, rows)
+        sequence = SequenceWriter(folder)
+        try:
             yield sequence
+        finally:
+            sequence.close()
         sequence_info = {**(info or {}), "skipped": dict(sequence.skipped)}
-        self._entries.append({"name": name, "frames": sequence.frame_count, "info": sequence_info})
+        entry = {"name": name, "frames": sequence.frame_count, "info": sequence_info}
+        partial_entry = folder / f"{ENTRY_FILE}.partial"
+        partial_entry.write_text(json.dumps(entry), encoding="utf-8")
+        os.replace(partial_entry, folder / ENTRY_FILE)
+        self._entries.append(entry)
 
     def skipped_summary(self) -> str:
         """The counts of skipped frames by reason, in words."""
@@ -123,3 +214,20 @@ class DatasetWriter:
         for entry in self._entries:
             total.update(entry["info"]["skipped"])
         return ", ".join(f"{count} {reason}" for reason, count in sorted(total.items())) or "none skipped"
+
+
+def _keep_whole_rows(folder: Path) -> list[dict[str, str]]:
+    """The rows that an interrupted run finished; the file is cut off behind them."""
+    path = folder / FRAMES_FILE
+    if not path.is_file():
+        return []
+    lines = [line for line in path.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
+    rows = list(csv.DictReader(line.decode("utf-8") for line in lines))
+    whole = 0
+    for row in rows:
+        image_path = folder / "images" / safe_name(row["image"])
+        if None in row.values() or not image_path.is_file() or not image_path.stat().st_size:
+            break
+        whole += 1
+    os.truncate(path, sum(len(line) for line in lines[: whole + 1]) if rows else 0)
+    return rows[:whole]

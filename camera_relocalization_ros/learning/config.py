@@ -7,10 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import dacite
-import yaml
-
-from camera_relocalization_ros.core.errors import ConfigError
+from camera_relocalization_ros.core.strict_yaml import dataclass_from_dict, load_yaml_mapping
 
 
 @dataclass(frozen=True)
@@ -80,10 +77,7 @@ class TrainingConfig:
 
 def config_from_dict(values: dict[str, Any], source: str) -> TrainingConfig:
     """The recipe with the given keys changed; raises ConfigError that names `source` and the key."""
-    try:
-        return dacite.from_dict(TrainingConfig, values, dacite.Config(strict=True))
-    except dacite.DaciteError as error:
-        raise ConfigError(f"{source}: {error}") from error
+    return dataclass_from_dict(TrainingConfig, values, source)
 
 
 def load_config(
@@ -94,14 +88,7 @@ def load_config(
     seed: int | None = None,
 ) -> TrainingConfig:
     """The recipe of a YAML file (None: the recommended one) with what is given besides taking its place."""
-    values: dict[str, Any] = {}
-    if path is not None:
-        try:
-            values = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
-        except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{path}: not a readable YAML file ({error})") from error
-        if not isinstance(values, dict):
-            raise ConfigError(f"{path}: expected a mapping, found {type(values).__name__}")
+    values = load_yaml_mapping(path) if path is not None else {}
     values.update({key: value for key, value in (("backbone", backbone), ("seed", seed)) if value is not None})
     for section, name in (("head", head), ("loss", loss)):
         if name is not None:

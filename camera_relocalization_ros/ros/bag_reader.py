@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import heapq
+import io
+import logging
 import struct
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Iterable, Iterator
+from typing import Any, Iterable, Iterator, NamedTuple
 
 import genpy
 import numpy as np
@@ -22,26 +24,82 @@ TRANSPORTS = {"sensor_msgs/Image": "raw", "sensor_msgs/CompressedImage": "compre
 CAMERA_INFO_TYPE = "sensor_msgs/CameraInfo"
 # images that a recorder may have received too early, and that are put back in their place; bounds the memory
 REORDER_WINDOW = 32
+# of a header before its frame_id: three numbers and the length of the text
+HEADER_BYTES = 16
 READ_ERRORS = (rosbag.ROSBagException, genpy.MessageException, EOFError, OSError, ValueError, KeyError, struct.error)
+
+logger = logging.getLogger(__name__)
+
+
+class RecordedImage(NamedTuple):
+    """An image message as its bytes in the bag, deserialised only when it is needed."""
+
+    kind: type
+    data: bytes
+
+    def message(self) -> Any:
+        """The Image or CompressedImage; raises FrameError when the bytes are none."""
+        try:
+            return self.kind().deserialize(self.data)
+        except (genpy.DeserializationError, struct.error, UnicodeDecodeError) as error:
+            raise FrameError(f"a message that does not deserialise ({error})") from error
+
+    def shows_the_same(self, other: RecordedImage | None) -> bool:
+        """Whether two messages differ in nothing but their headers: the camera was frozen."""
+        # most images differ in their last bytes, so that the whole is seldom compared
+        if other is None or len(self.data) != len(other.data) or self.data[-1024:] != other.data[-1024:]:
+            return False
+        start = HEADER_BYTES + struct.unpack_from("<I", self.data, 12)[0]
+        return self.data[start:] == other.data[start:]
 
 
 @contextmanager
-def open_bag(path: Path | str) -> Iterator[rosbag.Bag]:
-    """A bag open for reading; raises BagError when it is missing or damaged."""
+def open_bag(path: Path | str, reindex: bool = False) -> Iterator[rosbag.Bag]:
+    """A bag open for reading; raises BagError when it is missing or damaged.
+
+    With `reindex`, a bag without an index is read as far as it goes, and a warning tells what is lost. The file is
+    never changed.
+    """
     path = Path(path)
     if not path.is_file():
         raise BagError(f"{path}: {'a folder' if path.is_dir() else 'no such file'}; expected a bag")
     try:
         bag = rosbag.Bag(str(path), "r")
     except rosbag.ROSBagUnindexedException as error:
-        raise BagError(
-            f"{path}: the bag has no index, because the recording was not closed or the file was cut short; "
-            f"`rosbag reindex {path}` recovers what is there"
-        ) from error
+        if not reindex:
+            raise BagError(
+                f"{path}: the bag has no index, because the recording was not closed or the file was cut short; "
+                f"`rosbag reindex {path}` recovers what is there, `reloc extract --reindex` reads it as it is"
+            ) from error
+        bag = _open_unindexed(path)
     except READ_ERRORS as error:
         raise _damaged(path, error) from error
     with bag:
         yield bag
+
+
+def _open_unindexed(path: Path) -> rosbag.Bag:
+    """The bag with an index in memory, made from the chunks that are whole."""
+    end = 0
+    try:
+        bag = rosbag.Bag(str(path), "r", allow_unindexed=True)
+        try:
+            for end in bag.reindex():
+                pass
+            end = bag.size
+        except io.UnsupportedOperation:  # rosbag would now cut off what it cannot read
+            pass
+    except READ_ERRORS as error:
+        raise _damaged(path, error) from error
+    # otherwise rosbag reads the old index of each whole chunk as well, and has each message twice
+    bag._connection_indexes_read = True
+    count, lost = bag.get_message_count(), bag.size - end
+    if not count:
+        raise BagError(f"{path}: no whole chunk of messages in its {bag.size} bytes")
+    logger.warning(
+        "%s: no index; %d messages are readable, the last %d of %d bytes are not", path, count, lost, bag.size
+    )
+    return bag
 
 
 def read_messages(bag: rosbag.Bag, topics: Iterable[str], raw: bool = False) -> Iterator[Any]:
@@ -79,13 +137,18 @@ def image_count(bag: rosbag.Bag, topic: str) -> int:
     return bag.get_message_count(topic)
 
 
+def read_recorded_images(bag: rosbag.Bag, topic: str) -> Iterator[tuple[int, RecordedImage]]:
+    """As `read_images`, with the messages still in their bytes."""
+    raw_messages = (raw for _, raw, _ in read_messages(bag, [topic], raw=True))
+    return in_stamp_order((_header_stamp_ns(raw[1]), RecordedImage(raw[4], raw[1])) for raw in raw_messages)
+
+
 def read_images(bag: rosbag.Bag, topic: str) -> Iterator[tuple[int, Any]]:
     """(header stamp in nanoseconds, message) of each image, put in the order of the stamps.
 
     An image more than REORDER_WINDOW places late still comes late: the caller sees its stamp go back.
     """
-    messages = ((message.header.stamp.to_nsec(), message) for _, message, _ in read_messages(bag, [topic]))
-    return in_stamp_order(messages)
+    return ((stamp_ns, image.message()) for stamp_ns, image in read_recorded_images(bag, topic))
 
 
 def in_stamp_order(stamped: Iterator[tuple[int, Any]], window: int = REORDER_WINDOW) -> Iterator[tuple[int, Any]]:
@@ -103,9 +166,14 @@ def in_stamp_order(stamped: Iterator[tuple[int, Any]], window: int = REORDER_WIN
 
 def read_image_stamps(bag: rosbag.Bag, topic: str) -> np.ndarray:
     """Header stamps (N,) int64 of a topic's images, ascending, each once; the images are not deserialised."""
+    stamps_ns = [_header_stamp_ns(raw[1]) for _, raw, _ in read_messages(bag, [topic], raw=True)]
+    return np.unique(np.array(stamps_ns, dtype=np.int64))
+
+
+def _header_stamp_ns(data: bytes) -> int:
     # a message begins with its header: sequence number, seconds, nanoseconds, each a little-endian uint32
-    times = [struct.unpack_from("<II", raw[1], 4) for _, raw, _ in read_messages(bag, [topic], raw=True)]
-    return np.unique(np.array([secs * 1_000_000_000 + nsecs for secs, nsecs in times], dtype=np.int64))
+    secs, nsecs = struct.unpack_from("<II", data, 4)
+    return secs * 1_000_000_000 + nsecs
 
 
 def read_camera(bag: rosbag.Bag, topic: str) -> CameraIntrinsics | None:

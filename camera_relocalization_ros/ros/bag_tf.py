@@ -1,28 +1,27 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A bag's TF in a tf2 buffer: no master, no playback. Poses are interpolated, and refused rather than guessed."""
+"""A bag's transforms, whole, and the poses along any chain of frames. A pose is refused rather than guessed."""
 
 from __future__ import annotations
 
 import logging
+from array import array
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any, Iterator
+from typing import Iterator
 
 import numpy as np
 import rosbag
-import rospy
-import tf2_py
 
 from camera_relocalization_ros.core.errors import BagError, SyncError
+from camera_relocalization_ros.core.pose_stream import PoseStream, StreamLimits
 from camera_relocalization_ros.core.trajectory import Trajectory
 from camera_relocalization_ros.ros.bag_reader import read_messages, topic_types
-from camera_relocalization_ros.ros.conversions import pose_to_transform, stamp_from_ns, transform_to_pose
+from camera_relocalization_ros.ros.conversions import transform_to_pose
+from camera_relocalization_ros.ros.pose_sources import PoseSources, StampedPose, read_pose_topics
+from camera_relocalization_ros.ros.tf_window import TfWindow
 
 TF_TYPES = ("tf2_msgs/TFMessage", "tf/tfMessage")
 DYNAMIC_TOPICS, STATIC_TOPICS = ("/tf", "tf"), ("/tf_static", "tf_static")
-# longer than any bag, so that the buffer forgets nothing
-BUFFER_LENGTH = rospy.Duration(100_000_000)
-DEFAULT_MAX_GAP_S = 0.1
 
 logger = logging.getLogger(__name__)
 
@@ -33,32 +32,42 @@ class NoPoseError(SyncError):
 
 @dataclass
 class Edge:
-    """All that a bag says about the pose of one frame: its parents and the stamps it was sent at."""
+    """All that a bag says about the pose of one frame in its parents: poses by stamp, and the static one."""
 
     parents: set[str] = field(default_factory=set)
-    is_static: bool = False
-    is_dynamic: bool = False
-    stamps_ns: set[int] = field(default_factory=set)
+    static_pose: tuple[np.ndarray, np.ndarray] | None = None
+    # flat, in the order of arrival: 64 bytes for each pose, where messages take a kilobyte
+    stamps_ns: array = field(default_factory=lambda: array("q"))
+    poses: array = field(default_factory=lambda: array("d"))
+
+    def trajectory(self) -> Trajectory:
+        """The stamped poses in the order of their stamps; of those with the same stamp the first that came."""
+        stamps_ns, order = np.unique(np.frombuffer(self.stamps_ns, dtype=np.int64), return_index=True)
+        poses = np.frombuffer(self.poses, dtype=np.float64).reshape(-1, 7)[order]
+        return Trajectory(stamps_ns, poses[:, :3], poses[:, 3:])
+
+    def repeats(self) -> int:
+        """Poses whose stamp came before: their publisher said nothing new."""
+        return len(self.stamps_ns) - len(np.unique(np.frombuffer(self.stamps_ns, dtype=np.int64)))
 
 
-@dataclass(frozen=True)
 class FrameChain:
     """The way between two frames: `at` gives the pose of child in parent."""
 
-    parent: str
-    child: str
-    buffer: tf2_py.BufferCore
-    dynamic_stamps_ns: tuple[np.ndarray, ...]
-    max_gap_s: float
+    def __init__(self, parent: str, child: str, streams: list[PoseStream], window: TfWindow) -> None:
+        self.parent, self.child = parent, child
+        self.streams = streams
+        self._window = window
 
     def at(self, stamp_ns: int) -> tuple[np.ndarray, np.ndarray]:
         """Position (3,) and quaternion (4,) at a stamp, interpolated by tf2; raises NoPoseError."""
         if stamp_ns <= 0:
             raise NoPoseError("no stamp")  # tf2 takes 0 for "the latest"
-        for stamps_ns in self.dynamic_stamps_ns:
-            _check_bracket(stamps_ns, stamp_ns, self.max_gap_s)
-        transform = self.buffer.lookup_transform_core(self.parent, self.child, stamp_from_ns(stamp_ns))
-        return transform_to_pose(transform)
+        for stream in self.streams:
+            fault = stream.faults([stamp_ns])[0]
+            if fault:
+                raise NoPoseError(fault)
+        return self._window.lookup(self.parent, self.child, stamp_ns)
 
     def trajectory(self, stamps_ns: np.ndarray) -> tuple[Trajectory, Counter[str]]:
         """The poses at those of the stamps (N,) that have one, and how many lack it for which reason."""
@@ -71,24 +80,40 @@ class FrameChain:
         stamps, positions, quats = zip(*found) if found else ((), (), ())
         return Trajectory(np.array(stamps, dtype=np.int64), np.array(positions), np.array(quats)), reasons
 
+    def sampled(self, count: int) -> Trajectory:
+        """About `count` poses, spread over the bag; a chain of static transforms has one, at any stamp."""
+        stamps_ns = max((stream.trusted.stamps_ns for stream in self.streams), key=len, default=np.array([1]))
+        return self.trajectory(stamps_ns[:: max(len(stamps_ns) // count, 1)])[0]
+
 
 @dataclass(frozen=True)
 class BagTransforms:
     """The transforms of a bag, whole; frame names without leading slash."""
 
     source: str
-    buffer: tf2_py.BufferCore
     edges: dict[str, Edge]
     ignored: Counter[str]
 
     @classmethod
-    def from_bag(cls, bag: rosbag.Bag) -> BagTransforms:
-        """Read /tf and /tf_static to the end; raises BagError when the bag has neither."""
-        if not any(kind in TF_TYPES for kind in topic_types(bag).values()):
+    def from_bag(cls, bag: rosbag.Bag, sources: PoseSources | None = None) -> BagTransforms:
+        """Read /tf and /tf_static to the end, and what `sources` add; raises BagError when there is nothing.
+
+        A frame that the sources tell of is theirs alone: what TF says of it is left out.
+        """
+        sources = sources or PoseSources()
+        if sources.is_empty and not any(kind in TF_TYPES for kind in topic_types(bag).values()):
             raise BagError(f"{bag.filename}: no TF in it; expected poses on /tf or /tf_static")
-        transforms = cls(bag.filename, tf2_py.BufferCore(BUFFER_LENGTH), {}, Counter())
-        for transform, is_static in _read_transforms(bag):
-            transforms._add(transform, is_static)
+        transforms = cls(bag.filename, {}, Counter())
+        for pose in read_pose_topics(bag, sources):
+            transforms._add(pose)
+        owned = set(transforms.edges)
+        for pose in _read_transforms(bag):
+            if pose.child in owned:
+                transforms.ignored["of a frame that comes from elsewhere"] += 1
+            else:
+                transforms._add(pose)
+        repeats = sum(edge.repeats() for edge in transforms.edges.values())
+        transforms.ignored.update({"repeated": repeats} if repeats else {})
         if transforms.ignored:
             counts = ", ".join(f"{count} {reason}" for reason, count in sorted(transforms.ignored.items()))
             logger.warning("%s: transforms left out: %s", bag.filename, counts)
@@ -99,7 +124,11 @@ class BagTransforms:
         """All frames, sorted."""
         return sorted(set(self.edges).union(*(edge.parents for edge in self.edges.values())))
 
-    def chain(self, parent: str, child: str, max_gap_s: float = DEFAULT_MAX_GAP_S) -> FrameChain:
+    def root_of(self, frame: str) -> str:
+        """The frame at the top of the tree that holds `frame`."""
+        return self._to_root(frame.lstrip("/"))[-1]
+
+    def chain(self, parent: str, child: str, limits: StreamLimits | None = None) -> FrameChain:
         """The way from parent to child; raises BagError that lists the frames when one of them is unknown."""
         parent, child = parent.lstrip("/"), child.lstrip("/")
         for name in (parent, child):
@@ -114,9 +143,19 @@ class BagTransforms:
                 f"{above_child[-1]!r}) are not connected in TF"
             )
         between = set(above_parent) ^ set(above_child)  # all below the nearest common ancestor
-        edges = [self._checked_edge(name) for name in sorted(between)]
-        stamps = tuple(np.array(sorted(edge.stamps_ns), dtype=np.int64) for edge in edges if not edge.is_static)
-        return FrameChain(parent, child, self.buffer, stamps, max_gap_s)
+        return self._build(parent, child, sorted(between), limits or StreamLimits())
+
+    def _build(self, parent: str, child: str, names: list[str], limits: StreamLimits) -> FrameChain:
+        fixed, streams = {}, {}
+        for name in names:
+            edge = self._checked_edge(name)
+            frames = (min(edge.parents), name)
+            if edge.static_pose is not None:
+                fixed[frames] = edge.static_pose
+            else:
+                streams[frames] = PoseStream(edge.trajectory(), limits)
+        window = TfWindow(fixed, {frames: stream.trusted for frames, stream in streams.items()})
+        return FrameChain(parent, child, list(streams.values()), window)
 
     def _to_root(self, name: str) -> list[str]:
         """The frame and all above it."""
@@ -133,61 +172,41 @@ class BagTransforms:
         if len(edge.parents) > 1:
             parents = " and ".join(repr(parent) for parent in sorted(edge.parents))
             raise BagError(f"{self.source}: frame {child!r} has more than one parent in TF: {parents}")
-        if edge.is_static and edge.is_dynamic:
+        if edge.static_pose is not None and edge.stamps_ns:
             raise BagError(f"{self.source}: frame {child!r} is on /tf and on /tf_static; expected one of them")
         return edge
 
-    def _add(self, message: Any, is_static: bool) -> None:
-        parent, child = message.header.frame_id.lstrip("/"), message.child_frame_id.lstrip("/")
-        stamp_ns = message.header.stamp.to_nsec()
-        position, quat_xyzw = transform_to_pose(message)
-        reason = _fault(parent, child, position, quat_xyzw)
-        if not reason and not is_static:
-            reason = self._stamp_fault(parent, child, stamp_ns)
+    def _add(self, pose: StampedPose) -> None:
+        reason = _fault(pose)
         if reason:
             self.ignored[reason] += 1
             return
-        edge = self.edges.setdefault(child, Edge())
-        edge.parents.add(parent)
-        edge.is_static, edge.is_dynamic = edge.is_static or is_static, edge.is_dynamic or not is_static
-        # a message of our own, because tf2 warns of the classes that rosbag makes up
-        transform = pose_to_transform(position, quat_xyzw, stamp_ns, parent, child)
-        if is_static:
-            self.buffer.set_transform_static(transform, "bag")
-        else:
-            edge.stamps_ns.add(stamp_ns)
-            self.buffer.set_transform(transform, "bag")
-
-    def _stamp_fault(self, parent: str, child: str, stamp_ns: int) -> str:
-        if stamp_ns <= 0:
-            return "without a stamp"
-        edge = self.edges.get(child, Edge())
-        # a publisher that repeats its last transform says nothing new, and tf2 complains about each
-        return "repeated" if parent in edge.parents and stamp_ns in edge.stamps_ns else ""
+        edge = self.edges.setdefault(pose.child, Edge())
+        edge.parents.add(pose.parent)
+        if pose.stamp_ns is None:
+            edge.static_pose = (pose.position, pose.quat_xyzw)
+            return
+        edge.stamps_ns.append(pose.stamp_ns)
+        edge.poses.extend((*pose.position, *pose.quat_xyzw))
 
 
-def _read_transforms(bag: rosbag.Bag) -> Iterator[tuple[Any, bool]]:
-    """(TransformStamped, whether it is static) of the whole bag."""
+def _read_transforms(bag: rosbag.Bag) -> Iterator[StampedPose]:
+    """All transforms of the bag; those of /tf_static without a stamp, because they hold for all of it."""
     for topic, message, _ in read_messages(bag, DYNAMIC_TOPICS + STATIC_TOPICS):
         for transform in message.transforms:
-            yield transform, topic in STATIC_TOPICS
+            stamp_ns = None if topic in STATIC_TOPICS else transform.header.stamp.to_nsec()
+            parent, child = transform.header.frame_id.lstrip("/"), transform.child_frame_id.lstrip("/")
+            yield StampedPose(parent, child, stamp_ns, *transform_to_pose(transform))
 
 
-def _fault(parent: str, child: str, position: np.ndarray, quat_xyzw: np.ndarray) -> str:
+def _fault(pose: StampedPose) -> str:
     """Why tf2 would refuse a transform; "" when it is sound."""
-    if not parent or not child or parent == child:
+    if not pose.parent or not pose.child or pose.parent == pose.child:
         return "without two frame names"
-    if not (np.isfinite(position).all() and np.isfinite(quat_xyzw).all()):
+    if pose.stamp_ns is not None and pose.stamp_ns <= 0:
+        return "without a stamp"
+    length = sum(value * value for value in pose.quat_xyzw) ** 0.5
+    total = sum(pose.position) + length
+    if total - total != 0:  # quicker for single poses than NumPy's isfinite
         return "not finite"
-    return "without a unit quaternion" if abs(np.linalg.norm(quat_xyzw) - 1.0) > 1e-2 else ""
-
-
-def _check_bracket(stamps_ns: np.ndarray, stamp_ns: int, max_gap_s: float) -> None:
-    """Raise NoPoseError unless the ascending stamps (N,) hold the stamp, or enclose it closely enough."""
-    after = int(np.searchsorted(stamps_ns, stamp_ns))
-    if after < len(stamps_ns) and stamps_ns[after] == stamp_ns:
-        return
-    if after in (0, len(stamps_ns)):
-        raise NoPoseError("outside the pose stream")
-    if stamps_ns[after] - stamps_ns[after - 1] > max_gap_s * 1e9:
-        raise NoPoseError("gap in the pose stream")
+    return "without a unit quaternion" if abs(length - 1.0) > 1e-2 else ""

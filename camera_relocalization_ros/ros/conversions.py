@@ -7,10 +7,10 @@ import cv2
 import numpy as np
 import rospy
 from cv_bridge import CvBridge, CvBridgeError
-from geometry_msgs.msg import PoseStamped, TransformStamped
+from geometry_msgs.msg import Pose, PoseStamped, TransformStamped
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
-from camera_relocalization_ros.core.camera import CameraIntrinsics
+from camera_relocalization_ros.core.camera import DISTORTION_MODELS, CameraIntrinsics
 from camera_relocalization_ros.core.errors import FrameError
 from camera_relocalization_ros.core.geometry import position_quat
 
@@ -18,8 +18,6 @@ from camera_relocalization_ros.core.geometry import position_quat
 COMPRESSED_SUFFIX = "/compressed"
 SIGNATURES = {".jpg": b"\xff\xd8\xff", ".png": b"\x89PNG\r\n\x1a\n"}
 JPEG_SCAN, JPEG_END = b"\xff\xda", b"\xff\xd9"  # markers; inside the coded picture neither can occur
-# distortion models of CameraInfo whose coefficients OpenCV takes as they are
-DISTORTION_MODELS = ("plumb_bob", "rational_polynomial", "")  # DJI's driver leaves it empty
 
 _BRIDGE = CvBridge()
 
@@ -146,8 +144,13 @@ def pose_to_message(position: np.ndarray, quat_xyzw: np.ndarray, stamp_ns: int, 
 
 def message_to_pose(message: PoseStamped) -> tuple[np.ndarray, np.ndarray, int]:
     """Position (3,), quaternion (4,) and stamp in nanoseconds."""
-    p, q = message.pose.position, message.pose.orientation
-    return np.array([p.x, p.y, p.z]), np.array([q.x, q.y, q.z, q.w]), message.header.stamp.to_nsec()
+    return (*pose_of(message.pose), message.header.stamp.to_nsec())
+
+
+def pose_of(pose: Pose) -> tuple[np.ndarray, np.ndarray]:
+    """Position (3,) and quaternion (4,)."""
+    p, q = pose.position, pose.orientation
+    return np.array([p.x, p.y, p.z]), np.array([q.x, q.y, q.z, q.w])
 
 
 def pose_to_transform(

@@ -1,101 +1,219 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Bags in, data set out: each image with the pose that TF has for its stamp. A frame is skipped, never guessed."""
+"""Bags in, data set out: each image with the pose at its stamp. A frame is skipped, never guessed."""
 
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
+import os
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Sequence
+from typing import Any, Iterator, NamedTuple, Sequence
 
-import cv2
 import numpy as np
 import rosbag
+from scipy.spatial.transform import Rotation
 from tqdm import tqdm
 
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.dataset import Dataset
 from camera_relocalization_ros.core.dataset_writer import DatasetWriter, SequenceWriter
 from camera_relocalization_ros.core.errors import BagError, FrameError
-from camera_relocalization_ros.ros.bag_reader import image_count, image_topic, open_bag, read_camera, read_images
-from camera_relocalization_ros.ros.bag_tf import DEFAULT_MAX_GAP_S, BagTransforms, FrameChain, NoPoseError
-from camera_relocalization_ros.ros.conversions import check_complete, encoded_suffix, message_to_rgb
+from camera_relocalization_ros.core.geometry import canonical_quat
+from camera_relocalization_ros.core.image_transform import ImageTransform
+from camera_relocalization_ros.core.pose_stream import StreamLimits
+from camera_relocalization_ros.ros.bag_reader import (
+    RecordedImage,
+    image_count,
+    image_topic,
+    open_bag,
+    read_camera,
+    read_images,
+    read_recorded_images,
+)
+from camera_relocalization_ros.ros.bag_tf import BagTransforms, FrameChain, NoPoseError
+from camera_relocalization_ros.ros.conversions import message_to_rgb
+from camera_relocalization_ros.ros.image_encoding import encode
+from camera_relocalization_ros.ros.pose_sources import PoseSources
 
-JPEG_QUALITY = 95
-ENCODER_OPTIONS = {"jpg": [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY], "png": [cv2.IMWRITE_PNG_COMPRESSION, 3]}
+# images that wait for a core, for each core: enough to keep it busy, few enough to bound the memory
+WAITING_PER_WORKER = 2
+# poses that tell where the parent stood in its room
+PLACEMENT_SAMPLES = 50
 
 logger = logging.getLogger(__name__)
 
 
-def extract(
-    bag_paths: Sequence[Path],
-    topic: str,
-    parent: str,
-    child: str,
-    output: Path,
-    max_gap_s: float = DEFAULT_MAX_GAP_S,
-    image_format: str = "jpg",
-) -> Dataset:
-    """Write the data set `output`, one sequence per bag, with the poses of `child` in `parent`; returns it.
+@dataclass(frozen=True)
+class ExtractionOptions:
+    """What to take out of bags, and how.
 
-    Poses further than max_gap_s apart are not interpolated. Raw images are stored as image_format, jpg or png;
-    JPEG and PNG messages keep their bytes. Raises BagError or DatasetError, and leaves nothing behind then.
+    The poses are those of `child` in `parent`. image_format is jpg or png, for images that do not keep their bytes;
+    resize is (width, height). image_delay_s is how much later an image is stamped than the poses of the same moment.
+    `camera` takes the place of what camera_info says. `reindex` reads bags without an index as far as they go.
     """
-    with DatasetWriter(output, parent.lstrip("/"), child.lstrip("/")) as writer:
+
+    image_topic: str
+    parent: str
+    child: str
+    limits: StreamLimits = field(default_factory=StreamLimits)
+    image_format: str = "jpg"
+    resize: tuple[int, int] | None = None
+    undistort: bool = False
+    image_delay_s: float = 0.0
+    camera: CameraIntrinsics | None = None
+    sources: PoseSources = field(default_factory=PoseSources)
+    reindex: bool = False
+
+
+class _Frame(NamedTuple):
+    """A frame whose image is being stored: the future gives the image's name, or raises FrameError."""
+
+    number: int
+    stamp_ns: int
+    position: np.ndarray
+    quat_xyzw: np.ndarray
+    image_name: Future
+
+
+def extract(bag_paths: Sequence[Path], options: ExtractionOptions, output: Path) -> Dataset:
+    """Write the data set `output`, one sequence per bag, and return it.
+
+    JPEG and PNG messages keep their bytes unless the pixels must change. When it is interrupted, what is done stays
+    beside `output`, and the same call resumes. Raises BagError, ConfigError or DatasetError.
+    """
+    camera = _common_camera(bag_paths, options)
+    transform = ImageTransform(camera, options.resize, options.undistort)
+    parent, child = options.parent.lstrip("/"), options.child.lstrip("/")
+    with DatasetWriter(output, parent, child, transform.camera, _job(bag_paths, options)) as writer:
         for name, path in zip(_sequence_names(bag_paths), bag_paths):
-            with open_bag(path) as bag:
-                bag_topic, _ = image_topic(bag, topic)
-                chain = BagTransforms.from_bag(bag).chain(parent, child, max_gap_s)
-                writer.camera = _same_camera(writer.camera, _camera(bag, bag_topic), path)
-                info = {"source": path.name, "image_topic": bag_topic, "images": image_count(bag, bag_topic)}
-                with writer.sequence(name, info) as sequence:
-                    _extract_images(bag, bag_topic, chain, image_format, sequence)
+            if not writer.is_finished(name):
+                with open_bag(path, options.reindex) as bag:
+                    _extract_bag(bag, name, options, transform, writer)
     return Dataset.load(output)
 
 
-def encode(message: Any, image_format: str) -> tuple[bytes, str]:
-    """(bytes of an image file, its suffix) of an Image or CompressedImage; raises FrameError."""
-    if hasattr(message, "format") and encoded_suffix(message.data):
-        check_complete(message.data, f"image of {len(message.data)} bytes")
-        # an eighth of the size takes a fraction of the time, and reads all of the coded data
-        if cv2.imdecode(np.frombuffer(message.data, dtype=np.uint8), cv2.IMREAD_REDUCED_GRAYSCALE_8) is None:
-            raise FrameError(f"image of {len(message.data)} bytes does not decode")
-        return message.data, encoded_suffix(message.data)
-    image_bgr = cv2.cvtColor(message_to_rgb(message), cv2.COLOR_RGB2BGR)
-    _, buffer = cv2.imencode(f".{image_format}", image_bgr, ENCODER_OPTIONS[image_format])
-    return buffer.tobytes(), f".{image_format}"
-
-
-def _extract_images(
-    bag: rosbag.Bag, topic: str, chain: FrameChain, image_format: str, sequence: SequenceWriter
+def _extract_bag(
+    bag: rosbag.Bag, name: str, options: ExtractionOptions, transform: ImageTransform, writer: DatasetWriter
 ) -> None:
-    last_ns = None
-    images = tqdm(read_images(bag, topic), desc=Path(bag.filename).name, total=image_count(bag, topic), unit="image")
-    for stamp_ns, message in images:
-        if last_ns is not None and stamp_ns <= last_ns:
-            sequence.skip("duplicate stamp" if stamp_ns == last_ns else "stamp out of order")
+    topic, _ = image_topic(bag, options.image_topic)
+    transforms = BagTransforms.from_bag(bag, options.sources)
+    chain = transforms.chain(options.parent, options.child, options.limits)
+    info = {"source": Path(bag.filename).name, "image_topic": topic, "images": image_count(bag, topic)}
+    if options.image_delay_s:
+        info["image_delay_s"] = options.image_delay_s
+    info.update(_placement(transforms, options))
+    with writer.sequence(name, info) as sequence, ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        waiting: deque[_Frame] = deque()
+        for frame in _frames(bag, topic, chain, options, transform, sequence, pool):
+            waiting.append(frame)
+            if len(waiting) > WAITING_PER_WORKER * (os.cpu_count() or 1):
+                _record(waiting.popleft(), sequence)
+        while waiting:
+            _record(waiting.popleft(), sequence)
+
+
+def _frames(
+    bag: rosbag.Bag,
+    topic: str,
+    chain: FrameChain,
+    options: ExtractionOptions,
+    transform: ImageTransform,
+    sequence: SequenceWriter,
+    pool: ThreadPoolExecutor,
+) -> Iterator[_Frame]:
+    """The frames with a pose, in order, their images on their way to the disk; the others are counted."""
+    delay_ns = round(options.image_delay_s * 1e9)
+    for number, (stamp_ns, image, fault) in enumerate(_judged_images(bag, topic)):
+        if sequence.has(number):
             continue
-        last_ns = stamp_ns
+        if fault:
+            sequence.skip(fault)
+            continue
         try:
-            position, quat_xyzw = chain.at(stamp_ns)
-            sequence.add(stamp_ns, position, quat_xyzw, *encode(message, image_format))
+            position, quat_xyzw = chain.at(stamp_ns - delay_ns)
         except NoPoseError as error:
             sequence.skip(str(error))
-        except FrameError as error:
-            logger.debug("%s: stamp %d: %s", bag.filename, stamp_ns, error)
-            sequence.skip("image does not decode")
+            continue
+        job = pool.submit(_store, sequence, number, image, options.image_format, transform)
+        yield _Frame(number, stamp_ns, position, quat_xyzw, job)
 
 
-def _camera(bag: rosbag.Bag, topic: str) -> CameraIntrinsics | None:
+def _judged_images(bag: rosbag.Bag, topic: str) -> Iterator[tuple[int, RecordedImage, str]]:
+    """Each image with its stamp and what is wrong with it at first sight, "" when nothing is."""
+    last_ns, last_image = None, None
+    total = image_count(bag, topic)
+    for stamp_ns, image in tqdm(
+        read_recorded_images(bag, topic), desc=Path(bag.filename).name, total=total, unit="image"
+    ):
+        if last_ns is not None and stamp_ns <= last_ns:
+            yield stamp_ns, image, "duplicate stamp" if stamp_ns == last_ns else "stamp out of order"
+            continue
+        yield stamp_ns, image, "duplicate image" if image.shows_the_same(last_image) else ""
+        last_ns, last_image = stamp_ns, image
+
+
+def _store(
+    sequence: SequenceWriter, number: int, image: RecordedImage, image_format: str, transform: ImageTransform
+) -> str:
+    return sequence.store(number, *encode(image.message(), image_format, transform))
+
+
+def _record(frame: _Frame, sequence: SequenceWriter) -> None:
+    try:
+        image_name = frame.image_name.result()
+    except FrameError as error:
+        logger.debug("frame %d: %s", frame.number, error)
+        sequence.skip("image does not decode")
+        return
+    sequence.add_stored(frame.stamp_ns, frame.position, frame.quat_xyzw, image_name, frame.number)
+
+
+def _placement(transforms: BagTransforms, options: ExtractionOptions) -> dict[str, Any]:
+    """Where the parent stood in the room, for splits by placement; nothing when the parent is the room."""
+    root = transforms.root_of(options.parent)
+    if root == options.parent.lstrip("/"):
+        return {}
+    poses = transforms.chain(root, options.parent, options.limits).sampled(PLACEMENT_SAMPLES)
+    if not len(poses):
+        return {}
+    quat_xyzw = canonical_quat(Rotation.from_quat(poses.quats_xyzw).mean().as_quat())
+    position = np.median(poses.positions, axis=0)
+    return {"T_world_parent": {"frame": root, "position": position.tolist(), "quat_xyzw": quat_xyzw.tolist()}}
+
+
+def _job(bag_paths: Sequence[Path], options: ExtractionOptions) -> dict[str, Any]:
+    """What decides the data set: another job must not be resumed with the frames of this one."""
+    files = [Path(path).resolve() for path in bag_paths]
+    bags = [[str(path), path.stat().st_size, path.stat().st_mtime_ns] for path in files]
+    return {"bags": bags, "options": asdict(options)}
+
+
+def _common_camera(bag_paths: Sequence[Path], options: ExtractionOptions) -> CameraIntrinsics | None:
+    """The one camera of all bags, or the one that was given; raises BagError when there are two, or no images."""
+    known = None
+    for path in bag_paths:
+        with open_bag(path, options.reindex) as bag:
+            camera = _camera(bag, image_topic(bag, options.image_topic)[0], options.camera)
+        if known is not None and camera is not None and known != camera:
+            raise BagError(
+                f"{path}: intrinsics {camera} differ from those of the bags before it, {known}; extract apart"
+            )
+        known = camera or known
+    return known
+
+
+def _camera(bag: rosbag.Bag, topic: str, given: CameraIntrinsics | None) -> CameraIntrinsics | None:
     """The intrinsics, for the size the images have: a driver may shrink them after filling in camera_info."""
-    camera = read_camera(bag, topic)
+    camera = given or read_camera(bag, topic)
     size = next((_size(message) for _, message in read_images(bag, topic) if _size(message)), None)
     if camera is None or size is None or size == (camera.width, camera.height):
         return camera
     if not camera.width or not camera.height:  # left empty by some drivers
         return replace(camera, width=size[0], height=size[1])
     logger.warning(
-        "%s: images are %dx%d, camera_info is for %dx%d; scaled", bag.filename, *size, camera.width, camera.height
+        "%s: images are %dx%d, intrinsics are for %dx%d; scaled", bag.filename, *size, camera.width, camera.height
     )
     return camera.scaled(*size)
 
@@ -108,16 +226,7 @@ def _size(message: Any) -> tuple[int, int] | None:
         return None
 
 
-def _same_camera(
-    known: CameraIntrinsics | None, camera: CameraIntrinsics | None, path: Path
-) -> CameraIntrinsics | None:
-    """The one camera of all bags so far; raises BagError when there are two."""
-    if known is not None and camera is not None and known != camera:
-        raise BagError(f"{path}: intrinsics {camera} differ from those of the bags before it, {known}; extract apart")
-    return camera or known
-
-
 def _sequence_names(paths: Sequence[Path]) -> list[str]:
     """The bags' names without .bag, numbered where bags of several folders share one."""
-    stems = [Path(path).stem for path in paths]
+    stems = [Path(path).name.replace(".active", "").replace(".bag", "") for path in paths]
     return [stem if stems.count(stem) == 1 else f"{stem}_{number}" for number, stem in enumerate(stems, start=1)]

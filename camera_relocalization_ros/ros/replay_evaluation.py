@@ -19,9 +19,10 @@ from tqdm import tqdm
 from camera_relocalization_ros.core.errors import ReplayError, SyncError
 from camera_relocalization_ros.core.evaluation import PoseErrors, match_stamps, pose_errors
 from camera_relocalization_ros.core.model_bundle import load_bundle
+from camera_relocalization_ros.core.pose_stream import StreamLimits
 from camera_relocalization_ros.core.trajectory import Trajectory
 from camera_relocalization_ros.ros.bag_reader import image_topic, open_bag, read_image_stamps, topic_types
-from camera_relocalization_ros.ros.bag_tf import DEFAULT_MAX_GAP_S, BagTransforms
+from camera_relocalization_ros.ros.bag_tf import BagTransforms
 from camera_relocalization_ros.ros.conversions import COMPRESSED_SUFFIX
 from camera_relocalization_ros.ros.replay_recorder import ReplayRecorder
 from camera_relocalization_ros.ros.ros_session import START_TIMEOUT_S, RosSession
@@ -90,7 +91,7 @@ def replay(
     parent: str,
     child: str,
     rate: float = 1.0,
-    max_gap_s: float = DEFAULT_MAX_GAP_S,
+    max_gap_s: float = StreamLimits.max_gap_s,
 ) -> ReplayResult:
     """Play `bag` at `rate` times real time into a node with `bundle`; poses of `child` in `parent` are the truth.
 
@@ -122,12 +123,12 @@ def replay(
 
 
 def plan_replay(
-    bag_path: Path, topic: str, parent: str, child: str, max_gap_s: float = DEFAULT_MAX_GAP_S
+    bag_path: Path, topic: str, parent: str, child: str, max_gap_s: float = StreamLimits.max_gap_s
 ) -> ReplayPlan:
     """Read the bag beforehand; raises BagError, or ReplayError when no image has a true pose."""
     with open_bag(bag_path) as bag:
         bag_topic, transport = image_topic(bag, topic)
-        chain = BagTransforms.from_bag(bag).chain(parent, child, max_gap_s)
+        chain = BagTransforms.from_bag(bag).chain(parent, child, StreamLimits(max_gap_s))
         stamps_ns = read_image_stamps(bag, bag_topic)
         truth, reasons = chain.trajectory(stamps_ns)
         others = tuple(sorted(set(topic_types(bag)) - {bag_topic}))

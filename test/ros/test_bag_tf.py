@@ -10,6 +10,7 @@ from tf2_msgs.msg import TFMessage
 
 from camera_relocalization_ros.core.errors import BagError
 from camera_relocalization_ros.core.geometry import angular_distance, invert, pose_matrix, position_quat
+from camera_relocalization_ros.core.pose_stream import StreamLimits
 from camera_relocalization_ros.core.trajectory import Trajectory
 from camera_relocalization_ros.ros.bag_reader import open_bag, read_messages
 from camera_relocalization_ros.ros.bag_tf import BagTransforms, NoPoseError
@@ -28,7 +29,7 @@ def static(parent, child, position=(0, 0, 0), quat_xyzw=(0, 0, 0, 1), stamp_ns=S
 
 def test_interpolation_is_linear_and_slerp(tmp_path):
     poses = fake_trajectory(20)
-    chain = transforms_of(tmp_path, tf_records(poses, "map", "body")).chain("map", "body", 0.2)
+    chain = transforms_of(tmp_path, tf_records(poses, "map", "body")).chain("map", "body", StreamLimits(0.2))
     stamps_ns = poses.stamps_ns[:-1] + 37 * MS
     found, reasons = chain.trajectory(stamps_ns)
     assert not reasons
@@ -74,7 +75,7 @@ def test_outside_gap_and_stamp_zero_are_refused(tmp_path):
     stamps_ns = START_NS + np.array([0, 100, 200, 500, 600]) * MS
     poses = fake_trajectory(5)
     poses = Trajectory(stamps_ns, poses.positions, poses.quats_xyzw)
-    chain = transforms_of(tmp_path, tf_records(poses, "map", "body")).chain("map", "body", 0.1)
+    chain = transforms_of(tmp_path, tf_records(poses, "map", "body")).chain("map", "body", StreamLimits(0.1))
     wanted = START_NS + np.array([-1, 0, 50, 200, 201, 300, 499, 500, 550, 600, 601]) * MS
     found, reasons = chain.trajectory(wanted)
     assert ((found.stamps_ns - START_NS) // MS).tolist() == [0, 50, 200, 500, 550, 600]
@@ -87,16 +88,16 @@ def test_a_gap_of_exactly_the_limit_is_bridged(tmp_path):
     stamps_ns = START_NS + np.array([0, 100]) * MS
     poses = fake_trajectory(2)
     transforms = transforms_of(tmp_path, tf_records(Trajectory(stamps_ns, poses.positions, poses.quats_xyzw), "a", "b"))
-    assert transforms.chain("a", "b", 0.1).at(START_NS + 50 * MS)
+    assert transforms.chain("a", "b", StreamLimits(0.1)).at(START_NS + 50 * MS)
     with pytest.raises(NoPoseError, match="gap"):
-        transforms.chain("a", "b", 0.099).at(START_NS + 50 * MS)
+        transforms.chain("a", "b", StreamLimits(0.099)).at(START_NS + 50 * MS)
 
 
 def test_a_gap_in_any_edge_of_the_chain_counts(tmp_path):
     poses = fake_trajectory(10)
     holed = poses.select(np.array([0, 1, 2, 7, 8, 9]))
     records = [*tf_records(poses, "map", "body"), *tf_records(holed, "map", "wing")]
-    _, reasons = transforms_of(tmp_path, records).chain("wing", "body", 0.15).trajectory(poses.stamps_ns)
+    _, reasons = transforms_of(tmp_path, records).chain("wing", "body", StreamLimits(0.15)).trajectory(poses.stamps_ns)
     assert reasons == {"gap in the pose stream": 4}
 
 

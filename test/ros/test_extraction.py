@@ -10,12 +10,19 @@ from camera_relocalization_ros.cli.main import main
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.dataset import Dataset, load_image_rgb
 from camera_relocalization_ros.core.errors import BagError, DatasetError
+from camera_relocalization_ros.core.pose_stream import StreamLimits
 from camera_relocalization_ros.ros import conversions
-from camera_relocalization_ros.ros.extraction import encode, extract
+from camera_relocalization_ros.ros.extraction import ExtractionOptions
+from camera_relocalization_ros.ros.extraction import extract as extract_bags
+from camera_relocalization_ros.ros.image_encoding import encode
 
 COMPRESSED_TOPIC = f"{IMAGE_TOPIC}/compressed"
 MS = 1_000_000
 POSES = fake_trajectory(11)
+
+
+def extract(bags, topic, parent, child, output, **options):
+    return extract_bags(bags, ExtractionOptions(topic, parent, child, **options), output)
 
 
 def flight(path, stamps_ns, raw=False, poses=POSES):
@@ -67,9 +74,9 @@ def test_frames_without_trustworthy_pose_or_image_are_counted_by_reason(tmp_path
 
 def test_max_gap_is_the_callers_choice(tmp_path):
     bag = flight(tmp_path / "f.bag", POSES.stamps_ns[:-1] + 50 * MS)
-    assert extract([bag], COMPRESSED_TOPIC, "map", FRAME, tmp_path / "wide", max_gap_s=0.1).frame_count == 10
+    assert extract([bag], COMPRESSED_TOPIC, "map", FRAME, tmp_path / "wide", limits=StreamLimits(0.1)).frame_count == 10
     with pytest.raises(DatasetError, match="10 gap in the pose stream"):
-        extract([bag], COMPRESSED_TOPIC, "map", FRAME, tmp_path / "narrow", max_gap_s=0.05)
+        extract([bag], COMPRESSED_TOPIC, "map", FRAME, tmp_path / "narrow", limits=StreamLimits(0.05))
     assert not (tmp_path / "narrow").exists()
 
 

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Images without lens distortion and in another size, together with the intrinsics they then have."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+
+from camera_relocalization_ros.core.camera import CameraIntrinsics
+from camera_relocalization_ros.core.errors import ConfigError, FrameError
+
+
+class ImageTransform:
+    """Undistorts, then resizes to `size` (width, height); `camera` is what took the images that come out.
+
+    An undistorted image shows what the whole of it can show: no black border. Raises ConfigError when asked to
+    undistort without intrinsics.
+    """
+
+    def __init__(
+        self, camera: CameraIntrinsics | None, size: tuple[int, int] | None = None, undistort: bool = False
+    ) -> None:
+        self._maps: tuple[np.ndarray, np.ndarray] | None = None
+        self._camera_before = camera
+        if undistort:
+            if camera is None:
+                raise ConfigError("undistorting needs the camera's intrinsics: a camera_info topic, or --camera FILE")
+            camera = self._prepare_undistortion(camera)
+        self._size = size
+        self.camera = camera.scaled(*size) if camera is not None and size is not None else camera
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether images stay as they are."""
+        return self._maps is None and self._size is None
+
+    def apply(self, image: np.ndarray) -> np.ndarray:
+        """The image (H, W, 3) transformed; raises FrameError when it has not the size the intrinsics are for."""
+        if self._maps is not None:
+            expected = self._maps[0].shape[:2]
+            if image.shape[:2] != expected:
+                raise FrameError(f"image of {image.shape[1]}x{image.shape[0]}; intrinsics are for {expected[::-1]}")
+            image = cv2.remap(image, *self._maps, interpolation=cv2.INTER_LINEAR)
+        if self._size is not None and image.shape[1::-1] != self._size:
+            shrinks = self._size[0] < image.shape[1]
+            image = cv2.resize(image, self._size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
+        return image
+
+    def _prepare_undistortion(self, camera: CameraIntrinsics) -> CameraIntrinsics:
+        size, distortion = (camera.width, camera.height), np.array(camera.distortion)
+        K, _ = cv2.getOptimalNewCameraMatrix(camera.matrix, distortion, size, alpha=0)
+        self._maps = cv2.initUndistortRectifyMap(camera.matrix, distortion, None, K, size, cv2.CV_16SC2)
+        fx, fy, cx, cy = (float(value) for value in (K[0, 0], K[1, 1], K[0, 2], K[1, 2]))
+        return replace(camera, fx=fx, fy=fy, cx=cx, cy=cy, distortion=(0.0,) * 5)
