@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The Zenmuse X3 below a DJI M100: joint angles to frames and back, and DJI's own angles.
+"""The Zenmuse X3 below a DJI M100: joint angles to frames and back; DJI's own angles are in core/dji.py.
 
-Rotations are composed, never subtracted as Euler angles. Offsets and axes are those of the source system's URDF
-(axes: yaw -z, roll +x, pitch -y); body is FLU, the camera link FLU at zero angles.
+Offsets and axes are those of the source system's URDF (axes: yaw -z, roll +x, pitch -y), as in urdf/m100_x3.urdf;
+body is FLU, the camera link FLU at zero angles.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ YAW_OFFSET = (0.11, 0.0, 0.0)
 ROLL_OFFSET = (-0.0508, 0.0, -0.082)
 PITCH_OFFSET = (0.068, -0.039, 0.0)
 CAMERA_OFFSET = (0.0, 0.05, 0.0)
+# the mechanical range of each joint in degrees: the range of commands in the OSDK's header
+JOINT_LIMITS_DEG = {"yaw": (-320.0, 320.0), "roll": (-35.0, 35.0), "pitch": (-90.0, 30.0)}
 
 # an optical frame looks along z with x right and y down (REP 103)
 R_LINK_OPTICAL = np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
-R_ENU_NED = np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, -1.0]])
-R_FLU_FRD = np.diag([1.0, -1.0, -1.0])
 
 
 @dataclass(frozen=True)
@@ -62,21 +62,6 @@ def joint_angles(R_body_link: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.nd
     """Yaw, roll and pitch (...,) in radians that turn the camera link (..., 3, 3) as wanted."""
     angles = Rotation.from_matrix(R_body_link).as_euler("ZXY")
     return -angles[..., 0], angles[..., 1], -angles[..., 2]
-
-
-def dji_gimbal_angles(R_enu_link: np.ndarray) -> np.ndarray:
-    """Roll, pitch, yaw (..., 3) in radians as OSDK 3.3+ broadcasts them: attitude of the camera in NED, Z-Y-X.
-
-    Near pitch -90 degrees roll and yaw are no longer apart; their combination still is right.
-    """
-    R_ned_frd = R_ENU_NED.T @ np.asarray(R_enu_link) @ R_FLU_FRD
-    return Rotation.from_matrix(R_ned_frd).as_euler("ZYX")[..., ::-1]
-
-
-def R_enu_link_from_dji(roll_pitch_yaw: np.ndarray) -> np.ndarray:
-    """The inverse of `dji_gimbal_angles`: rotation (..., 3, 3) of the camera link in ENU."""
-    R_ned_frd = Rotation.from_euler("ZYX", np.asarray(roll_pitch_yaw)[..., ::-1]).as_matrix()
-    return R_ENU_NED @ R_ned_frd @ R_FLU_FRD.T
 
 
 def _joint(offset: tuple[float, float, float], axis: str, angle: np.ndarray) -> np.ndarray:

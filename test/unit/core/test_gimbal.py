@@ -1,14 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 import numpy as np
 import pytest
-from scipy.spatial.transform import Rotation
 
-from camera_relocalization_ros.core.gimbal import (
-    R_enu_link_from_dji,
-    dji_gimbal_angles,
-    gimbal_frames,
-    joint_angles,
-)
+from camera_relocalization_ros.core.gimbal import gimbal_frames, joint_angles
 
 
 def test_at_rest_the_camera_sits_where_the_offsets_add_up_and_looks_ahead():
@@ -35,18 +29,3 @@ def test_joint_angles_invert_the_chain():
     R_body_link = (frames.T_body_yaw @ frames.T_yaw_roll @ frames.T_roll_pitch @ frames.T_pitch_link)[:, :3, :3]
     for found, expected in zip(joint_angles(R_body_link), (yaw, roll, pitch)):
         np.testing.assert_allclose(found, expected, atol=1e-9)
-
-
-@pytest.mark.parametrize("yaw_enu_deg, dji_yaw_deg", [(0, 90), (90, 0), (180, -90)], ids=["east", "north", "west"])
-def test_dji_yaw_is_clockwise_from_north(yaw_enu_deg, dji_yaw_deg):
-    R_enu_link = Rotation.from_euler("z", yaw_enu_deg, degrees=True).as_matrix()
-    np.testing.assert_allclose(np.degrees(dji_gimbal_angles(R_enu_link)), [0, 0, dji_yaw_deg], atol=1e-9)
-
-
-def test_dji_pitch_is_negative_downwards_and_the_angles_compose_back():
-    R_enu_link = Rotation.from_euler("ZYX", [90, 30, 0], degrees=True).as_matrix()  # nose 30 degrees down, facing north
-    angles = dji_gimbal_angles(R_enu_link)
-    np.testing.assert_allclose(np.degrees(angles), [0, -30, 0], atol=1e-9)
-    np.testing.assert_allclose(R_enu_link_from_dji(angles), R_enu_link, atol=1e-12)
-    many = Rotation.random(30, random_state=0).as_matrix()
-    np.testing.assert_allclose(R_enu_link_from_dji(dji_gimbal_angles(many)), many, atol=1e-9)

@@ -3,11 +3,11 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from camera_relocalization_ros.core.errors import SimulationError
+from camera_relocalization_ros.core.errors import ConfigError, SimulationError
 from camera_relocalization_ros.core.geometry import invert, transform_points
+from camera_relocalization_ros.core.placements import PLACEMENTS, T_map_airframe
 from camera_relocalization_ros.simulation.arena_layout import CLUTTER_DEPTH, ROOM_MAX, ROOM_MIN
 from camera_relocalization_ros.simulation.flight import Flight
-from camera_relocalization_ros.simulation.placements import PLACEMENTS, T_map_airframe
 from camera_relocalization_ros.simulation.recording import FlightPlan, Recording
 from camera_relocalization_ros.simulation.renderer import X3_CAMERA
 
@@ -81,5 +81,5 @@ def test_impossible_plans_are_refused(changes):
 
 
 def test_unknown_placement():
-    with pytest.raises(SimulationError, match="placement 7"):
+    with pytest.raises(ConfigError, match="placement 7"):
         T_map_airframe(7)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from camera_relocalization_ros.core.errors import SimulationError
+from camera_relocalization_ros.core.errors import ConfigError
 from camera_relocalization_ros.core.geometry import canonical_quat, pose_matrix
 
 PLACEMENTS = {
@@ -19,8 +19,8 @@ PLACEMENTS = {
 
 
 def T_map_airframe(placement: int) -> np.ndarray:
-    """The airframe (4, 4) in the map at a placement 1 to 6; raises SimulationError."""
+    """The airframe (4, 4) in the map at a placement 1 to 6; raises ConfigError."""
     if placement not in PLACEMENTS:
-        raise SimulationError(f"placement {placement}; expected one of {sorted(PLACEMENTS)}")
+        raise ConfigError(f"placement {placement}; expected one of {sorted(PLACEMENTS)}")
     position, quat_xyzw = PLACEMENTS[placement]
     return pose_matrix(np.array(position), canonical_quat(quat_xyzw))
