@@ -88,6 +88,11 @@ class AttitudeJoin:
         self._waiting.append((stamp_ns, sample))
         return self._hand_out()
 
+    @property
+    def waiting(self) -> int:
+        """How many samples wait for an attitude."""
+        return len(self._waiting)
+
     def forget(self) -> None:
         """Drop all that was held."""
         self._attitudes.clear()

@@ -17,6 +17,8 @@ from camera_relocalization_ros.core.gimbal import joint_angles
 
 R_ENU_NED = np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, -1.0]])
 R_FLU_FRD = np.diag([1.0, -1.0, -1.0])
+# axes of the ground and of the body in the aircraft's attitude: since OSDK 3.3, and up to 3.2
+ATTITUDES = ("enu_flu", "ned_frd")
 NAMED_ORDER = ("roll", "pitch", "yaw")
 
 
@@ -56,10 +58,10 @@ def convention_named(name: str) -> GimbalConvention:
     return CONVENTIONS[name]
 
 
-def enu_attitude(quats_xyzw: np.ndarray, convention: GimbalConvention) -> np.ndarray:
-    """Quaternions (N, 4) of the body FLU in ENU, of attitudes (N, 4) as the aircraft reports them."""
+def enu_attitude(quats_xyzw: np.ndarray, attitude: str) -> np.ndarray:
+    """Quaternions (N, 4) of the body FLU in ENU, of what the aircraft reports (N, 4); `attitude` is of ATTITUDES."""
     quats_xyzw = np.asarray(quats_xyzw, dtype=np.float64).reshape(-1, 4)
-    if convention.attitude == "enu_flu":
+    if attitude == "enu_flu":
         return quats_xyzw
     R_ned_frd = Rotation.from_quat(quats_xyzw).as_matrix()
     return Rotation.from_matrix(R_ENU_NED @ R_ned_frd @ R_FLU_FRD.T).as_quat()

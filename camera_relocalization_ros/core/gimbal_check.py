@@ -91,7 +91,7 @@ def check_gimbal(
     body_turns = None if body is None else _turns(_quats_at(body, stamps_ns), pairs)
     found = []
     for name, convention in _distinct(is_named).items():
-        quats = enu_attitude(_quats_at(attitude, stamps_ns), convention)
+        quats = enu_attitude(_quats_at(attitude, stamps_ns), convention.attitude)
         R_enu_body = Rotation.from_quat(quats).as_matrix()
         link = R_enu_link(convention.roll_pitch_yaw(vectors), R_enu_body, convention)
         camera_deg = _median_deg(camera_turns, _turns(Rotation.from_matrix(link @ R_LINK_OPTICAL).as_quat(), pairs))

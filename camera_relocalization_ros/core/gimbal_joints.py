@@ -52,7 +52,7 @@ class GimbalJoints:
 
     def add_attitude(self, stamp_ns: int, quat_xyzw: np.ndarray) -> list[JointSample]:
         """Take an attitude; returns what it completes."""
-        return self._samples(self._join.add_attitude(stamp_ns, enu_attitude(quat_xyzw, self._convention)[0]))
+        return self._samples(self._join.add_attitude(stamp_ns, enu_attitude(quat_xyzw, self._convention.attitude)[0]))
 
     def add_gimbal(self, stamp_ns: int, roll_pitch_yaw_deg: np.ndarray) -> list[JointSample]:
         """Take a gimbal sample; returns what is complete."""
@@ -78,7 +78,7 @@ def joint_track(
     strictly ascending.
     """
     stamps_ns, angles_deg = gimbal
-    faults, quats = attitude_at(attitude[0], enu_attitude(attitude[1], convention), stamps_ns, max_gap_s)
+    faults, quats = attitude_at(attitude[0], enu_attitude(attitude[1], convention.attitude), stamps_ns, max_gap_s)
     known = faults == ""
     angles = dji_joint_angles(angles_deg[known], quats, convention) if known.any() else (np.zeros(0),) * 3
     return JointTrack(stamps_ns[known], *angles), Counter(fault for fault in faults if fault)

@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The parameter server -> one dataclass, and the only place that reads it; see config/relocalizer.yaml."""
+"""The parameter server -> one dataclass for each node, and the only place that reads it; see config."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
 
 import rospy
 
 from camera_relocalization_ros.core.errors import ConfigError
+
+P = TypeVar("P")
 
 TRANSPORTS = ("raw", "compressed")
 
@@ -28,11 +30,7 @@ class NodeParams:
     @classmethod
     def from_values(cls, values: dict[str, Any]) -> NodeParams:
         """Checked parameters; raises ConfigError for an unknown name, a wrong type or a value out of range."""
-        defaults = asdict(cls())
-        unknown = sorted(set(values) - set(defaults))
-        if unknown:
-            raise ConfigError(f"unknown parameter ~{unknown[0]}; the node knows: {', '.join(sorted(defaults))}")
-        params = cls(**{name: _typed(name, value, defaults[name]) for name, value in values.items()})
+        params = params_from_values(cls, values)
         params._check()
         return params
 
@@ -50,22 +48,42 @@ class NodeParams:
 
 
 def read_params() -> NodeParams:
-    """The private parameters of this node; raises ConfigError."""
+    """The private parameters of the node relocalizer; raises ConfigError."""
+    return NodeParams.from_values(private_values())
+
+
+def private_values() -> dict[str, Any]:
+    """All private parameters of this node as they are on the server; raises ConfigError."""
     values = rospy.get_param("~", {})
     if not isinstance(values, dict):
         raise ConfigError(f"{rospy.get_name()} is a parameter with the value {values!r}; expected a namespace")
-    return NodeParams.from_values(values)
+    return values
 
 
-def _typed(name: str, value: Any, default: Any) -> Any:
+def params_from_values(kind: type[P], values: dict[str, Any]) -> P:
+    """A dataclass `kind`, all of whose fields have defaults; raises ConfigError for an unknown name or a wrong type."""
+    known = {field.name: field for field in fields(kind)}
+    unknown = sorted(set(values) - set(known))
+    if unknown:
+        raise ConfigError(f"unknown parameter ~{unknown[0]}; the node knows: {', '.join(sorted(known))}")
+    return kind(**{name: _typed(name, value, known[name].default, known[name].type) for name, value in values.items()})
+
+
+def _typed(name: str, value: Any, default: Any, annotation: Any) -> Any:
     """The value in the type of the default; a whole number is a float too, and nothing else is converted."""
     if isinstance(default, tuple):
-        if isinstance(value, list) and all(isinstance(item, str) for item in value):
-            return tuple(value)
-        raise ConfigError(f"parameter ~{name} is {value!r}; expected a list of strings")
+        return _typed_list(name, value, annotation)
     if isinstance(default, float) and type(value) is int:
         return float(value)
     if type(value) is not type(default):
         expected = type(default).__name__
         raise ConfigError(f"parameter ~{name} is {value!r} ({type(value).__name__}); expected {expected}")
     return value
+
+
+def _typed_list(name: str, value: Any, annotation: str) -> tuple:
+    # annotations are strings here, and a default may be empty
+    kinds, what = ((float, int), "numbers") if annotation == "tuple[float, ...]" else ((str,), "strings")
+    if isinstance(value, list) and all(type(item) in kinds for item in value):
+        return tuple(value) if kinds == (str,) else tuple(float(item) for item in value)
+    raise ConfigError(f"parameter ~{name} is {value!r}; expected a list of {what}")

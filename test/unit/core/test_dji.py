@@ -29,7 +29,7 @@ EAST_ENU, EAST_NED = [0.0, 0.0, 0.0, 1.0], [0.0, 0.0, np.sqrt(0.5), np.sqrt(0.5)
 def joints_deg(vector, attitude, name):
     convention = CONVENTIONS[name]
     angles = convention.roll_pitch_yaw(np.array([vector]))
-    return np.degrees(np.concatenate(dji_joint_angles(angles, enu_attitude(attitude, convention), convention)))
+    return np.degrees(np.concatenate(dji_joint_angles(angles, enu_attitude(attitude, convention.attitude), convention)))
 
 
 @pytest.mark.parametrize(
@@ -62,11 +62,11 @@ def test_a_level_camera_below_a_rolled_aircraft_needs_the_opposite_roll():
 
 def test_attitudes_of_both_eras_are_the_same_rotations():
     for enu, ned in ((NORTH_ENU, NORTH_NED), (EAST_ENU, EAST_NED)):
-        assert angular_distance(enu_attitude(ned, CONVENTIONS["osdk32"])[0], np.array(enu)) < 1e-9
-        assert angular_distance(enu_attitude(enu, CONVENTIONS["broadcast"])[0], np.array(enu)) < 1e-9
+        assert angular_distance(enu_attitude(ned, CONVENTIONS["osdk32"].attitude)[0], np.array(enu)) < 1e-9
+        assert angular_distance(enu_attitude(enu, CONVENTIONS["broadcast"].attitude)[0], np.array(enu)) < 1e-9
     # NED roll, pitch, yaw 5, 20, 30: nose 20 degrees up and 30 degrees clockwise of north, right wing down
     ned = Rotation.from_euler("ZYX", [30, 20, 5], degrees=True).as_quat()
-    nose, left, _ = Rotation.from_quat(enu_attitude(ned, CONVENTIONS["osdk32"])[0]).as_matrix().T
+    nose, left, _ = Rotation.from_quat(enu_attitude(ned, CONVENTIONS["osdk32"].attitude)[0]).as_matrix().T
     cos20 = np.cos(np.radians(20))
     np.testing.assert_allclose(nose, [0.5 * cos20, np.sqrt(0.75) * cos20, np.sin(np.radians(20))], atol=1e-12)
     assert left[2] > 0
@@ -121,7 +121,7 @@ def test_photos_of_the_ground_look_at_the_ground(photos):
     gimbal_deg, flight_deg = photos
     convention = CONVENTIONS["osdk32"]  # of the attitude, which is in NED; the angles are already by name
     quats_ned = Rotation.from_euler("ZYX", flight_deg[:, ::-1], degrees=True).as_quat()
-    quats_enu = enu_attitude(quats_ned, convention)
+    quats_enu = enu_attitude(quats_ned, convention.attitude)
     joints = dji_joint_angles(gimbal_deg, quats_enu, convention)
     assert nadir_error_deg(joints, quats_enu).max() < 1.0
 
@@ -131,7 +131,7 @@ def test_subtracting_euler_angles_points_the_photos_elsewhere(photos):
     # the gimbal's, of FRD in NED
     gimbal_deg, flight_deg = photos
     quats_ned = Rotation.from_euler("ZYX", flight_deg[:, ::-1], degrees=True).as_quat()
-    quats_enu = enu_attitude(quats_ned, CONVENTIONS["osdk32"])
+    quats_enu = enu_attitude(quats_ned, CONVENTIONS["osdk32"].attitude)
     flight_enu_deg = Rotation.from_quat(quats_enu).as_euler("ZYX", degrees=True)[:, ::-1]
     roll, pitch, yaw = np.radians(gimbal_deg - flight_enu_deg).T
     assert nadir_error_deg((yaw, roll, pitch), quats_enu).max() > 4.0
