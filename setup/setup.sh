@@ -8,7 +8,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
 
-PACKAGE_PARTS="CMakeLists.txt package.xml setup.py camera_relocalization_ros config launch models msg scripts test"
+PACKAGE_PARTS="CMakeLists.txt package.xml setup.py camera_relocalization_ros config launch models msg scripts test urdf"
 
 fail() {
   printf 'setup: %s\n' "$*" >&2

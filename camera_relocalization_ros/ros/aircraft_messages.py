@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The aircraft's messages -> plain values, by their fields, because DJI's packages name their types differently."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import genpy
+import numpy as np
+import rospy
+from genpy.dynamic import generate_dynamic
+from sensor_msgs.msg import NavSatFix, NavSatStatus
+
+from camera_relocalization_ros.core.dji import NAMED_ORDER, GimbalConvention
+from camera_relocalization_ros.core.errors import FrameError
+from camera_relocalization_ros.core.local_frame import Fix, Geodetic
+
+# w, x, y, z in dji_sdk/AttitudeQuaternion
+DJI_QUATERNION = ("q0", "q1", "q2", "q3")
+
+
+class AnyDecoder:
+    """rospy.AnyMsg -> messages; their classes are built from the definitions that come with the connection."""
+
+    def __init__(self) -> None:
+        self._classes: dict[str, type] = {}
+
+    def message(self, message: rospy.AnyMsg) -> Any:
+        """The message with its fields; raises FrameError."""
+        header = message._connection_header
+        try:
+            if header["md5sum"] not in self._classes:
+                classes = generate_dynamic(header["type"], header["message_definition"])
+                self._classes[header["md5sum"]] = classes[header["type"]]
+            return self._classes[header["md5sum"]]().deserialize(message._buff)
+        except (KeyError, genpy.MessageException, genpy.DeserializationError) as error:
+            raise FrameError(f"{header.get('type', 'a message')} does not deserialise ({error})") from error
+
+
+def stamp_of(message: Any) -> int:
+    """The header's stamp in nanoseconds; raises FrameError."""
+    header = getattr(message, "header", None)
+    if header is None or header.stamp.is_zero():
+        raise FrameError(f"{message._type} without a stamp")
+    return header.stamp.to_nsec()
+
+
+def attitude_of(message: Any) -> np.ndarray:
+    """Unit quaternion (4,) xyzw: of QuaternionStamped, Imu, or DJI's q0 to q3; raises FrameError."""
+    turn = getattr(message, "quaternion", None) or getattr(message, "orientation", None)
+    if turn is not None:
+        values = [turn.x, turn.y, turn.z, turn.w]
+    elif all(hasattr(message, name) for name in DJI_QUATERNION):
+        values = [message.q1, message.q2, message.q3, message.q0]
+    else:
+        raise FrameError(f"{message._type} holds no attitude; expected quaternion, orientation, or q0 to q3")
+    quat_xyzw = np.array(values, dtype=np.float64)
+    length = np.linalg.norm(quat_xyzw)
+    if not abs(length - 1.0) < 1e-2:
+        raise FrameError(f"attitude {values} is not of length 1")
+    return quat_xyzw / length
+
+
+def gimbal_vector_of(message: Any) -> tuple[np.ndarray, bool]:
+    """The gimbal's angles (3,) in degrees, and whether the message names them roll, pitch, yaw; raises FrameError.
+
+    Without names they are in the order of the message, which a convention knows.
+    """
+    is_named = all(hasattr(message, name) for name in NAMED_ORDER)
+    vector = message if is_named else getattr(message, "vector", None)
+    if vector is None:
+        raise FrameError(f"{message._type} holds no gimbal angles; expected vector, or roll, pitch and yaw")
+    angles = np.array([getattr(vector, name) for name in (NAMED_ORDER if is_named else "xyz")], dtype=np.float64)
+    if not np.isfinite(angles).all():
+        raise FrameError(f"gimbal angles {angles.tolist()} are not finite")
+    return angles, is_named
+
+
+def gimbal_angles_of(message: Any, convention: GimbalConvention) -> np.ndarray:
+    """Roll, pitch, yaw (3,) in degrees; raises FrameError."""
+    angles, is_named = gimbal_vector_of(message)
+    return angles if is_named else convention.roll_pitch_yaw(angles)
+
+
+def fix_of(message: NavSatFix, received_ns: int) -> Fix:
+    """The fix; one without a stamp keeps stamp 0, which no filter lets pass."""
+    place = Geodetic(message.latitude, message.longitude, message.altitude)
+    has_fix = message.status.status != NavSatStatus.STATUS_NO_FIX
+    return Fix(message.header.stamp.to_nsec(), received_ns, place, has_fix)
