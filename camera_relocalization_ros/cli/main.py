@@ -17,6 +17,8 @@ COMMANDS = (
     "extract",
     "import_dataset",
     "info",
+    "kml",
+    "gimbal_check",
     "split",
     "train",
     "export",

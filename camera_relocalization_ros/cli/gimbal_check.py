@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""reloc gimbal-check: which gimbal convention a bag follows."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from camera_relocalization_ros.core.gimbal_check import Verdict
+
+NAME = "gimbal-check"
+HELP = "Tell which gimbal convention a bag follows, by camera poses that its TF holds."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("bag", type=Path, metavar="BAG")
+    parser.add_argument("--parent", required=True, metavar="FRAME", help="frame that stays where it is: map")
+    parser.add_argument("--child", required=True, metavar="FRAME", help="the camera's optical frame, known without DJI")
+    parser.add_argument("--body", metavar="FRAME", help="the aircraft's frame, when it is known as well")
+    parser.add_argument(
+        "--gimbal-topic", default="dji_sdk/gimbal_angle", metavar="TOPIC", help="default: dji_sdk/gimbal_angle"
+    )
+    parser.add_argument(
+        "--attitude-topic", default="dji_sdk/attitude", metavar="TOPIC", help="default: dji_sdk/attitude"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from camera_relocalization_ros.ros.bag_reader import open_bag
+    from camera_relocalization_ros.ros.gimbal_bag import check_bag
+
+    topics = (arguments.gimbal_topic, arguments.attitude_topic)
+    with open_bag(arguments.bag) as bag:
+        verdict = check_bag(bag, topics, arguments.parent, arguments.child, arguments.body)
+    print(table(verdict))
+    return 0
+
+
+def table(verdict: Verdict) -> str:
+    """The verdict as text: a line for each convention, best first, and the answer."""
+    lines = [
+        f"{verdict.pair_count} pairs half a second apart, in which the camera turned by {verdict.motion_deg:.2f} deg "
+        "(median)",
+        f"{'convention':<20}{'camera':>10}{'body':>10}{'out of range':>15}",
+    ]
+    for one in verdict.candidates:
+        body = f"{one.body_median_deg:.2f} deg" if one.body_median_deg == one.body_median_deg else "-"
+        lines.append(f"{one.name:<20}{one.median_deg:>6.2f} deg{body:>10}{100 * one.out_of_range:>13.1f} %")
+    answer = verdict.convention or f"cannot tell: {verdict.reason}"
+    return "\n".join([*lines, f"convention: {answer}"])

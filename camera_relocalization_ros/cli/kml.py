@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""reloc kml: the flight of a bag for Google Earth."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from camera_relocalization_ros.core.errors import BagError
+
+NAME = "kml"
+HELP = "Write the satellite positions of a bag as a KML file, for Google Earth."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("bag", type=Path, metavar="BAG")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="KML", help="file to write")
+    parser.add_argument(
+        "--topic", default="dji_sdk/gps_position", help="NavSatFix topic (default: dji_sdk/gps_position)"
+    )
+    parser.add_argument(
+        "--altitude",
+        choices=["absolute", "relative", "ground"],
+        default="absolute",
+        help="heights as they are, above the first place, or none (default: absolute)",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from camera_relocalization_ros.report.kml_track import write_kml
+    from camera_relocalization_ros.ros.bag_reader import open_bag
+    from camera_relocalization_ros.ros.gps_bag import read_places
+
+    with open_bag(arguments.bag) as bag:
+        stamps_ns, places, skipped = read_places(bag, arguments.topic)
+    counts = ", ".join(f"{count} {reason}" for reason, count in sorted(skipped.items())) or "none"
+    if not places:
+        raise BagError(f"{arguments.bag}: topic {arguments.topic!r} holds no good fix (skipped: {counts})")
+    write_kml(arguments.output, arguments.bag.stem, stamps_ns, places, arguments.altitude)
+    print(f"{arguments.output}: {len(places)} places, skipped: {counts}")
+    return 0
