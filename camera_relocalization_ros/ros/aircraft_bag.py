@@ -47,7 +47,8 @@ def _read(
         counts = ", ".join(f"{count} times: {fault}" for fault, count in faults.most_common(3))
         logger.warning("%s: topic %r: messages left out: %s", bag.filename, topic, counts)
     if not rows:
-        raise BagError(f"{bag.filename}: topic {topic!r} holds no {expected} ({next(iter(faults), 'no message')})")
+        reason = next(iter(faults), "it is empty")
+        raise BagError(f"{bag.filename}: topic {topic!r}: no message with {expected}: {reason}")
     # of samples with the same stamp the first one counts
     stamps_ns, order = np.unique(np.array([row[0] for row in rows], dtype=np.int64), return_index=True)
     return Rotations(stamps_ns, np.array([row[1] for row in rows])[order]), rows[0][2]
