@@ -103,13 +103,7 @@ def _from_calibration(values: dict[str, Any]) -> dict[str, Any]:
     if model not in DISTORTION_MODELS:
         raise ValueError(f"distortion model {model!r}; expected one of {list(DISTORTION_MODELS)}")
     K = values["camera_matrix"]["data"]
-    distortion = list(values["distortion_coefficients"]["data"])
+    distortion = [float(value) for value in values["distortion_coefficients"]["data"]]
     size = {"width": values["image_width"], "height": values["image_height"]}
-    return {
-        **size,
-        "fx": K[0],
-        "fy": K[4],
-        "cx": K[2],
-        "cy": K[5],
-        "distortion": distortion + [0.0] * (5 - len(distortion)),
-    }
+    lens = {"fx": K[0], "fy": K[4], "cx": K[2], "cy": K[5]}
+    return {**size, **lens, "distortion": distortion + [0.0] * (5 - len(distortion))}

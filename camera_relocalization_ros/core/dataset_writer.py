@@ -33,21 +33,22 @@ class SequenceWriter:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        (folder / "images").mkdir(parents=True, exist_ok=True)
+        self.image_folder.mkdir(parents=True, exist_ok=True)
         kept = _keep_whole_rows(folder)
-        self._numbers = {int(row["number"]) for row in kept}
+        self._numbers = frozenset(int(row["number"]) for row in kept)
         self._last_stamp_ns = int(kept[-1]["stamp_ns"]) if kept else -(2**63)
         # each row is handed over at once, so that a kill costs no more than the frames it interrupts
-        self._file = open(folder / FRAMES_FILE, "a", newline="", encoding="utf-8", buffering=1)
+        path = folder / FRAMES_FILE
+        self._file = open(path, "a", newline="", encoding="utf-8", buffering=1)  # noqa: SIM115  see close
         self._rows = csv.DictWriter(self._file, COLUMNS)
         if self._file.tell() == 0:
             self._rows.writeheader()
         self.frame_count = len(kept)
         self.skipped: Counter[str] = Counter()
 
-    def has(self, number: int) -> bool:
-        """Whether an interrupted run stored this frame."""
-        return number in self._numbers
+    def stored_numbers(self) -> frozenset[int]:
+        """The frames that an interrupted run stored."""
+        return self._numbers
 
     def add(
         self,
@@ -60,13 +61,13 @@ class SequenceWriter:
     ) -> None:
         """Store one encoded image (suffix .jpg or .png) and the pose of the child in the parent frame."""
         number = self.frame_count + sum(self.skipped.values()) if number is None else number
-        self.add_stored(stamp_ns, position, quat_xyzw, self.store(number, image_bytes, suffix), number)
+        image_name = store_image(self.image_folder, number, image_bytes, suffix)
+        self.add_stored(stamp_ns, position, quat_xyzw, image_name, number)
 
-    def store(self, number: int, image_bytes: bytes, suffix: str) -> str:
-        """Write the image file of a frame and return its name, for `add_stored`; may run in any thread."""
-        image_name = f"{number:06d}{suffix}"
-        (self._folder / "images" / image_name).write_bytes(image_bytes)
-        return image_name
+    @property
+    def image_folder(self) -> Path:
+        """Where `store_image` puts this sequence's images."""
+        return self._folder / "images"
 
     def add_stored(
         self, stamp_ns: int, position: np.ndarray, quat_xyzw: np.ndarray, image_name: str, number: int
@@ -88,12 +89,20 @@ class SequenceWriter:
         self._file.close()
 
 
+def store_image(folder: Path, number: int, image_bytes: bytes, suffix: str) -> str:
+    """Write the image file of a frame and return its name, for `SequenceWriter.add_stored`; any process may."""
+    image_name = f"{number:06d}{suffix}"
+    with open(f"{folder}/{image_name}", "wb", buffering=0) as file:
+        file.write(image_bytes)
+    return image_name
+
+
 class DatasetWriter:
     """`with DatasetWriter(...) as writer: with writer.sequence(name, info) as sequence: sequence.add(...)`.
 
     The data set appears at `path` when the block ends well. Raises DatasetError when `path` is already there.
     With `job`, plain values that say what the data set is made of, an interrupted run can be resumed: the same job
-    finds the frames it stored (`SequenceWriter.has`) and the sequences it finished (`is_finished`).
+    finds the frames it stored (`SequenceWriter.stored_numbers`) and the sequences it finished (`is_finished`).
     """
 
     def __init__(
@@ -125,7 +134,7 @@ class DatasetWriter:
         return self
 
     def _take_lock(self) -> None:
-        self._lock = open(self._partial / LOCK_FILE, "w", encoding="utf-8")
+        self._lock = open(self._partial / LOCK_FILE, "w", encoding="utf-8")  # noqa: SIM115  held until the end
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import heapq
-import io
 import logging
 import struct
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ import rosbag
 
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.errors import BagError, FrameError
+from camera_relocalization_ros.ros.bag_records import READ_ERRORS, Place, message_places, open_unindexed, read_record
 from camera_relocalization_ros.ros.conversions import COMPRESSED_SUFFIX, info_to_camera
 
 # how an image topic is called in the node's parameter `transport`
@@ -26,7 +26,6 @@ CAMERA_INFO_TYPE = "sensor_msgs/CameraInfo"
 REORDER_WINDOW = 32
 # of a header before its frame_id: three numbers and the length of the text
 HEADER_BYTES = 16
-READ_ERRORS = (rosbag.ROSBagException, genpy.MessageException, EOFError, OSError, ValueError, KeyError, struct.error)
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +35,11 @@ class RecordedImage(NamedTuple):
 
     kind: type
     data: bytes
+
+    @property
+    def stamp_ns(self) -> int:
+        """The stamp of its header."""
+        return _header_stamp_ns(self.data)
 
     def message(self) -> Any:
         """The Image or CompressedImage; raises FrameError when the bytes are none."""
@@ -79,33 +83,35 @@ def open_bag(path: Path | str, reindex: bool = False) -> Iterator[rosbag.Bag]:
 
 
 def _open_unindexed(path: Path) -> rosbag.Bag:
-    """The bag with an index in memory, made from the chunks that are whole."""
-    end = 0
     try:
-        bag = rosbag.Bag(str(path), "r", allow_unindexed=True)
-        try:
-            for end in bag.reindex():
-                pass
-            end = bag.size
-        except io.UnsupportedOperation:  # rosbag would now cut off what it cannot read
-            pass
+        bag, lost = open_unindexed(path)
     except READ_ERRORS as error:
         raise _damaged(path, error) from error
-    # otherwise rosbag reads the old index of each whole chunk as well, and has each message twice
-    bag._connection_indexes_read = True
-    count, lost = bag.get_message_count(), bag.size - end
+    count = bag.get_message_count()
     if not count:
         raise BagError(f"{path}: no whole chunk of messages in its {bag.size} bytes")
-    logger.warning(
-        "%s: no index; %d messages are readable, the last %d of %d bytes are not", path, count, lost, bag.size
-    )
+    text = "%s: no index; %d messages are readable, the last %d of %d bytes are not"
+    logger.warning(text, path, count, lost, bag.size)
     return bag
 
 
-def read_messages(bag: rosbag.Bag, topics: Iterable[str], raw: bool = False) -> Iterator[Any]:
+def read_messages(bag: rosbag.Bag, topics: Iterable[str]) -> Iterator[Any]:
     """rosbag's (topic, message, record time) of some topics; raises BagError where the bag is damaged."""
+    return (read_message(bag, place) for place in places(bag, topics))
+
+
+def read_message(bag: rosbag.Bag, place: Place, raw: bool = False) -> Any:
+    """rosbag's (topic, message, record time) of one message; raises BagError where the bag is damaged."""
     try:
-        yield from bag.read_messages(list(topics), raw=raw)
+        return read_record(bag, place, raw)
+    except READ_ERRORS as error:
+        raise _damaged(bag.filename, error) from error
+
+
+def places(bag: rosbag.Bag, topics: Iterable[str]) -> list[Place]:
+    """Where the messages of some topics lie, in the order of their arrival; raises BagError for a damaged bag."""
+    try:
+        return message_places(bag, topics)
     except READ_ERRORS as error:
         raise _damaged(bag.filename, error) from error
 
@@ -137,10 +143,10 @@ def image_count(bag: rosbag.Bag, topic: str) -> int:
     return bag.get_message_count(topic)
 
 
-def read_recorded_images(bag: rosbag.Bag, topic: str) -> Iterator[tuple[int, RecordedImage]]:
-    """As `read_images`, with the messages still in their bytes."""
-    raw_messages = (raw for _, raw, _ in read_messages(bag, [topic], raw=True))
-    return in_stamp_order((_header_stamp_ns(raw[1]), RecordedImage(raw[4], raw[1])) for raw in raw_messages)
+def read_recorded_image(bag: rosbag.Bag, place: Place) -> RecordedImage:
+    """One image, wherever it lies; raises BagError where the bag is damaged."""
+    _, raw, _ = read_message(bag, place, raw=True)
+    return RecordedImage(raw[4], raw[1])
 
 
 def read_images(bag: rosbag.Bag, topic: str) -> Iterator[tuple[int, Any]]:
@@ -148,7 +154,8 @@ def read_images(bag: rosbag.Bag, topic: str) -> Iterator[tuple[int, Any]]:
 
     An image more than REORDER_WINDOW places late still comes late: the caller sees its stamp go back.
     """
-    return ((stamp_ns, image.message()) for stamp_ns, image in read_recorded_images(bag, topic))
+    messages = ((message.header.stamp.to_nsec(), message) for _, message, _ in read_messages(bag, [topic]))
+    return in_stamp_order(messages)
 
 
 def in_stamp_order(stamped: Iterator[tuple[int, Any]], window: int = REORDER_WINDOW) -> Iterator[tuple[int, Any]]:
@@ -166,7 +173,7 @@ def in_stamp_order(stamped: Iterator[tuple[int, Any]], window: int = REORDER_WIN
 
 def read_image_stamps(bag: rosbag.Bag, topic: str) -> np.ndarray:
     """Header stamps (N,) int64 of a topic's images, ascending, each once; the images are not deserialised."""
-    stamps_ns = [_header_stamp_ns(raw[1]) for _, raw, _ in read_messages(bag, [topic], raw=True)]
+    stamps_ns = [read_recorded_image(bag, place).stamp_ns for place in places(bag, [topic])]
     return np.unique(np.array(stamps_ns, dtype=np.int64))
 
 

@@ -29,19 +29,26 @@ def stamp_from_ns(stamp_ns: int) -> rospy.Time:
 
 def message_to_rgb(message: Image | CompressedImage) -> np.ndarray:
     """The picture of either message as (H, W, 3) uint8 RGB; raises FrameError."""
+    return cv2.cvtColor(message_to_bgr(message), cv2.COLOR_BGR2RGB)
+
+
+def message_to_bgr(message: Image | CompressedImage) -> np.ndarray:
+    """The same as (H, W, 3) uint8 BGR, which is what most drivers send and OpenCV encodes; not to be written to."""
     # by its ROS type, because messages read from a bag are of classes made up by rosbag
     return DECODERS[message._type](message)
 
 
-def image_to_rgb(message: Image) -> np.ndarray:
-    """An Image of any colour encoding cv_bridge knows as (H, W, 3) uint8 RGB; raises FrameError."""
+def image_to_bgr(message: Image) -> np.ndarray:
+    """An Image of any colour encoding cv_bridge knows as (H, W, 3) uint8 BGR; raises FrameError."""
     what = f"image of {message.width}x{message.height} pixels, encoding {message.encoding!r}"
     if not message.width or not message.height:
         raise FrameError(f"{what}: it is empty")
+    # cv_bridge copies, slowly, even when there is nothing to convert
+    wanted = "passthrough" if message.encoding == "bgr8" else "bgr8"
     try:
-        return np.asarray(_BRIDGE.imgmsg_to_cv2(_without_padding(message), desired_encoding="rgb8"))
+        return np.asarray(_BRIDGE.imgmsg_to_cv2(_without_padding(message), desired_encoding=wanted))
     except (CvBridgeError, cv2.error, TypeError, ValueError, KeyError, IndexError) as error:
-        raise FrameError(f"{what}: does not convert to RGB ({_first_line(error)})") from error
+        raise FrameError(f"{what}: does not convert to BGR ({_first_line(error)})") from error
 
 
 def _without_padding(message: Image) -> Image:
@@ -58,22 +65,17 @@ def _without_padding(message: Image) -> Image:
     return Image(encoding=message.encoding, is_bigendian=message.is_bigendian, data=data, **size)
 
 
-def compressed_to_rgb(message: CompressedImage) -> np.ndarray:
-    """A JPEG or PNG CompressedImage as (H, W, 3) uint8 RGB; raises FrameError, also when the data was cut short."""
+def compressed_to_bgr(message: CompressedImage) -> np.ndarray:
+    """A JPEG or PNG CompressedImage as (H, W, 3) uint8 BGR; raises FrameError, also when the data was cut short."""
     what = f"compressed image of {len(message.data)} bytes, format {message.format!r}"
-    return decode_rgb(message.data, what)
-
-
-def decode_rgb(data: bytes, what: str) -> np.ndarray:
-    """The picture (H, W, 3) uint8 RGB in the bytes of an image file; raises FrameError that begins with `what`."""
-    check_complete(data, what)
+    check_complete(message.data, what)
     try:
-        image_bgr = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_COLOR)
+        image_bgr = cv2.imdecode(np.frombuffer(message.data, dtype=np.uint8), cv2.IMREAD_COLOR)
     except cv2.error as error:  # sizes that OpenCV refuses to allocate
         raise FrameError(f"{what}: does not decode ({_first_line(error)})") from error
     if image_bgr is None:
         raise FrameError(f"{what}: does not decode")
-    return cv2.cvtColor(image_bgr, cv2.COLOR_BGR2RGB)
+    return image_bgr
 
 
 def check_complete(data: bytes, what: str) -> None:
@@ -180,4 +182,4 @@ def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
-DECODERS = {Image._type: image_to_rgb, CompressedImage._type: compressed_to_rgb}
+DECODERS = {Image._type: image_to_bgr, CompressedImage._type: compressed_to_bgr}

@@ -4,12 +4,9 @@
 from __future__ import annotations
 
 import logging
-import os
-from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Iterator, NamedTuple, Sequence
+from typing import Any, Iterable, Sequence
 
 import numpy as np
 import rosbag
@@ -24,21 +21,18 @@ from camera_relocalization_ros.core.geometry import canonical_quat
 from camera_relocalization_ros.core.image_transform import ImageTransform
 from camera_relocalization_ros.core.pose_stream import StreamLimits
 from camera_relocalization_ros.ros.bag_reader import (
-    RecordedImage,
     image_count,
     image_topic,
+    in_stamp_order,
     open_bag,
     read_camera,
     read_images,
-    read_recorded_images,
 )
-from camera_relocalization_ros.ros.bag_tf import BagTransforms, FrameChain, NoPoseError
+from camera_relocalization_ros.ros.bag_tf import BagTransforms
 from camera_relocalization_ros.ros.conversions import message_to_rgb
-from camera_relocalization_ros.ros.image_encoding import encode
+from camera_relocalization_ros.ros.extraction_workers import FrameJob, JudgedFrame, judged_frames
 from camera_relocalization_ros.ros.pose_sources import PoseSources
 
-# images that wait for a core, for each core: enough to keep it busy, few enough to bound the memory
-WAITING_PER_WORKER = 2
 # poses that tell where the parent stood in its room
 PLACEMENT_SAMPLES = 50
 
@@ -65,16 +59,6 @@ class ExtractionOptions:
     camera: CameraIntrinsics | None = None
     sources: PoseSources = field(default_factory=PoseSources)
     reindex: bool = False
-
-
-class _Frame(NamedTuple):
-    """A frame whose image is being stored: the future gives the image's name, or raises FrameError."""
-
-    number: int
-    stamp_ns: int
-    position: np.ndarray
-    quat_xyzw: np.ndarray
-    image_name: Future
 
 
 def extract(bag_paths: Sequence[Path], options: ExtractionOptions, output: Path) -> Dataset:
@@ -104,70 +88,36 @@ def _extract_bag(
     if options.image_delay_s:
         info["image_delay_s"] = options.image_delay_s
     info.update(_placement(transforms, options))
-    with writer.sequence(name, info) as sequence, ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        waiting: deque[_Frame] = deque()
-        for frame in _frames(bag, topic, chain, options, transform, sequence, pool):
-            waiting.append(frame)
-            if len(waiting) > WAITING_PER_WORKER * (os.cpu_count() or 1):
-                _record(waiting.popleft(), sequence)
-        while waiting:
-            _record(waiting.popleft(), sequence)
+    with writer.sequence(name, info) as sequence:
+        job = FrameJob(
+            bag,
+            topic,
+            chain,
+            round(options.image_delay_s * 1e9),
+            options.image_format,
+            transform,
+            sequence.image_folder,
+            sequence.stored_numbers(),
+        )
+        progress = tqdm(judged_frames(job), desc=Path(bag.filename).name, total=info["images"], unit="image")
+        _record_frames(progress, sequence)
 
 
-def _frames(
-    bag: rosbag.Bag,
-    topic: str,
-    chain: FrameChain,
-    options: ExtractionOptions,
-    transform: ImageTransform,
-    sequence: SequenceWriter,
-    pool: ThreadPoolExecutor,
-) -> Iterator[_Frame]:
-    """The frames with a pose, in order, their images on their way to the disk; the others are counted."""
-    delay_ns = round(options.image_delay_s * 1e9)
-    for number, (stamp_ns, image, fault) in enumerate(_judged_images(bag, topic)):
-        if sequence.has(number):
-            continue
+def _record_frames(frames: Iterable[JudgedFrame], sequence: SequenceWriter) -> None:
+    """Add the sound frames to the sequence in the order of their stamps, and count the others."""
+    last_ns = None
+    for stamp_ns, frame in in_stamp_order((frame.stamp_ns, frame) for frame in frames):
+        fault = frame.fault
+        if last_ns is not None and stamp_ns <= last_ns:
+            fault = "duplicate stamp" if stamp_ns == last_ns else "stamp out of order"
+            if frame.image_name:
+                (sequence.image_folder / frame.image_name).unlink()
+        else:
+            last_ns = stamp_ns
         if fault:
             sequence.skip(fault)
-            continue
-        try:
-            position, quat_xyzw = chain.at(stamp_ns - delay_ns)
-        except NoPoseError as error:
-            sequence.skip(str(error))
-            continue
-        job = pool.submit(_store, sequence, number, image, options.image_format, transform)
-        yield _Frame(number, stamp_ns, position, quat_xyzw, job)
-
-
-def _judged_images(bag: rosbag.Bag, topic: str) -> Iterator[tuple[int, RecordedImage, str]]:
-    """Each image with its stamp and what is wrong with it at first sight, "" when nothing is."""
-    last_ns, last_image = None, None
-    total = image_count(bag, topic)
-    for stamp_ns, image in tqdm(
-        read_recorded_images(bag, topic), desc=Path(bag.filename).name, total=total, unit="image"
-    ):
-        if last_ns is not None and stamp_ns <= last_ns:
-            yield stamp_ns, image, "duplicate stamp" if stamp_ns == last_ns else "stamp out of order"
-            continue
-        yield stamp_ns, image, "duplicate image" if image.shows_the_same(last_image) else ""
-        last_ns, last_image = stamp_ns, image
-
-
-def _store(
-    sequence: SequenceWriter, number: int, image: RecordedImage, image_format: str, transform: ImageTransform
-) -> str:
-    return sequence.store(number, *encode(image.message(), image_format, transform))
-
-
-def _record(frame: _Frame, sequence: SequenceWriter) -> None:
-    try:
-        image_name = frame.image_name.result()
-    except FrameError as error:
-        logger.debug("frame %d: %s", frame.number, error)
-        sequence.skip("image does not decode")
-        return
-    sequence.add_stored(frame.stamp_ns, frame.position, frame.quat_xyzw, image_name, frame.number)
+        elif frame.image_name:
+            sequence.add_stored(stamp_ns, frame.position, frame.quat_xyzw, frame.image_name, frame.number)
 
 
 def _placement(transforms: BagTransforms, options: ExtractionOptions) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from camera_relocalization_ros.core.errors import FrameError
 from camera_relocalization_ros.core.image_transform import ImageTransform
-from camera_relocalization_ros.ros.conversions import check_complete, encoded_suffix, message_to_rgb
+from camera_relocalization_ros.ros.conversions import check_complete, encoded_suffix, message_to_bgr
 
 JPEG_QUALITY = 95
 ENCODER_OPTIONS = {"jpg": [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY], "png": [cv2.IMWRITE_PNG_COMPRESSION, 3]}
@@ -25,13 +25,12 @@ def encode(message: Any, image_format: str, transform: ImageTransform | None = N
     if not changes and hasattr(message, "format") and encoded_suffix(message.data):
         check_decodes(message.data)
         return message.data, encoded_suffix(message.data)
-    image_rgb = message_to_rgb(message)
+    image_bgr = message_to_bgr(message)
     if changes:
-        image_rgb = transform.apply(image_rgb)
-    image_bgr = cv2.cvtColor(image_rgb, cv2.COLOR_RGB2BGR)
+        image_bgr = transform.apply(image_bgr)
     done, buffer = cv2.imencode(f".{image_format}", image_bgr, ENCODER_OPTIONS[image_format])
     if not done:
-        raise FrameError(f"image of {image_rgb.shape[1]}x{image_rgb.shape[0]} pixels does not encode")
+        raise FrameError(f"image of {image_bgr.shape[1]}x{image_bgr.shape[0]} pixels does not encode")
     return buffer.tobytes(), f".{image_format}"
 
 

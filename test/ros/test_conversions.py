@@ -34,7 +34,7 @@ def message_of(pixels, encoding, padding=0):
 def test_colour_images_become_rgb(encoding, padding):
     if padding and encoding.endswith("16"):
         padding += 1  # a row of 16-bit pixels is an even number of bytes
-    image_rgb = conversions.image_to_rgb(message_of(ENCODED_AS[encoding], encoding, padding))
+    image_rgb = conversions.message_to_rgb(message_of(ENCODED_AS[encoding], encoding, padding))
     assert image_rgb.dtype == np.uint8
     np.testing.assert_array_equal(image_rgb, IMAGE_RGB)
 
@@ -42,15 +42,15 @@ def test_colour_images_become_rgb(encoding, padding):
 @pytest.mark.parametrize("encoding", ["mono8", "mono16"])
 def test_grey_images_have_three_equal_channels(encoding):
     pixels = GREY if encoding == "mono8" else GREY.astype(np.uint16) * 257
-    np.testing.assert_array_equal(conversions.image_to_rgb(message_of(pixels, encoding)), np.dstack([GREY] * 3))
+    np.testing.assert_array_equal(conversions.message_to_rgb(message_of(pixels, encoding)), np.dstack([GREY] * 3))
 
 
 def test_bayer_and_yuv_images_keep_a_flat_colour():
     flat = np.full((48, 64), 90, dtype=np.uint8)
-    bayer = conversions.image_to_rgb(message_of(flat, "bayer_rggb8"))
+    bayer = conversions.message_to_rgb(message_of(flat, "bayer_rggb8"))
     np.testing.assert_array_equal(bayer[2:-2, 2:-2], np.full((44, 60, 3), 90))
     uyvy = np.dstack([np.full_like(flat, 128), flat])
-    assert conversions.image_to_rgb(message_of(uyvy, "yuv422")).shape == (48, 64, 3)
+    assert conversions.message_to_rgb(message_of(uyvy, "yuv422")).shape == (48, 64, 3)
 
 
 def test_rgb_to_image_and_back_is_exact():
@@ -80,7 +80,7 @@ def test_broken_images_are_refused_with_a_reason(changes, says):
     for name, value in changes.items():
         setattr(message, name, value)
     with pytest.raises(FrameError, match=says):
-        conversions.image_to_rgb(message)
+        conversions.message_to_rgb(message)
 
 
 def test_compressed_png_is_exact_and_jpeg_is_near():
@@ -96,17 +96,17 @@ def test_compressed_png_is_exact_and_jpeg_is_near():
 def test_compressed_images_that_were_cut_short_are_refused(suffix, share):
     data = encoded(IMAGE_RGB, suffix)
     with pytest.raises(FrameError, match="compressed image of"):
-        conversions.compressed_to_rgb(CompressedImage(format="jpeg", data=data[: int(share * len(data))]))
+        conversions.message_to_rgb(CompressedImage(format="jpeg", data=data[: int(share * len(data))]))
 
 
 def test_compressed_garbage_is_refused():
     with pytest.raises(FrameError, match="150 bytes, format 'jpeg': does not decode"):
-        conversions.compressed_to_rgb(CompressedImage(format="jpeg", data=b"abc" * 50))
+        conversions.message_to_rgb(CompressedImage(format="jpeg", data=b"abc" * 50))
 
 
 def test_jpeg_with_bytes_after_its_end_is_whole():
     data = encoded(IMAGE_RGB, ".jpg") + bytes(64)
-    assert conversions.decode_rgb(data, "image").shape == IMAGE_RGB.shape
+    assert conversions.message_to_rgb(CompressedImage(format="jpeg", data=data)).shape == IMAGE_RGB.shape
 
 
 def test_camera_info_round_trip():

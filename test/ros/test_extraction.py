@@ -116,7 +116,8 @@ def test_other_compressed_formats_are_encoded_anew():
     assert done
     data, suffix = encode(CompressedImage(format="bmp", data=buffer.tobytes()), "png")
     assert suffix == ".png"
-    np.testing.assert_array_equal(conversions.decode_rgb(data, "image"), fake_image_rgb(0))
+    image_rgb = conversions.message_to_rgb(CompressedImage(format="png", data=data))
+    np.testing.assert_array_equal(image_rgb, fake_image_rgb(0))
 
 
 @pytest.mark.parametrize(
