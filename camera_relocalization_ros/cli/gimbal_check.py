@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     from camera_relocalization_ros.ros.bag_reader import open_bag
-    from camera_relocalization_ros.ros.gimbal_bag import check_bag
+    from camera_relocalization_ros.ros.gimbal_bag_check import check_bag
 
     topics = (arguments.gimbal_topic, arguments.attitude_topic)
     with open_bag(arguments.bag) as bag:

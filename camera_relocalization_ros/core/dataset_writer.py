@@ -92,7 +92,7 @@ class SequenceWriter:
 def store_image(folder: Path, number: int, image_bytes: bytes, suffix: str) -> str:
     """Write the image file of a frame and return its name, for `SequenceWriter.add_stored`; any process may."""
     image_name = f"{number:06d}{suffix}"
-    with open(f"{folder}/{image_name}", "wb", buffering=0) as file:
+    with open(f"{folder}/{image_name}", "wb") as file:
         file.write(image_bytes)
     return image_name
 

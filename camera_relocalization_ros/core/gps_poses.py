@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 import numpy as np
 
@@ -27,11 +27,11 @@ class GpsOptions:
     status that is good, None for receivers without one.
     """
 
-    origin: Geodetic | None = None
+    origin: Optional[Geodetic] = None
     orientation: str = "attitude"
     attitude_axes: str = "enu_flu"
     max_gap_s: float = 0.1
-    rtk_minimum: int | None = None
+    rtk_minimum: Optional[int] = None
     rtk_yaw_offset_deg: float = 90.0
 
 

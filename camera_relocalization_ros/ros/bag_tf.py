@@ -17,7 +17,7 @@ from camera_relocalization_ros.core.pose_stream import PoseStream, StreamLimits
 from camera_relocalization_ros.core.trajectory import Trajectory
 from camera_relocalization_ros.ros.bag_reader import read_messages, topic_types
 from camera_relocalization_ros.ros.conversions import transform_to_pose
-from camera_relocalization_ros.ros.pose_sources import PoseSources, StampedPose, read_pose_topics
+from camera_relocalization_ros.ros.pose_sources import PoseSources, StampedPose, read_sources
 from camera_relocalization_ros.ros.tf_window import TfWindow
 
 TF_TYPES = ("tf2_msgs/TFMessage", "tf/tfMessage")
@@ -104,7 +104,7 @@ class BagTransforms:
         if sources.is_empty and not any(kind in TF_TYPES for kind in topic_types(bag).values()):
             raise BagError(f"{bag.filename}: no TF in it; expected poses on /tf or /tf_static")
         transforms = cls(bag.filename, {}, Counter())
-        for pose in read_pose_topics(bag, sources):
+        for pose in read_sources(bag, sources):
             transforms._add(pose)
         owned = set(transforms.edges)
         for pose in _read_transforms(bag):

@@ -13,11 +13,9 @@ from camera_relocalization_ros.core.dji import convention_named
 from camera_relocalization_ros.core.errors import BagError
 from camera_relocalization_ros.core.geometry import position_quat
 from camera_relocalization_ros.core.gimbal import GimbalFrames, gimbal_frames
-from camera_relocalization_ros.core.gimbal_check import Rotations, Verdict, check_gimbal
 from camera_relocalization_ros.core.gimbal_joints import MAX_GAP_S, joint_track
 from camera_relocalization_ros.core.trajectory import Trajectory
 from camera_relocalization_ros.ros.aircraft_bag import read_attitude, read_gimbal
-from camera_relocalization_ros.ros.bag_tf import BagTransforms
 
 # parent, child, and the child's pose in the parent: along time, or position (3,) and quaternion (4,) for ever
 Edge = Tuple[str, str, Union[Trajectory, Tuple[np.ndarray, np.ndarray]]]
@@ -60,25 +58,3 @@ def _edges(frames: GimbalFrames, stamps_ns: np.ndarray, body_frame: str, prefix:
     poses = [Trajectory(stamps_ns, *position_quat(T_n44)) for T_n44 in moving]
     poses += [position_quat(frames.T_pitch_link[0]), position_quat(frames.T_link_optical)]
     return list(zip(chain, chain[1:], poses))
-
-
-def check_bag(
-    bag: rosbag.Bag, topics: tuple[str, str], parent: str, child: str, body_frame: str | None = None
-) -> Verdict:
-    """Which convention the bag follows; `topics` are the gimbal's and the attitude's, the poses are those in TF.
-
-    Raises BagError when a topic or frame is missing, SyncError when they do not overlap in time.
-    """
-    gimbal, is_named = read_gimbal(bag, topics[0])
-    transforms = BagTransforms.from_bag(bag)
-    camera = _rotations(transforms, parent, child, gimbal.stamps_ns)
-    body = _rotations(transforms, parent, body_frame, gimbal.stamps_ns) if body_frame else None
-    return check_gimbal(gimbal, is_named, read_attitude(bag, topics[1]), camera, body)
-
-
-def _rotations(transforms: BagTransforms, parent: str, child: str, stamps_ns: np.ndarray) -> Rotations:
-    found, reasons = transforms.chain(parent, child).trajectory(stamps_ns)
-    if not len(found):
-        counts = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()))
-        raise BagError(f"{transforms.source}: no pose of {child!r} in {parent!r} at the gimbal's stamps ({counts})")
-    return Rotations(found.stamps_ns, found.quats_xyzw)

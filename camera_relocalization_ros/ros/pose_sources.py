@@ -3,18 +3,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import logging
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Iterator, NamedTuple
+from typing import Any, Iterator, NamedTuple, Optional, Tuple  # of what is read from YAML: evaluated at run time
 
 import numpy as np
 import rosbag
 from scipy.spatial.transform import Rotation
 
 from camera_relocalization_ros.core.errors import BagError, ConfigError
+from camera_relocalization_ros.core.gps_poses import GpsOptions
 from camera_relocalization_ros.core.strict_yaml import dataclass_from_dict, load_yaml_mapping
+from camera_relocalization_ros.core.trajectory import Trajectory
 from camera_relocalization_ros.ros.bag_reader import read_messages, topic_types
 from camera_relocalization_ros.ros.conversions import pose_of, transform_to_pose
+from camera_relocalization_ros.ros.gimbal_bag import gimbal_edges
+from camera_relocalization_ros.ros.gps_bag import GpsTopics, gps_trajectory
+
+logger = logging.getLogger(__name__)
 
 
 class StampedPose(NamedTuple):
@@ -36,9 +43,9 @@ class StaticTransform:
 
     parent: str
     child: str
-    position: tuple[float, ...]
-    quat_xyzw: tuple[float, ...] = ()
-    roll_pitch_yaw_deg: tuple[float, ...] = ()
+    position: Tuple[float, ...]
+    quat_xyzw: Tuple[float, ...] = ()
+    roll_pitch_yaw_deg: Tuple[float, ...] = ()
 
     def pose(self) -> StampedPose:
         """The same as a pose without a stamp; raises ConfigError."""
@@ -67,11 +74,37 @@ class PoseTopic:
 
 
 @dataclass(frozen=True)
+class GimbalSource:
+    """The gimbal's angles and the aircraft's attitude, which give the frames from `body_frame` to the camera.
+
+    `convention` is a name of core.dji.CONVENTIONS; the frames below the body are named with `prefix`.
+    """
+
+    gimbal_topic: str = "dji_sdk/gimbal_angle"
+    attitude_topic: str = "dji_sdk/attitude"
+    convention: str = "broadcast"
+    body_frame: str = "M100/base_link"
+    prefix: str = "M100/"
+
+
+@dataclass(frozen=True)
+class GpsSource:
+    """Satellite positions, which give the pose of `child` in the local frame `parent`."""
+
+    parent: str = "map"
+    child: str = "M100/gps"
+    topics: GpsTopics = field(default_factory=GpsTopics)
+    options: GpsOptions = field(default_factory=GpsOptions)
+
+
+@dataclass(frozen=True)
 class PoseSources:
     """What `reloc extract --sources FILE` reads; see config/sources."""
 
-    pose_topics: tuple[PoseTopic, ...] = ()
-    static_transforms: tuple[StaticTransform, ...] = ()
+    pose_topics: Tuple[PoseTopic, ...] = ()
+    static_transforms: Tuple[StaticTransform, ...] = ()
+    gimbal: Optional[GimbalSource] = None
+    gps: Optional[GpsSource] = None
 
     @classmethod
     def load(cls, path: Path) -> PoseSources:
@@ -90,19 +123,50 @@ class PoseSources:
         return self == PoseSources()
 
 
-def read_pose_topics(bag: rosbag.Bag, sources: PoseSources) -> Iterator[StampedPose]:
+def read_sources(bag: rosbag.Bag, sources: PoseSources) -> Iterator[StampedPose]:
     """All poses that the sources name; raises BagError when the bag lacks a topic, or holds something else there."""
     for static in sources.static_transforms:
         yield static.pose()
-    types = topic_types(bag)
     for source in sources.pose_topics:
-        name = next((name for name in (source.topic, f"/{source.topic}") if name in types), None)
-        if name is None or types[name] not in READERS:
-            found = f"holds {types[name]}" if name else "is not in the bag"
-            known = ", ".join(sorted(topic for topic, kind in types.items() if kind in READERS)) or "none"
-            raise BagError(f"{bag.filename}: topic {source.topic!r} {found}; its topics of poses are: {known}")
-        for _, message, _ in read_messages(bag, [name]):
-            yield _stamped(bag, source, message)
+        yield from _read_topic(bag, source)
+    if sources.gimbal is not None:
+        yield from _read_gimbal(bag, sources.gimbal)
+    if sources.gps is not None:
+        yield from _read_gps(bag, sources.gps)
+
+
+def _read_topic(bag: rosbag.Bag, source: PoseTopic) -> Iterator[StampedPose]:
+    types = topic_types(bag)
+    name = next((name for name in (source.topic, f"/{source.topic}") if name in types), None)
+    if name is None or types[name] not in READERS:
+        found = f"holds {types[name]}" if name else "is not in the bag"
+        known = ", ".join(sorted(topic for topic, kind in types.items() if kind in READERS)) or "none"
+        raise BagError(f"{bag.filename}: topic {source.topic!r} {found}; its topics of poses are: {known}")
+    return (_stamped(bag, source, message) for _, message, _ in read_messages(bag, [name]))
+
+
+def _read_gimbal(bag: rosbag.Bag, source: GimbalSource) -> Iterator[StampedPose]:
+    edges = gimbal_edges(
+        bag, source.gimbal_topic, source.attitude_topic, source.convention, source.body_frame, source.prefix
+    )
+    for parent, child, poses in edges:
+        if isinstance(poses, Trajectory):
+            yield from _along(poses, parent, child)
+        else:
+            yield StampedPose(parent, child, None, *poses)
+
+
+def _read_gps(bag: rosbag.Bag, source: GpsSource) -> Iterator[StampedPose]:
+    poses, skipped = gps_trajectory(bag, source.options, source.topics)
+    counts = ", ".join(f"{count} {reason}" for reason, count in sorted(skipped.items()))
+    if counts:
+        logger.warning("%s: satellite fixes left out: %s", bag.filename, counts)
+    return _along(poses, source.parent.lstrip("/"), source.child.lstrip("/"))
+
+
+def _along(poses: Trajectory, parent: str, child: str) -> Iterator[StampedPose]:
+    for stamp_ns, position, quat_xyzw in zip(poses.stamps_ns.tolist(), poses.positions, poses.quats_xyzw):
+        yield StampedPose(parent, child, stamp_ns, position, quat_xyzw)
 
 
 def _stamped(bag: rosbag.Bag, source: PoseTopic, message: Any) -> StampedPose:

@@ -10,7 +10,7 @@ from camera_relocalization_ros.core.errors import BagError
 from camera_relocalization_ros.core.geometry import angular_distance, invert, position_quat, transform_points
 from camera_relocalization_ros.ros.bag_reader import open_bag, read_camera, read_image_stamps
 from camera_relocalization_ros.ros.bag_tf import BagTransforms
-from camera_relocalization_ros.ros.extraction import extract
+from camera_relocalization_ros.ros.extraction import ExtractionOptions, extract
 from camera_relocalization_ros.ros.simulation_bag import IMAGE_TOPIC, OPTICAL_FRAME, write_simulated_bag
 from camera_relocalization_ros.simulation.recording import FlightPlan, Recording
 from camera_relocalization_ros.simulation.renderer import Renderer
@@ -83,7 +83,8 @@ def test_same_seed_same_bag(bag_path, tmp_path):
 
 
 def test_extraction_returns_the_true_poses(bag_path, tmp_path):
-    dataset = extract([bag_path], IMAGE_TOPIC, "wing/base_link", OPTICAL_FRAME, tmp_path / "set")
+    options = ExtractionOptions(IMAGE_TOPIC, "wing/base_link", OPTICAL_FRAME)
+    dataset = extract([bag_path], options, tmp_path / "set")
     recording = Recording(PLAN)
     found = dataset.sequences[0].trajectory()
     T_map_camera = recording.flight.T_map_camera(recording.seconds(found.stamps_ns))
