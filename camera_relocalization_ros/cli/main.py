@@ -14,6 +14,7 @@ from camera_relocalization_ros.core.errors import RelocalizationError
 # in the order in which a user meets them
 COMMANDS = (
     "simulate",
+    "sync_check",
     "extract",
     "import_dataset",
     "info",

@@ -7,12 +7,10 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
-from camera_relocalization_ros.core.errors import RelocalizationError
 from camera_relocalization_ros.core.evaluation import PoseErrors
 from camera_relocalization_ros.core.trajectory import Trajectory
+from camera_relocalization_ros.report.figures import new_figure, save_figure
 
 # the thesis's colours, in shades that differ in lightness too, so that they hold in grey and for most eyes
 TRUTH, ESTIMATE, OBJECT = "#1a9850", "#b2182b", "#4d4d4d"
@@ -27,8 +25,7 @@ def plot_flight(
     outline: np.ndarray | None = None,
 ) -> None:
     """Write a PNG. Both trajectories have the same stamps; outline (N, 2): the object from above, metres."""
-    figure = Figure(figsize=(12, 6), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(12, 6)
     grid = figure.add_gridspec(2, 2, width_ratios=(1.1, 1))
     _from_above(figure.add_subplot(grid[:, 0]), estimate, truth, outline)
     seconds = (truth.stamps_ns - truth.stamps_ns[0]) * 1e-9
@@ -43,11 +40,7 @@ def plot_flight(
     )
     figure.axes[-1].set_xlabel("time since the first image [s]")
     figure.suptitle(title)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, dpi=110)
-    except OSError as error:
-        raise RelocalizationError(f"{path}: cannot be written ({error.strerror})") from error
+    save_figure(figure, path)
 
 
 def _from_above(axes: Axes, estimate: Trajectory, truth: Trajectory, outline: np.ndarray | None) -> None:

@@ -80,10 +80,11 @@ class FrameChain:
         stamps, positions, quats = zip(*found) if found else ((), (), ())
         return Trajectory(np.array(stamps, dtype=np.int64), np.array(positions), np.array(quats)), reasons
 
-    def sampled(self, count: int) -> Trajectory:
-        """About `count` poses, spread over the bag; a chain of static transforms has one, at any stamp."""
+    def own_trajectory(self, count: int | None = None) -> Trajectory:
+        """The poses at the stamps of the fastest stream, about `count` of them; a static chain has a single one."""
         stamps_ns = max((stream.trusted.stamps_ns for stream in self.streams), key=len, default=np.array([1]))
-        return self.trajectory(stamps_ns[:: max(len(stamps_ns) // count, 1)])[0]
+        step = max(len(stamps_ns) // count, 1) if count else 1
+        return self.trajectory(stamps_ns[::step])[0]
 
 
 @dataclass(frozen=True)

@@ -125,7 +125,7 @@ def _placement(transforms: BagTransforms, options: ExtractionOptions) -> dict[st
     root = transforms.root_of(options.parent)
     if root == options.parent.lstrip("/"):
         return {}
-    poses = transforms.chain(root, options.parent, options.limits).sampled(PLACEMENT_SAMPLES)
+    poses = transforms.chain(root, options.parent, options.limits).own_trajectory(PLACEMENT_SAMPLES)
     if not len(poses):
         return {}
     quat_xyzw = canonical_quat(Rotation.from_quat(poses.quats_xyzw).mean().as_quat())
@@ -145,7 +145,7 @@ def _common_camera(bag_paths: Sequence[Path], options: ExtractionOptions) -> Cam
     known = None
     for path in bag_paths:
         with open_bag(path, options.reindex) as bag:
-            camera = _camera(bag, image_topic(bag, options.image_topic)[0], options.camera)
+            camera = camera_of(bag, image_topic(bag, options.image_topic)[0], options.camera)
         if known is not None and camera is not None and known != camera:
             raise BagError(
                 f"{path}: intrinsics {camera} differ from those of the bags before it, {known}; extract apart"
@@ -154,8 +154,11 @@ def _common_camera(bag_paths: Sequence[Path], options: ExtractionOptions) -> Cam
     return known
 
 
-def _camera(bag: rosbag.Bag, topic: str, given: CameraIntrinsics | None) -> CameraIntrinsics | None:
-    """The intrinsics, for the size the images have: a driver may shrink them after filling in camera_info."""
+def camera_of(bag: rosbag.Bag, topic: str, given: CameraIntrinsics | None = None) -> CameraIntrinsics | None:
+    """The intrinsics, for the size the images have: a driver may shrink them after filling in camera_info.
+
+    `given` takes the place of what camera_info says. Raises BagError.
+    """
     camera = given or read_camera(bag, topic)
     size = next((_size(message) for _, message in read_images(bag, topic) if _size(message)), None)
     if camera is None or size is None or size == (camera.width, camera.height):

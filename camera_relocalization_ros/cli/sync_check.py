@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""reloc sync-check: how much later are images stamped than poses?"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from camera_relocalization_ros.cli.bag_arguments import add_bag_arguments, options_from
+
+NAME = "sync-check"
+HELP = "Find the delay between a bag's images and poses by the motion that both show."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("bag", type=Path, metavar="BAG", help="bag file, best with some quick turns of the camera")
+    add_bag_arguments(parser)
+    parser.add_argument(
+        "--search",
+        type=float,
+        nargs=2,
+        default=(-0.6, 1.0),
+        metavar=("FROM", "TO"),
+        help="delays to search, seconds (default: -0.6 1.0)",
+    )
+    parser.add_argument("--max-images", type=int, default=1500, metavar="N", help="images to look at (default: 1500)")
+    parser.add_argument("--plot", type=Path, metavar="FILE.png", help="draw what was found")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from camera_relocalization_ros.ros.sync_check import check_sync
+
+    check = check_sync(arguments.bag, options_from(arguments), tuple(arguments.search), arguments.max_images)
+    if arguments.plot:
+        from camera_relocalization_ros.report.sync_plot import draw_sync
+
+        draw_sync(arguments.plot, check.estimate, check.pairs, check.poses)
+        print(arguments.plot)
+    print(check.report())
+    return 1 if check.estimate.doubt else 0

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""How a camera turned, as its images tell: a gyroscope without hardware; knows nothing of recorded poses."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, fields
+from typing import Iterable
+
+import cv2
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from camera_relocalization_ros.core.camera import CameraIntrinsics
+
+# images are tracked at this width or less: rotation comes from the whole picture, not from its finest detail
+TRACKING_WIDTH = 640
+CORNERS, MIN_INLIERS = 600, 40
+# of each pair this many points are kept, some of them twice where there are fewer
+RAYS = 100
+# a point that does not come back to where it was, within this many pixels, was lost
+MAX_ROUND_TRIP_PIXELS = 0.7
+EPIPOLAR_PIXELS = 1.0
+FLOW = {"winSize": (21, 21), "maxLevel": 4}
+
+
+@dataclass(frozen=True)
+class RotationPairs:
+    """Pairs of images: stamps (P,) int64 of both, and the rotation of the second camera in the first.
+
+    rotvecs (P, 3): rotation vectors in radians, in the first camera's optical frame. first_rays and second_rays
+    (P, RAYS, 2): where both see the same points, as x / z and y / z in their optical frames.
+    """
+
+    first_ns: np.ndarray
+    second_ns: np.ndarray
+    rotvecs: np.ndarray
+    first_rays: np.ndarray
+    second_rays: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.first_ns)
+
+    def select(self, index: np.ndarray) -> RotationPairs:
+        """The pairs at a mask or at indices."""
+        return RotationPairs(*(getattr(self, field.name)[index] for field in fields(self)))
+
+
+def visual_rotations(
+    frames: Iterable[tuple[int, np.ndarray]], camera: CameraIntrinsics, gap_s: float = 0.4
+) -> RotationPairs:
+    """Rotations between images at least gap_s apart, and not more than three times that.
+
+    `frames`: (stamp in nanoseconds, grey image (H, W) uint8 of the camera's size) in the order of the stamps; each is
+    paired with the first one that is late enough. Pairs that show too few common points are left out.
+    """
+    waiting: deque[tuple[int, np.ndarray]] = deque()
+    found = []
+    for stamp_ns, image in frames:
+        small = _shrunk(image)
+        while waiting and stamp_ns - waiting[0][0] >= gap_s * 1e9:
+            first_ns, first = waiting.popleft()
+            turn = _turn(first, small, camera) if stamp_ns - first_ns <= 3 * gap_s * 1e9 else None
+            if turn is not None:
+                found.append((first_ns, stamp_ns, *turn))
+        waiting.append((stamp_ns, small))
+    first_ns, second_ns, rotvecs, first_rays, second_rays = zip(*found) if found else ((),) * 5
+    return RotationPairs(
+        np.array(first_ns, dtype=np.int64),
+        np.array(second_ns, dtype=np.int64),
+        np.array(rotvecs).reshape(-1, 3),
+        np.array(first_rays).reshape(-1, RAYS, 2),
+        np.array(second_rays).reshape(-1, RAYS, 2),
+    )
+
+
+def _turn(
+    first: np.ndarray, second: np.ndarray, camera: CameraIntrinsics
+) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    """Rotation vector (3,) of the second camera in the first, and rays (RAYS, 2) of both; None with too few points."""
+    points = _tracked_points(first, second)
+    if points is None:
+        return None
+    small = camera.scaled(first.shape[1], first.shape[0])
+    rays = [cv2.undistortPoints(p, small.matrix, np.array(small.distortion)).reshape(-1, 2) for p in points]
+    threshold = EPIPOLAR_PIXELS / small.fx
+    E, inliers = cv2.findEssentialMat(*rays, np.eye(3), cv2.USAC_MAGSAC, 0.999, threshold)
+    if E is None or E.shape != (3, 3) or int(inliers.sum()) < MIN_INLIERS:
+        return None
+    # a camera that only turns has no direction of motion, but both decompositions hold; the other one looks backwards
+    candidates = [Rotation.from_matrix(R) for R in cv2.decomposeEssentialMat(E)[:2]]
+    R_second_first = min(candidates, key=lambda rotation: rotation.magnitude())
+    chosen = np.flatnonzero(inliers.ravel())
+    chosen = chosen[np.linspace(0, len(chosen) - 1, RAYS).astype(int)]
+    return R_second_first.inv().as_rotvec(), rays[0][chosen], rays[1][chosen]
+
+
+def _shrunk(image: np.ndarray) -> np.ndarray:
+    height, width = image.shape
+    if width <= TRACKING_WIDTH:
+        return image
+    return cv2.resize(image, (TRACKING_WIDTH, round(height * TRACKING_WIDTH / width)), interpolation=cv2.INTER_AREA)
+
+
+def _tracked_points(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+    """Pixels (N, 1, 2) float32 of points in both images."""
+    corners = cv2.goodFeaturesToTrack(first, CORNERS, 0.005, 7)
+    if corners is None or len(corners) < MIN_INLIERS:
+        return None
+    moved, is_found, _ = cv2.calcOpticalFlowPyrLK(first, second, corners, None, **FLOW)
+    back, is_back, _ = cv2.calcOpticalFlowPyrLK(second, first, moved, None, **FLOW)
+    is_sure = (is_found & is_back).ravel() == 1
+    is_sure &= np.linalg.norm((back - corners).reshape(-1, 2), axis=1) < MAX_ROUND_TRIP_PIXELS
+    return (corners[is_sure], moved[is_sure]) if int(is_sure.sum()) >= MIN_INLIERS else None
