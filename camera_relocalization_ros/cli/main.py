@@ -18,6 +18,7 @@ COMMANDS = (
     "extract",
     "import_dataset",
     "info",
+    "trajectory",
     "kml",
     "gimbal_check",
     "split",

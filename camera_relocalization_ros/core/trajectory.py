@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+from typing import Iterator
 
 import numpy as np
 
@@ -43,23 +44,26 @@ class Trajectory:
 
 
 def write_tum(path: Path, trajectory: Trajectory) -> None:
-    """One line per pose: stamp in seconds, x y z, qx qy qz qw (the TUM RGB-D form, read by evo)."""
+    """One line per pose: stamp in seconds, x y z, qx qy qz qw (the TUM RGB-D form, read by evo); nothing is rounded.
+
+    Raises SyncError when the file cannot be written.
+    """
     lines = ["# timestamp tx ty tz qx qy qz qw"]
     for stamp, position, quat in zip(trajectory.stamps_ns, trajectory.positions, trajectory.quats_xyzw):
-        values = " ".join(f"{value:.9f}" for value in (*position, *quat))
+        values = " ".join(repr(float(value)) for value in (*position, *quat))
         lines.append(f"{seconds_text(int(stamp))} {values}")
-    Path(path).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    try:
+        Path(path).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise SyncError(f"{path}: cannot be written ({error.strerror})") from error
 
 
 def read_tum(path: Path) -> Trajectory:
     """The inverse of `write_tum`, exact to the nanosecond; raises SyncError that names the line."""
     stamps, rows = [], []
-    for number, line in enumerate(Path(path).read_text(encoding="utf-8").splitlines(), start=1):
-        fields = line.split()
-        if not fields or fields[0].startswith("#"):
-            continue
+    for number, line, fields in _lines_of(path):
         try:
-            stamps.append(int(Decimal(fields[0]) * 1_000_000_000))
+            stamps.append(seconds_to_ns(fields[0]))
             rows.append([float(value) for value in fields[1:]])
             if len(fields) != 8:
                 raise ValueError
@@ -69,6 +73,34 @@ def read_tum(path: Path) -> Trajectory:
     return Trajectory(np.array(stamps, dtype=np.int64), poses[:, :3], poses[:, 3:])
 
 
+def read_stamps(path: Path) -> np.ndarray:
+    """The stamps (N,) int64 at the beginnings of a file's lines, ascending, each once; raises SyncError."""
+    stamps = []
+    for number, line, fields in _lines_of(path):
+        try:
+            stamps.append(seconds_to_ns(fields[0]))
+        except ArithmeticError:
+            raise SyncError(f"{path}:{number}: expected a stamp in seconds first, found {line!r}") from None
+    return np.unique(np.array(stamps, dtype=np.int64))
+
+
+def _lines_of(path: Path) -> Iterator[tuple[int, str, list[str]]]:
+    """Number, text and fields of each line that is neither empty nor a comment."""
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SyncError(f"{path}: not a readable text file ({error})") from error
+    for number, line in enumerate(text.splitlines(), start=1):
+        fields = line.replace(",", " ").split()
+        if fields and not fields[0].startswith("#"):
+            yield number, line, fields
+
+
 def seconds_text(stamp_ns: int) -> str:
     """A stamp in seconds with all nine digits; float64 would lose the nanoseconds."""
     return f"{stamp_ns // 1_000_000_000}.{stamp_ns % 1_000_000_000:09d}"
+
+
+def seconds_to_ns(text: str) -> int:
+    """The inverse of `seconds_text`; raises ArithmeticError when the text is no number."""
+    return int(Decimal(text) * 1_000_000_000)

@@ -8,12 +8,15 @@ from ros_helpers import image_records, tf_records, transform, write_bag
 from scipy.spatial.transform import Rotation, Slerp
 from tf2_msgs.msg import TFMessage
 
+from camera_relocalization_ros.cli.main import main
 from camera_relocalization_ros.core.errors import BagError
 from camera_relocalization_ros.core.geometry import angular_distance, invert, pose_matrix, position_quat
 from camera_relocalization_ros.core.pose_stream import StreamLimits
-from camera_relocalization_ros.core.trajectory import Trajectory
+from camera_relocalization_ros.core.trajectory import Trajectory, read_tum, seconds_text
 from camera_relocalization_ros.ros.bag_reader import open_bag, read_messages
 from camera_relocalization_ros.ros.bag_tf import BagTransforms, NoPoseError
+from camera_relocalization_ros.ros.conversions import pose_of
+from camera_relocalization_ros.ros.extraction import ExtractionOptions, extract
 
 MS = 1_000_000
 
@@ -163,18 +166,49 @@ def test_bag_without_tf(tmp_path):
         transforms_of(tmp_path, image_records([START_NS]))
 
 
-def test_real_flight_of_the_old_message_type_equals_its_odometry(tmp_path):
+@pytest.fixture
+def real_flight(tmp_path):
     packed = shared_data("bags", "mav_flight_tf.bag.bz2")
     if not packed.is_file():
         pytest.skip(f"no {packed}")
     path = tmp_path / "mav.bag"
     path.write_bytes(bz2.decompress(packed.read_bytes()))
-    with open_bag(path) as bag:
+    return path
+
+
+def test_real_flight_of_the_old_message_type_equals_its_odometry(real_flight):
+    with open_bag(real_flight) as bag:
         chain = BagTransforms.from_bag(bag).chain("/map", "rig")
-        odometry = [message for _, message, _ in read_messages(bag, ["/tagslam/odom/body_rig"])]
-    stamps_ns = [message.header.stamp.to_nsec() for message in odometry]
-    points = [message.pose.pose.position for message in odometry]
-    found, reasons = chain.trajectory(np.array(stamps_ns))
+        messages = [message for _, message, _ in read_messages(bag, ["/tagslam/odom/body_rig"])]
+    odometry = Trajectory(
+        np.array([message.header.stamp.to_nsec() for message in messages]),
+        *(np.array(part) for part in zip(*(pose_of(message.pose.pose) for message in messages))),
+    )
+    found, reasons = chain.trajectory(odometry.stamps_ns)
     assert len(found) == 4500
     assert not reasons
-    np.testing.assert_allclose(found.positions, [[p.x, p.y, p.z] for p in points], atol=1e-9)
+    np.testing.assert_allclose(found.positions, odometry.positions, atol=1e-9)
+    assert angular_distance(found.quats_xyzw, odometry.quats_xyzw).max() < 1e-8
+
+
+def test_real_camera_relative_to_a_tag_at_listed_stamps_and_at_those_of_images(real_flight, tmp_path):
+    with open_bag(real_flight) as bag:
+        transforms = BagTransforms.from_bag(bag)
+        records = [(topic, message, received.to_nsec()) for topic, message, received in read_messages(bag, ["/tf"])]
+    tag = next(frame for frame in transforms.frames if frame.startswith("tag_"))
+    stamps_ns = transforms.chain("map", "rig").own_trajectory().stamps_ns[100:130] + 13 * MS
+    T_map_tag, T_map_cam0 = (
+        transforms.chain("map", frame).trajectory(stamps_ns)[0].matrices() for frame in (tag, "cam0")
+    )
+    expected = invert(T_map_tag) @ T_map_cam0
+    listed = tmp_path / "stamps.txt"
+    listed.write_text("\n".join(seconds_text(int(stamp_ns)) for stamp_ns in stamps_ns))
+    command = ["trajectory", str(real_flight), "--parent", tag, "--child", "cam0", "--stamps", str(listed)]
+    assert main([*command, "-o", str(tmp_path / "poses.txt")]) == 0
+    found = read_tum(tmp_path / "poses.txt")
+    np.testing.assert_array_equal(found.stamps_ns, stamps_ns)
+    np.testing.assert_allclose(found.matrices(), expected, atol=1e-9)
+    with_images = write_bag(tmp_path / "images.bag", [*records, *image_records(stamps_ns)])
+    options = ExtractionOptions("/camera/image_raw/compressed", tag, "cam0")
+    dataset = extract([with_images], options, tmp_path / "set")
+    np.testing.assert_allclose(dataset.sequences[0].trajectory().matrices(), expected, atol=1e-9)
