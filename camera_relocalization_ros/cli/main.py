@@ -22,6 +22,7 @@ COMMANDS = (
     "kml",
     "gimbal_check",
     "split",
+    "stats",
     "train",
     "export",
     "evaluate",

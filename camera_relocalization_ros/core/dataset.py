@@ -17,7 +17,7 @@ import yaml
 
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.errors import DatasetError
-from camera_relocalization_ros.core.splits import load_split_part
+from camera_relocalization_ros.core.splits import is_within, load_split_part
 from camera_relocalization_ros.core.trajectory import Trajectory
 
 FORMAT = "camera_relocalization_dataset"
@@ -82,8 +82,8 @@ class Dataset:
         path_text, at, part = str(spec).rpartition("@") if "@" in Path(spec).name else (str(spec), "", "")
         dataset = _load_folder(Path(path_text))
         if at:
-            numbers = load_split_part(dataset.path, part)
-            dataset = replace(dataset, sequences=_select(dataset, numbers, part))
+            ranges = load_split_part(dataset.path, part)
+            dataset = replace(dataset, sequences=_select(dataset, ranges, part))
         if not dataset.frame_count:
             raise DatasetError(f"{spec}: the data set holds no frames; expected at least one")
         return dataset
@@ -170,13 +170,13 @@ def safe_name(name: str) -> str:
     return name
 
 
-def _select(dataset: Dataset, numbers: dict[str, set[int]], part: str) -> tuple[Sequence, ...]:
+def _select(dataset: Dataset, ranges: dict[str, list[list[int]]], part: str) -> tuple[Sequence, ...]:
     known = {sequence.name for sequence in dataset.sequences}
-    unknown = sorted(set(numbers) - known)
+    unknown = sorted(set(ranges) - known)
     if unknown:
         raise DatasetError(f"{dataset.path}@{part}: split names sequences {unknown}; the data set has {sorted(known)}")
     return tuple(
-        replace(sequence, frames=tuple(f for f in sequence.frames if f.number in numbers[sequence.name]))
+        replace(sequence, frames=tuple(f for f in sequence.frames if is_within(f.number, ranges[sequence.name])))
         for sequence in dataset.sequences
-        if sequence.name in numbers
+        if sequence.name in ranges
     )

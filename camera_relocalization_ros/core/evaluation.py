@@ -61,7 +61,7 @@ def baseline_errors(
     oracle nearest pose: pose of the training image whose true pose is nearest (1 m counts as 1 rad).
     """
     nearest = index.nearest(descriptors)
-    oracle = _oracle_nearest(index, positions_gt, quats_gt)
+    oracle = oracle_nearest(index.positions, index.quats_xyzw, positions_gt, quats_gt)
     count = len(positions_gt)
     constant_position = np.tile(np.median(index.positions, axis=0), (count, 1))
     constant_quat = np.tile(_medoid_quat(index.quats_xyzw), (count, 1))
@@ -94,21 +94,26 @@ def write_json(path: Path, values: dict[str, Any]) -> None:
         raise RelocalizationError(f"{path}: cannot be written ({error.strerror})") from error
 
 
-def _oracle_nearest(index: RetrievalIndex, positions_gt: np.ndarray, quats_gt: np.ndarray) -> np.ndarray:
+def oracle_nearest(
+    positions: np.ndarray, quats_xyzw: np.ndarray, positions_gt: np.ndarray, quats_gt: np.ndarray
+) -> np.ndarray:
+    """Index (N,) of the known pose, of positions (M, 3) and quats_xyzw (M, 4), nearest to each true pose.
+
+    A metre counts as much as a radian.
+    """
     # a pose within d metres + radians lies within d metres, so position alone bounds the search
-    tree = cKDTree(index.positions)
+    tree = cKDTree(positions)
     _, start = tree.query(positions_gt)
     nearest = np.empty(len(positions_gt), dtype=int)
     for row, (position, quat) in enumerate(zip(positions_gt, quats_gt)):
-        bound = _pose_distance(index, [start[row]], position, quat)[0]
-        candidates = np.array(tree.query_ball_point(position, bound + 1e-9))
-        nearest[row] = candidates[np.argmin(_pose_distance(index, candidates, position, quat))]
+
+        def distance(rows: Any, position: np.ndarray = position, quat: np.ndarray = quat) -> np.ndarray:
+            turn = angular_distance(quats_xyzw[rows], quat[None])
+            return np.linalg.norm(positions[rows] - position, axis=1) + turn
+
+        candidates = np.array(tree.query_ball_point(position, distance([start[row]])[0] + 1e-9))
+        nearest[row] = candidates[np.argmin(distance(candidates))]
     return nearest
-
-
-def _pose_distance(index: RetrievalIndex, rows: Any, position: np.ndarray, quat: np.ndarray) -> np.ndarray:
-    rotation = angular_distance(index.quats_xyzw[rows], quat[None])
-    return np.linalg.norm(index.positions[rows] - position, axis=1) + rotation
 
 
 def _medoid_quat(quats_xyzw: np.ndarray) -> np.ndarray:

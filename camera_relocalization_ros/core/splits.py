@@ -4,45 +4,65 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Dict, List
 
 import yaml
 
 from camera_relocalization_ros.core.errors import DatasetError
 
+Parts = Dict[str, Dict[str, List[List[int]]]]
 
-def load_split_part(dataset_path: Path, part: str) -> dict[str, set[int]]:
-    """Frame numbers by sequence of the part `SPLIT.PART`; raises DatasetError that lists what there is."""
-    name, _, part_name = part.partition(".")
-    folder = dataset_path / "splits"
-    known = sorted(path.stem for path in folder.glob("*.yaml"))
+
+def split_names(dataset_path: Path) -> list[str]:
+    """The splits that a data set has, sorted."""
+    return sorted(path.stem for path in (dataset_path / "splits").glob("*.yaml"))
+
+
+def load_split(dataset_path: Path, name: str) -> Parts:
+    """All parts of a split; raises DatasetError that lists what there is."""
+    known = split_names(dataset_path)
     if name not in known:
         raise DatasetError(f"{dataset_path}: no split {name!r}; the data set has {known}")
-    path = folder / f"{name}.yaml"
+    path = dataset_path / "splits" / f"{name}.yaml"
     try:
         parts = yaml.safe_load(path.read_text(encoding="utf-8"))["parts"]
-        if part_name not in parts:
-            raise DatasetError(f"{path}: no part {part_name!r}; it has {sorted(parts)}")
-        return {sequence: _numbers(ranges) for sequence, ranges in parts[part_name].items()}
-    except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
+        return {
+            str(part): {str(name): _ranges(ranges) for name, ranges in sequences.items()}
+            for part, sequences in parts.items()
+        }
+    except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError, UnicodeDecodeError) as error:
         raise DatasetError(f"{path}: not a valid split ({type(error).__name__}: {error})") from error
 
 
-def save_split(dataset_path: Path, name: str, parts: dict[str, dict[str, Any]]) -> Path:
-    """Write `parts` ({part: {sequence: [[first, last], ...]}}, both ends included) and return the file."""
+def load_split_part(dataset_path: Path, part: str) -> dict[str, list[list[int]]]:
+    """Ranges of frame numbers by sequence of the part `SPLIT.PART`; raises DatasetError that lists what there is."""
+    name, _, part_name = part.partition(".")
+    parts = load_split(dataset_path, name)
+    if part_name not in parts:
+        path = dataset_path / "splits" / f"{name}.yaml"
+        raise DatasetError(f"{path}: no part {part_name!r}; it has {sorted(parts)}")
+    return parts[part_name]
+
+
+def save_split(dataset_path: Path, name: str, parts: Parts, made_by: str) -> Path:
+    """Write `parts` ({part: {sequence: [[first, last], ...]}}, both ends included) and return the file.
+
+    `made_by` says how they came about, for people. Raises DatasetError when the file cannot be written.
+    """
     path = dataset_path / "splits" / f"{name}.yaml"
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(yaml.safe_dump({"parts": parts}, sort_keys=False, default_flow_style=None), encoding="utf-8")
+    text = yaml.safe_dump({"made_by": made_by, "parts": parts}, sort_keys=False, default_flow_style=None)
+    try:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot be written ({error.strerror})") from error
     return path
 
 
-def periodic_ranges(numbers: list[int], period: int, first: int, last: int) -> list[list[int]]:
-    """The stretches first..last of every `period` frame numbers that the recording reaches."""
-    if not 0 <= first <= last < period:
-        raise DatasetError(f"a range {first}-{last} does not lie within a period of {period} frames")
-    cycles = range(min(numbers) // period, max(numbers) // period + 1)
-    return [[cycle * period + first, cycle * period + last] for cycle in cycles]
+def is_within(number: int, ranges: list[list[int]]) -> bool:
+    """Whether a frame number lies in one of the ranges."""
+    return any(first <= number <= last for first, last in ranges)
 
 
-def _numbers(ranges: list[list[int]]) -> set[int]:
-    return {number for first, last in ranges for number in range(int(first), int(last) + 1)}
+def _ranges(ranges: Any) -> list[list[int]]:
+    return [[int(first), int(last)] for first, last in ranges]

@@ -42,7 +42,7 @@ def import_seven_scenes(source: Path, output: Path) -> Dataset:
     dataset = Dataset.load(output)
     parts = {name: _official_part(source / f"{name.capitalize()}Split.txt", dataset) for name in ("train", "test")}
     if all(parts.values()):
-        save_split(output, "official", parts)
+        save_split(output, "official", parts, "TrainSplit.txt and TestSplit.txt of 7-Scenes")
     return dataset
 
 

@@ -7,7 +7,8 @@ from helpers import CAMERA, encoded, fake_image_rgb, fake_trajectory, write_fake
 from camera_relocalization_ros.core.dataset import Dataset, load_image_rgb
 from camera_relocalization_ros.core.dataset_writer import DatasetWriter
 from camera_relocalization_ros.core.errors import DatasetError
-from camera_relocalization_ros.core.splits import periodic_ranges, save_split
+from camera_relocalization_ros.core.split_kinds import periodic
+from camera_relocalization_ros.core.splits import save_split
 
 
 def test_what_is_written_is_read_exactly(tmp_path):
@@ -63,15 +64,14 @@ def test_windows_never_span_a_gap(tmp_path):
 
 def test_split_parts_are_chosen_by_frame_number(tmp_path):
     dataset = write_fake_dataset(tmp_path / "set", counts=(12,))
-    numbers = [frame.number for frame in dataset.frames]
-    save_split(dataset.path, "holdout", {"test": {"flight0": periodic_ranges(numbers, 5, 3, 4)}})
+    save_split(dataset.path, "holdout", periodic(dataset, 5, {"test": (3, 4)}), "test")
     part = Dataset.load(f"{dataset.path}@holdout.test")
     assert [frame.number for frame in part.frames] == [3, 4, 8, 9]
 
 
 def test_unknown_split_and_part_list_the_known(tmp_path):
     dataset = write_fake_dataset(tmp_path / "set")
-    save_split(dataset.path, "holdout", {"test": {"flight0": [[0, 3]]}})
+    save_split(dataset.path, "holdout", {"test": {"flight0": [[0, 3]]}}, "test")
     with pytest.raises(DatasetError, match=r"no split 'x'.*holdout"):
         Dataset.load(f"{dataset.path}@x.test")
     with pytest.raises(DatasetError, match=r"no part 'train'.*test"):

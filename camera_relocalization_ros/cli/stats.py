@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""reloc stats: the mean image and the colours of a data set or a part of it."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from camera_relocalization_ros.core.errors import DatasetError
+
+NAME = "stats"
+HELP = "Write the mean image, and mean and spread of each channel, of a data set as a network sees it."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("dataset", help="DATASET or DATASET@SPLIT.PART")
+    parser.add_argument("--width", type=int, default=320, help="width of the network's input (default: 320)")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="folder for the files")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    import cv2
+    import numpy as np
+
+    from camera_relocalization_ros.core.dataset import Dataset
+    from camera_relocalization_ros.core.evaluation import write_json
+    from camera_relocalization_ros.core.image_statistics import image_statistics
+
+    found = image_statistics(Dataset.load(arguments.dataset), arguments.width)
+    values = {
+        "dataset": arguments.dataset,
+        "frames": found.frames,
+        "channel_mean_rgb": found.channel_mean.round(4).tolist(),
+        "channel_std_rgb": found.channel_std.round(4).tolist(),
+    }
+    write_json(arguments.output / "statistics.json", values)
+    picture = np.round(found.mean_rgb).astype(np.uint8)[..., ::-1]
+    if not cv2.imwrite(str(arguments.output / "mean.png"), picture):
+        raise DatasetError(f"{arguments.output / 'mean.png'}: cannot be written")
+    mean, std = (" ".join(f"{value:.1f}" for value in values) for values in (found.channel_mean, found.channel_std))
+    print(f"{arguments.output}: mean.png and statistics.json of {found.frames} images; R G B mean {mean}, spread {std}")
+    return 0
