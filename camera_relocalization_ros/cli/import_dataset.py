@@ -4,21 +4,53 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 from pathlib import Path
+
+from camera_relocalization_ros.core.errors import DatasetError
 
 NAME = "import"
 HELP = "Turn a data set of another layout into ours."
+# layout: module of core.layouts, its function, and the options it takes
+LAYOUTS = {
+    "7scenes": ("seven_scenes", "import_seven_scenes", ()),
+    "cambridge": ("cambridge", "import_cambridge", ("quaternion",)),
+    "colmap": ("colmap", "import_colmap", ("images",)),
+    "source": ("extract_and_sync", "import_extract_and_sync", ("parent_frame", "child_frame")),
+    "transforms": ("transforms_json", "import_transforms_json", ()),
+    "tum": ("tum", "import_tum", ("max_gap_s",)),
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("layout", choices=["7scenes"], help="layout of SOURCE")
+    parser.add_argument("layout", choices=list(LAYOUTS), help="layout of SOURCE; `source` is that of extract-and-sync")
     parser.add_argument("source", type=Path, help="folder to import; it is only read")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DATASET", help="folder to create")
+    parser.add_argument(
+        "--quaternion",
+        choices=["world-to-camera", "camera-to-world"],
+        help="cambridge: which way the lists' rotations turn (default: world-to-camera)",
+    )
+    parser.add_argument("--images", type=Path, metavar="DIR", help="colmap: where the images are (default: it looks)")
+    parser.add_argument("--parent-frame", metavar="FRAME", help="source: what the poses are given in (default: world)")
+    parser.add_argument("--child-frame", metavar="FRAME", help="source: the camera (default: camera_optical_frame)")
+    parser.add_argument(
+        "--max-gap", dest="max_gap_s", type=float, metavar="S", help="tum: longest stretch between poses (default: 0.1)"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from camera_relocalization_ros.core.layouts.seven_scenes import import_seven_scenes
-
-    dataset = import_seven_scenes(arguments.source, arguments.output)
+    module_name, function_name, accepted = LAYOUTS[arguments.layout]
+    options = {option for _, _, options in LAYOUTS.values() for option in options}
+    given = {option: value for option in options if (value := getattr(arguments, option)) is not None}
+    foreign = sorted(set(given) - set(accepted))
+    if foreign:
+        raise DatasetError(f"layout {arguments.layout} takes no option --{foreign[0].replace('_', '-')}")
+    module = importlib.import_module(f"camera_relocalization_ros.core.layouts.{module_name}")
+    dataset = getattr(module, function_name)(arguments.source, arguments.output, **given)
     print(f"{dataset.path}: {dataset.frame_count} frames in {len(dataset.sequences)} sequences")
+    for sequence in dataset.sequences:
+        skipped = ", ".join(f"{count} {reason}" for reason, count in sorted(sequence.info["skipped"].items()))
+        if skipped:
+            print(f"  {sequence.name}: skipped: {skipped}")
     return 0

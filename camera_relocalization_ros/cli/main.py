@@ -23,6 +23,7 @@ COMMANDS = (
     "gimbal_check",
     "split",
     "stats",
+    "doctor",
     "train",
     "export",
     "evaluate",

@@ -10,6 +10,7 @@ import numpy as np
 
 from camera_relocalization_ros.core.dataset import Dataset
 from camera_relocalization_ros.core.evaluation import oracle_nearest, pose_errors
+from camera_relocalization_ros.core.image_files import read_image_file
 
 # a test frame that is fewer frames away from a training frame is beside it
 BESIDE_FRAMES = 3
@@ -80,4 +81,4 @@ def _frames_apart(train: Dataset, test: Dataset, name: str) -> np.ndarray:
 
 
 def _image_hashes(dataset: Dataset) -> list[bytes]:
-    return [hashlib.blake2b(frame.image_path.read_bytes(), digest_size=16).digest() for frame in dataset.frames]
+    return [hashlib.blake2b(read_image_file(frame.image_path), digest_size=16).digest() for frame in dataset.frames]

@@ -13,10 +13,10 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from camera_relocalization_ros.core.camera import DISTORTION_MODELS, CameraIntrinsics
 from camera_relocalization_ros.core.errors import FrameError
 from camera_relocalization_ros.core.geometry import position_quat
+from camera_relocalization_ros.core.image_files import encoded_suffix
 
 # what image_transport appends to the name of an image topic
 COMPRESSED_SUFFIX = "/compressed"
-SIGNATURES = {".jpg": b"\xff\xd8\xff", ".png": b"\x89PNG\r\n\x1a\n"}
 JPEG_SCAN, JPEG_END = b"\xff\xda", b"\xff\xd9"  # markers; inside the coded picture neither can occur
 
 _BRIDGE = CvBridge()
@@ -87,11 +87,6 @@ def check_complete(data: bytes, what: str) -> None:
         raise FrameError(f"{what}: it is empty")
     if encoded_suffix(data) == ".jpg" and data.rfind(JPEG_END) < data.rfind(JPEG_SCAN):
         raise FrameError(f"{what}: the JPEG data was cut short")
-
-
-def encoded_suffix(data: bytes) -> str:
-    """.jpg or .png by the first bytes of an image file; "" for anything else."""
-    return next((suffix for suffix, start in SIGNATURES.items() if data[: len(start)] == start), "")
 
 
 def rgb_to_image(image_rgb: np.ndarray, stamp_ns: int, frame_id: str) -> Image:

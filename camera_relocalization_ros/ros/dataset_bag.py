@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from camera_relocalization_ros.core.dataset import Dataset, Frame, load_image_rgb
 from camera_relocalization_ros.core.errors import DatasetError
+from camera_relocalization_ros.core.image_files import encoded_suffix, read_image_file
 from camera_relocalization_ros.ros import conversions
 from camera_relocalization_ros.ros.bag_writer import new_bag
 
@@ -49,11 +50,8 @@ def _write_frame(bag: rosbag.Bag, dataset: Dataset, frame: Frame, topic: str, me
 def _image(frame: Frame, frame_id: str, raw: bool) -> Any:
     if raw:
         return conversions.rgb_to_image(load_image_rgb(frame.image_path), frame.stamp_ns, frame_id)
-    try:
-        data = frame.image_path.read_bytes()
-    except OSError as error:
-        raise DatasetError(f"{frame.image_path}: {error.strerror}") from error
-    suffix = conversions.encoded_suffix(data)
+    data = read_image_file(frame.image_path)
+    suffix = encoded_suffix(data)
     if not suffix:
         raise DatasetError(f"{frame.image_path}: neither JPEG nor PNG")
     return conversions.encoded_to_compressed(data, suffix, frame.stamp_ns, frame_id)

@@ -9,8 +9,9 @@ import cv2
 import numpy as np
 
 from camera_relocalization_ros.core.errors import FrameError
+from camera_relocalization_ros.core.image_files import encoded_suffix
 from camera_relocalization_ros.core.image_transform import ImageTransform
-from camera_relocalization_ros.ros.conversions import check_complete, encoded_suffix, message_to_bgr
+from camera_relocalization_ros.ros.conversions import check_complete, message_to_bgr
 
 JPEG_QUALITY = 95
 ENCODER_OPTIONS = {"jpg": [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY], "png": [cv2.IMWRITE_PNG_COMPRESSION, 3]}

@@ -39,7 +39,9 @@ def test_one_line_that_names_it(tmp_path, monkeypatch, capsys, arguments, says):
     assert says in lines[0]
 
 
-@pytest.mark.parametrize("arguments", [[], ["fly"], ["simulate", "--placement", "7", "-o", "x.bag"], ["split", "x", "y"]])
+@pytest.mark.parametrize(
+    "arguments", [[], ["fly"], ["simulate", "--placement", "7", "-o", "x.bag"], ["split", "x", "y"]]
+)
 def test_wrong_usage_is_2(arguments, capsys):
     with pytest.raises(SystemExit) as stop:
         main(arguments)

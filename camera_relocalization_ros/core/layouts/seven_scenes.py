@@ -13,15 +13,12 @@ from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.dataset import Dataset
 from camera_relocalization_ros.core.dataset_writer import DatasetWriter, SequenceWriter
 from camera_relocalization_ros.core.errors import DatasetError
-from camera_relocalization_ros.core.geometry import position_quat
-from camera_relocalization_ros.core.splits import save_split
+from camera_relocalization_ros.core.image_files import read_image_file
+from camera_relocalization_ros.core.layouts.stampless import add_image_file, made_up_stamp_ns
+from camera_relocalization_ros.core.splits import is_within, load_split, save_split, split_names
 
 # intrinsics that the data set's users agreed on; it ships none
 CAMERA = CameraIntrinsics(width=640, height=480, fx=585.0, fy=585.0, cx=320.0, cy=240.0)
-FRAME_RATE_HZ = 30
-# the layout has no stamps: sequence N starts at (N + 1) * 1000 s, so that stamps of a scene are all different, and
-# none is 0, which tf2 takes for "the latest"
-SEQUENCE_SPACING_S = 1000
 PARENT_FRAME, CHILD_FRAME = "scene", "camera_optical_frame"
 IMAGE_NAME = re.compile(r"frame-(\d+)\.color\.(png|jpg|jpeg)$")
 
@@ -47,18 +44,48 @@ def import_seven_scenes(source: Path, output: Path) -> Dataset:
 
 
 def _import_sequence(folder: Path, sequence: SequenceWriter) -> None:
-    start_ns = (int(re.sub(r"\D", "", folder.name) or 0) + 1) * SEQUENCE_SPACING_S * 10**9
+    index = int(re.sub(r"\D", "", folder.name) or 0)
     images = sorted((int(match[1]), path) for path in folder.iterdir() if (match := IMAGE_NAME.match(path.name)))
     if not images:
         raise DatasetError(f"{folder}: no frame-NNNNNN.color.png or .jpg in it")
     for number, image_path in tqdm(images, desc=folder.name, unit="image"):
         T_scene_camera = _read_pose(folder / f"{image_path.name.split('.')[0]}.pose.txt")
-        if T_scene_camera is None:
-            sequence.skip("invalid pose")
-            continue
-        position, quat_xyzw = position_quat(T_scene_camera)
-        stamp_ns = start_ns + round(number * 10**9 / FRAME_RATE_HZ)
-        sequence.add(stamp_ns, position, quat_xyzw, image_path.read_bytes(), image_path.suffix, number)
+        add_image_file(sequence, made_up_stamp_ns(index, number), T_scene_camera, image_path, number)
+
+
+def export_seven_scenes(dataset: Dataset, output: Path) -> list[Path]:
+    """Write the layout and return its folders: seq-01, seq-02, ... in the order of the data set's sequences.
+
+    A split `official` of whole sequences becomes TrainSplit.txt and TestSplit.txt. Raises DatasetError when `output`
+    exists.
+    """
+    if output.exists():
+        raise DatasetError(f"{output}: exists already; remove it or choose another name")
+    folders = []
+    for index, sequence in enumerate(dataset.sequences, start=1):
+        folder = output / f"seq-{index:02d}"
+        folder.mkdir(parents=True)
+        for frame, T_scene_camera in zip(sequence.frames, sequence.trajectory().matrices()):
+            stem = f"frame-{frame.number:06d}"
+            image_path = folder / f"{stem}.color{frame.image_path.suffix}"
+            image_path.write_bytes(read_image_file(frame.image_path))
+            np.savetxt(folder / f"{stem}.pose.txt", T_scene_camera, fmt="%.17g", delimiter="\t")
+        folders.append(folder)
+    _export_official(dataset, output)
+    return folders
+
+
+def _export_official(dataset: Dataset, output: Path) -> None:
+    if "official" not in split_names(dataset.path):
+        return
+    for part, ranges in load_split(dataset.path, "official").items():
+        whole = [
+            index
+            for index, sequence in enumerate(dataset.sequences, start=1)
+            if sequence.name in ranges and all(is_within(f.number, ranges[sequence.name]) for f in sequence.frames)
+        ]
+        text = "".join(f"sequence{index}\n" for index in whole)
+        (output / f"{part.capitalize()}Split.txt").write_text(text, encoding="utf-8")
 
 
 def _read_pose(path: Path) -> np.ndarray | None:

@@ -3,12 +3,21 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
+import numpy as np
+
 from camera_relocalization_ros.core.dataset import Dataset
+from camera_relocalization_ros.core.dataset_writer import DatasetWriter, SequenceWriter
 from camera_relocalization_ros.core.errors import DatasetError
-from camera_relocalization_ros.core.trajectory import seconds_text, write_tum
+from camera_relocalization_ros.core.geometry import pose_matrix
+from camera_relocalization_ros.core.image_files import path_inside, read_image_file
+from camera_relocalization_ros.core.layouts.stampless import add_image_file
+from camera_relocalization_ros.core.pose_stream import PoseStream, StreamLimits
+from camera_relocalization_ros.core.trajectory import interpolated, read_tum, seconds_text, seconds_to_ns, write_tum
+
+IMAGE_LIST, POSE_LIST = "rgb.txt", "groundtruth.txt"
+PARENT_FRAME, CHILD_FRAME = "world", "camera_optical_frame"
 
 
 def export_tum(dataset: Dataset, output: Path) -> list[Path]:
@@ -27,12 +36,53 @@ def export_tum(dataset: Dataset, output: Path) -> list[Path]:
         for frame in sequence.frames:
             stamp = seconds_text(frame.stamp_ns)
             name = f"rgb/{stamp}{frame.image_path.suffix}"
-            try:
-                shutil.copyfile(frame.image_path, folder / name)
-            except OSError as error:
-                raise DatasetError(f"{frame.image_path}: {error.strerror}") from error
+            (folder / name).write_bytes(read_image_file(frame.image_path))
             lines.append(f"{stamp} {name}")
-        (folder / "rgb.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
-        write_tum(folder / "groundtruth.txt", sequence.trajectory())
+        (folder / IMAGE_LIST).write_text("\n".join(lines) + "\n", encoding="utf-8")
+        write_tum(folder / POSE_LIST, sequence.trajectory())
         folders.append(folder)
     return folders
+
+
+def import_tum(source: Path, output: Path, max_gap_s: float = StreamLimits.max_gap_s) -> Dataset:
+    """Write the data set `output` and return it: a sequence of the folder, or one for each folder in it.
+
+    The pose at an image's stamp lies between those of groundtruth.txt around it. The poses must be those of the
+    camera's optical frame, as the benchmark's are. Raises DatasetError or SyncError.
+    """
+    folders = [source] if (source / IMAGE_LIST).is_file() else sorted(p.parent for p in source.glob(f"*/{IMAGE_LIST}"))
+    if not folders:
+        raise DatasetError(f"{source}: no {IMAGE_LIST} in it, nor in its folders; expected the layout of TUM RGB-D")
+    with DatasetWriter(output, PARENT_FRAME, CHILD_FRAME) as writer:
+        for folder in folders:
+            with writer.sequence(folder.name, {"source": f"tum {folder.name}"}) as sequence:
+                _import_sequence(folder, sequence, StreamLimits(max_gap_s))
+    return Dataset.load(output)
+
+
+def _import_sequence(folder: Path, sequence: SequenceWriter, limits: StreamLimits) -> None:
+    poses = read_tum(folder / POSE_LIST)
+    if not len(poses):
+        raise DatasetError(f"{folder / POSE_LIST}: no pose in it")
+    stream = PoseStream(poses, limits)
+    for number, (stamp_ns, name) in enumerate(_read_list(folder / IMAGE_LIST)):
+        fault = stream.faults(np.array([stamp_ns]))[0]
+        if fault:
+            sequence.skip(fault)
+            continue
+        pose = pose_matrix(*interpolated(stream.trusted, stamp_ns))
+        add_image_file(sequence, stamp_ns, pose, path_inside(folder, name, folder / IMAGE_LIST), number)
+
+
+def _read_list(path: Path) -> list[tuple[int, str]]:
+    """Stamps and file names, in the order of the stamps."""
+    entries = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        fields = line.split(maxsplit=1)
+        if not fields or fields[0].startswith("#"):
+            continue
+        try:
+            entries.append((seconds_to_ns(fields[0]), fields[1].strip()))
+        except (ArithmeticError, IndexError):
+            raise DatasetError(f"{path}:{number}: expected a stamp and a file name, found {line!r}") from None
+    return sorted(entries)
