@@ -8,6 +8,7 @@ PACKAGE = "camera_relocalization_ros"
 SUBPACKAGES = (
     "cli",
     "core",
+    "core.doctor",
     "core.layouts",
     "inference",
     "learning",
