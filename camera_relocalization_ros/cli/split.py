@@ -19,7 +19,14 @@ KINDS = {
     "airframe-mixed": "blocks of every sequence, a quarter of it test",
     "airframe-ind": "one placement of the object is test: --held-out NUMBER (default: the last)",
     "leave-one-placement-out": "as airframe-ind, one split for each placement: NAME_1, NAME_2, ...",
-    "check": "only look at the split NAME that is there",
+    "check": "only look at the split NAME that is there; exit code 1 when it leaks",
+}
+OPTIONS = {
+    "periodic": ("period", "part"),
+    "sequences": ("part",),
+    "blocks": ("block", "every", "guard"),
+    "airframe-ind": ("held_out", "placement"),
+    "leave-one-placement-out": ("placement",),
 }
 
 
@@ -30,62 +37,74 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("kind", nargs="?", choices=list(KINDS), default="periodic", help="default: periodic")
     parser.add_argument("--name", default="holdout", help="name of the split (default: holdout)")
     parser.add_argument("--period", type=int, metavar="N", help="periodic: frames after which the stretches repeat")
+    parser.add_argument("--part", action="append", metavar="NAME=...", help="periodic, sequences: once for each part")
+    parser.add_argument("--block", type=int, metavar="N", help="blocks: frames in each (default: 50)")
+    parser.add_argument("--every", type=int, metavar="K", help="blocks: one in K is test (default: 4)")
     parser.add_argument(
-        "--part", action="append", default=[], metavar="NAME=...", help="periodic, sequences: give it once per part"
+        "--guard", type=int, metavar="G", help="blocks: training frames left out beside test (default: those of 1 s)"
     )
-    parser.add_argument("--block", type=int, default=50, metavar="N", help="blocks: frames in each (default: 50)")
-    parser.add_argument("--every", type=int, default=4, metavar="K", help="blocks: one in K is test (default: 4)")
     parser.add_argument(
-        "--guard", type=int, default=5, metavar="G", help="blocks: training frames left out beside test (default: 5)"
+        "--apart",
+        type=float,
+        default=1.0,
+        metavar="SECONDS",
+        help="a test frame leaks when a training frame of its sequence is closer in time (default: 1)",
     )
     parser.add_argument("--held-out", type=int, metavar="NUMBER", help="airframe-ind: the placement to test on")
     parser.add_argument(
         "--placement",
         action="append",
-        default=[],
         metavar="SEQUENCE=NUMBER",
         help="where the object stood in some sequences, when extraction could not tell; shell patterns are fine",
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from camera_relocalization_ros.core.dataset import Dataset, safe_name
+    from camera_relocalization_ros.core.dataset import Dataset
     from camera_relocalization_ros.core.splits import save_split
 
     dataset = Dataset.load(arguments.dataset)
+    _refuse_strange_options(arguments)
     if arguments.kind == "check":
         return 1 if _tell(arguments, arguments.name) else 0
-    for name, parts in _make(arguments, dataset).items():
-        empty = [part for part, sequences in parts.items() if not _frame_count(dataset, sequences)]
-        if empty or not parts:
-            raise DatasetError(f"{arguments.dataset}: part {empty[0] if empty else ''!r} would have no frames")
-        save_split(dataset.path, safe_name(name), parts, _made_by(arguments))
+    splits, made_by = _make(arguments, dataset), _made_by(arguments)
+    # all are looked at before the first is written
+    for name, parts in splits.items():
+        _refuse_bad_split(dataset, name, parts)
+    for name, parts in splits.items():
+        save_split(dataset.path, name, parts, made_by)
         _tell(arguments, name)
     return 0
 
 
 def _make(arguments: argparse.Namespace, dataset: Any) -> dict[str, Any]:
-    """The parts of each split to write, by name."""
+    """The parts of each split to write, by name; fills in the options that were left out."""
     from camera_relocalization_ros.core import split_kinds as kinds
 
-    name = arguments.name
-    if arguments.kind == "periodic":
+    name, kind = arguments.name, arguments.kind
+    if kind == "periodic":
         if not arguments.period or not arguments.part:
-            raise DatasetError("periodic needs --period N and --part NAME=FIRST-LAST")
-        return {name: kinds.periodic(dataset, arguments.period, dict(map(_stretch, arguments.part)))}
-    if arguments.kind == "sequences":
+            raise DatasetError(f"periodic needs --period N and --part NAME=FIRST-LAST; other kinds: {', '.join(KINDS)}")
+        stretches = {part: _stretch(part, text) for part, text in _parts(arguments.part).items()}
+        return {name: kinds.periodic(dataset, arguments.period, stretches)}
+    if kind == "sequences":
         if not arguments.part:
             raise DatasetError("sequences needs --part NAME=PATTERN,PATTERN")
-        patterns = {part: text.split(",") for part, text in (_named(text) for text in arguments.part)}
+        patterns = {part: text.split(",") for part, text in _parts(arguments.part).items()}
         return {name: kinds.whole_sequences(dataset, patterns)}
-    if arguments.kind == "blocks":
+    if kind == "blocks":
+        arguments.block = 50 if arguments.block is None else arguments.block
+        arguments.every = 4 if arguments.every is None else arguments.every
+        if arguments.guard is None:
+            arguments.guard = max(kinds.guard_frames(sequence) for sequence in dataset.sequences)
         return {name: kinds.blocks(dataset, arguments.block, arguments.every, arguments.guard)}
-    if arguments.kind == "airframe-mixed":
+    if kind == "airframe-mixed":
         return {name: kinds.airframe_mixed(dataset)}
-    placements = kinds.placements_of(dataset, dict(map(_placement, arguments.placement)))
+    placements = kinds.placements_of(dataset, dict(map(_placement, arguments.placement or [])))
     numbers = sorted(set(placements.values()))
-    if arguments.kind == "airframe-ind":
-        return {name: kinds.airframe_ind(dataset, placements, arguments.held_out or numbers[-1])}
+    if kind == "airframe-ind":
+        arguments.held_out = numbers[-1] if arguments.held_out is None else arguments.held_out
+        return {name: kinds.airframe_ind(dataset, placements, arguments.held_out)}
     return {f"{name}_{number}": kinds.airframe_ind(dataset, placements, number) for number in numbers}
 
 
@@ -95,46 +114,70 @@ def _tell(arguments: argparse.Namespace, name: str) -> bool:
     from camera_relocalization_ros.core.leakage import find_leakage
     from camera_relocalization_ros.core.splits import load_split
 
-    parts = load_split(arguments.dataset, name)
-    specs = {part: f"{arguments.dataset}@{name}.{part}" for part in parts}
+    loaded = {part: Dataset.load(f"{arguments.dataset}@{name}.{part}") for part in load_split(arguments.dataset, name)}
     leaks = False
-    for part, spec in specs.items():
-        loaded = Dataset.load(spec)
-        if part == "train" or "train" not in parts:
-            print(f"{spec}: {loaded.frame_count} frames")
+    for part, dataset in loaded.items():
+        spec = f"{arguments.dataset}@{name}.{part}"
+        if part == "train" or "train" not in loaded:
+            print(f"{spec}: {dataset.frame_count} frames")
             continue
-        found = find_leakage(Dataset.load(specs["train"]), loaded)
+        found = find_leakage(loaded["train"], dataset, arguments.apart)
         leaks = leaks or found.leaks
-        print(f"{spec}: {found.sentence()}")
+        print(f"{'WARNING ' if found.leaks else ''}{spec}: {found.sentence()}")
     return leaks
 
 
-def _frame_count(dataset: Any, ranges: dict[str, list[list[int]]]) -> int:
+def _refuse_strange_options(arguments: argparse.Namespace) -> None:
+    known = OPTIONS.get(arguments.kind, ())
+    for option in sorted({option for options in OPTIONS.values() for option in options}):
+        if getattr(arguments, option) is not None and option not in known:
+            takes = ", ".join(map(_flag, known)) or "none"
+            raise DatasetError(f"{_flag(option)} is no option of a split of kind {arguments.kind}; it takes: {takes}")
+
+
+def _refuse_bad_split(dataset: Any, name: str, parts: dict[str, Any]) -> None:
+    from camera_relocalization_ros.core.dataset import safe_name
     from camera_relocalization_ros.core.splits import is_within
 
-    sequences = (sequence for sequence in dataset.sequences if sequence.name in ranges)
-    return sum(is_within(frame.number, ranges[s.name]) for s in sequences for frame in s.frames)
+    if set("@.") & set(safe_name(name)):
+        raise DatasetError(f"--name {name!r} is not a plain name; @ and . divide DATASET@NAME.PART")
+    for part, ranges in parts.items():
+        sequences = (sequence for sequence in dataset.sequences if sequence.name in ranges)
+        if not any(is_within(frame.number, ranges[s.name]) for s in sequences for frame in s.frames):
+            raise DatasetError(f"{dataset.path}: part {part!r} of split {name!r} would have no frames; nothing written")
 
 
 def _made_by(arguments: argparse.Namespace) -> str:
-    given = {key: value for key, value in vars(arguments).items() if key not in ("run", "command", "dataset", "name")}
-    words = [f"--{key.replace('_', '-')}={value}" for key, value in sorted(given.items()) if value not in (None, [])]
-    return shlex.join(["reloc", "split", arguments.kind, *words])
+    """The command, with the options that were left out."""
+    words = ["reloc", "split", "DATASET", arguments.kind]
+    for option in OPTIONS.get(arguments.kind, ()):
+        value = getattr(arguments, option)
+        for item in value if isinstance(value, list) else [value]:
+            words += [] if item is None else [_flag(option), str(item)]
+    return shlex.join([*words, "--name", arguments.name])
 
 
-def _named(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not (name.isidentifier() and equals and value):
-        raise DatasetError(f"--part {text!r} is not NAME=..., for example test=65-79 or test=flight3")
-    return name, value
+def _flag(option: str) -> str:
+    return f"--{option.replace('_', '-')}"
 
 
-def _stretch(text: str) -> tuple[str, tuple[int, int]]:
-    name, stretch = _named(text)
-    first, _, last = stretch.partition("-")
+def _parts(texts: list[str]) -> dict[str, str]:
+    parts: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not (name.isidentifier() and equals and value):
+            raise DatasetError(f"--part {text!r} is not NAME=..., for example test=65-79 or test=flight3")
+        if name in parts:
+            raise DatasetError(f"--part {name} is given twice: {parts[name]!r} and {value!r}")
+        parts[name] = value
+    return parts
+
+
+def _stretch(part: str, text: str) -> tuple[int, int]:
+    first, _, last = text.partition("-")
     if not (first.isdigit() and last.isdigit()):
-        raise DatasetError(f"--part {text!r} is not NAME=FIRST-LAST, for example test=65-79")
-    return name, (int(first), int(last))
+        raise DatasetError(f"--part '{part}={text}' is not NAME=FIRST-LAST, for example test=65-79")
+    return int(first), int(last)
 
 
 def _placement(text: str) -> tuple[str, int]:

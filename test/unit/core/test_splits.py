@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: BSD-3-Clause
+import logging
+import shlex
+
 import numpy as np
 import pytest
-from helpers import encoded, fake_image_rgb, fake_trajectory, shared_data, write_fake_dataset
+import yaml
+from helpers import encoded, fake_image_rgb, fake_trajectory, write_fake_dataset
 
 from camera_relocalization_ros.cli.main import main
 from camera_relocalization_ros.core.dataset import Dataset
 from camera_relocalization_ros.core.dataset_writer import DatasetWriter
 from camera_relocalization_ros.core.errors import DatasetError
-from camera_relocalization_ros.core.leakage import find_leakage
 from camera_relocalization_ros.core.split_kinds import (
     airframe_ind,
     airframe_mixed,
@@ -16,17 +19,17 @@ from camera_relocalization_ros.core.split_kinds import (
     placements_of,
     whole_sequences,
 )
-from camera_relocalization_ros.core.splits import is_within, load_split, save_split
+from camera_relocalization_ros.core.splits import is_within, load_split
 
 
-def write_dataset(path, sequences, same_image=False):
+def write_dataset(path, sequences):
     """Sequences {name: (frame numbers, info)} at 10 Hz."""
     with DatasetWriter(path, "wing", "camera") as writer:
         for name, (numbers, info) in sequences.items():
             poses = fake_trajectory(max(numbers) + 1)
             with writer.sequence(name, info) as sequence:
                 for number in numbers:
-                    image = encoded(fake_image_rgb(0 if same_image else number, 8, 6))
+                    image = encoded(fake_image_rgb(number, 8, 6))
                     pose = (poses.positions[number], poses.quats_xyzw[number])
                     sequence.add(int(poses.stamps_ns[number]), *pose, image, ".png", number)
     return Dataset.load(path)
@@ -69,6 +72,14 @@ def test_blocks_never_overlap_and_the_guard_separates(tmp_path, seed):
     assert np.abs(train[:, None] - test[None]).min() > guard
 
 
+def test_blocks_of_short_and_patchy_sequences(tmp_path):
+    sequences = {"one": ([0], {}), "late": ([9], {}), "odd": ([1, 2, 7, 8, 17], {})}
+    dataset = write_dataset(tmp_path / "d", sequences)
+    found = numbers_in(dataset, blocks(dataset, length=3, every=3, guard=1))
+    assert found["train"] == {("one", 0), ("late", 9), ("odd", 1), ("odd", 2)}
+    assert found["test"] == {("odd", 7), ("odd", 8), ("odd", 17)}
+
+
 def test_blocks_that_leave_nothing_to_train_on_are_refused(tmp_path):
     dataset = write_dataset(tmp_path / "d", {"f": (range(20), {})})
     with pytest.raises(DatasetError, match="nothing would be left"):
@@ -109,10 +120,35 @@ def test_placements_are_told_by_where_the_object_stood(tmp_path):
     assert placements_of(dataset, {"two*": 1}) == {"one": 2, "two": 1, "one_again": 2, "two_turned": 1}
 
 
-def test_unknown_placement_says_how_to_give_it(tmp_path):
-    dataset = write_dataset(tmp_path / "d", {"f": (range(4), {})})
+@pytest.mark.parametrize(
+    "pose",
+    [
+        None,
+        [1, 2, 3],
+        {"frame": "map"},
+        {"position": [0, 0], "quat_xyzw": [0, 0, 0, 1]},
+        {"position": [0, 0, "x"], "quat_xyzw": [0, 0, 0, 1]},
+        {"position": [0, 0, float("nan")], "quat_xyzw": [0, 0, 0, 1]},
+        {"position": [0, 0, 0], "quat_xyzw": [0, 0, 0, 0]},
+    ],
+)
+def test_unknown_placement_says_how_to_give_it(tmp_path, pose):
+    dataset = write_dataset(tmp_path / "d", {"f": (range(4), {"T_world_parent": pose})})
     with pytest.raises(DatasetError, match="--placement f=NUMBER"):
         placements_of(dataset)
+    assert placements_of(dataset, {"f": 3}) == {"f": 3}
+
+
+def test_placements_that_cannot_be_told_are_refused(tmp_path):
+    elsewhere = placed(0.0)
+    elsewhere["T_world_parent"]["frame"] = "odom"
+    dataset = write_dataset(tmp_path / "d", {"f": (range(4), placed(0.0)), "g": (range(4), elsewhere)})
+    with pytest.raises(DatasetError, match="'odom' in sequence 'g' and in 'map' in 'f'.*--placement g=NUMBER"):
+        placements_of(dataset)
+    with pytest.raises(DatasetError, match="no sequence 'h"):
+        placements_of(dataset, {"h*": 1})
+    with pytest.raises(DatasetError, match="'g' is given the placements 1 and 2"):
+        placements_of(dataset, {"*": 1, "g": 2})
 
 
 def test_airframe_splits(tmp_path):
@@ -129,43 +165,70 @@ def test_airframe_splits(tmp_path):
         assert np.abs(train[:, None] - test[None]).min() > 10  # a second at 10 Hz
 
 
-def leak_between(dataset, parts):
-    save_split(dataset.path, "s", parts, "test")
-    return find_leakage(Dataset.load(f"{dataset.path}@s.train"), Dataset.load(f"{dataset.path}@s.test"))
+@pytest.mark.parametrize("seed", range(6))
+def test_mixed_split_tests_every_sequence_behind_guards(tmp_path, seed):
+    rng = np.random.default_rng(seed)
+    sequences = {}
+    for name in ("a", "b", "c"):
+        start, count = int(rng.integers(0, 90)), int(rng.integers(90, 400))
+        kept = np.flatnonzero(rng.random(count) < 0.8) + start
+        sequences[name] = (kept.tolist(), {})
+    dataset = write_dataset(tmp_path / "d", sequences)
+    found = numbers_in(dataset, airframe_mixed(dataset))
+    for name in sequences:
+        train, test = (np.array([n for s, n in found[part] if s == name]) for part in ("train", "test"))
+        assert 0.15 < len(test) / (len(train) + len(test)) < 0.4
+        assert np.abs(train[:, None] - test[None]).min() > 10
 
 
-def test_neighbouring_frames_leak_and_guarded_blocks_do_not(tmp_path):
-    dataset = write_dataset(tmp_path / "d", {"f": (range(60), {})})
-    found = leak_between(dataset, periodic(dataset, 5, {"train": (0, 3), "test": (4, 4)}))
-    assert (found.beside, found.closest, found.same_images) == (12, 1, 0)
-    assert found.sentence().startswith("LEAK: 12 of 12 lie beside a training frame")
-    guarded = leak_between(dataset, blocks(dataset, 8, 3, 3))
-    assert not guarded.leaks and guarded.closest == 4
-    assert guarded.oracle_m > found.oracle_m
-
-
-def test_same_images_leak_even_from_other_sequences(tmp_path):
-    dataset = write_dataset(tmp_path / "d", {"a": (range(5), {}), "b": (range(5), {})})
-    found = leak_between(dataset, whole_sequences(dataset, {"train": ["a"], "test": ["b"]}))
-    assert (found.beside, found.closest, found.same_images) == (0, np.inf, 5)
-    assert "5 images are training images too" in found.sentence()
+def test_mixed_split_only_trains_on_what_is_too_short_to_test(tmp_path, caplog):
+    dataset = write_dataset(tmp_path / "d", {"long": (range(160), {}), "short": (range(30), {}), "one": ([5], {})})
+    with caplog.at_level(logging.WARNING):
+        parts = airframe_mixed(dataset)
+    assert parts == {
+        "train": {"long": [[0, 109]], "short": [[0, 29]], "one": [[5, 5]]},
+        "test": {"long": [[120, 159]]},
+    }
+    assert "'short' lasts 2.9 s" in caplog.text and "'one' lasts 0.0 s" in caplog.text
 
 
 def test_command_writes_splits_and_tells_of_leaks(tmp_path, capsys):
-    write_fake_dataset(tmp_path / "d", counts=(60, 60))
+    write_fake_dataset(tmp_path / "d", counts=(90, 90))
     arguments = ["split", str(tmp_path / "d")]
-    assert main([*arguments, "blocks", "--block", "8", "--every", "3", "--guard", "3"]) == 0
-    assert "@holdout.test: 32 frames, no leak (4 frames apart); nearest training pose" in capsys.readouterr().out
+    assert main([*arguments, "blocks", "--block", "15", "--every", "3"]) == 0
+    assert "@holdout.test: 60 frames, no leak (11 frames, 1.10 s apart); nearest" in capsys.readouterr().out
     assert main([*arguments, "check"]) == 0
+    assert main([*arguments, "check", "--apart", "1.5"]) == 1
     assert main([*arguments, "--period", "5", "--part", "train=0-3", "--part", "test=4-4", "--name", "bad"]) == 0
-    assert "LEAK: 24 of 24" in capsys.readouterr().out
+    assert f"WARNING {tmp_path / 'd'}@bad.test: LEAK: 36 of 36" in capsys.readouterr().out
     assert main([*arguments, "check", "--name", "bad"]) == 1
     assert main([*arguments, "sequences", "--part", "test=flight1", "--part", "train=rest", "--name", "whole"]) == 0
     assert sorted(load_split(tmp_path / "d", "whole")["train"]) == ["flight0"]
     given = ["--placement", "flight0=1", "--placement", "flight1=6"]
+    assert main([*arguments, "airframe-ind", *given, "--name", "ind"]) == 0
+    assert sorted(load_split(tmp_path / "d", "ind")["test"]) == ["flight1"]
     assert main([*arguments, "leave-one-placement-out", *given, "--name", "lopo"]) == 0
+    assert sorted(load_split(tmp_path / "d", "lopo_1")["test"]) == ["flight0"]
     assert sorted(load_split(tmp_path / "d", "lopo_6")["test"]) == ["flight1"]
-    assert "reloc split leave-one-placement-out" in (tmp_path / "d" / "splits" / "lopo_6.yaml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "made_by"),
+    [
+        (["blocks"], "blocks --block 50 --every 4 --guard 10"),
+        (["--period", "50", "--part", "train=0-9", "--part", "test=20-29"], None),
+        (["airframe-ind", "--placement", "*0=1", "--placement", "*1=2"], None),
+        (["airframe-mixed"], "airframe-mixed"),
+    ],
+)
+def test_made_by_is_the_command_that_makes_it_again(tmp_path, words, made_by):
+    path = write_fake_dataset(tmp_path / "d", counts=(200, 200)).path
+    assert main(["split", str(path), *words]) == 0
+    first = yaml.safe_load((path / "splits" / "holdout.yaml").read_text())
+    assert made_by is None or first["made_by"] == f"reloc split DATASET {made_by} --name holdout"
+    again = shlex.split(first["made_by"].replace("DATASET", str(path)).replace("holdout", "again"))
+    assert main(again[1:]) == 0
+    assert load_split(path, "again") == first["parts"]
 
 
 @pytest.mark.parametrize(
@@ -173,12 +236,19 @@ def test_command_writes_splits_and_tells_of_leaks(tmp_path, capsys):
     [
         ([], "periodic needs --period N"),
         (["--period", "5", "--part", "test=a"], "'test=a' is not NAME=FIRST-LAST"),
-        (["--period", "500", "--part", "test=100-200"], "part 'test' would have no frames"),
+        (["--period", "500", "--part", "test=100-200"], "part 'test' of split 'holdout' would have no frames"),
+        (["--period", "5", "--part", "test=1-2", "--part", "test=3-4"], "--part test is given twice: '1-2' and '3-4'"),
         (["sequences"], "sequences needs --part"),
+        (["sequences", "--part", "test=flight7"], "no sequence 'flight7'"),
+        (["sequences", "--part", "test=*", "--part", "train=rest"], "part 'train' of split 'holdout' would have no"),
+        (["sequences", "--part", "test=*", "--period", "5"], "--period is no option of a split of kind sequences"),
+        (["airframe-mixed"], "part 'test' of split 'holdout' would have no frames"),
+        (["airframe-ind", "--placement", "*=1", "--held-out", "0"], "placement 0 cannot be held out"),
         (["airframe-ind"], "--placement flight0=NUMBER"),
         (["airframe-ind", "--placement", "flight0"], "'flight0' is not SEQUENCE=NUMBER"),
         (["check", "--name", "nothing"], "no split 'nothing'"),
         (["blocks", "--block", "2", "--guard", "1", "--name", "../out"], "is not a plain file name"),
+        (["blocks", "--block", "2", "--guard", "1", "--name", "a.b"], "'a.b' is not a plain name"),
     ],
 )
 def test_command_says_what_is_wrong_and_writes_nothing(tmp_path, capsys, words, says):
@@ -186,19 +256,3 @@ def test_command_says_what_is_wrong_and_writes_nothing(tmp_path, capsys, words, 
     assert main(["split", str(tmp_path / "d"), *words]) == 1
     assert says in capsys.readouterr().err
     assert not (tmp_path / "d" / "splits").exists()
-
-
-def test_red_kitchen_blocks_are_fair_and_every_fifth_frame_is_not(tmp_path):
-    source = shared_data("7scenes", "redkitchen")
-    if not source.is_dir():
-        pytest.skip(f"no {source}")
-    from camera_relocalization_ros.core.layouts.seven_scenes import import_seven_scenes
-
-    dataset = import_seven_scenes(source, tmp_path / "kitchen")
-    leaking = leak_between(dataset, periodic(dataset, 5, {"train": (0, 3), "test": (4, 4)}))
-    bare = leak_between(dataset, blocks(dataset, 50, 4, 0))
-    guarded = leak_between(dataset, blocks(dataset, 50, 4, 5))
-    assert leaking.beside == leaking.frames and leaking.oracle_m < 0.01 and leaking.oracle_deg < 0.5
-    # the frames at both ends of a block: three on each side
-    assert 0 < bare.beside <= 6 * 4 and 0.06 < bare.oracle_m < 0.1 and 3 < bare.oracle_deg < 6
-    assert not guarded.leaks and guarded.oracle_m > bare.oracle_m and guarded.oracle_deg > bare.oracle_deg
