@@ -3,6 +3,7 @@ import json
 
 import cv2
 import numpy as np
+import pytest
 from helpers import write_fake_dataset
 
 from camera_relocalization_ros.cli.main import main
@@ -30,3 +31,31 @@ def test_command_writes_picture_and_numbers(tmp_path, capsys):
     assert values["frames"] == 12
     np.testing.assert_allclose(values["channel_mean_rgb"], found.channel_mean, atol=1e-4)
     assert "of 12 images" in capsys.readouterr().out
+
+
+def test_one_colour_has_no_spread(tmp_path):
+    dataset = write_fake_dataset(tmp_path / "d", counts=(3,))
+    for frame in dataset.frames:
+        cv2.imwrite(str(frame.image_path), np.full((48, 64, 3), (30, 20, 10), dtype=np.uint8))
+    found = image_statistics(dataset, 32)
+    assert (found.channel_mean.tolist(), found.channel_std.tolist()) == ([10, 20, 30], [0, 0, 0])
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["d", "--width", "0"], "a width of 0 pixels; expected 1 or more"),
+        (["d@x.train"], "no split 'x'"),
+        (["broken"], "000001.png: a file that does not decode"),
+        (["mixed"], "expected the aspect ratio of 320x240"),
+    ],
+)
+def test_command_says_what_is_wrong_and_writes_nothing(tmp_path, monkeypatch, capsys, words, says):
+    monkeypatch.chdir(tmp_path)
+    for name in ("d", "broken", "mixed"):
+        dataset = write_fake_dataset(tmp_path / name, counts=(3,))
+    cv2.imwrite(str(dataset.frames[2].image_path), np.zeros((64, 64, 3), dtype=np.uint8))
+    (tmp_path / "broken" / "sequences" / "flight0" / "images" / "000001.png").write_bytes(b"no image")
+    assert main(["stats", *words, "-o", "out"]) == 1
+    assert says in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
