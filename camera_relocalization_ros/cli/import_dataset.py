@@ -20,6 +20,8 @@ LAYOUTS = {
     "transforms": ("transforms_json", "import_transforms_json", ()),
     "tum": ("tum", "import_tum", ("max_gap_s",)),
 }
+# options that are spelled otherwise than their arguments: units are no part of them
+FLAGS = {"max_gap_s": "max-gap"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,7 +47,8 @@ def run(arguments: argparse.Namespace) -> int:
     given = {option: value for option in options if (value := getattr(arguments, option)) is not None}
     foreign = sorted(set(given) - set(accepted))
     if foreign:
-        raise DatasetError(f"layout {arguments.layout} takes no option --{foreign[0].replace('_', '-')}")
+        flag = FLAGS.get(foreign[0], foreign[0].replace("_", "-"))
+        raise DatasetError(f"layout {arguments.layout} takes no option --{flag}")
     module = importlib.import_module(f"camera_relocalization_ros.core.layouts.{module_name}")
     dataset = getattr(module, function_name)(arguments.source, arguments.output, **given)
     print(f"{dataset.path}: {dataset.frame_count} frames in {len(dataset.sequences)} sequences")

@@ -23,12 +23,22 @@ def read_image_file(path: Path) -> bytes:
         raise DatasetError(f"{path}: {error.strerror}; expected an image") from error
 
 
+def read_list(path: Path) -> list[tuple[int, str]]:
+    """Number and text of each line of a list; raises DatasetError that names the file."""
+    try:
+        return list(enumerate(path.read_text(encoding="utf-8").splitlines(), start=1))
+    except (OSError, UnicodeDecodeError) as error:
+        raise DatasetError(f"{path}: not a readable text file ({error})") from error
+
+
 def path_inside(folder: Path, name: str, listed_in: Path) -> Path:
     """The file `name` below a folder; raises DatasetError when it leads out of it.
 
     Lists of files that other people send must not make us read, and pass on, other files of this machine.
     """
     path = folder / name
+    if "\0" in name:
+        raise DatasetError(f"{listed_in}: {name!r} is not the name of a file")
     if Path(name).is_absolute() or folder.resolve() not in path.resolve().parents:
         raise DatasetError(f"{listed_in}: {name!r} leads out of {folder}")
     return path

@@ -89,7 +89,10 @@ def read_tum(path: Path) -> Trajectory:
         except (ArithmeticError, ValueError):
             raise SyncError(f"{path}:{number}: expected 8 numbers, found {line!r}") from None
     poses = np.array(rows).reshape(-1, 7)
-    return Trajectory(np.array(stamps, dtype=np.int64), poses[:, :3], poses[:, 3:])
+    try:
+        return Trajectory(np.array(stamps, dtype=np.int64), poses[:, :3], poses[:, 3:])
+    except (SyncError, ValueError) as error:
+        raise SyncError(f"{path}: {error}") from error
 
 
 def read_stamps(path: Path) -> np.ndarray:

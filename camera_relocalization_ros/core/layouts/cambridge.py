@@ -17,7 +17,7 @@ from camera_relocalization_ros.core.dataset import Dataset
 from camera_relocalization_ros.core.dataset_writer import DatasetWriter
 from camera_relocalization_ros.core.errors import DatasetError
 from camera_relocalization_ros.core.geometry import invert, pose_matrix
-from camera_relocalization_ros.core.image_files import path_inside
+from camera_relocalization_ros.core.image_files import path_inside, read_list
 from camera_relocalization_ros.core.layouts.stampless import add_image_file, made_up_stamp_ns
 from camera_relocalization_ros.core.splits import Parts, save_split
 
@@ -43,6 +43,7 @@ def import_cambridge(source: Path, output: Path, quaternion: str = ROTATIONS[0])
     entries = [entry for part, name in LISTS.items() for entry in _read_list(source / name, part, quaternion)]
     if not entries:
         raise DatasetError(f"{source}: neither {' nor '.join(LISTS.values())} with an image in it")
+    _refuse_repeats(source, entries)
     folders: dict[str, list[_Entry]] = {}
     for entry in sorted(entries, key=lambda entry: entry.image):
         folders.setdefault(_sequence_name(entry.image), []).append(entry)
@@ -58,6 +59,15 @@ def import_cambridge(source: Path, output: Path, quaternion: str = ROTATIONS[0])
     return Dataset.load(output)
 
 
+def _refuse_repeats(source: Path, entries: list[_Entry]) -> None:
+    """An image in both lists would be tested on what it was trained on."""
+    seen: set[str] = set()
+    for entry in entries:
+        if entry.image in seen:
+            raise DatasetError(f"{source / LISTS[entry.part]}: {entry.image!r} is listed twice; expected once")
+        seen.add(entry.image)
+
+
 def _sequence_name(image: str) -> str:
     return "_".join(Path(image).parts[:-1]) or "images"
 
@@ -66,7 +76,7 @@ def _read_list(path: Path, part: str, quaternion: str) -> list[_Entry]:
     if not path.is_file():
         return []
     entries = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in read_list(path):
         fields = line.split()
         if number <= 3 and (len(fields) != 8 or not _is_number(fields[1])):
             continue  # the header: "Visual Landmark Dataset V1", the names of the columns, an empty line

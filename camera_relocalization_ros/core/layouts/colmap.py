@@ -53,6 +53,9 @@ def import_colmap(source: Path, output: Path, images: Path | None = None) -> Dat
         raise DatasetError(f"{source}: not a whole model of COLMAP ({type(error).__name__}: {error})") from error
     if not listed:
         raise DatasetError(f"{source}: the model holds no image")
+    unknown = sorted({image.camera_id for image in listed} - set(cameras))
+    if unknown:
+        raise DatasetError(f"{source}: its images name camera {unknown[0]}; the model has {sorted(cameras)}")
     used = {cameras[image.camera_id] for image in listed}
     if len(used) > 1:
         raise DatasetError(f"{source}: its images are of {len(used)} cameras; expected one, import apart")

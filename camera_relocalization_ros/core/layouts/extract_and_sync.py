@@ -37,7 +37,8 @@ def import_extract_and_sync(
         raise DatasetError(f"{source}: no folder images in it, nor in its folders; expected the layout of the thesis")
     with DatasetWriter(output, parent_frame, child_frame) as writer:
         for folder in folders:
-            with writer.sequence(folder.name, {"source": f"extract-and-sync {folder.name}"}) as sequence:
+            name = folder.resolve().name  # SOURCE may be "."
+            with writer.sequence(name, {"source": f"extract-and-sync {name}"}) as sequence:
                 _import_sequence(folder, sequence)
     return Dataset.load(output)
 
@@ -78,7 +79,7 @@ def _import_sequence(folder: Path, sequence: SequenceWriter) -> None:
 
 def _read_label(path: Path) -> tuple[int, np.ndarray]:
     try:
-        fields = path.read_text(encoding="utf-8").strip().split(",")
+        fields = [field.strip() for field in path.read_text(encoding="utf-8").split(",")]
         values = [float(field) for field in fields[1:]]
         if len(values) != 7:
             raise ValueError(f"{len(fields)} fields")

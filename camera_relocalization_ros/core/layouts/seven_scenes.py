@@ -54,7 +54,7 @@ def _import_sequence(folder: Path, sequence: SequenceWriter) -> None:
 
 
 def export_seven_scenes(dataset: Dataset, output: Path) -> list[Path]:
-    """Write the layout and return its folders: seq-01, seq-02, ... in the order of the data set's sequences.
+    """Write the layout and return its folders: seq-01, seq-02, ... in the data set's order, or their seq-NN names.
 
     A split `official` of whole sequences becomes TrainSplit.txt and TestSplit.txt. Raises DatasetError when `output`
     exists.
@@ -62,7 +62,8 @@ def export_seven_scenes(dataset: Dataset, output: Path) -> list[Path]:
     if output.exists():
         raise DatasetError(f"{output}: exists already; remove it or choose another name")
     folders = []
-    for index, sequence in enumerate(dataset.sequences, start=1):
+    indices = _sequence_indices(dataset)
+    for index, sequence in zip(indices, dataset.sequences):
         folder = output / f"seq-{index:02d}"
         folder.mkdir(parents=True)
         for frame, T_scene_camera in zip(sequence.frames, sequence.trajectory().matrices()):
@@ -71,17 +72,25 @@ def export_seven_scenes(dataset: Dataset, output: Path) -> list[Path]:
             image_path.write_bytes(read_image_file(frame.image_path))
             np.savetxt(folder / f"{stem}.pose.txt", T_scene_camera, fmt="%.17g", delimiter="\t")
         folders.append(folder)
-    _export_official(dataset, output)
+    _export_official(dataset, output, indices)
     return folders
 
 
-def _export_official(dataset: Dataset, output: Path) -> None:
+def _sequence_indices(dataset: Dataset) -> list[int]:
+    """Those of the names when all are seq-NN; 1, 2, ... otherwise."""
+    named = [re.fullmatch(r"seq-(\d\d)", sequence.name) for sequence in dataset.sequences]
+    return [int(match[1]) for match in named] if all(named) else list(range(1, len(named) + 1))
+
+
+def _export_official(dataset: Dataset, output: Path, indices: list[int]) -> None:
     if "official" not in split_names(dataset.path):
         return
-    for part, ranges in load_split(dataset.path, "official").items():
+    parts = load_split(dataset.path, "official")
+    for part in {"train", "test"} & set(parts):  # no other: names of parts that others sent may be paths
+        ranges = parts[part]
         whole = [
             index
-            for index, sequence in enumerate(dataset.sequences, start=1)
+            for index, sequence in zip(indices, dataset.sequences)
             if sequence.name in ranges and all(is_within(f.number, ranges[sequence.name]) for f in sequence.frames)
         ]
         text = "".join(f"sequence{index}\n" for index in whole)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from camera_relocalization_ros.core.dataset_writer import SequenceWriter
+from camera_relocalization_ros.core.errors import DatasetError
 from camera_relocalization_ros.core.geometry import position_quat
 from camera_relocalization_ros.core.image_files import encoded_suffix, read_image_file
 
@@ -27,7 +28,7 @@ def add_image_file(
 ) -> None:
     """Add an image with its pose (4, 4), its bytes unchanged; frames without pose or with another format are counted.
 
-    Raises DatasetError when the file cannot be read.
+    Raises DatasetError that names the file when it cannot be read, or its pose is no rigid motion or out of order.
     """
     if T_parent_child is None or not np.isfinite(T_parent_child).all():
         writer.skip("invalid pose")
@@ -37,4 +38,10 @@ def add_image_file(
     if not suffix:
         writer.skip("neither JPEG nor PNG")
         return
-    writer.add(stamp_ns, *position_quat(T_parent_child), data, suffix, number)
+    determinant = np.linalg.det(T_parent_child[:3, :3])
+    if not determinant > 0:
+        raise DatasetError(f"{path}: its pose is no rotation (determinant {determinant:.3g}); expected 1")
+    try:
+        writer.add(stamp_ns, *position_quat(T_parent_child), data, suffix, number)
+    except DatasetError as error:
+        raise DatasetError(f"{path}: {error}") from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ def import_transforms_json(source: Path, output: Path) -> Dataset:
     """
     path = source / FILE if source.is_dir() else source
     values = _read(path)
-    frames = sorted(values["frames"], key=lambda frame: str(frame.get("file_path")))
+    frames = sorted(values["frames"], key=lambda frame: _in_order(str(frame.get("file_path"))))
     camera = _camera(path, values, frames)
     with DatasetWriter(output, PARENT_FRAME, CHILD_FRAME, camera) as writer:
         with writer.sequence("images", {"source": f"{path.parent.name}/{path.name}"}) as sequence:
@@ -40,6 +41,11 @@ def import_transforms_json(source: Path, output: Path) -> Dataset:
                 image_path = _image_path(path, frame)
                 add_image_file(sequence, made_up_stamp_ns(0, number), _pose(path, frame), image_path, number)
     return Dataset.load(output)
+
+
+def _in_order(name: str) -> list[tuple[int, str]]:
+    """A key that puts frame_2 before frame_10, which instant-ngp's and Blender's scenes need."""
+    return [(int(digits or 0), text) for text, digits in re.findall(r"(\D*)(\d*)", name)]
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -80,7 +86,10 @@ def _camera(path: Path, values: dict[str, Any], frames: list[dict[str, Any]]) ->
     model = values.get("camera_model", "")
     if model not in LENSES or values.get("is_fisheye"):
         raise DatasetError(f"{path}: camera model {model!r}; expected one of {list(filter(None, LENSES))}")
-    given = {key: float(value) for key, value in lenses[0].items() if value is not None}
+    try:
+        given = {key: float(value) for key, value in lenses[0].items() if value is not None}
+    except (TypeError, ValueError) as error:
+        raise DatasetError(f"{path}: intrinsics that are no numbers ({error})") from error
     if "w" not in given or "h" not in given or not {"fl_x", "camera_angle_x"} & set(given):
         return None
     fx = given.get("fl_x") or 0.5 * given["w"] / math.tan(0.5 * given["camera_angle_x"])

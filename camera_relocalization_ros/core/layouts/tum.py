@@ -11,7 +11,7 @@ from camera_relocalization_ros.core.dataset import Dataset
 from camera_relocalization_ros.core.dataset_writer import DatasetWriter, SequenceWriter
 from camera_relocalization_ros.core.errors import DatasetError
 from camera_relocalization_ros.core.geometry import pose_matrix
-from camera_relocalization_ros.core.image_files import path_inside, read_image_file
+from camera_relocalization_ros.core.image_files import path_inside, read_image_file, read_list
 from camera_relocalization_ros.core.layouts.stampless import add_image_file
 from camera_relocalization_ros.core.pose_stream import PoseStream, StreamLimits
 from camera_relocalization_ros.core.trajectory import interpolated, read_tum, seconds_text, seconds_to_ns, write_tum
@@ -55,7 +55,8 @@ def import_tum(source: Path, output: Path, max_gap_s: float = StreamLimits.max_g
         raise DatasetError(f"{source}: no {IMAGE_LIST} in it, nor in its folders; expected the layout of TUM RGB-D")
     with DatasetWriter(output, PARENT_FRAME, CHILD_FRAME) as writer:
         for folder in folders:
-            with writer.sequence(folder.name, {"source": f"tum {folder.name}"}) as sequence:
+            name = folder.resolve().name  # SOURCE may be "."
+            with writer.sequence(name, {"source": f"tum {name}"}) as sequence:
                 _import_sequence(folder, sequence, StreamLimits(max_gap_s))
     return Dataset.load(output)
 
@@ -66,18 +67,20 @@ def _import_sequence(folder: Path, sequence: SequenceWriter, limits: StreamLimit
         raise DatasetError(f"{folder / POSE_LIST}: no pose in it")
     stream = PoseStream(poses, limits)
     for number, (stamp_ns, name) in enumerate(_read_list(folder / IMAGE_LIST)):
-        fault = stream.faults(np.array([stamp_ns]))[0]
+        # the benchmark's poses are given, not judged: only what lies between two of them is
+        is_given = bool(np.isin(stamp_ns, poses.stamps_ns))
+        fault = "" if is_given else stream.faults(np.array([stamp_ns]))[0]
         if fault:
             sequence.skip(fault)
             continue
-        pose = pose_matrix(*interpolated(stream.trusted, stamp_ns))
+        pose = pose_matrix(*interpolated(poses if is_given else stream.trusted, stamp_ns))
         add_image_file(sequence, stamp_ns, pose, path_inside(folder, name, folder / IMAGE_LIST), number)
 
 
 def _read_list(path: Path) -> list[tuple[int, str]]:
     """Stamps and file names, in the order of the stamps."""
     entries = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in read_list(path):
         fields = line.split(maxsplit=1)
         if not fields or fields[0].startswith("#"):
             continue
