@@ -10,14 +10,15 @@ from camera_relocalization_ros.core.errors import DatasetError
 from camera_relocalization_ros.core.geometry import angular_distance
 from camera_relocalization_ros.ros.bag_reader import open_bag, read_camera
 from camera_relocalization_ros.ros.dataset_bag import write_dataset_bag
-from camera_relocalization_ros.ros.extraction import extract
+from camera_relocalization_ros.ros.extraction import ExtractionOptions, extract
 
 
 @pytest.mark.parametrize("raw", [False, True])
 def test_to_bag_and_extract_give_the_same_poses_and_images(tmp_path, raw):
     dataset = write_fake_dataset(tmp_path / "before")
     topic = write_dataset_bag(dataset, tmp_path / "d.bag", raw)
-    back = extract([tmp_path / "d.bag"], topic, PARENT_FRAME, CHILD_FRAME, tmp_path / "after", image_format="png")
+    options = ExtractionOptions(topic, PARENT_FRAME, CHILD_FRAME, image_format="png")
+    back = extract([tmp_path / "d.bag"], options, tmp_path / "after")
     before, after = dataset.sequences[0].trajectory(), back.sequences[0].trajectory()
     assert back.sequences[0].info["skipped"] == {}
     assert (back.parent_frame, back.child_frame, back.camera) == (PARENT_FRAME, CHILD_FRAME, CAMERA)

@@ -20,16 +20,17 @@ def typed_commands():
 
 def test_from_own_bags_to_a_flying_model(tmp_path):
     commands = typed_commands()
-    for name in ("simulate", "extract", "info", "train", "export", "evaluate", "replay"):
+    steps = "simulate sync-check extract info doctor split train export evaluate replay"
+    for name in steps.split():
         assert f"reloc {name} " in commands
-    shorter = re.sub(r"--duration \d+", "--duration 6", commands)
+    shorter = re.sub(r"--duration \d+", "--duration 10", commands)
     done = subprocess.run(
         ["bash", "-euc", shorter], cwd=str(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     assert done.returncode == 0, done.stdout[-3000:]
-    assert json.loads((tmp_path / "out" / "errors.json").read_text())["frames"] == 30
-    assert done.stdout.count("feature retrieval") == 2
+    assert json.loads((tmp_path / "out" / "errors.json").read_text())["frames"] == 50
+    assert done.stdout.count("feature retrieval") == 3
     # how many images a busy machine drops is a matter of speed, which is measured elsewhere
-    answered = re.search(r"answered (\d+) of 30 images", done.stdout)
+    answered = re.search(r"answered (\d+) of 50 images", done.stdout)
     assert answered, done.stdout[-3000:]
     assert int(answered[1]) >= 10
