@@ -92,7 +92,7 @@ def draw_images(examination: Examination) -> Figure:
     figure = new_figure(11, 4.6)
     sharp, bright = figure.subplots(2, 1, sharex=True)
     measures = examination.images
-    ratio = measures.sharpness / max(float(np.nanmedian(measures.sharpness)), 1e-9)
+    ratio = measures.relative_sharpness
     _draw_points(sharp, ratio, ratio < BLURRED, "of typical sharpness")
     sharp.axhline(BLURRED, color=LIMIT, linestyle="--", label="blurred below")
     sharp.set_yscale("log")

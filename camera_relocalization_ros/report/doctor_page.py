@@ -92,8 +92,8 @@ def _worst(examination: Examination) -> list[dict[str, str]]:
     for check in ("blur", "exposure"):
         for row in examination.finding(check).values.get("worst", []):
             sequence, frame = names[row]
-            ratio = measures.sharpness[row] / max(float(np.nanmedian(measures.sharpness)), 1e-9)
-            caption = f"{check}: {sequence} frame {frame.number}, sharpness {100 * ratio:.0f} % of the typical one, "
+            ratio = 100 * measures.relative_sharpness[row]
+            caption = f"{check}: {sequence} frame {frame.number}, sharpness {ratio:.0f} % of the typical one, "
             caption += f"mean grey {measures.brightness[row]:.0f}"
             pictures.append({"source": _thumbnail(frame.image_path), "caption": caption})
     return pictures

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import cv2
 import numpy as np
@@ -12,7 +12,8 @@ from scipy.spatial.transform import Rotation
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.dataset import Dataset, Frame
 from camera_relocalization_ros.core.doctor.finding import BAD, LOOK, OK, Finding
-from camera_relocalization_ros.core.motion_alignment import check_axes
+from camera_relocalization_ros.core.geometry import invert, pose_matrix, position_quat
+from camera_relocalization_ros.core.motion_alignment import R_OPENGL, check_axes
 from camera_relocalization_ros.core.trajectory import Trajectory
 from camera_relocalization_ros.core.visual_rotation import RotationPairs, visual_rotations
 
@@ -46,15 +47,14 @@ def check_up_axis(dataset: Dataset) -> Finding:
     if up == "+z":
         return Finding("up axis", OK, f"+z of {name} points up", values)
     if not up:
-        sentence = f"cannot tell which axis of {name} points up, cameras are turned every way; see the side view below"
+        sentence = f"cannot tell which axis of {name} points up: cameras are turned every way; see the side view"
         return Finding("up axis", LOOK, sentence, values)
     if up == "-z":
         why = "the cameras hang upside down, or z points down (NED)"
     else:
         why = "motion capture with other axes than ROS, or a map that began at a camera"
-    return Finding(
-        "up axis", LOOK, f"{up} of {name} points up, ROS expects +z: {why}; turn the poses if it must", values
-    )
+    sentence = f"{up} of {name} points up, not +z as in ROS: {why}; training works, other nodes may misread the answers"
+    return Finding("up axis", LOOK, sentence, values)
 
 
 def check_convention(dataset: Dataset) -> Finding:
@@ -64,7 +64,26 @@ def check_convention(dataset: Dataset) -> Finding:
     verdict = check_axes(*_pairs_and_poses(dataset, dataset.camera))
     level = OK if verdict.name == "optical" else BAD if verdict.name else LOOK
     values = {"name": verdict.name, "residuals_deg": verdict.residuals_deg}
-    return Finding("axes of the camera", level, verdict.sentence, values)
+    rest = "; all else here is judged as if that were done" if level == BAD else ""
+    return Finding("axes of the camera", level, verdict.sentence + rest, values)
+
+
+def as_optical(dataset: Dataset, convention: str) -> Dataset:
+    """The data set with poses of optical frames, when its own follow the named convention of check_convention."""
+    if convention in ("", "optical"):
+        return dataset
+    sequences = (replace(s, frames=tuple(_as_optical(f, convention) for f in s.frames)) for s in dataset.sequences)
+    return replace(dataset, sequences=tuple(sequences))
+
+
+def _as_optical(frame: Frame, convention: str) -> Frame:
+    T = pose_matrix(frame.position, frame.quat_xyzw)
+    if "inverted" in convention.split():
+        T = invert(T)
+    if "opengl" in convention.split():
+        T[:3, :3] = T[:3, :3] @ R_OPENGL
+    position, quat_xyzw = position_quat(T)
+    return replace(frame, position=position, quat_xyzw=quat_xyzw)
 
 
 def _pairs_and_poses(dataset: Dataset, camera: CameraIntrinsics) -> tuple[RotationPairs, Trajectory]:
@@ -79,8 +98,10 @@ def _pairs_and_poses(dataset: Dataset, camera: CameraIntrinsics) -> tuple[Rotati
         stamps_ns.append(own_ns + shift_ns)
         start_ns = int(stamps_ns[-1][-1]) + 10**12
         for rows, gap_s in choose_pairs(own_ns, max(round(share * len(own_ns)), 1)):
-            frames = ((int(stamps_ns[-1][row]), _load_grey(sequence.frames[row])) for row in rows)
-            parts.append(visual_rotations(frames, camera, gap_s))
+            images = [_load_grey(sequence.frames[row]) for row in rows]
+            # check_files tells of images that do not decode, or differ in size
+            if images[0] is not None and images[1] is not None and images[0].shape == images[1].shape:
+                parts.append(visual_rotations(zip(stamps_ns[-1][list(rows)].tolist(), images), camera, gap_s))
     pairs = RotationPairs(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(RotationPairs)))
     return pairs, Trajectory(np.concatenate(stamps_ns), *dataset.positions_quats())
 
@@ -101,7 +122,5 @@ def choose_pairs(stamps_ns: np.ndarray, count: int) -> list[tuple[tuple[int, int
     return [((int(a), int(second[a])), float(stamps_ns[second[a]] - stamps_ns[a]) * 0.99e-9) for a in first]
 
 
-def _load_grey(frame: Frame) -> np.ndarray:
-    grey = cv2.imread(str(frame.image_path), cv2.IMREAD_GRAYSCALE)
-    # a flat picture shows no points, so that the pair is left out; check_files tells of the file
-    return np.zeros((48, 64), np.uint8) if grey is None else grey
+def _load_grey(frame: Frame) -> np.ndarray | None:
+    return cv2.imread(str(frame.image_path), cv2.IMREAD_GRAYSCALE)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from camera_relocalization_ros.core.dataset import Dataset
-from camera_relocalization_ros.core.doctor.axes import check_convention, check_up_axis
+from camera_relocalization_ros.core.doctor.axes import as_optical, check_convention, check_up_axis
 from camera_relocalization_ros.core.doctor.coverage import Coverage, check_coverage, measure_coverage
 from camera_relocalization_ros.core.doctor.finding import Finding
 from camera_relocalization_ros.core.doctor.image_measures import ImageMeasures, measure_images
@@ -17,7 +17,10 @@ from camera_relocalization_ros.core.doctor.splits import check_splits
 
 @dataclass(frozen=True)
 class Examination:
-    """A data set, what was measured of it, and the findings; rows of `images` are `dataset.frames`."""
+    """A data set, its poses those of optical frames where that is known, what was measured of it, and the findings.
+
+    Rows of `images` are `dataset.frames`.
+    """
 
     dataset: Dataset
     images: ImageMeasures
@@ -32,12 +35,15 @@ class Examination:
 def examine(dataset: Dataset) -> Examination:
     """Read every image once, some of them twice, and judge; never raises because of what the data are like."""
     images = measure_images([frame.image_path for frame in dataset.frames])
+    convention, quaternions = check_convention(dataset), check_quaternions(dataset)
+    # one fault, one finding: poses in another convention would look like cameras that hang upside down
+    dataset = as_optical(dataset, convention.values.get("name", ""))
     coverage = measure_coverage(*dataset.positions_quats())
     findings = (
         check_files(images, dataset.camera),
-        check_convention(dataset),
+        convention,
         check_up_axis(dataset),
-        check_quaternions(dataset),
+        quaternions,
         check_stream(dataset),
         check_gaps(dataset),
         check_blur(images),

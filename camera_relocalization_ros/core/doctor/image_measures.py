@@ -39,6 +39,16 @@ class ImageMeasures:
         """Mask (N,) of the images that decode."""
         return self.sizes[:, 0] > 0
 
+    @property
+    def median_sharpness(self) -> float:
+        """Of the images that decode; NaN when none does."""
+        return float(np.median(self.sharpness[self.is_readable])) if self.is_readable.any() else float("nan")
+
+    @property
+    def relative_sharpness(self) -> np.ndarray:
+        """Sharpness (N,) as a multiple of the median; NaN for an image that does not decode."""
+        return self.sharpness / max(self.median_sharpness, 1e-9)
+
 
 def measure_images(paths: Sequence[Path]) -> ImageMeasures:
     """Read each image once."""

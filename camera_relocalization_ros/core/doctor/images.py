@@ -43,9 +43,8 @@ def check_blur(measures: ImageMeasures) -> Finding:
     """Frames far less sharp than the typical one; values["worst"] has rows of the least sharp, worst first."""
     if not measures.is_readable.any():
         return Finding("blur", BAD, "no image decodes")
-    ratio = measures.sharpness / max(float(np.nanmedian(measures.sharpness)), 1e-9)
+    ratio, median = measures.relative_sharpness, measures.median_sharpness
     blurred = int(np.sum(ratio < BLURRED))
-    median = float(np.nanmedian(measures.sharpness))
     worst = [int(row) for row in np.argsort(ratio)[:WORST] if ratio[row] < BLURRED]
     values = {"blurred": blurred, "median_sharpness": median, "worst": worst}
     if median < SOFT:
