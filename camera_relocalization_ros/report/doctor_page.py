@@ -14,7 +14,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from camera_relocalization_ros.core.doctor.examination import Examination
-from camera_relocalization_ros.core.doctor.finding import BAD, LOOK, OK, worst_level
+from camera_relocalization_ros.core.doctor.finding import BAD, LEVELS, LOOK, OK, worst_level
 from camera_relocalization_ros.core.errors import RelocalizationError
 from camera_relocalization_ros.report.doctor_figures import draw_directions, draw_images, draw_places, draw_time
 from camera_relocalization_ros.report.doctor_template import PAGE
@@ -48,8 +48,9 @@ def doctor_page(examination: Examination) -> str:
         level=level,
         verdict=VERDICTS[level],
         facts=_facts(examination),
-        findings=examination.findings,
+        findings=sorted(examination.findings, key=lambda finding: -LEVELS.index(finding.level)),
         parent=dataset.parent_frame,
+        is_around_object=examination.coverage.is_around_object,
         suggestions=[suggestion.sentence for suggestion in examination.coverage.suggestions],
         pictures=_pictures(examination),
         skipped=sorted(examination.finding("gaps").values["skipped"].items()),
@@ -64,7 +65,7 @@ def _facts(examination: Examination) -> str:
     dataset = examination.dataset
     extent = np.ptp(dataset.positions_quats()[0], axis=0)
     return (
-        f"{dataset.frame_count} images in {len(dataset.sequences)} sequences; poses of {dataset.child_frame} in "
+        f"{dataset.frame_count} images, sequences: {len(dataset.sequences)}; poses of {dataset.child_frame} in "
         f"{dataset.parent_frame}, over {extent[0]:.2f} x {extent[1]:.2f} x {extent[2]:.2f} m (x, y, z)."
     )
 

@@ -35,7 +35,9 @@ td.check { white-space: nowrap; font-weight: bold; } td { overflow-wrap: anywher
 {% if suggestions %}
 <ol>{% for sentence in suggestions %}<li>{{ sentence }}</li>{% endfor %}</ol>
 <p>The numbers are those in the pictures. Only places between those flown are named: what lies outside may be a wall.
-In front is +x, left is +y of {{ parent }}; z is the height over its origin.</p>
+{% if is_around_object %}In front is +x, left is +y of {{ parent }}; z is the height over its origin.
+{% else %}The axes are those of {{ parent }}.
+{% endif %}</p>
 {% else %}
 <p>Nothing is missing between the places that were flown.</p>
 {% endif %}
