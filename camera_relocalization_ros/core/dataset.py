@@ -7,6 +7,7 @@ The format is written down in docs/dataset_format.md.
 from __future__ import annotations
 
 import csv
+import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -147,11 +148,24 @@ def _load_sequence(dataset_path: Path, entry: dict[str, Any]) -> Sequence:
         raise DatasetError(f"{frames_path}: {error.strerror}") from error
     except (TypeError, ValueError) as error:
         raise DatasetError(f"{frames_path}: a row that does not parse ({error})") from error
+    _check_images(folder / "images", frames)
     if len(frames) != entry["frames"]:
         raise DatasetError(f"{frames_path}: {len(frames)} frames; the manifest says {entry['frames']}")
     if any(a.stamp_ns >= b.stamp_ns for a, b in zip(frames, frames[1:])):
         raise DatasetError(f"{frames_path}: stamps are not strictly ascending")
     return Sequence(name, frames, entry.get("info") or {})
+
+
+def _check_images(folder: Path, frames: tuple[Frame, ...]) -> None:
+    """Raise DatasetError when an image is missing or empty: a power cut leaves empty what was not on the disk yet."""
+    try:
+        sizes = {item.name: item.stat().st_size for item in os.scandir(folder)}
+    except OSError as error:
+        raise DatasetError(f"{folder}: {error.strerror}; expected a folder of images") from error
+    for frame in frames:
+        if not sizes.get(frame.image_path.name):
+            found = "is empty" if frame.image_path.name in sizes else "is missing"
+            raise DatasetError(f"{frame.image_path}: {found}; the data set is damaged, make it again")
 
 
 def _frame(folder: Path, row: dict[str, str]) -> Frame:

@@ -186,8 +186,6 @@ class DatasetWriter:
         for path in (self._partial / JOB_FILE, *self._partial.glob(f"sequences/*/{ENTRY_FILE}")):
             path.unlink()
         (self._partial / MANIFEST).write_text(yaml.safe_dump(manifest, sort_keys=False), encoding="utf-8")
-        if self._job is not None:
-            os.sync()  # a power cut must not leave the name without what took long to make
         (self._partial / LOCK_FILE).unlink()
         os.replace(self._partial, self.path)
 

@@ -128,3 +128,14 @@ def test_an_image_that_does_not_decode_is_named(tmp_path):
         load_image_rgb(path)
     with pytest.raises(DatasetError, match="no such file"):
         load_image_rgb(tmp_path / "gone.jpg")
+
+
+@pytest.mark.parametrize("damage", ["empty", "missing"])
+def test_data_set_that_lost_an_image_is_refused(tmp_path, damage):
+    dataset = write_fake_dataset(tmp_path / "set")
+    path = dataset.frames[5].image_path
+    path.unlink()
+    if damage == "empty":
+        path.touch()
+    with pytest.raises(DatasetError, match=f"{path.name}: is {damage}; the data set is damaged"):
+        Dataset.load(tmp_path / "set")

@@ -77,7 +77,7 @@ def test_the_oracle_is_the_best_of_all_training_poses(tmp_path):
 def test_a_missing_image_is_named(tmp_path):
     dataset = write_fake_dataset(tmp_path / "d", counts=(30,))
     dataset.frames[2].image_path.unlink()
-    with pytest.raises(DatasetError, match="000002.png: No such file"):
+    with pytest.raises(DatasetError, match="000002.png: is missing"):
         leak_between(dataset, {"train": {"flight0": [[0, 5]]}, "test": {"flight0": [[20, 25]]}})
 
 
