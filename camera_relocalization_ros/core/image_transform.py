@@ -42,7 +42,8 @@ class ImageTransform:
             expected = self._maps[0].shape[:2]
             if image.shape[:2] != expected:
                 raise FrameError(f"image of {image.shape[1]}x{image.shape[0]}; intrinsics are for {expected[::-1]}")
-            image = cv2.remap(image, *self._maps, interpolation=cv2.INTER_LINEAR)
+            # the outermost pixels may lie a fraction outside
+            image = cv2.remap(image, *self._maps, interpolation=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         if self._size is not None and image.shape[1::-1] != self._size:
             shrinks = self._size[0] < image.shape[1]
             image = cv2.resize(image, self._size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)

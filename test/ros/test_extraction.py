@@ -2,6 +2,7 @@
 import cv2
 import numpy as np
 import pytest
+import yaml
 from helpers import CAMERA, START_NS, encoded, fake_image_rgb, fake_trajectory, shared_data
 from ros_helpers import FRAME, IMAGE_TOPIC, image_records, tf_records, transform, write_bag
 from sensor_msgs.msg import CompressedImage
@@ -9,7 +10,7 @@ from sensor_msgs.msg import CompressedImage
 from camera_relocalization_ros.cli.main import main
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.dataset import Dataset, load_image_rgb
-from camera_relocalization_ros.core.errors import BagError, DatasetError
+from camera_relocalization_ros.core.errors import BagError, DatasetError, FrameError
 from camera_relocalization_ros.core.pose_stream import StreamLimits
 from camera_relocalization_ros.ros import conversions
 from camera_relocalization_ros.ros.extraction import ExtractionOptions
@@ -172,3 +173,44 @@ def tf_records_of(transforms):
     from tf2_msgs.msg import TFMessage
 
     return [("/tf", TFMessage([one]), one.header.stamp.to_nsec()) for one in transforms]
+
+
+def jpeg_with_thumbnail(image_rgb):
+    """A JPEG whose APP1 segment holds another one, as cameras write for their displays."""
+    whole, thumbnail = encoded(image_rgb, ".jpg"), encoded(fake_image_rgb(9, 16, 12), ".jpg")
+    body = b"Exif\0\0" + thumbnail
+    return whole[:2] + b"\xff\xe1" + (len(body) + 2).to_bytes(2, "big") + body + whole[2:]
+
+
+def test_jpeg_with_a_thumbnail_passes_and_broken_ones_do_not():
+    image = jpeg_with_thumbnail(fake_image_rgb(0, 320, 240))
+    data, suffix = encode(CompressedImage(format="jpeg", data=image), "jpg")
+    assert (data, suffix) == (image, ".jpg")
+    rng = np.random.default_rng(0)
+    whole = encoded(fake_image_rgb(0, 320, 240), ".jpg")
+    for _ in range(60):
+        broken = bytearray(whole)
+        for place in rng.integers(2, 600, 4):
+            broken[place] = rng.integers(0, 256)
+        decodes = cv2.imdecode(np.frombuffer(bytes(broken), np.uint8), cv2.IMREAD_COLOR) is not None
+        try:
+            encode(CompressedImage(format="jpeg", data=bytes(broken)), "jpg")
+            passed = True
+        except FrameError:
+            passed = False
+        assert passed == decodes
+
+
+def test_resized_and_undistorted_images_come_with_their_intrinsics(tmp_path):
+    bag = flight(tmp_path / "f.bag", POSES.stamps_ns[:3])
+    arguments = ["--image-topic", COMPRESSED_TOPIC, "--parent", "map", "--child", FRAME, "-o", str(tmp_path / "out")]
+    assert main(["extract", str(bag), *arguments, "--resize", "32x24", "--format", "png"]) == 0
+    dataset = Dataset.load(tmp_path / "out")
+    assert dataset.camera == CAMERA.scaled(32, 24)
+    expected = cv2.resize(fake_image_rgb(1), (32, 24), interpolation=cv2.INTER_AREA)
+    np.testing.assert_array_equal(load_image_rgb(dataset.frames[1].image_path), expected)
+    (tmp_path / "camera.yaml").write_text(yaml.safe_dump({**CAMERA.to_dict(), "distortion": [-0.2, 0.05, 0, 0, 0]}))
+    lens = ["--camera", str(tmp_path / "camera.yaml"), "--undistort"]
+    assert main(["extract", str(bag), *arguments[:-1], str(tmp_path / "flat"), *lens]) == 0
+    flat = Dataset.load(tmp_path / "flat").camera
+    assert flat.distortion == (0.0,) * 5 and flat.fx != CAMERA.fx
