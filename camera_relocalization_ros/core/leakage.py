@@ -56,12 +56,12 @@ class Leakage:
 
     @property
     def leaks(self) -> bool:
-        """Whether results on the part would prove little."""
+        """Whether results on the part prove less than they seem to."""
         return self.beside > 0 or self.same_images > 0
 
     def sentence(self) -> str:
         """The findings in words."""
-        oracle = f"nearest training pose: median {self.oracle_m:.3f} m, {self.oracle_deg:.2f} deg"
+        oracle = f"nearest training pose (median {self.oracle_m:.3f} m, {self.oracle_deg:.2f} deg)"
         closest = f"{self.closest:.0f} frames, {self.closest_s:.2f} s apart"
         if not self.leaks:
             apart = closest if np.isfinite(self.closest) else "other sequences"
@@ -72,7 +72,7 @@ class Leakage:
             causes.append(f"{self.beside} of {self.frames} lie {near}")
         if self.same_images:
             causes.append(f"{self.same_images} images are training images too")
-        return f"LEAK: {', and '.join(causes)}; results on it prove little; {oracle}"
+        return f"LEAK: {', and '.join(causes)}; only what beats the {oracle} counts"
 
 
 def find_leakage(train: Dataset, test: Dataset, limit_s: float = APART_S) -> Leakage:

@@ -33,7 +33,7 @@ def test_blocks_with_guards_of_a_second_do_not_leak(tmp_path):
     dataset = write_fake_dataset(tmp_path / "d", counts=(90,))
     found = leak_between(dataset, blocks(dataset, 15, 3, 10))
     assert not found.leaks and found.closest == 11
-    assert found.sentence().startswith("30 frames, no leak (11 frames, 1.10 s apart); nearest training pose: median")
+    assert found.sentence().startswith("30 frames, no leak (11 frames, 1.10 s apart); nearest training pose (median ")
     assert leak_between(dataset, blocks(dataset, 15, 3, 10), limit_s=1.2).beside == 3  # ends next to training
 
 
