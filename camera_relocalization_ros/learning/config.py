@@ -31,13 +31,18 @@ class HeadConfig:
 
 @dataclass(frozen=True)
 class LossConfig:
-    """`name` is one of losses.LOSSES; p is the norm, 1 or 2; the s are log-variances at the start (thesis 3.3.2)."""
+    """`name` is one of losses.LOSSES; p is the norm, 1 or 2; the s are log-variances at the start (thesis 3.3.2).
+
+    Where name is "", distance and weighting are given apart: keys of losses.DISTANCES and losses.WEIGHTINGS.
+    """
 
     name: str = "qeh"
     p: int = 1
     beta: float = 50.0
     s_position: float = 0.0
     s_orientation: float = -3.0
+    distance: str = ""
+    weighting: str = ""
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -13,8 +15,18 @@ SMALL = 1e-6
 
 
 def quaternion_difference(quat_gt_b4: torch.Tensor, quat_b4: torch.Tensor) -> torch.Tensor:
-    """q - q_hat (b, 4), blind to q and -q being one rotation (thesis eq. 3.4)."""
+    """q - q_hat (b, 4) as it stands: q and -q are far apart though they are one rotation (thesis eq. 3.4).
+
+    Truths are stored with w >= 0, but nothing turns the sign of the estimate: near 180 degrees, where
+    neighbouring rotations have truths of opposite sign, this distance jumps.
+    """
     return quat_gt_b4 - quat_b4
+
+
+def quaternion_difference_canonical(quat_gt_b4: torch.Tensor, quat_b4: torch.Tensor) -> torch.Tensor:
+    """q - q_hat (b, 4) with the sign of q_hat chosen so that the dot product is >= 0: q and -q are one."""
+    dot_b1 = (quat_gt_b4 * quat_b4).sum(dim=1, keepdim=True)
+    return quat_gt_b4 - torch.where(dot_b1 < 0, -1.0, 1.0) * quat_b4
 
 
 def quaternion_error(quat_gt_b4: torch.Tensor, quat_b4: torch.Tensor) -> torch.Tensor:
@@ -31,6 +43,11 @@ def quaternion_error(quat_gt_b4: torch.Tensor, quat_b4: torch.Tensor) -> torch.T
     # the floor keeps the square root differentiable at zero error
     norm_b1 = (v_b3.square().sum(dim=1, keepdim=True) + SMALL**2).sqrt()
     return sign_b1 * v_b3 * torch.atan2(norm_b1, sign_b1 * w_b1) / norm_b1
+
+
+def geodesic(quat_gt_b4: torch.Tensor, quat_b4: torch.Tensor) -> torch.Tensor:
+    """Angle (b, 1) in radians, 0 to pi, of the rotation from truth to estimate; p makes no difference to it."""
+    return 2.0 * (quaternion_error(quat_gt_b4, quat_b4).square().sum(dim=1, keepdim=True) + SMALL**2).sqrt()
 
 
 def norm_p(residual_bn: torch.Tensor, p: int) -> torch.Tensor:
@@ -64,11 +81,42 @@ class HomoscedasticWeighting(nn.Module):
         return weighted + self.s_position + self.s_orientation
 
 
-LOSSES = {
-    "beta": (quaternion_difference, BetaWeighting),
-    "nh": (quaternion_difference, HomoscedasticWeighting),
-    "qeh": (quaternion_error, HomoscedasticWeighting),
+DISTANCES = {
+    "quaternion_difference": quaternion_difference,
+    "quaternion_difference_canonical": quaternion_difference_canonical,
+    "quaternion_error": quaternion_error,
+    "geodesic": geodesic,
 }
+WEIGHTINGS = {"beta": BetaWeighting, "homoscedastic": HomoscedasticWeighting}
+LOSSES = {
+    "beta": ("quaternion_difference", "beta"),
+    "nh": ("quaternion_difference", "homoscedastic"),
+    "qeh": ("quaternion_error", "homoscedastic"),
+    "nh_canonical": ("quaternion_difference_canonical", "homoscedastic"),
+    "geodesic": ("geodesic", "homoscedastic"),
+}
+
+
+def _known(what: str, name: str, choices: dict[str, Any]) -> Any:
+    if name not in choices:
+        raise ConfigError(f"no {what} {name!r}; known: {', '.join(choices)}")
+    return choices[name]
+
+
+def distance_and_weighting(config: LossConfig) -> tuple[str, str]:
+    """The names of both choices; raises ConfigError when they are given twice, by half, or are unknown."""
+    apart = (config.distance, config.weighting)
+    if config.name and any(apart):
+        raise ConfigError(
+            f"loss.name is {config.name!r}, which says distance and weighting; to give them apart, set name to ''"
+        )
+    if config.name:
+        return _known("loss", config.name, LOSSES)
+    if not all(apart):
+        raise ConfigError("loss.name is empty; expected both loss.distance and loss.weighting, or a name")
+    _known("loss.distance", config.distance, DISTANCES)
+    _known("loss.weighting", config.weighting, WEIGHTINGS)
+    return apart
 
 
 class PoseLoss(nn.Module):
@@ -76,13 +124,12 @@ class PoseLoss(nn.Module):
 
     def __init__(self, config: LossConfig) -> None:
         super().__init__()
-        if config.name not in LOSSES:
-            raise ConfigError(f"no loss {config.name!r}; known: {', '.join(sorted(LOSSES))}")
+        distance, weighting = distance_and_weighting(config)
         if config.p not in (1, 2):
             raise ConfigError(f"loss.p is {config.p}; expected 1 or 2")
         self.p = config.p
-        self.orientation_residual, weighting = LOSSES[config.name]
-        self.weighting = weighting(config)
+        self.orientation_residual = DISTANCES[distance]
+        self.weighting = WEIGHTINGS[weighting](config)
 
     def forward(
         self,

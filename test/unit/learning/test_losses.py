@@ -6,7 +6,14 @@ from scipy.spatial.transform import Rotation
 
 from camera_relocalization_ros.core.errors import ConfigError
 from camera_relocalization_ros.learning.config import LossConfig
-from camera_relocalization_ros.learning.losses import LOSSES, PoseLoss, quaternion_error
+from camera_relocalization_ros.learning.losses import (
+    DISTANCES,
+    LOSSES,
+    WEIGHTINGS,
+    PoseLoss,
+    geodesic,
+    quaternion_error,
+)
 
 
 def random_quats(count, seed):
@@ -25,14 +32,17 @@ def test_quaternion_error_is_blind_to_the_sign():
 
 
 @pytest.mark.parametrize("p", [1, 2])
-@pytest.mark.parametrize("name", sorted(LOSSES))
+@pytest.mark.parametrize("distance", sorted(DISTANCES))
+@pytest.mark.parametrize("weighting", sorted(WEIGHTINGS))
 @pytest.mark.parametrize("turn_deg", [0.0, 90.0, 180.0])
-def test_gradients_are_finite(name, p, turn_deg):
+def test_gradients_are_finite(distance, weighting, p, turn_deg):
     truth = torch.from_numpy(Rotation.random(8, random_state=3).as_quat()).float()
     turned = Rotation.from_quat(truth.numpy()) * Rotation.from_euler("y", turn_deg, degrees=True)
     estimate = torch.from_numpy(turned.as_quat()).float().requires_grad_()
     position = torch.ones(8, 3, requires_grad=True)
-    loss = PoseLoss(LossConfig(name=name, p=p))(position, estimate, torch.ones(8, 3), truth)
+    loss = PoseLoss(LossConfig(name="", distance=distance, weighting=weighting, p=p))(
+        position, estimate, torch.ones(8, 3), truth
+    )
     loss.backward()
     assert torch.isfinite(loss) and torch.isfinite(estimate.grad).all() and torch.isfinite(position.grad).all()
 
@@ -64,3 +74,49 @@ def test_unknown_names_list_the_known():
         PoseLoss(LossConfig(name="mse"))
     with pytest.raises(ConfigError, match="loss.p is 3"):
         PoseLoss(LossConfig(p=3))
+
+
+def test_losses_given_apart_or_by_name_are_one():
+    poses = (torch.ones(9, 3), random_quats(9, 1).float(), torch.zeros(9, 3), random_quats(9, 2).float())
+    for name, (distance, weighting) in LOSSES.items():
+        apart = PoseLoss(LossConfig(name="", distance=distance, weighting=weighting))
+        assert apart(*poses).item() == PoseLoss(LossConfig(name=name))(*poses).item()
+
+
+@pytest.mark.parametrize(
+    "values, says",
+    [
+        ({"distance": "geodesic", "weighting": "beta"}, "loss.name is 'qeh'"),
+        ({"name": "", "distance": "geodesic"}, "expected both"),
+        ({"name": "", "distance": "x", "weighting": "beta"}, "no loss.distance 'x'; known: quaternion_difference"),
+        ({"name": "", "distance": "geodesic", "weighting": "x"}, "no loss.weighting 'x'; known: beta, homoscedastic"),
+    ],
+)
+def test_choices_that_contradict_or_are_unknown(values, says):
+    with pytest.raises(ConfigError, match=says):
+        PoseLoss(LossConfig(**values))
+
+
+@pytest.mark.parametrize("p", [1, 2])
+@pytest.mark.parametrize("distance", sorted(DISTANCES))
+def test_only_the_plain_difference_feels_the_sign(distance, p):
+    loss = PoseLoss(LossConfig(name="", distance=distance, weighting="beta", p=p))
+    truth, estimate = random_quats(50, 1), random_quats(50, 2)
+    zeros = torch.zeros(50, 3, dtype=truth.dtype)
+    found = loss(zeros, estimate, zeros, truth).item()
+    flipped = loss(zeros, -estimate, zeros, truth).item()
+    assert (flipped == pytest.approx(found, rel=1e-9)) == (distance != "quaternion_difference")
+
+
+def test_plain_nh_calls_the_same_rotation_an_error_and_canonical_nh_does_not():
+    zeros, quat = torch.zeros(1, 3), torch.tensor([[0.0, 0.6, 0.0, 0.8]])
+    s = {"s_position": 0.0, "s_orientation": 0.0}
+    plain, canonical = (PoseLoss(LossConfig(name=name, p=1, **s)) for name in ("nh", "nh_canonical"))
+    assert plain(zeros, -quat, zeros, quat).item() == pytest.approx(2.8)
+    assert canonical(zeros, -quat, zeros, quat).item() == pytest.approx(0.0)
+
+
+def test_geodesic_is_the_angle_scipy_gives():
+    truth, estimate = random_quats(200, 1), random_quats(200, 2)
+    relative = Rotation.from_quat(truth.numpy()).inv() * Rotation.from_quat(estimate.numpy())
+    np.testing.assert_allclose(geodesic(truth, estimate)[:, 0].numpy(), relative.magnitude(), atol=1e-6)
