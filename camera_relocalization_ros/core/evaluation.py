@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from scipy.spatial import cKDTree
 
+from camera_relocalization_ros.core.baselines import best_k_poses, cell_poses
 from camera_relocalization_ros.core.errors import RelocalizationError, SyncError
 from camera_relocalization_ros.core.geometry import angular_distance
 from camera_relocalization_ros.core.retrieval import RetrievalIndex
@@ -58,6 +59,8 @@ def baseline_errors(
 
     constant pose: median training position, and of the training rotations the one nearest to all others;
     feature retrieval: pose of the training image that looks most alike;
+    retrieval, best k: mean pose of the five training images that look most alike, weighted by similarity;
+    classification: mean pose of the cell of training poses whose mean descriptor is nearest;
     oracle nearest pose: pose of the training image whose true pose is nearest (1 m counts as 1 rad).
     """
     nearest = index.nearest(descriptors)
@@ -68,6 +71,8 @@ def baseline_errors(
     return {
         "constant pose": pose_errors(constant_position, constant_quat, positions_gt, quats_gt),
         "feature retrieval": pose_errors(index.positions[nearest], index.quats_xyzw[nearest], positions_gt, quats_gt),
+        "retrieval, best k": pose_errors(*best_k_poses(index, descriptors), positions_gt, quats_gt),
+        "classification": pose_errors(*cell_poses(index, descriptors), positions_gt, quats_gt),
         "oracle nearest pose": pose_errors(index.positions[oracle], index.quats_xyzw[oracle], positions_gt, quats_gt),
     }
 

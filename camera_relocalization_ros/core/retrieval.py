@@ -48,6 +48,10 @@ class RetrievalIndex:
         projected = _unit((descriptors - mean) @ components)
         return cls(mean, components, projected, np.asarray(positions), np.asarray(quats_xyzw))
 
+    def project(self, descriptors: np.ndarray) -> np.ndarray:
+        """Raw descriptors (M, D) as unit vectors (M, K) of the index."""
+        return _unit((np.asarray(descriptors) - self.mean) @ self.components)
+
     def similarities(self, descriptor: np.ndarray) -> np.ndarray:
         """Cosine similarity (N,) of a raw descriptor (D,) to every training image."""
         return self.descriptors @ _unit((descriptor - self.mean) @ self.components)
