@@ -15,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--val", nargs="+", default=[], metavar="DATASET", help="held-out data, watched while training")
     parser.add_argument("--backbone", help="pretrained CNN (recommended: efficientnet_lite0)")
     parser.add_argument("--head", help="regressor (recommended), spatial_lstm or temporal_gru")
-    parser.add_argument("--loss", help="qeh (recommended), nh or beta")
+    parser.add_argument("--loss", help="qeh (recommended), nh, nh_canonical, geodesic or beta")
     parser.add_argument("--config", type=Path, metavar="FILE.yaml", help="recipe; flags win over it")
     parser.add_argument("--seed", type=int, help="seed of weights, order and augmentation (recommended recipe: 0)")
     parser.add_argument("--cache", type=Path, help="folder of cached features (default: feature_cache beside RUN)")
