@@ -25,6 +25,8 @@ COMMANDS = (
     "stats",
     "doctor",
     "train",
+    "convert_weights",
+    "list",
     "export",
     "evaluate",
     "replay",

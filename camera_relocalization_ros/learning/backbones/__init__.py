@@ -6,8 +6,22 @@ from __future__ import annotations
 from camera_relocalization_ros.core.errors import ConfigError
 from camera_relocalization_ros.learning.backbones.contract import Backbone
 from camera_relocalization_ros.learning.backbones.efficientnet_lite0 import EfficientNetLite0
+from camera_relocalization_ros.learning.backbones.googlenet import (
+    GoogLeNetImageNet,
+    GoogLeNetPlaces365,
+    GoogLeNetRandom,
+)
+from camera_relocalization_ros.learning.backbones.vgg16 import Vgg16Hybrid1365, Vgg16Random
 
-BACKBONES = {backbone.name: backbone for backbone in (EfficientNetLite0,)}
+CLASSES = (
+    EfficientNetLite0,
+    GoogLeNetImageNet,
+    GoogLeNetPlaces365,
+    GoogLeNetRandom,
+    Vgg16Hybrid1365,
+    Vgg16Random,
+)
+BACKBONES = {backbone.name: backbone for backbone in CLASSES}
 
 
 def build_backbone(name: str, pretrained: bool = True) -> Backbone:
