@@ -7,7 +7,7 @@ import logging
 import time
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, Sequence
 
 import lightning
 import numpy as np
@@ -80,8 +80,11 @@ def train(
     config: TrainingConfig,
     run_folder: Path,
     cache_folder: Path,
+    callbacks: Sequence[lightning.Callback] = (),
 ) -> Run:
     """Train by the recipe and write the run; features go to, or come from, `cache_folder`.
+
+    `callbacks` see each epoch's train_loss, and val_position_m and val_orientation_deg where there is held-out data.
 
     Raises DatasetError when the data sets do not belong together or hold no window of the head's length.
     """
@@ -103,7 +106,7 @@ def train(
     module = PoseTraining(pose_head, config)
     samples = _samples(datasets, caches, pose_head.window_length, config)
     val_samples = _samples(val_datasets, val_caches, pose_head.window_length, config)
-    metrics = _fit(module, samples, val_samples, config, run_folder)
+    metrics = _fit(module, samples, val_samples, config, run_folder, callbacks)
 
     index = RetrievalIndex.build(np.concatenate([c.descriptors for c in caches]), originals[:, :3], originals[:, 3:])
     results = {
@@ -160,6 +163,7 @@ def _fit(
     val_samples: WindowSamples | None,
     config: TrainingConfig,
     run_folder: Path,
+    callbacks: Sequence[lightning.Callback],
 ) -> dict[str, float]:
     size = config.optimiser.batch_size
     batches = BatchSampler(RandomSampler(samples), size, drop_last=len(samples) > size)
@@ -171,6 +175,7 @@ def _fit(
         max_epochs=config.optimiser.epochs,
         logger=CSVLogger(str(run_folder), name="", version="metrics"),
         default_root_dir=str(run_folder),
+        callbacks=list(callbacks),
         enable_checkpointing=False,
         enable_model_summary=False,
         use_distributed_sampler=False,
