@@ -65,16 +65,23 @@ def baseline_errors(
     """
     nearest = index.nearest(descriptors)
     oracle = oracle_nearest(index.positions, index.quats_xyzw, positions_gt, quats_gt)
-    count = len(positions_gt)
-    constant_position = np.tile(np.median(index.positions, axis=0), (count, 1))
-    constant_quat = np.tile(_medoid_quat(index.quats_xyzw), (count, 1))
     return {
-        "constant pose": pose_errors(constant_position, constant_quat, positions_gt, quats_gt),
+        "constant pose": constant_pose_errors(index.positions, index.quats_xyzw, positions_gt, quats_gt),
         "feature retrieval": pose_errors(index.positions[nearest], index.quats_xyzw[nearest], positions_gt, quats_gt),
         "retrieval, best k": pose_errors(*best_k_poses(index, descriptors), positions_gt, quats_gt),
         "classification": pose_errors(*cell_poses(index, descriptors), positions_gt, quats_gt),
         "oracle nearest pose": pose_errors(index.positions[oracle], index.quats_xyzw[oracle], positions_gt, quats_gt),
     }
+
+
+def constant_pose_errors(
+    positions: np.ndarray, quats_xyzw: np.ndarray, positions_gt: np.ndarray, quats_gt: np.ndarray
+) -> PoseErrors:
+    """Errors of always answering the median of positions (M, 3) and the medoid of quats_xyzw (M, 4)."""
+    count = len(positions_gt)
+    position = np.tile(np.median(positions, axis=0), (count, 1))
+    quat = np.tile(_medoid_quat(quats_xyzw), (count, 1))
+    return pose_errors(position, quat, positions_gt, quats_gt)
 
 
 def errors_table(rows: dict[str, PoseErrors]) -> str:
