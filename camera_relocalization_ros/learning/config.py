@@ -56,20 +56,36 @@ class AugmentationConfig:
 
 @dataclass(frozen=True)
 class OptimiserConfig:
-    """AdamW with one warm-up and cosine cycle; an epoch sees every stored view once."""
+    """How the weights are found; an epoch sees every stored view once.
 
+    `name` is a key of optimisation.OPTIMISERS, `schedule` one of optimisation.SCHEDULES: one_cycle warms up and
+    falls as a cosine over all epochs, plateau falls by plateau_factor after plateau_patience epochs in which the
+    held-out loss did not, constant stays. After `patience` such epochs training stops and the best epoch's weights
+    are kept (0: it never does, and the last are). With ema_decay the answer is that of weights averaged over steps.
+    """
+
+    name: str = "adamw"
+    schedule: str = "one_cycle"
     epochs: int = 20
     batch_size: int = 64
     learning_rate: float = 1e-3
     weight_decay: float = 0.0
+    patience: int = 0
+    plateau_patience: int = 3
+    plateau_factor: float = 0.5
+    ema_decay: float = 0.0
 
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """Everything that decides what a training gives, apart from the data."""
+    """Everything that decides what a training gives, apart from the data.
+
+    `precision` is one of fitting.PRECISIONS; auto is mixed on a GPU and 32 bits elsewhere.
+    """
 
     backbone: str = "efficientnet_lite0"
     seed: int = 0
+    precision: str = "auto"
     head: HeadConfig = field(default_factory=HeadConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)

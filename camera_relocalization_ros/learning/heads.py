@@ -19,7 +19,7 @@ MATRIX_COLUMNS = 32
 
 
 class PoseBranches(nn.Module):
-    """Two linear branches: position (..., 3) and unit quaternion (..., 4)."""
+    """Two linear branches: position (..., 3) and unit quaternion (..., 4), in 32 bits whatever the rest is in."""
 
     def __init__(self, features: int) -> None:
         super().__init__()
@@ -27,8 +27,10 @@ class PoseBranches(nn.Module):
         self.orientation = nn.Linear(features, 4)
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        quat = self.orientation(x)
-        return self.position(x), quat / quat.norm(dim=-1, keepdim=True).clamp_min(1e-9)
+        # half precision has three digits, too few for centimetres
+        with torch.autocast(x.device.type, enabled=False):
+            position, quat = self.position(x.float()), self.orientation(x.float())
+        return position, quat / quat.norm(dim=-1, keepdim=True).clamp_min(1e-9)
 
 
 class GridProjection(nn.Module):

@@ -4,13 +4,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Iterator
 
 import numpy as np
 import torch
 from torch.utils.data import Dataset as TorchDataset
+from torch.utils.data import Sampler
 
 from camera_relocalization_ros.core.dataset import Dataset
+from camera_relocalization_ros.core.errors import ConfigError
 from camera_relocalization_ros.learning.feature_cache import FeatureCache
+
+# how often a batch is cut to its windows' newest frames, because flight starts, and starts again, with one frame
+SHORT_WINDOW_SHARE = 0.25
 
 
 @dataclass(frozen=True)
@@ -19,6 +25,14 @@ class Source:
 
     cache: FeatureCache
     windows: np.ndarray
+
+
+@dataclass(frozen=True)
+class Draw:
+    """What a batch is made of: b windows by number, and the view (b, t) of each of their frames."""
+
+    windows: np.ndarray
+    views: np.ndarray
 
 
 def windows_of(dataset: Dataset, length: int, max_gap_s: float) -> np.ndarray:
@@ -31,31 +45,84 @@ def windows_of(dataset: Dataset, length: int, max_gap_s: float) -> np.ndarray:
 
 
 class WindowSamples(TorchDataset):
-    """Item i: the window i // V, its newest frame in view i % V, the older ones in views drawn anew each time.
+    """The windows of some caches with the same number of views.
 
     A batch is cells (b, t, c, n) float32, positions (b, t, 3) and quaternions (b, t, 4) in float32.
     """
 
     def __init__(self, sources: list[Source]) -> None:
         self._sources = sources
-        self._sizes = [len(source.windows) * source.cache.cells.shape[1] for source in sources]
-        self._starts = np.concatenate([[0], np.cumsum(self._sizes)])
+        self._starts = np.concatenate([[0], np.cumsum([len(source.windows) for source in sources])])
+        self.views = sources[0].cache.cells.shape[1]
+        self.window_length = sources[0].windows.shape[1]
 
     def __len__(self) -> int:
+        """Number of windows."""
         return int(self._starts[-1])
 
-    def __getitem__(self, items: list[int]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """The batch at a list of item numbers (a DataLoader with a batch sampler asks for such)."""
-        items = np.asarray(items)
-        which = np.searchsorted(self._starts, items, side="right") - 1
-        cells, poses = zip(*(self._window(self._sources[s], item - self._starts[s]) for s, item in zip(which, items)))
-        poses_bt7 = torch.from_numpy(np.stack(poses)).float()
-        return torch.from_numpy(np.stack(cells)).float(), poses_bt7[..., :3], poses_bt7[..., 3:]
+    def __getitem__(self, draw: Draw) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """The batch of a draw; of windows, as many of the newest frames as it has views for."""
+        source_of = np.searchsorted(self._starts, draw.windows, side="right") - 1
+        length = draw.views.shape[1]
+        parts = []
+        for source in np.unique(source_of):
+            of_source = np.flatnonzero(source_of == source)
+            rows = self._sources[source].windows[draw.windows[of_source] - self._starts[source], -length:]
+            cache, views = self._sources[source].cache, draw.views[of_source]
+            parts.append((of_source, cache.cells[rows, views], cache.poses[rows, views]))
+        # back into the order of the draw
+        order = np.argsort(np.concatenate([of_source for of_source, _, _ in parts]))
+        cells = np.concatenate([part for _, part, _ in parts])[order]
+        poses_bt7 = torch.from_numpy(np.concatenate([part for _, _, part in parts])[order]).float()
+        return torch.from_numpy(cells).float(), poses_bt7[..., :3], poses_bt7[..., 3:]
 
-    @staticmethod
-    def _window(source: Source, item: int) -> tuple[np.ndarray, np.ndarray]:
-        views = source.cache.cells.shape[1]
-        rows = source.windows[item // views]
-        view = torch.randint(views, (len(rows),)).numpy()
-        view[-1] = item % views
-        return source.cache.cells[rows, view], source.cache.poses[rows, view]
+
+class TrainingDraws(Sampler):
+    """The batches of an epoch: every window once with its newest frame in every view, in random order.
+
+    All chance is drawn from seed and epoch alone. So a training that is taken up again after a kill goes on as if
+    undisturbed, and each of `processes` processes gets its share of the batch that one process alone would get.
+    """
+
+    def __init__(self, samples: WindowSamples, batch_size: int, seed: int, rank: int = 0, processes: int = 1) -> None:
+        self._samples, self._seed, self._epoch = samples, seed, 0
+        self._rank, self._processes = rank, processes
+        self._batch_size = min(batch_size, len(samples) * samples.views)
+        if self._batch_size % processes:
+            raise ConfigError(f"batches of {self._batch_size} cannot be shared evenly by {processes} processes")
+
+    def set_epoch(self, epoch: int) -> None:
+        """Lightning says which epoch comes next."""
+        self._epoch = epoch
+
+    def __len__(self) -> int:
+        """Batches of an epoch; what is left over after the last whole one waits for another epoch's order."""
+        return len(self._samples) * self._samples.views // self._batch_size
+
+    def __iter__(self) -> Iterator[Draw]:
+        rng = np.random.default_rng([self._seed, self._epoch])
+        views, length = self._samples.views, self._samples.window_length
+        items = rng.permutation(len(self._samples) * views)
+        for batch in range(len(self)):
+            chosen = items[batch * self._batch_size : (batch + 1) * self._batch_size]
+            views_bt = rng.integers(views, size=(len(chosen), length))
+            views_bt[:, -1] = chosen % views
+            if length > 1 and rng.random() < SHORT_WINDOW_SHARE:
+                views_bt = views_bt[:, -1:]
+            mine = slice(self._rank, None, self._processes)
+            yield Draw(chosen[mine] // views, views_bt[mine])
+
+
+class OrderedDraws(Sampler):
+    """Every window once, in order, in the original view."""
+
+    def __init__(self, samples: WindowSamples, batch_size: int = 256) -> None:
+        self._samples, self._batch_size = samples, batch_size
+
+    def __len__(self) -> int:
+        return -(-len(self._samples) // self._batch_size)
+
+    def __iter__(self) -> Iterator[Draw]:
+        for first in range(0, len(self._samples), self._batch_size):
+            windows = np.arange(first, min(first + self._batch_size, len(self._samples)))
+            yield Draw(windows, np.zeros((len(windows), self._samples.window_length), dtype=int))

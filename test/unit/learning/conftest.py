@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 import pytest
+import torch
 from toy_backbone import ToyBackbone
 
 from camera_relocalization_ros.learning.backbones import BACKBONES
 from camera_relocalization_ros.learning.config import config_from_dict
+
+# toy networks gain nothing from threads, and threads that wait for each other lose much on a busy machine
+torch.set_num_threads(1)
 
 
 @pytest.fixture

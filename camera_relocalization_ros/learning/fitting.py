@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Lightning's trainer as it is used here: processes, precision, logs, checkpoints, and going on after a kill."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import logging
+import os
+import shutil
+import warnings
+from pathlib import Path
+from typing import Any, Sequence
+
+import lightning
+import torch
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.plugins.environments import TorchElasticEnvironment
+from torch.utils.data import DataLoader, Sampler
+
+from camera_relocalization_ros.core.errors import ConfigError
+from camera_relocalization_ros.learning.config import TrainingConfig
+from camera_relocalization_ros.learning.optimisation import HELD_OUT_LOSS, PLATEAU, PlateauSchedule
+from camera_relocalization_ros.learning.pose_training import PoseTraining
+from camera_relocalization_ros.learning.samples import OrderedDraws, TrainingDraws, WindowSamples
+
+PRECISIONS = ("auto", "32", "16-mixed", "bf16-mixed")
+CHECKPOINTS, JOB, LAST, BEST, EPOCHS = "checkpoints", "job.json", "last", "best", "epochs.csv"
+logger = logging.getLogger(__name__)
+
+
+def process() -> tuple[int, int]:
+    """Number of this process and of all that train together; (0, 1) unless torchrun started it."""
+    if not TorchElasticEnvironment.detect():
+        return 0, 1
+    return int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+
+
+def fit(
+    module: PoseTraining,
+    samples: WindowSamples,
+    val_samples: WindowSamples | None,
+    config: TrainingConfig,
+    run_folder: Path,
+    job: dict[str, Any],
+    callbacks: Sequence[lightning.Callback] = (),
+) -> dict[str, float]:
+    """Train `module` and return the last metrics; an interrupted training of the same `job` is taken up again.
+
+    Raises ConfigError when `run_folder` holds an interrupted training of another job, or when batches cannot be shared.
+    """
+    # Lightning's tips and its remarks on what is done here on purpose would bury the progress
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", module="lightning")
+    folder = run_folder / CHECKPOINTS
+    rank, processes = process()
+    if rank == 0:
+        _prepare(folder, job)
+    draws = TrainingDraws(samples, config.optimiser.batch_size, config.seed, rank, processes)
+    loaders = {"train_dataloaders": _loader(samples, draws)}
+    if val_samples is not None:
+        loaders["val_dataloaders"] = _loader(val_samples, OrderedDraws(val_samples))
+    trainer = _trainer(config, run_folder, callbacks)
+    last = folder / f"{LAST}.ckpt"
+    if last.is_file() and rank == 0:
+        logger.info("going on with the training of %s", run_folder)
+    trainer.fit(module, ckpt_path=last if last.is_file() else None, **loaders)
+    metrics = dict(trainer.callback_metrics)
+    if config.optimiser.patience:
+        best = torch.load(folder / f"{BEST}.ckpt", map_location="cpu", weights_only=True)
+        module.load_state_dict(best["state_dict"])
+        metrics.update(trainer.validate(module, loaders["val_dataloaders"], verbose=False)[0])
+    trainer.strategy.barrier()
+    module.eval().cpu()
+    return {"epochs": trainer.current_epoch, **{name: round(float(value), 4) for name, value in metrics.items()}}
+
+
+def remove_checkpoints(run_folder: Path) -> None:
+    """A finished training needs none."""
+    shutil.rmtree(run_folder / CHECKPOINTS, ignore_errors=True)
+
+
+def _prepare(folder: Path, job: dict[str, Any]) -> None:
+    digest = hashlib.sha256(json.dumps(job, sort_keys=True).encode()).hexdigest()
+    path = folder / JOB
+    if path.is_file() and path.read_text(encoding="utf-8") != digest:
+        raise ConfigError(
+            f"{folder.parent}: holds an interrupted training of another recipe or other data; "
+            f"repeat that one to finish it, delete {folder}, or choose another folder"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    path.write_text(digest, encoding="utf-8")
+
+
+def _loader(samples: WindowSamples, draws: Sampler) -> DataLoader:
+    # the sampler's items are whole batches
+    return DataLoader(samples, sampler=draws, batch_size=None)
+
+
+def _trainer(config: TrainingConfig, run_folder: Path, callbacks: Sequence[lightning.Callback]) -> lightning.Trainer:
+    watching: list[lightning.Callback] = [EpochTable(run_folder / EPOCHS)]
+    if config.optimiser.schedule == PLATEAU:
+        watching.append(PlateauSchedule(config.optimiser))
+    folder = run_folder / CHECKPOINTS
+    if config.optimiser.patience:
+        watching.append(EarlyStopping(HELD_OUT_LOSS, patience=config.optimiser.patience))
+        watching.append(ModelCheckpoint(folder, BEST, HELD_OUT_LOSS, enable_version_counter=False))
+    # last in the list: its checkpoint holds what the others know after the epoch
+    watching.append(ModelCheckpoint(folder, LAST, enable_version_counter=False, save_on_train_epoch_end=True))
+    return lightning.Trainer(
+        max_epochs=config.optimiser.epochs,
+        logger=TensorBoardLogger(str(run_folder), name="tensorboard", version=""),
+        callbacks=[*callbacks, *watching],
+        default_root_dir=str(run_folder),
+        precision=_precision(config.precision),
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+        num_sanity_val_steps=0,
+        log_every_n_steps=1,
+        **_processes(),
+    )
+
+
+def _processes() -> dict[str, Any]:
+    _, processes = process()
+    if processes == 1:
+        return {"devices": 1}
+    local = int(os.environ["LOCAL_WORLD_SIZE"])
+    return {"strategy": "ddp", "devices": local, "num_nodes": processes // local}
+
+
+def _precision(name: str) -> str:
+    if name not in PRECISIONS:
+        raise ConfigError(f"precision is {name!r}; expected one of {', '.join(PRECISIONS)}")
+    if name != "auto":
+        return name if "mixed" in name else "32-true"
+    # processors gain nothing from it
+    return "16-mixed" if torch.cuda.is_available() else "32-true"
+
+
+class EpochTable(lightning.Callback):
+    """One line of epochs.csv per epoch; the table is part of the checkpoint, so a resumed training has it whole."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._rows: list[dict[str, float]] = []
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        row = {"epoch": trainer.current_epoch, "learning_rate": trainer.optimizers[0].param_groups[0]["lr"]}
+        row.update({name: float(value) for name, value in sorted(trainer.callback_metrics.items())})
+        row.update({name: value.item() for name, value in pl_module.loss.named_parameters()})
+        self._rows.append(row)
+        if trainer.is_global_zero:
+            with open(self._path, "w", newline="", encoding="utf-8") as file:
+                table = csv.DictWriter(file, fieldnames=list(row))
+                table.writeheader()
+                table.writerows(self._rows)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"rows": self._rows}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._rows = list(state_dict["rows"])
