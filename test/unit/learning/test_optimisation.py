@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: BSD-3-Clause
+import csv
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from helpers import write_fake_dataset
+
+from camera_relocalization_ros.core.errors import ConfigError
+from camera_relocalization_ros.learning.config import load_config
+from camera_relocalization_ros.learning.optimisation import check_optimiser
+from camera_relocalization_ros.learning.training import train
+
+RECIPES = Path(__file__).parents[3] / "config/training"
+
+
+def epochs(run_folder):
+    with open(run_folder / "epochs.csv", newline="", encoding="utf-8") as file:
+        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+
+
+@pytest.mark.parametrize("name", ["airframe.yaml", "thesis.yaml"])
+def test_shipped_recipes_can_be_trained(name):
+    check_optimiser(load_config(RECIPES / name).optimiser, held_out=True)
+
+
+def test_the_recipe_of_the_thesis_says_what_the_thesis_says():
+    values = yaml.safe_load((RECIPES / "thesis.yaml").read_text(encoding="utf-8"))
+    optimiser, head = values["optimiser"], values["head"]
+    assert (optimiser["name"], optimiser["learning_rate"], optimiser["weight_decay"]) == ("adam", 2e-4, 0.0)
+    assert (optimiser["schedule"], optimiser["patience"]) == ("plateau", 7)
+    assert (head["grid_rows"], head["grid_cols"], head["cell_channels"], head["hidden"]) == (1, 1, 0, 2048)
+    assert values["augmentation"] == {"views": 0}
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"name": "sgd"}, "no optimiser.name 'sgd'; known: adamw, adam"),
+        ({"schedule": "steps"}, "no optimiser.schedule 'steps'"),
+        ({"epochs": 0}, "optimiser.epochs is 0; expected at least 1"),
+        ({"learning_rate": 0.0}, "optimiser.learning_rate is 0.0"),
+        ({"ema_decay": 1.0}, "optimiser.ema_decay is 1.0"),
+        ({"patience": 7}, "expected some .reloc train --val"),
+        ({"schedule": "plateau"}, "expected some .reloc train --val"),
+    ],
+)
+def test_what_cannot_be_trained_is_said_before_it_begins(tmp_path, toy_config, changes, message):
+    dataset = write_fake_dataset(tmp_path / "set")
+    with pytest.raises(ConfigError, match=message):
+        train([dataset], [], toy_config(optimiser=changes), tmp_path / "run", tmp_path / "cache")
+    assert not (tmp_path / "run").exists() and not (tmp_path / "cache").exists()
+
+
+def test_unknown_precision_is_an_error(tmp_path, toy_config):
+    config = toy_config()
+    object.__setattr__(config, "precision", "8")
+    with pytest.raises(ConfigError, match="precision is '8'"):
+        train([write_fake_dataset(tmp_path / "set")], [], config, tmp_path / "run", tmp_path / "cache")
+
+
+def test_the_rate_falls_on_plateaus_and_training_stops_with_the_best_weights(tmp_path, toy_config):
+    """Held-out images that have nothing to do with those trained on: their loss soon rises."""
+    dataset, other = write_fake_dataset(tmp_path / "set"), write_fake_dataset(tmp_path / "other", counts=(1, 12))
+    optimiser = {"schedule": "plateau", "plateau_patience": 1, "patience": 4, "epochs": 300, "name": "adam"}
+    run = train([dataset], [other], toy_config(optimiser=optimiser), tmp_path / "run", tmp_path / "cache")
+    table = epochs(tmp_path / "run")
+    losses = [row["val_loss"] for row in table]
+    best = losses.index(min(losses))
+    assert len(losses) < 300 and len(losses) - 1 == best + 4
+    assert run.results["epochs"] == len(losses)
+    assert run.results["val_loss"] == pytest.approx(losses[best], abs=1e-3)
+    assert run.results["val_position_m"] == pytest.approx(table[best]["val_position_m"], abs=1e-4)
+    assert table[-1]["learning_rate"] < table[0]["learning_rate"]
+
+
+def test_answers_are_those_of_the_averaged_weights(tmp_path, toy_config):
+    dataset, states = write_fake_dataset(tmp_path / "set"), []
+    for decay in (0.0, 1e-9, 0.9):
+        config = toy_config(optimiser={"ema_decay": decay})
+        run = train([dataset], [], config, tmp_path / f"run_{decay}", tmp_path / "cache")
+        states.append(run.pose_head.state_dict()["head.branches.position.weight"])
+    # an average without memory is the last step; one with memory lags behind
+    assert torch.allclose(states[0], states[1], atol=1e-6)
+    assert not torch.allclose(states[0], states[2], atol=1e-6)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+def test_mixed_precision_on_a_gpu_trains_as_well_as_a_processor(tmp_path, toy_config, monkeypatch):
+    dataset = write_fake_dataset(tmp_path / "set", counts=(40,))
+    config = toy_config(optimiser={"epochs": 30})
+    losses = [train([dataset], [], config, tmp_path / "gpu", tmp_path / "cache").results["train_loss"]]
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    losses.append(train([dataset], [], config, tmp_path / "cpu", tmp_path / "cache").results["train_loss"])
+    assert losses[0] == pytest.approx(losses[1], abs=0.1)
