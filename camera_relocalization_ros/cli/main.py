@@ -25,6 +25,7 @@ COMMANDS = (
     "stats",
     "doctor",
     "train",
+    "tune",
     "convert_weights",
     "list",
     "export",

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""reloc tune: data sets in, the best recipe out."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+NAME = "tune"
+HELP = "Search for a better recipe: random or TPE, on held-out data, on one machine or several."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("datasets", nargs="+", metavar="DATASET", help="DATASET or DATASET@SPLIT.PART to train on")
+    parser.add_argument("--val", nargs="+", required=True, metavar="DATASET", help="held-out data to judge by")
+    parser.add_argument("--config", type=Path, metavar="FILE.yaml", help="recipe to begin with (default: recommended)")
+    parser.add_argument(
+        "--space", type=Path, metavar="FILE.yaml", help="what to search (default: that of config/training/search.yaml)"
+    )
+    parser.add_argument("--trials", type=int, default=30, metavar="N", help="trials the study shall hold (default: 30)")
+    parser.add_argument("--sampler", default="tpe", help="tpe (default) or random, as in the thesis")
+    parser.add_argument(
+        "--objective",
+        default="relative",
+        help="what to make small: median errors relative to a constant pose (relative, the default), position or "
+        "orientation",
+    )
+    parser.add_argument(
+        "--storage",
+        metavar="URL",
+        help="where the study is kept: a database's URL, or a journal file on a folder that several machines share "
+        "(default: study.db in FOLDER)",
+    )
+    parser.add_argument("--study", default="tune", metavar="NAME", help="its name there (default: tune)")
+    parser.add_argument("--timeout", type=float, metavar="MIN", help="begin no trial after so many minutes")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the search, not of the recipe (default: 0)")
+    parser.add_argument("--no-pruning", action="store_true", help="train hopeless trials to the end")
+    parser.add_argument("--cache", type=Path, help="folder of cached features (default: feature_cache in FOLDER)")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER", help="folder to write")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from camera_relocalization_ros.core.dataset import Dataset
+    from camera_relocalization_ros.core.errors import ConfigError
+    from camera_relocalization_ros.learning.config import load_config
+    from camera_relocalization_ros.learning.search_space import load_search_space
+    from camera_relocalization_ros.learning.tuning import BEST, Search, best_table, best_trials, open_study, search
+
+    recipe, space = load_config(arguments.config), load_search_space(arguments.space)
+    task = Search(
+        [Dataset.load(spec) for spec in arguments.datasets],
+        [Dataset.load(spec) for spec in arguments.val],
+        recipe,
+        space,
+        arguments.cache or arguments.output / "feature_cache",
+        arguments.objective,
+    )
+    # the first epochs tell little: a schedule may still be warming up
+    prune_after = None if arguments.no_pruning else recipe.optimiser.epochs // 4
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    storage = arguments.storage or f"sqlite:///{arguments.output.resolve() / 'study.db'}"
+    study = open_study(storage, arguments.study, prune_after)
+    timeout_s = None if arguments.timeout is None else 60 * arguments.timeout
+    try:
+        search(study, task, arguments.output, arguments.trials, arguments.sampler, arguments.seed, timeout_s)
+    finally:
+        # what is done is told after Ctrl-C as well
+        if best_trials(study):
+            print(best_table(study))
+    if not best_trials(study):
+        problems = [trial.user_attrs.get("problem") for trial in study.trials]
+        raise ConfigError(f"none of {len(problems)} trials was trained to the end; the last said: {problems[-1:]}")
+    print(f"best recipe: {arguments.output / BEST}, for reloc train --config")
+    return 0
