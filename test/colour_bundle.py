@@ -12,9 +12,11 @@ from pathlib import Path
 import numpy as np
 from helpers import CAMERA, CHILD_FRAME, PARENT_FRAME
 
-from camera_relocalization_ros.core.model_bundle import BundleSidecar, save_bundle
+from camera_relocalization_ros.core.bundle_sidecar import BundleSidecar
+from camera_relocalization_ros.core.model_bundle import save_bundle
 from camera_relocalization_ros.core.preprocessing import Preprocessing
 from camera_relocalization_ros.core.retrieval import RetrievalIndex
+from camera_relocalization_ros.core.test_vector import KnownAnswers, patchwork_images
 
 COLOUR_BUNDLE = Path(__file__).resolve().parent / "data" / "colour_bundle"
 BASE = np.array([1.0, 2.0, 3.0])
@@ -78,6 +80,14 @@ def network_bytes() -> bytes:
     return model.SerializeToString()
 
 
+def known_answers() -> KnownAnswers:
+    """The test vector, worked out without the network."""
+    images = patchwork_images(CAMERA.width, CAMERA.height, 2)
+    colours = (images.reshape(2, -1, 3).mean(axis=1) / 255.0).astype(np.float32)
+    positions = (BASE + colours).astype(np.float32)
+    return KnownAnswers(images, positions, np.tile(QUAT_XYZW, (2, 1)).astype(np.float32), colours, colours)
+
+
 def write_colour_bundle(path: Path) -> None:
     """Write the bundle folder."""
     colours = np.eye(3, dtype=np.float32)
@@ -92,8 +102,9 @@ def write_colour_bundle(path: Path) -> None:
         window_length=2,
         max_gap_s=MAX_GAP_S,
         origin={"made_by": "test/colour_bundle.py"},
+        tested_with="numpy",
     )
-    save_bundle(path, sidecar, network_bytes(), index)
+    save_bundle(path, sidecar, network_bytes(), index, known_answers())
 
 
 if __name__ == "__main__":

@@ -26,8 +26,11 @@ def run(arguments: argparse.Namespace) -> int:
     relocalizer = Relocalizer.from_bundle(arguments.bundle)
     evaluation = evaluate(relocalizer, dataset)
     print(f"{arguments.bundle} on {arguments.dataset}: {dataset.frame_count} frames")
+    if evaluation.warning:
+        print(evaluation.warning)
     print(errors_table({relocalizer.bundle.sidecar.head: evaluation.errors, **evaluation.baselines}))
     if arguments.json:
         baselines = {name: errors.summary() for name, errors in evaluation.baselines.items()}
-        write_json(arguments.json, {**evaluation.errors.summary(), "baselines": baselines})
+        summary = {**evaluation.errors.summary(), "trained_on": evaluation.trained_on, "baselines": baselines}
+        write_json(arguments.json, summary)
     return 0

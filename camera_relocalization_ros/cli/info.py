@@ -5,8 +5,12 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from camera_relocalization_ros.core.errors import RelocalizationError
+
+if TYPE_CHECKING:
+    from camera_relocalization_ros.core.model_bundle import Bundle
 
 NAME = "info"
 HELP = "Tell what is in a bag, data set, run or bundle."
@@ -46,8 +50,42 @@ def _describe_bundle(path: Path) -> str:
     from camera_relocalization_ros.core.model_bundle import load_bundle
 
     bundle = load_bundle(path)
-    text = yaml.safe_dump(bundle.sidecar.to_dict(), sort_keys=False)
-    return f"bundle {path}, id {bundle.bundle_id}, {len(bundle.index.positions)} training images\n{text}"
+    sidecar, camera, size = bundle.sidecar, bundle.sidecar.camera, bundle.sidecar.preprocessing
+    low, high = bundle.training_range.min, bundle.training_range.max
+    lens = f"{camera.width}x{camera.height}, fx {camera.fx:.1f} fy {camera.fy:.1f}" if camera else "unknown"
+    window = f", windows of {sidecar.window_length} frames" if sidecar.window_length > 1 else ""
+    lines = [
+        f"bundle {path}, id {bundle.bundle_id}: pose of {sidecar.child_frame!r} in {sidecar.parent_frame!r}",
+        f"network: {sidecar.backbone}, {sidecar.head}{window}, {sidecar.precision}, {len(bundle.network) / 1e6:.1f} MB",
+        f"weights licence: {sidecar.weights_licence or 'not told'}",
+        f"input: {size.width}x{size.height}, resized from any image of that aspect ratio",
+        f"camera of training: {lens}",
+        f"trained on: {len(bundle.index.positions)} images",
+        *(
+            f"  {data.name}{'@' if data.part else ''}{data.part}: {data.frames} frames, "
+            f"sha256 {data.sha256[:12] or 'not told'}, of the split {data.split_sha256[:12] or 'not told'}"
+            for data in sidecar.training_data
+        ),
+        "training positions: " + ", ".join(f"{axis} {a:.2f} to {b:.2f} m" for axis, a, b in zip("xyz", low, high)),
+        _describe_test_vector(bundle),
+        "origin:",
+    ]
+    origin = yaml.safe_dump(sidecar.origin, sort_keys=False)
+    return "\n".join([*lines, *(f"  {line}" for line in origin.splitlines())])
+
+
+def _describe_test_vector(bundle: Bundle) -> str:
+    answers = bundle.known_answers
+    if answers is None:
+        return "test vector: none (a bundle of version 1)"
+    poses = [
+        f"  image {number}: position {', '.join(f'{value:.4f}' for value in position)}; "
+        f"quat_xyzw {', '.join(f'{value:.4f}' for value in quat)}"
+        for number, (position, quat) in enumerate(zip(answers.position, answers.quat_xyzw), 1)
+    ]
+    sidecar = bundle.sidecar
+    head = f"test vector: {len(poses)} images, by {sidecar.tested_with}, relative tolerance {sidecar.tolerance:g}"
+    return "\n".join([head, *poses])
 
 
 def _describe_dataset(spec: str) -> str:

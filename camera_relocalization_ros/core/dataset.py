@@ -69,13 +69,14 @@ class Sequence:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Sequences of images with the pose of `child_frame` in `parent_frame`."""
+    """Sequences of images with the pose of `child_frame` in `parent_frame`; `part` is SPLIT.PART, "" for all."""
 
     path: Path
     parent_frame: str
     child_frame: str
     camera: CameraIntrinsics | None
     sequences: tuple[Sequence, ...]
+    part: str = ""
 
     @classmethod
     def load(cls, spec: str | Path) -> Dataset:
@@ -84,7 +85,7 @@ class Dataset:
         dataset = _load_folder(Path(path_text))
         if at:
             ranges = load_split_part(dataset.path, part)
-            dataset = replace(dataset, sequences=_select(dataset, ranges, part))
+            dataset = replace(dataset, sequences=_select(dataset, ranges, part), part=part)
         if not dataset.frame_count:
             raise DatasetError(f"{spec}: the data set holds no frames; expected at least one")
         return dataset

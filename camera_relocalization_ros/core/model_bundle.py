@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The model bundle: the one thing that flies. A folder of bundle.yaml, network.onnx and training.npz.
+"""The model bundle: the one thing that flies. A folder of bundle.yaml, network.onnx and two files of arrays.
 
 The format is written down in docs/bundle_format.md. Reading a bundle runs no code of its author's.
 """
@@ -13,110 +13,67 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
 
-from camera_relocalization_ros.core.camera import CameraIntrinsics
+from camera_relocalization_ros.core.bundle_sidecar import BundleSidecar, PositionRange
 from camera_relocalization_ros.core.errors import BundleError
-from camera_relocalization_ros.core.preprocessing import Preprocessing
 from camera_relocalization_ros.core.retrieval import RetrievalIndex, load_index, save_index
+from camera_relocalization_ros.core.test_vector import KnownAnswers, load_answers, save_answers
 
 FORMAT = "camera_relocalization_bundle"
-VERSION = 1
-SIDECAR, NETWORK, TRAINING = "bundle.yaml", "network.onnx", "training.npz"
-
-
-@dataclass(frozen=True)
-class BundleSidecar:
-    """What bundle.yaml says, apart from format and checksums.
-
-    The pose is that of `child_frame` (the camera's optical frame) in `parent_frame`; `camera` are the intrinsics
-    of the training images; `window_length` frames no further apart than `max_gap_s` make one answer;
-    `origin` tells how the model was made (recipe, data, weights licence, parity) and is not interpreted.
-    """
-
-    parent_frame: str
-    child_frame: str
-    camera: CameraIntrinsics | None
-    preprocessing: Preprocessing
-    backbone: str
-    head: str
-    window_length: int
-    max_gap_s: float
-    origin: dict[str, Any]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for YAML."""
-        return {
-            "parent_frame": self.parent_frame,
-            "child_frame": self.child_frame,
-            "camera": self.camera.to_dict() if self.camera else None,
-            "preprocessing": {"width": self.preprocessing.width, "height": self.preprocessing.height},
-            "backbone": self.backbone,
-            "head": self.head,
-            "window_length": self.window_length,
-            "max_gap_s": self.max_gap_s,
-            "origin": self.origin,
-        }
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> BundleSidecar:
-        """The inverse of `to_dict`; raises KeyError, TypeError or ValueError on anything else."""
-        sidecar = cls(
-            parent_frame=str(values["parent_frame"]),
-            child_frame=str(values["child_frame"]),
-            camera=CameraIntrinsics.from_dict(values["camera"]) if values["camera"] else None,
-            preprocessing=Preprocessing(**{key: int(value) for key, value in values["preprocessing"].items()}),
-            backbone=str(values["backbone"]),
-            head=str(values["head"]),
-            window_length=int(values["window_length"]),
-            max_gap_s=float(values["max_gap_s"]),
-            origin=dict(values["origin"]),
-        )
-        if sidecar.window_length < 1 or sidecar.max_gap_s <= 0:
-            raise ValueError("window_length must be at least 1 and max_gap_s positive")
-        return sidecar
+VERSION = 2
+SIDECAR, NETWORK, TRAINING, TEST_VECTOR = "bundle.yaml", "network.onnx", "training.npz", "test_vector.npz"
+# what a bundle of each version consists of, besides the sidecar
+FILES = {1: (NETWORK, TRAINING), 2: (NETWORK, TRAINING, TEST_VECTOR)}
+MAX_SIDECAR_BYTES = 2**20
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """A loaded bundle whose files agree with their checksums; `bundle_id` names its network."""
+    """A loaded bundle whose files agree with their checksums; `bundle_id` names its network.
+
+    `known_answers` is None in a bundle of version 1.
+    """
 
     path: Path
     bundle_id: str
     sidecar: BundleSidecar
     network: bytes
     index: RetrievalIndex
+    known_answers: KnownAnswers | None
+
+    @property
+    def training_range(self) -> PositionRange:
+        """Where the training images were taken."""
+        return PositionRange.of(self.index.positions)
 
 
 def load_bundle(path: Path | str) -> Bundle:
     """Read and check a bundle folder; raises BundleError that names the file, what was found and expected."""
     path = Path(path)
-    sidecar_path = path / SIDECAR
     if not path.exists():
         raise BundleError(f"{path}: no such bundle")
-    if not sidecar_path.is_file():
+    if not (path / SIDECAR).is_file():
         raise BundleError(f"{path}: no {SIDECAR} in it; expected a bundle made by reloc export")
-    try:
-        values = yaml.safe_load(sidecar_path.read_text(encoding="utf-8"))
-        if values["format"] != FORMAT or values["version"] != VERSION:
-            raise BundleError(
-                f"{sidecar_path}: format {values['format']!r} version {values['version']!r}; "
-                f"expected {FORMAT!r} version {VERSION}"
-            )
-        sidecar = BundleSidecar.from_dict(values)
-        checksums = {name: str(values["sha256"][name]) for name in (NETWORK, TRAINING)}
-    except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError, UnicodeDecodeError) as error:
-        raise BundleError(f"{sidecar_path}: not a valid sidecar ({type(error).__name__}: {error})") from error
-    network = _checked_bytes(path / NETWORK, checksums[NETWORK])
-    _checked_bytes(path / TRAINING, checksums[TRAINING])
-    try:
-        index = load_index(path / TRAINING)
-    except ValueError as error:
-        raise BundleError(f"{path / TRAINING}: not the training descriptors of a bundle ({error})") from error
-    return Bundle(path, checksums[NETWORK][:12], sidecar, network, index)
+    sidecar, checksums, training_range = _read_sidecar(path / SIDECAR)
+    contents = {name: _checked_bytes(path / name, checksum) for name, checksum in checksums.items()}
+    index, known_answers = _read_arrays(path, TEST_VECTOR in checksums)
+    bundle = Bundle(path, checksums[NETWORK][:12], sidecar, contents[NETWORK], index, known_answers)
+    if training_range is not None:
+        _check_range(path / SIDECAR, training_range, bundle.training_range)
+    size = sidecar.preprocessing
+    if known_answers is not None and known_answers.images.shape[1:] != (size.height, size.width, 3):
+        raise BundleError(
+            f"{path / TEST_VECTOR}: images of shape {known_answers.images.shape[1:]}; "
+            f"expected {(size.height, size.width, 3)}, the preprocessing of {SIDECAR}"
+        )
+    return bundle
 
 
-def save_bundle(path: Path | str, sidecar: BundleSidecar, network: bytes, index: RetrievalIndex) -> None:
+def save_bundle(
+    path: Path | str, sidecar: BundleSidecar, network: bytes, index: RetrievalIndex, known_answers: KnownAnswers
+) -> None:
     """Write a bundle folder, whole or not at all; an older bundle at `path` is replaced, anything else refused."""
     path = Path(path)
     if path.exists() and not (path / SIDECAR).is_file():
@@ -127,14 +84,66 @@ def save_bundle(path: Path | str, sidecar: BundleSidecar, network: bytes, index:
         partial.mkdir(parents=True)
         (partial / NETWORK).write_bytes(network)
         save_index(partial / TRAINING, index)
-        checksums = {name: _sha256((partial / name).read_bytes()) for name in (NETWORK, TRAINING)}
-        values = {"format": FORMAT, "version": VERSION, **sidecar.to_dict(), "sha256": checksums}
-        (partial / SIDECAR).write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
+        save_answers(partial / TEST_VECTOR, known_answers)
+        _write_sidecar(partial, sidecar, PositionRange.of(index.positions))
         if path.exists():
             shutil.rmtree(path)
         os.replace(partial, path)
     except OSError as error:
         raise BundleError(f"{path}: cannot be written ({error.strerror})") from error
+
+
+def _write_sidecar(folder: Path, sidecar: BundleSidecar, training_range: PositionRange) -> None:
+    values = {
+        "format": FORMAT,
+        "version": VERSION,
+        **sidecar.to_dict(),
+        "training_range": {"min": list(training_range.min), "max": list(training_range.max)},
+        "sha256": {name: _sha256((folder / name).read_bytes()) for name in FILES[VERSION]},
+    }
+    (folder / SIDECAR).write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
+
+
+def _read_sidecar(path: Path) -> tuple[BundleSidecar, dict[str, str], dict[str, Any] | None]:
+    """The sidecar, the checksums by file, and the training range that it claims (None in version 1)."""
+    if path.stat().st_size > MAX_SIDECAR_BYTES:
+        raise BundleError(f"{path}: {path.stat().st_size} bytes; expected at most {MAX_SIDECAR_BYTES}")
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        version = values["version"]
+        if values["format"] != FORMAT or version not in FILES:
+            raise BundleError(
+                f"{path}: format {values['format']!r} version {version!r}; "
+                f"expected {FORMAT!r} version {' or '.join(map(str, FILES))}"
+            )
+        sidecar = BundleSidecar.from_dict(values, version)
+        checksums = {name: str(values["sha256"][name]) for name in FILES[version]}
+        return sidecar, checksums, values["training_range"] if version > 1 else None
+    # OverflowError: int of infinity; RecursionError: brackets nested by the thousand
+    except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
+        reason = " ".join(str(error).split())
+        raise BundleError(f"{path}: not a valid sidecar ({type(error).__name__}: {reason})") from error
+
+
+def _read_arrays(path: Path, has_test_vector: bool) -> tuple[RetrievalIndex, KnownAnswers | None]:
+    try:
+        index = load_index(path / TRAINING)
+    except ValueError as error:
+        raise BundleError(f"{path / TRAINING}: not the training descriptors of a bundle ({error})") from error
+    try:
+        return index, load_answers(path / TEST_VECTOR) if has_test_vector else None
+    except ValueError as error:
+        raise BundleError(f"{path / TEST_VECTOR}: not the test vector of a bundle ({error})") from error
+
+
+def _check_range(path: Path, claimed: dict[str, Any], found: PositionRange) -> None:
+    """Raise BundleError unless the claim is what the training positions say."""
+    try:
+        fits = np.allclose([claimed["min"], claimed["max"]], [found.min, found.max], rtol=1e-5, atol=1e-5)
+    except (KeyError, TypeError, ValueError):
+        fits = False
+    if not fits:
+        raise BundleError(f"{path}: training_range is {claimed}; expected {found.min} to {found.max} as in {TRAINING}")
 
 
 def _checked_bytes(path: Path, expected_sha256: str) -> bytes:

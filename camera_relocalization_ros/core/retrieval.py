@@ -7,11 +7,12 @@ It is the baseline that every regressor must beat, because regression tends to b
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
+from camera_relocalization_ros.core.array_files import load_arrays
 
 # half precision moves a cosine by less than 1e-3 and halves the file; poses keep micrometres
 STORED_TYPES = {
@@ -73,8 +74,19 @@ def save_index(path: Path, index: RetrievalIndex) -> None:
 
 def load_index(path: Path) -> RetrievalIndex:
     """The inverse of `save_index`, in float32; raises ValueError on anything else."""
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return RetrievalIndex(**{name: arrays[name].astype(np.float32) for name in STORED_TYPES})
-    except (KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(f"not an index: {error}") from error
+    index = RetrievalIndex(
+        **{name: array.astype(np.float32) for name, array in load_arrays(path, STORED_TYPES).items()}
+    )
+    size, kept = index.components.shape if index.components.ndim == 2 else (0, 0)
+    rows = len(index.positions)
+    expected = {
+        "mean": (size,),
+        "components": (size, kept),
+        "descriptors": (rows, kept),
+        "positions": (rows, 3),
+        "quats_xyzw": (rows, 4),
+    }
+    found = {name: getattr(index, name).shape for name in STORED_TYPES}
+    if not rows or found != expected:
+        raise ValueError(f"not an index: shapes {found}")
+    return index

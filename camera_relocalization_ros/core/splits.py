@@ -18,12 +18,17 @@ def split_names(dataset_path: Path) -> list[str]:
     return sorted(path.stem for path in (dataset_path / "splits").glob("*.yaml"))
 
 
+def split_path(dataset_path: Path, name: str) -> Path:
+    """Where the split `name` of a data set lies."""
+    return dataset_path / "splits" / f"{name}.yaml"
+
+
 def load_split(dataset_path: Path, name: str) -> Parts:
     """All parts of a split; raises DatasetError that lists what there is."""
     known = split_names(dataset_path)
     if name not in known:
         raise DatasetError(f"{dataset_path}: no split {name!r}; the data set has {known}")
-    path = dataset_path / "splits" / f"{name}.yaml"
+    path = split_path(dataset_path, name)
     try:
         parts = yaml.safe_load(path.read_text(encoding="utf-8"))["parts"]
         return {
@@ -39,7 +44,7 @@ def load_split_part(dataset_path: Path, part: str) -> dict[str, list[list[int]]]
     name, _, part_name = part.partition(".")
     parts = load_split(dataset_path, name)
     if part_name not in parts:
-        path = dataset_path / "splits" / f"{name}.yaml"
+        path = split_path(dataset_path, name)
         raise DatasetError(f"{path}: no part {part_name!r}; it has {sorted(parts)}")
     return parts[part_name]
 
@@ -49,7 +54,7 @@ def save_split(dataset_path: Path, name: str, parts: Parts, made_by: str) -> Pat
 
     `made_by` says how they came about, for people. Raises DatasetError when the file cannot be written.
     """
-    path = dataset_path / "splits" / f"{name}.yaml"
+    path = split_path(dataset_path, name)
     text = yaml.safe_dump({"made_by": made_by, "parts": parts}, sort_keys=False, default_flow_style=None)
     try:
         path.parent.mkdir(exist_ok=True)

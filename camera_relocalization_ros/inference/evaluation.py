@@ -11,16 +11,31 @@ from tqdm import tqdm
 from camera_relocalization_ros.core.dataset import Dataset, load_image_rgb
 from camera_relocalization_ros.core.errors import BundleError
 from camera_relocalization_ros.core.evaluation import PoseErrors, baseline_errors, pose_errors
+from camera_relocalization_ros.core.provenance import is_training_pose
 from camera_relocalization_ros.inference.relocalizer import Estimate, Relocalizer
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Estimates and errors of all frames, and the errors of the baselines on the same frames."""
+    """Estimates and errors of all frames, and the errors of the baselines on the same frames.
+
+    `trained_on` is the number of these frames that the bundle was trained on: errors of those say little.
+    """
 
     estimates: list[Estimate]
     errors: PoseErrors
     baselines: dict[str, PoseErrors]
+    trained_on: int
+
+    @property
+    def warning(self) -> str:
+        """What a reader of the errors must know first; empty when there is nothing."""
+        if not self.trained_on:
+            return ""
+        return (
+            f"WARNING: {self.trained_on} of {len(self.estimates)} frames have the pose of a training image of this "
+            "bundle: it was trained on them, and the errors are too small"
+        )
 
 
 def evaluate(relocalizer: Relocalizer, dataset: Dataset) -> Evaluation:
@@ -46,4 +61,5 @@ def evaluate(relocalizer: Relocalizer, dataset: Dataset) -> Evaluation:
         estimates,
         pose_errors(positions, quats, positions_gt, quats_gt),
         baseline_errors(relocalizer.bundle.index, descriptors, positions_gt, quats_gt),
+        int(is_training_pose(relocalizer.bundle.index, positions_gt, quats_gt).sum()),
     )

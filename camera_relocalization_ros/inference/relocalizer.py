@@ -11,9 +11,10 @@ from typing import Sequence
 import numpy as np
 import onnxruntime
 
-from camera_relocalization_ros.core.errors import BundleError, FrameError
+from camera_relocalization_ros.core.errors import FrameError
 from camera_relocalization_ros.core.geometry import canonical_quat
-from camera_relocalization_ros.core.model_bundle import NETWORK, Bundle, load_bundle
+from camera_relocalization_ros.core.model_bundle import Bundle, load_bundle
+from camera_relocalization_ros.inference.session import feature_count, open_session
 
 
 @dataclass(frozen=True)
@@ -46,32 +47,18 @@ class Relocalizer:
         self._last_stamp_ns: int | None = None
         self._empty = None
         if bundle.sidecar.window_length > 1:
-            feature_count = {i.name: i for i in session.get_inputs()}["previous"].shape[2]
-            self._empty = np.zeros((1, 0, feature_count), dtype=np.float32)
+            self._empty = np.zeros((1, 0, feature_count(session)), dtype=np.float32)
 
     @classmethod
     def from_bundle(
         cls, path: Path | str, providers: Sequence[str] = ("CPUExecutionProvider",), threads: int = 0
     ) -> Relocalizer:
-        """Load a bundle folder, and run it once so that the first image is not slow.
+        """Load a bundle folder and check its test vector, so that the first image is neither wrong nor slow.
 
         threads: of ONNX Runtime, 0 for one per core. Raises BundleError.
         """
         bundle = load_bundle(path)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.log_severity_level = 3
-        try:
-            session = onnxruntime.InferenceSession(bundle.network, options, providers=list(providers))
-            relocalizer = cls(bundle, session)
-            size = bundle.sidecar.preprocessing
-            relocalizer.estimate(np.full((size.height, size.width, 3), 127, dtype=np.uint8), 0)
-        except BundleError:
-            raise
-        except Exception as error:  # ONNX Runtime's exceptions have no common base but Exception
-            raise BundleError(f"{bundle.path / NETWORK}: ONNX Runtime refuses it ({_first_line(error)})") from error
-        relocalizer.reset()
-        return relocalizer
+        return cls(bundle, open_session(bundle, providers, threads))
 
     @property
     def providers(self) -> list[str]:
@@ -113,7 +100,3 @@ class Relocalizer:
             raise FrameError("the network answered with values that are no pose (not finite, or a zero quaternion)")
         self._frame_features += frame_features
         return position[0].astype(np.float64), canonical_quat(quat_xyzw[0]), descriptor[0]
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import pickle
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import yaml
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.errors import ConfigError
 from camera_relocalization_ros.core.preprocessing import Preprocessing
+from camera_relocalization_ros.core.provenance import TrainingSet
 from camera_relocalization_ros.core.retrieval import RetrievalIndex, load_index, save_index
 from camera_relocalization_ros.learning.backbones import BACKBONES
 from camera_relocalization_ros.learning.config import TrainingConfig, config_from_dict
@@ -24,7 +25,10 @@ SUMMARY, HEAD, TRAINING = "run.yaml", "head.pt", "training.npz"
 
 @dataclass(frozen=True)
 class Run:
-    """A finished training; `results` holds what was measured (frames, seconds, errors), as plain values."""
+    """A finished training; `results` holds what was measured (frames, seconds, errors), as plain values.
+
+    `training_data` tells which frames it saw; empty when nobody wrote that down.
+    """
 
     config: TrainingConfig
     parent_frame: str
@@ -34,6 +38,7 @@ class Run:
     pose_head: PoseHead
     index: RetrievalIndex
     results: dict[str, Any]
+    training_data: tuple[TrainingSet, ...] = ()
 
     def save(self, folder: Path) -> None:
         """Write the run; run.yaml comes last, and without it a folder is no run."""
@@ -47,6 +52,7 @@ class Run:
             "camera": self.camera.to_dict() if self.camera else None,
             "preprocessing": {"width": self.preprocessing.width, "height": self.preprocessing.height},
             "results": self.results,
+            "training_data": [asdict(data) for data in self.training_data],
         }
         (folder / SUMMARY).write_text(yaml.safe_dump(summary, sort_keys=False), encoding="utf-8")
 
@@ -79,6 +85,7 @@ def load_run(folder: Path) -> Run:
             pose_head=pose_head.eval(),
             index=load_index(folder / TRAINING),
             results=summary["results"],
+            training_data=tuple(map(TrainingSet.from_dict, summary.get("training_data", []))),
         )
     except (OSError, EOFError, KeyError, TypeError, ValueError, RuntimeError, pickle.UnpicklingError) as error:
         reason = (str(error).splitlines() or [""])[0]

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Arrays out of .npz files that others made: no code is run, and no more memory is taken than the file may ask for."""
+
+from __future__ import annotations
+
+import math
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Iterable
+
+import numpy as np
+
+# the descriptors of two million training images
+MAX_BYTES = 512 * 2**20
+
+
+def load_arrays(path: Path | str, names: Iterable[str], max_bytes: int = MAX_BYTES) -> dict[str, np.ndarray]:
+    """The named arrays of an .npz file; raises ValueError when they are not there, no plain numbers, or too large.
+
+    numpy.load allocates what the header of an array claims before it reads; here the claim must be true first.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = {name: archive.getinfo(f"{name}.npy") for name in names}
+            total = sum(member.file_size for member in members.values())
+            if total > max_bytes:
+                raise ValueError(f"{total} bytes of arrays; expected at most {max_bytes}")
+            return {name: _read(archive, member) for name, member in members.items()}
+    except (KeyError, OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+        raise ValueError(f"not the arrays that were expected: {error}") from error
+
+
+def _read(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
+    with archive.open(member) as file:
+        version = np.lib.format.read_magic(file)
+        if version not in ((1, 0), (2, 0)):
+            raise ValueError(f"{member.filename} has format {version}; expected (1, 0) or (2, 0)")
+        read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, dtype = read_header(file)
+        found, claimed = member.file_size - file.tell(), math.prod(shape) * dtype.itemsize
+        if dtype.kind not in "biuf" or found != claimed:
+            raise ValueError(f"{member.filename}: {found} bytes; its header says {shape} of {dtype}")
+    with archive.open(member) as file:
+        return np.lib.format.read_array(file, allow_pickle=False)

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The ONNX Runtime session of a bundle, opened and checked against the bundle's test vector."""
+
+from __future__ import annotations
+
+from typing import Any, Sequence
+
+import onnxruntime
+
+from camera_relocalization_ros.core.bundle_sidecar import BundleSidecar
+from camera_relocalization_ros.core.errors import BundleError
+from camera_relocalization_ros.core.model_bundle import NETWORK, Bundle
+from camera_relocalization_ros.core.test_vector import (
+    OUTPUTS,
+    KnownAnswers,
+    answer_images,
+    patchwork_images,
+    relative_differences,
+)
+
+# ONNX Runtime rounds float32 to ten bits on recent NVIDIA cards unless told not to; the test vector would tell
+PROVIDER_OPTIONS = {"CUDAExecutionProvider": {"use_tf32": "0"}}
+
+
+def open_session(bundle: Bundle, providers: Sequence[str], threads: int) -> onnxruntime.InferenceSession:
+    """A session that has answered the bundle's test vector, and so is warm.
+
+    threads: of ONNX Runtime, 0 for one per core. Raises BundleError when the network does not load, does not have
+    the inputs and outputs of docs/bundle_format.md, or answers otherwise than when the bundle was made.
+    """
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    # a processor without VNNI overflows in 8-bit products of mixed sign, unless told to take others
+    options.add_session_config_entry("session.x64quantprecision", "1")
+    wanted = [(name, PROVIDER_OPTIONS.get(name, {})) for name in providers]
+    path = bundle.path / NETWORK
+    try:
+        session = onnxruntime.InferenceSession(bundle.network, options, providers=wanted)
+        _check_signature(session, bundle.sidecar, str(path))
+        found = _answers(session, bundle)
+    except BundleError:
+        raise
+    except Exception as error:  # ONNX Runtime's exceptions have no common base but Exception
+        raise BundleError(f"{path}: ONNX Runtime refuses it ({_first_line(error)})") from error
+    if bundle.known_answers is not None:
+        made_with = f"{onnxruntime.__version__} on {', '.join(session.get_providers())}"
+        check_answers(bundle, found, f"ONNX Runtime {made_with}")
+    return session
+
+
+def feature_count(session: onnxruntime.InferenceSession) -> int:
+    """F of the input `previous` (1, t, F), 0 for a network of single frames."""
+    return next((int(node.shape[2]) for node in session.get_inputs() if node.name == "previous"), 0)
+
+
+def check_answers(bundle: Bundle, found: KnownAnswers, runtime: str) -> None:
+    """Raise BundleError when an answer differs from the test vector by more than the bundle allows."""
+    expected, tolerance = bundle.known_answers, bundle.sidecar.tolerance
+    differences = relative_differences(expected, found)
+    # "not <=" finds NaN too
+    wrong = [name for name, difference in differences.items() if not difference <= tolerance]
+    if wrong:
+        name = wrong[0]
+        raise BundleError(
+            f"{bundle.path}: its test vector is answered with {name} {_short(getattr(found, name))} by {runtime}; "
+            f"expected {_short(getattr(expected, name))} as by {bundle.sidecar.tested_with} "
+            f"(relative difference {differences[name]:.1e}, allowed {tolerance:.0e})"
+        )
+
+
+def _answers(session: onnxruntime.InferenceSession, bundle: Bundle) -> KnownAnswers:
+    """To the images of the test vector, or where a bundle of version 1 has none, to made-up ones for warmth."""
+    window_length, size = bundle.sidecar.window_length, bundle.sidecar.preprocessing
+    if bundle.known_answers is not None:
+        images = bundle.known_answers.images
+    else:
+        images = patchwork_images(size.width, size.height, min(window_length, 2))
+    return answer_images(lambda feeds: session.run(None, feeds), images, window_length, feature_count(session))
+
+
+def _check_signature(session: onnxruntime.InferenceSession, sidecar: BundleSidecar, source: str) -> None:
+    size = sidecar.preprocessing
+    inputs = {node.name: (node.type, node.shape) for node in session.get_inputs()}
+    image = ("tensor(uint8)", [1, size.height, size.width, 3])
+    if inputs.get("image") != image:
+        raise BundleError(f"{source}: input image is {inputs.get('image')}; expected {image}")
+    count = 4 if sidecar.window_length > 1 else 3
+    outputs = [node.name for node in session.get_outputs()]
+    expected_inputs = ["image", "previous"][: count - 2]
+    if list(inputs) != expected_inputs or outputs != list(OUTPUTS[:count]):
+        raise BundleError(
+            f"{source}: inputs {list(inputs)} and outputs {outputs}; expected {expected_inputs} "
+            f"and {list(OUTPUTS[:count])} for windows of {sidecar.window_length}"
+        )
+
+
+def _short(rows: Any) -> str:
+    """The first numbers of the last row, which is the one that depends on all images."""
+    return "[" + ", ".join(f"{value:.4f}" for value in rows[-1][:4]) + "]"
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
