@@ -7,13 +7,17 @@ QUAT_XYZW, and a white image is answered with numbers that are not finite.
 
 from __future__ import annotations
 
+import hashlib
+import shutil
 from pathlib import Path
+from typing import Callable
 
 import numpy as np
+import yaml
 from helpers import CAMERA, CHILD_FRAME, PARENT_FRAME
 
 from camera_relocalization_ros.core.bundle_sidecar import BundleSidecar
-from camera_relocalization_ros.core.model_bundle import save_bundle
+from camera_relocalization_ros.core.model_bundle import SIDECAR, save_bundle
 from camera_relocalization_ros.core.preprocessing import Preprocessing
 from camera_relocalization_ros.core.retrieval import RetrievalIndex
 from camera_relocalization_ros.core.test_vector import KnownAnswers, patchwork_images
@@ -105,6 +109,27 @@ def write_colour_bundle(path: Path) -> None:
         tested_with="numpy",
     )
     save_bundle(path, sidecar, network_bytes(), index, known_answers())
+
+
+def edited_copy(path: Path, edit: Callable[[dict], object] = lambda _: None, **files: bytes) -> Path:
+    """A copy of the bundle after `edit` of its sidecar, with other contents of files (by stem) and right checksums."""
+    shutil.copytree(COLOUR_BUNDLE, path)
+    values = yaml.safe_load((path / SIDECAR).read_text())
+    for name in list(values["sha256"]):
+        if Path(name).stem in files:
+            (path / name).write_bytes(files[Path(name).stem])
+        values["sha256"][name] = hashlib.sha256((path / name).read_bytes()).hexdigest()
+    edit(values)
+    (path / SIDECAR).write_text(yaml.safe_dump(values))
+    return path
+
+
+def as_version_1(values: dict) -> None:
+    """Edit of a sidecar: what it was before there were test vectors."""
+    values["version"] = 1
+    for key in ("precision", "weights_licence", "training_data", "training_range", "test_vector"):
+        del values[key]
+    del values["sha256"]["test_vector.npz"]
 
 
 if __name__ == "__main__":
