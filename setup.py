@@ -18,4 +18,6 @@ SUBPACKAGES = (
     "simulation",
 )
 
-setup(**generate_distutils_setup(packages=[PACKAGE] + [PACKAGE + "." + name for name in SUBPACKAGES]))
+packages = [PACKAGE] + [PACKAGE + "." + name for name in SUBPACKAGES]
+# the thesis' numbers
+setup(**generate_distutils_setup(packages=packages, package_data={PACKAGE + ".report": ["*.csv"]}))
