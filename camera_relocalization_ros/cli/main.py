@@ -30,6 +30,7 @@ COMMANDS = (
     "list",
     "export",
     "evaluate",
+    "reproduce",
     "replay",
     "demo",
     "to_bag",

@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""reloc reproduce: data sets in, the thesis' tables with own numbers beside its own out."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from camera_relocalization_ros.core.errors import ConfigError, DatasetError, RelocalizationError
+
+if TYPE_CHECKING:
+    from camera_relocalization_ros.learning.config import TrainingConfig
+    from camera_relocalization_ros.learning.reproduction import Cell, GridData
+    from camera_relocalization_ros.report.thesis_tables import Reproduction
+
+NAME = "reproduce"
+HELP = "Train the thesis' grid of networks, heads and losses on own data and print its tables beside ours."
+DATA = """data:
+  NAME=DATASET@SPLIT     parts train and test of a split; part val, where it has one, is watched while training
+  NAME=TRAIN,TEST        two of DATASET or DATASET@SPLIT.PART
+NAME is the thesis': chess, fire, heads, office, pumpkin, redkitchen, stairs; airframe-mixed, airframe-ind.
+Another name is fine and has a dash in place of the thesis' numbers.
+
+example: reloc reproduce 7scenes redkitchen=out/kitchen@holdout --seeds 0 1 2 -o out/tables
+"""
+# networks of the thesis first; the last is for those who have none of their weights
+BACKBONES = (
+    "googlenet_imagenet",
+    "googlenet_places365",
+    "inception_resnet_v2_imagenet",
+    "vgg16_hybrid1365",
+    "efficientnet_lite0",
+)
+TABLES, RESULTS_CSV, RESULTS_JSON = "tables.md", "results.csv", "results.json"
+logger = logging.getLogger(__name__)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.description = f"{HELP}\n\n{DATA}"
+    parser.add_argument("experiment", choices=["7scenes", "airframe"], help="tables 4.5-4.9, or 4.11-4.14 and 4.17")
+    parser.add_argument("data", nargs="+", metavar="NAME=DATA", help="data sets, see above")
+    parser.add_argument("--config", type=Path, metavar="FILE.yaml", help="recipe (default: the thesis')")
+    parser.add_argument("--backbones", nargs="+", metavar="NAME", help="default: the thesis' and efficientnet_lite0")
+    parser.add_argument("--heads", nargs="+", metavar="NAME", help="default: those of the thesis' table")
+    parser.add_argument("--losses", nargs="+", metavar="NAME", help="default: those of the thesis' table, and beta")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0], metavar="K", help="train with each (default: 0)")
+    parser.add_argument("--cache", type=Path, help="folder of cached features (default: feature_cache in FOLDER)")
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="FOLDER", help="folder to write; finished cells in it stay"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from camera_relocalization_ros.core.grid import Combination, methods_for
+    from camera_relocalization_ros.learning.config import load_config
+    from camera_relocalization_ros.learning.reproduction import Cell
+    from camera_relocalization_ros.report.thesis_tables import Reproduction, report
+
+    config_path = arguments.config or _thesis_recipe()
+    recipe = load_config(config_path)
+    data = [_data(text) for text in arguments.data]
+    _refuse_twins([part.name for part in data])
+    backbones, skipped = _usable(arguments.backbones)
+    found = Reproduction(arguments.experiment, tuple(part.name for part in data), backbones, skipped=skipped)
+    notes = _notes(config_path, recipe, data)
+    # the first seed fills all tables before the second begins
+    cells = [
+        (part, Cell.below(arguments.output / "cells", Combination(part.name, backbone, head, loss), seed))
+        for seed in dict.fromkeys(arguments.seeds)
+        for part in data
+        for backbone in backbones
+        for head, loss in methods_for(part.name, arguments.heads, arguments.losses)
+    ]
+    cache = arguments.cache or arguments.output / "feature_cache"
+    finished = _run_cells(cells, recipe, cache, found, arguments.output, notes)
+    _draw_histograms(finished, arguments.output / "histograms")
+    print(report(found, notes))
+    print(f"written to {arguments.output}: {TABLES}, {RESULTS_CSV}, {RESULTS_JSON}, histograms, cells")
+    return 0
+
+
+def _run_cells(
+    cells: list[tuple[GridData, Cell]],
+    recipe: TrainingConfig,
+    cache: Path,
+    found: Reproduction,
+    output: Path,
+    notes: list[str],
+) -> list[Cell]:
+    """Run or read every cell and put it into `found`; what is finished is written after each."""
+    from camera_relocalization_ros.learning.reproduction import run_baselines, run_cell
+
+    finished = []
+    for number, (data, cell) in enumerate(cells, start=1):
+        key = cell.combination
+        logger.info("cell %d of %d: %s, seed %d", number, len(cells), key, cell.seed)
+        summary = run_cell(cell, data, recipe, cache)
+        found.summaries.setdefault(key, []).append(summary)
+        if (key.data_set, key.backbone) not in found.baselines:
+            found.baselines[key.data_set, key.backbone] = run_baselines(cell, data, cache)
+        medians = summary["position_m"]["median"], summary["orientation_deg"]["median"]
+        logger.info("cell %d of %d: median %.3f m, %.2f deg", number, len(cells), *medians)
+        _write(found, output, notes)
+        finished.append(cell)
+    return finished
+
+
+def _write(found: Reproduction, output: Path, notes: list[str]) -> None:
+    from camera_relocalization_ros.core.evaluation import write_json
+    from camera_relocalization_ros.report.thesis_tables import csv_text, report, to_dict
+
+    write_json(output / RESULTS_JSON, to_dict(found))
+    try:
+        (output / TABLES).write_text(report(found, notes), encoding="utf-8")
+        (output / RESULTS_CSV).write_text(csv_text(found), encoding="utf-8")
+    except OSError as error:
+        raise RelocalizationError(f"{output}: cannot be written ({error.strerror})") from error
+
+
+def _draw_histograms(cells: list[Cell], folder: Path) -> None:
+    """One picture for each data set and network, of the first seed."""
+    from camera_relocalization_ros.learning.reproduction import load_errors
+    from camera_relocalization_ros.report.error_histograms import plot_error_histograms
+
+    pictures: dict[tuple[str, str], dict[str, Any]] = {}
+    for cell in cells:
+        key = cell.combination
+        lines = pictures.setdefault((key.data_set, key.backbone), {})
+        lines.setdefault(f"{key.head}, {key.loss}", load_errors(cell))
+    for (data_set, backbone), errors in pictures.items():
+        plot_error_histograms(folder / f"{data_set}-{backbone}.png", f"{data_set}, {backbone}", errors)
+
+
+def _data(text: str) -> GridData:
+    from camera_relocalization_ros.core.dataset import Dataset, safe_name
+    from camera_relocalization_ros.core.splits import load_split
+    from camera_relocalization_ros.learning.reproduction import GridData
+
+    name, equals, rest = text.partition("=")
+    path, at, split = rest.rpartition("@")
+    specs = rest.split(",")
+    if equals and len(specs) == 2 and all(specs):
+        parts = dict(zip(("train", "test"), specs))
+    elif equals and path and at and split and "." not in split:
+        parts = {part: f"{rest}.{part}" for part in load_split(Path(path), split)}
+        if not {"train", "test"} <= set(parts):
+            raise DatasetError(f"{rest}: the split has the parts {sorted(parts)}; expected train and test")
+    else:
+        raise DatasetError(f"{text!r} is no data; expected NAME=DATASET@SPLIT or NAME=TRAIN,TEST")
+    val = Dataset.load(parts["val"]) if "val" in parts else None
+    return GridData(safe_name(name), Dataset.load(parts["train"]), val, Dataset.load(parts["test"]))
+
+
+def _refuse_twins(names: list[str]) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            raise DatasetError(f"data {name!r} is given {names.count(name)} times; expected every name once")
+
+
+def _usable(asked: list[str] | None) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Backbones with weights, and why the others have none."""
+    from camera_relocalization_ros.learning.reproduction import missing_weights
+
+    reasons = {backbone: missing_weights(backbone) for backbone in asked or BACKBONES}
+    skipped = {backbone: reason for backbone, reason in reasons.items() if reason}
+    for backbone, reason in skipped.items():
+        logger.warning("%s is skipped: %s", backbone, reason)
+    usable = tuple(backbone for backbone in reasons if backbone not in skipped)
+    if not usable:
+        raise ConfigError(f"no backbone with weights; {'; '.join(f'{b}: {r}' for b, r in skipped.items())}")
+    return usable, skipped
+
+
+def _thesis_recipe() -> Path:
+    """config/training/thesis.yaml beside this package in a checkout, else where it was installed."""
+    beside = Path(__file__).resolve().parents[2] / "config" / "training" / "thesis.yaml"
+    if beside.is_file():
+        return beside
+    import rospkg
+
+    return Path(rospkg.RosPack().get_path("camera_relocalization_ros")) / "config" / "training" / "thesis.yaml"
+
+
+def _notes(config_path: Path, recipe: TrainingConfig, data: list[GridData]) -> list[str]:
+    from camera_relocalization_ros.core.grid import DATA_SETS
+
+    known = [name for names in DATA_SETS.values() for name in names]
+    notes = [
+        f"Recipe: {config_path.name}; heads on frozen networks, where the thesis fine-tuned their last layers too."
+    ]
+    for part in data:
+        used = part.for_recipe(recipe)
+        watched = f", {used.val.frame_count} watched while training" if used.val else ""
+        notes.append(f"{part.name}: {used.train.frame_count} frames train{watched}, {used.test.frame_count} test.")
+        if part.name not in known:
+            notes.append(f"{part.name} is no data set of the thesis, which has {', '.join(known)}.")
+    return notes
