@@ -18,11 +18,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--arena-seed", type=int, default=0, metavar="K", help="the hall's looks (default: 0)")
     parser.add_argument("--width", type=int, default=1280, help="image width in pixels, 16:9 (default: 1280)")
     parser.add_argument("--compressed", action="store_true", help="record JPEG CompressedImage, not raw Image")
+    parser.add_argument(
+        "--object-mesh", type=Path, metavar="FILE.ply", help="also write the airframe's shape, for augmentation"
+    )
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FLIGHT.bag", help="bag to write")
 
 
 def run(arguments: argparse.Namespace) -> int:
     from camera_relocalization_ros.ros.simulation_bag import write_simulated_bag
+    from camera_relocalization_ros.simulation.airframe import save_airframe_mesh
     from camera_relocalization_ros.simulation.recording import FlightPlan, Recording
 
     plan = FlightPlan(
@@ -33,6 +37,8 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.arena_seed,
         arguments.width,
     )
+    if arguments.object_mesh:
+        save_airframe_mesh(arguments.object_mesh)
     count = write_simulated_bag(Recording(plan), arguments.output, arguments.compressed)
     print(f"{arguments.output}: {count} images, {arguments.output.stat().st_size / 1e6:.0f} MB")
     return 0

@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pyvista
 
+from camera_relocalization_ros.core.errors import SimulationError
 from camera_relocalization_ros.simulation import airframe_shape as shape
 from camera_relocalization_ros.simulation import painting
 from camera_relocalization_ros.simulation.surface import Part, grid_surface, with_outward_normals
@@ -15,6 +18,7 @@ WHITE, LINE, RED, GREEN, BLUE = (214, 214, 208), (120, 120, 118), (176, 34, 40),
 # texture pixels around and along the fuselage
 AROUND, ALONG = 1024, 2048
 RING = 48
+MESH_SUFFIXES = (".ply", ".stl", ".obj")
 
 
 def build_airframe() -> list[Part]:
@@ -26,6 +30,19 @@ def build_airframe() -> list[Part]:
         parts += _lifting_surface(shape.TAILPLANE, side, 0.025, _tail_textures(rng, side))
     parts += [_engine(rng, place, number) for number, place in enumerate(shape.ENGINES)]
     return parts
+
+
+def airframe_mesh() -> pyvista.PolyData:
+    """The whole airframe with its stand as one triangle mesh in wing/base_link, without texture."""
+    bare = [pyvista.PolyData(part.mesh.points, part.mesh.faces) for part in build_airframe()]
+    return bare[0].append_polydata(*bare[1:]).triangulate()
+
+
+def save_airframe_mesh(path: Path) -> None:
+    """Write `airframe_mesh` as PLY, STL or OBJ; raises SimulationError."""
+    if path.suffix.lower() not in MESH_SUFFIXES or not path.parent.is_dir():
+        raise SimulationError(f"{path}: expected a file in an existing folder, ending in {', '.join(MESH_SUFFIXES)}")
+    airframe_mesh().save(str(path))
 
 
 def _fuselage(rng: np.random.Generator) -> Part:
