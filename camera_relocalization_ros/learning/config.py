@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from camera_relocalization_ros.core.errors import ConfigError
 from camera_relocalization_ros.core.strict_yaml import dataclass_from_dict, load_yaml_mapping
 
 
@@ -47,11 +48,40 @@ class LossConfig:
 
 @dataclass(frozen=True)
 class AugmentationConfig:
-    """Views stored per image beside the original; rotations about each axis and exposure are normal."""
+    """Views stored per image beside the original; 0 switches a change off.
+
+    Normal with the given spread: the camera's turns about its right and down axes (rotation_sd_deg) and about its
+    optical axis (in_plane_sd_deg), exposure (0.2: a fifth), blur (pixels of the network's input). noise is the most
+    that the grey levels' spread can be. Of the views, occlusion_share get things in the way, and background_share
+    another background outside the silhouette of object_mesh (PLY, STL or OBJ in the parent frame, metres), widened
+    by object_margin_px of the network's input: a picture of the folder `backgrounds`, or where that is "" another
+    training image without the object, or a texture.
+    """
 
     views: int = 5
     rotation_sd_deg: float = 4.5
+    in_plane_sd_deg: float = 4.5
     exposure: float = 0.2
+    blur_px: float = 0.0
+    noise: float = 0.0
+    occlusion_share: float = 0.0
+    background_share: float = 0.0
+    object_mesh: str = ""
+    object_margin_px: int = 2
+    backgrounds: str = ""
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            most = 1.0 if name.endswith("_share") else float("inf")
+            if not isinstance(value, str) and not 0 <= value <= most:
+                raise ConfigError(f"augmentation.{name} is {value}; expected a number from 0 to {most}")
+        if self.background_share and not self.object_mesh:
+            raise ConfigError("augmentation.background_share needs augmentation.object_mesh, a PLY, STL or OBJ file")
+
+    @property
+    def needs_camera(self) -> bool:
+        """Whether a view cannot be made without the camera's intrinsics."""
+        return bool(self.views and (self.rotation_sd_deg or self.in_plane_sd_deg or self.background_share))
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,9 @@ from camera_relocalization_ros.core.preprocessing import Preprocessing
 from camera_relocalization_ros.inference.evaluation import evaluate
 from camera_relocalization_ros.inference.relocalizer import Relocalizer
 from camera_relocalization_ros.learning import export as export_module
-from camera_relocalization_ros.learning import feature_cache
 from camera_relocalization_ros.learning.backbones import build_backbone
-from camera_relocalization_ros.learning.config import AugmentationConfig
 from camera_relocalization_ros.learning.export import export
-from camera_relocalization_ros.learning.feature_cache import FrozenPart, build_cache
+from camera_relocalization_ros.learning.feature_cache import FrozenPart
 from camera_relocalization_ros.learning.heads import HEADS
 from camera_relocalization_ros.learning.pose_network import PooledBackbone
 from camera_relocalization_ros.learning.run_folder import load_run
@@ -27,63 +25,6 @@ from camera_relocalization_ros.learning.training import train
 def frozen_part(config):
     preprocessing = Preprocessing(32, 24)
     return FrozenPart(PooledBackbone(build_backbone("toy"), 32, 24, config.head), preprocessing, config)
-
-
-def test_cached_features_are_those_of_the_network_itself(tmp_path, toy_config):
-    dataset, frozen = write_fake_dataset(tmp_path / "set"), frozen_part(toy_config())
-    cache = build_cache(dataset, frozen, AugmentationConfig(views=2), tmp_path / "cache")
-    assert cache.cells.shape == (12, 3, 16, 6)
-    image = frozen.preprocessing.apply(load_image_rgb(dataset.frames[4].image_path))
-    with torch.inference_mode():
-        expected = frozen.network(torch.from_numpy(image)[None])[0].numpy()
-    np.testing.assert_allclose(cache.cells[4, 0], expected, rtol=2e-3, atol=1e-3)  # float16
-    np.testing.assert_allclose(cache.poses[4, 0, :3], dataset.frames[4].position)
-    np.testing.assert_allclose(cache.poses[4, 2, :3], dataset.frames[4].position)  # a turned camera stays in place
-
-
-def test_a_second_run_reads_and_an_interrupted_one_resumes(tmp_path, toy_config, monkeypatch):
-    dataset, frozen = write_fake_dataset(tmp_path / "set"), frozen_part(toy_config())
-    augmentation = AugmentationConfig(views=2)
-    whole = build_cache(dataset, frozen, augmentation, tmp_path / "whole").cells.copy()
-
-    real_views, calls = feature_cache._views, []
-
-    def failing_views(frame, *arguments):
-        calls.append(frame.number)
-        if frame.number == 9 and calls.count(9) == 1:
-            raise KeyboardInterrupt
-        return real_views(frame, *arguments)
-
-    monkeypatch.setattr(feature_cache, "_views", failing_views)
-    monkeypatch.setattr(feature_cache, "ROWS_PER_FLUSH", 4)
-    with pytest.raises(KeyboardInterrupt):
-        build_cache(dataset, frozen, augmentation, tmp_path / "part")
-    calls.clear()
-    calls.append(9)
-    resumed = build_cache(dataset, frozen, augmentation, tmp_path / "part")
-    assert min(calls) >= 4, "rows that were done are not computed again"
-    np.testing.assert_array_equal(resumed.cells, whole)
-    calls.clear()
-    build_cache(dataset, frozen, augmentation, tmp_path / "part")
-    assert calls == []
-
-
-def test_fingerprint_follows_data_and_augmentation(tmp_path, toy_config):
-    frozen = frozen_part(toy_config())
-    one, two = write_fake_dataset(tmp_path / "one"), write_fake_dataset(tmp_path / "two", counts=(11,))
-    prints = {
-        frozen.fingerprint(one, AugmentationConfig(views=1)),
-        frozen.fingerprint(one, AugmentationConfig(views=2)),
-        frozen.fingerprint(two, AugmentationConfig(views=1)),
-    }
-    assert len(prints) == 3
-    assert frozen.fingerprint(one, AugmentationConfig(views=1)) in prints
-
-
-def test_virtual_rotations_need_intrinsics(tmp_path, toy_config):
-    dataset = write_fake_dataset(tmp_path / "set", camera=None)
-    with pytest.raises(DatasetError, match="no camera intrinsics"):
-        build_cache(dataset, frozen_part(toy_config()), AugmentationConfig(views=1), tmp_path / "cache")
 
 
 @pytest.mark.parametrize("head", sorted(HEADS))

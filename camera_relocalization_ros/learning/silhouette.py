@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Where an object of known shape lies in an image: its triangle mesh, projected with the frame's pose."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from camera_relocalization_ros.core.camera import CameraIntrinsics
+from camera_relocalization_ros.core.errors import ConfigError
+from camera_relocalization_ros.core.geometry import invert, transform_points
+
+MESH_SUFFIXES = (".ply", ".stl", ".obj")
+# what is nearer to the camera than this is cut off: it would project to infinity
+NEAR_M = 0.05
+# corners are rounded to an eighth of a pixel
+SUBPIXEL_BITS = 3
+
+
+@dataclass(frozen=True)
+class ObjectMesh:
+    """Triangles (F, 3, 3) of the object in the parent frame, metres; their order and winding do not matter."""
+
+    triangles: np.ndarray
+
+    @classmethod
+    def load(cls, path: Path) -> ObjectMesh:
+        """The mesh of a PLY, STL or OBJ file; raises ConfigError that names the file."""
+        path = Path(path)
+        if path.suffix.lower() not in MESH_SUFFIXES or not path.is_file():
+            found = "no such file" if not path.is_file() else f"a {path.suffix or 'nameless'} file"
+            raise ConfigError(f"{path}: {found}; expected a triangle mesh ({', '.join(MESH_SUFFIXES)})")
+        try:
+            import pyvista
+            from vtkmodules.vtkCommonCore import vtkLogger
+        except ImportError as error:
+            raise ConfigError(f"{path}: meshes are read with pyvista; pip install pyvista") from error
+        # VTK prints, or warns of, what is wrong with a file and answers with an empty mesh
+        vtkLogger.SetStderrVerbosity(vtkLogger.VERBOSITY_OFF)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            surface = pyvista.read(str(path)).triangulate()
+        triangles = surface.points[surface.faces.reshape(-1, 4)[:, 1:]].astype(np.float64)
+        if not len(triangles) or not np.isfinite(triangles).all():
+            raise ConfigError(f"{path}: {len(triangles)} triangles that can be read; expected a mesh of finite corners")
+        return cls(triangles)
+
+    def silhouette(self, camera: CameraIntrinsics, T_parent_camera: np.ndarray, margin_px: int = 0) -> np.ndarray:
+        """Mask (H, W) uint8: 255 where the object may be seen, widened by `margin_px`; else 0.
+
+        What hides the object is not known and counts as the object. Distortion is neglected, as in virtual rotations.
+        """
+        corners = transform_points(invert(T_parent_camera), self.triangles.reshape(-1, 3)).reshape(-1, 3, 3)
+        nearest, furthest = corners[..., 2].min(axis=1), corners[..., 2].max(axis=1)
+        polygons = list(_pixels(corners[nearest >= NEAR_M], camera))
+        polygons += [_pixels(_in_front(c), camera) for c in corners[(nearest < NEAR_M) & (furthest >= NEAR_M)]]
+        mask = np.zeros((camera.height, camera.width), np.uint8)
+        for polygon in polygons:
+            cv2.fillConvexPoly(mask, polygon, 255, shift=SUBPIXEL_BITS)
+        if margin_px:
+            disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * margin_px + 1, 2 * margin_px + 1))
+            mask = cv2.dilate(mask, disc)
+        return mask
+
+
+def _pixels(corners: np.ndarray, camera: CameraIntrinsics) -> np.ndarray:
+    """Fixed-point pixels (..., 2) int32 of points (..., 3) in front of the camera."""
+    x = camera.fx * corners[..., 0] / corners[..., 2] + camera.cx
+    y = camera.fy * corners[..., 1] / corners[..., 2] + camera.cy
+    return np.round(np.stack([x, y], axis=-1) * (1 << SUBPIXEL_BITS)).astype(np.int32)
+
+
+def _in_front(triangle: np.ndarray) -> np.ndarray:
+    """The part of a triangle (3, 3) beyond the near plane: a convex polygon (3 or 4, 3) (Sutherland & Hodgman 1974)."""
+    polygon = []
+    for start, end in zip(triangle, np.roll(triangle, -1, axis=0)):
+        if start[2] >= NEAR_M:
+            polygon.append(start)
+        if (start[2] >= NEAR_M) != (end[2] >= NEAR_M):
+            polygon.append(start + (NEAR_M - start[2]) / (end[2] - start[2]) * (end - start))
+    return np.array(polygon)

@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The toy backbone as the frozen part of a training."""
+
+from __future__ import annotations
+
+from toy_backbone import ToyBackbone
+
+from camera_relocalization_ros.core.preprocessing import Preprocessing
+from camera_relocalization_ros.learning.config import TrainingConfig
+from camera_relocalization_ros.learning.feature_cache import FrozenPart
+from camera_relocalization_ros.learning.pose_network import PooledBackbone
+
+
+def toy_frozen_part(config: TrainingConfig | None = None) -> FrozenPart:
+    """The toy backbone on images of 32 x 24 pixels, pooled as the recipe says: cells (16, 6) by default."""
+    config = config or TrainingConfig()
+    return FrozenPart(PooledBackbone(ToyBackbone().eval(), 32, 24, config.head), Preprocessing(32, 24), config)
