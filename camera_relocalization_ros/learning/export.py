@@ -22,7 +22,7 @@ from camera_relocalization_ros.learning.run_folder import Run
 
 # largest difference to PyTorch in components of a quaternion, and in metres: as it is for fp32, and times the spread
 # of the training positions for the others. Measured on Red Kitchen: 0.003 for fp16, 0.1 for int8.
-PARITY_TOLERANCE = {"fp32": 1e-4, "fp16": 0.02, "int8": 0.5}
+PARITY_TOLERANCE = {"fp32": 1e-4, "fp16": 0.02, "int8": 0.25}
 # of the test vector: other machines round otherwise, and the fewer the bits, the more that changes
 ANSWER_TOLERANCE = {"fp32": 1e-3, "fp16": 1e-2, "int8": 5e-2}
 CALIBRATION_IMAGES = 100

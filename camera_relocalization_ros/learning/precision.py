@@ -12,6 +12,7 @@ from typing import Iterator
 import numpy as np
 import onnx
 import onnxruntime
+from onnx.utils import Extractor
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 from onnxruntime.transformers.float16 import convert_float_to_float16
@@ -25,12 +26,46 @@ INT8_OPERATORS = ["Conv", "Add", "Clip", "Relu", "Mul", "MatMul", "Gemm", "MaxPo
 
 
 def to_fp16(network: bytes) -> bytes:
-    """The network with weights and arithmetic in float16, but for recurrent layers."""
-    with _quiet():
-        model = convert_float_to_float16(
-            onnx.load_from_string(network), keep_io_types=True, op_block_list=FLOAT32_OPERATORS
-        )
+    """The network with weights and arithmetic in float16, but for recurrent layers and all that sees `previous`.
+
+    ONNX Runtime 1.27 crashes where a float16 window is empty, which is what a flight begins with.
+    """
+    whole = onnx.load_from_string(network)
+    if all(node.name != "previous" for node in whole.graph.input):
+        return _half(whole).SerializeToString()
+    parts = Extractor(whole)
+    frame = _half(parts.extract_model(["image"], ["frame_features", "descriptor"]))
+    window = parts.extract_model(["frame_features", "previous"], ["position", "quat_xyzw"])
+    _rename(window.graph, {"frame_features", "previous", "position", "quat_xyzw", ""})
+    joined = onnx.helper.make_graph(
+        [*frame.graph.node, *window.graph.node],
+        whole.graph.name,
+        whole.graph.input,
+        whole.graph.output,
+        [*frame.graph.initializer, *window.graph.initializer],
+    )
+    model = onnx.helper.make_model(joined, opset_imports=whole.opset_import, ir_version=whole.ir_version)
+    onnx.checker.check_model(model)
     return model.SerializeToString()
+
+
+def _rename(graph: onnx.GraphProto, kept: set[str]) -> None:
+    """Rename all tensors and nodes but those `kept`: a constant that both parts use is float16 in one of them."""
+
+    def renamed(name: str) -> str:
+        return name if name in kept else f"window/{name}"
+
+    for node in graph.node:
+        node.name = f"window/{node.name}"
+        node.input[:] = [renamed(name) for name in node.input]
+        node.output[:] = [renamed(name) for name in node.output]
+    for initializer in graph.initializer:
+        initializer.name = renamed(initializer.name)
+
+
+def _half(model: onnx.ModelProto) -> onnx.ModelProto:
+    with _quiet():
+        return convert_float_to_float16(model, keep_io_types=True, op_block_list=FLOAT32_OPERATORS)
 
 
 def to_int8(network: bytes, images: np.ndarray, window_length: int) -> bytes:
