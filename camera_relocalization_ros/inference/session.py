@@ -31,8 +31,6 @@ def open_session(bundle: Bundle, providers: Sequence[str], threads: int) -> onnx
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
-    # a processor without VNNI overflows in 8-bit products of mixed sign, unless told to take others
-    options.add_session_config_entry("session.x64quantprecision", "1")
     wanted = [(name, PROVIDER_OPTIONS.get(name, {})) for name in providers]
     path = bundle.path / NETWORK
     try:
