@@ -8,8 +8,6 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from camera_relocalization_ros.core.bundle_sidecar import PRECISIONS
-
 if TYPE_CHECKING:
     from camera_relocalization_ros.core.dataset import Dataset
 
@@ -21,7 +19,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run_folder", type=Path, metavar="RUN", help="folder of a finished reloc train")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="BUNDLE", help="folder to write")
     parser.add_argument(
-        "--precision", choices=PRECISIONS, default="fp32", help="number format of the network (default: fp32)"
+        "--precision",
+        choices=("fp32", "fp16", "int8"),
+        default="fp32",
+        help="number format of the network (default: fp32)",
     )
     parser.add_argument("--calibrate", metavar="DATASET", help="training images, which int8 takes its ranges from")
     parser.add_argument(

@@ -17,7 +17,7 @@ from camera_relocalization_ros.core.array_files import load_arrays
 
 RunNetwork = Callable[[Dict[str, np.ndarray]], Sequence[np.ndarray]]
 OUTPUTS = ("position", "quat_xyzw", "descriptor", "frame_features")
-# relative; 1e-6 is what machines and thread counts make of float32, 1e-3 to 1e-2 what TF32's ten bits leave
+# relative; versions and settings of ONNX Runtime differ by 2e-6, TF32 by 4e-3 (docs/bundle_format.md)
 TOLERANCE = 1e-3
 MAX_TOLERANCE = 0.1
 # below this an output's own size says nothing about what a difference matters: 1 m, a whole turn of the quaternion
