@@ -162,9 +162,14 @@ def _refuse_twins(names: list[str]) -> None:
 
 def _usable(asked: list[str] | None) -> tuple[tuple[str, ...], dict[str, str]]:
     """Backbones with weights, and why the others have none."""
+    from camera_relocalization_ros.learning.backbones import BACKBONES as KNOWN
     from camera_relocalization_ros.learning.reproduction import missing_weights
 
     reasons = {backbone: missing_weights(backbone) for backbone in asked or BACKBONES}
+    for backbone in asked or ():
+        # a slip of the pen is no network that waits for its weights
+        if backbone not in KNOWN:
+            raise ConfigError(reasons[backbone])
     skipped = {backbone: reason for backbone, reason in reasons.items() if reason}
     for backbone, reason in skipped.items():
         logger.warning("%s is skipped: %s", backbone, reason)

@@ -44,7 +44,8 @@ def run(arguments: argparse.Namespace) -> int:
     from camera_relocalization_ros.core.errors import ConfigError
     from camera_relocalization_ros.learning.config import load_config
     from camera_relocalization_ros.learning.search_space import load_search_space
-    from camera_relocalization_ros.learning.tuning import BEST, Search, best_table, best_trials, open_study, search
+    from camera_relocalization_ros.learning.study_results import BEST, best_table, best_trials
+    from camera_relocalization_ros.learning.tuning import Search, open_study, search
 
     recipe, space = load_config(arguments.config), load_search_space(arguments.space)
     task = Search(

@@ -18,7 +18,7 @@ from camera_relocalization_ros.core.errors import ConfigError
 from camera_relocalization_ros.core.evaluation import PoseErrors, baseline_errors, pose_errors, write_json
 from camera_relocalization_ros.core.grid import Combination
 from camera_relocalization_ros.core.provenance import frames_digest
-from camera_relocalization_ros.learning.backbones import BACKBONES, build_backbone
+from camera_relocalization_ros.learning.backbones import build_backbone
 from camera_relocalization_ros.learning.config import TrainingConfig
 from camera_relocalization_ros.learning.feature_cache import FeatureCache, FrozenPart, build_cache
 from camera_relocalization_ros.learning.optimisation import PLATEAU
@@ -27,8 +27,9 @@ from camera_relocalization_ros.learning.run_folder import Run, load_run
 from camera_relocalization_ros.learning.training import ORIGINALS_ONLY, train
 
 CELL, ERRORS, BASELINES = "cell.json", "errors.npz", "baselines.json"
-# the last tenth of every stretch of about so many frames is held out where there is nothing else to stop by
-HELD_OUT_CYCLE, HELD_OUT_SHARE, HELD_OUT_FEWEST = 200, 0.1, 2
+# the last tenth of every stretch of about so many frames is held out where there is nothing else to stop by; few and
+# long ones would show too little of the volume
+HELD_OUT_CYCLE, HELD_OUT_SHARE, HELD_OUT_FEWEST = 50, 0.1, 2
 FRAMES_AT_ONCE = 1024
 
 
@@ -65,7 +66,7 @@ class Cell:
 
 
 def hold_out(dataset: Dataset) -> tuple[Dataset, Dataset]:
-    """The data set in two: what is kept, and the last tenth of every stretch of about 200 frames of each sequence.
+    """The data set in two: what is kept, and the last tenth of every stretch of about 50 frames of each sequence.
 
     They adjoin, so the second says when to stop, not how good a model is.
     """
@@ -84,9 +85,7 @@ def hold_out(dataset: Dataset) -> tuple[Dataset, Dataset]:
 
 
 def missing_weights(backbone: str) -> str:
-    """Why a backbone cannot be used here; empty when it can. Raises ConfigError for an unknown name."""
-    if backbone not in BACKBONES:
-        build_backbone(backbone)
+    """Why a backbone cannot be used here: an unknown name, no weights; empty when it can."""
     try:
         build_backbone(backbone)
     except ConfigError as error:

@@ -1,12 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Hyper-parameter search with Optuna: trials that several machines may share, and the best of them as a recipe."""
+"""Hyper-parameter search with Optuna: runs the trials of a study, which several machines may share."""
 
 from __future__ import annotations
 
-import csv
 import logging
 import math
-import os
 import tempfile
 import time
 from contextlib import contextmanager, suppress
@@ -18,7 +16,6 @@ import lightning
 import numpy as np
 import optuna
 import torch
-import yaml
 from lightning.pytorch.trainer.states import TrainerFn
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
@@ -30,14 +27,15 @@ from camera_relocalization_ros.core.errors import ConfigError, DatasetError, Rel
 from camera_relocalization_ros.core.evaluation import PoseErrors, constant_pose_errors
 from camera_relocalization_ros.learning.config import TrainingConfig
 from camera_relocalization_ros.learning.search_space import SearchSpace, suggested_config
+from camera_relocalization_ros.learning.study_results import ended_trials, write_results
 from camera_relocalization_ros.learning.training import check_same_frames, train
 
 SAMPLERS = {"random": optuna.samplers.RandomSampler, "tpe": optuna.samplers.TPESampler}
-BEST, TRIALS = "best.yaml", "trials.csv"
 # nothing is judged hopeless before the median of this many trials is known
 TRIALS_BEFORE_PRUNING = 5
 # what a recipe can bring about: it cannot be, its network answers with numbers that are no pose, it needs too much
 HOPELESS = (RelocalizationError, ValueError, ArithmeticError, torch.cuda.OutOfMemoryError)
+STORAGE_FAULTS = (SQLAlchemyError, optuna.exceptions.StorageInternalError)
 OPENING_ATTEMPTS, OPENING_PAUSE_S = 5, 0.5
 logger = logging.getLogger(__name__)
 
@@ -111,10 +109,10 @@ def open_study(storage: str, name: str, prune_after: int | None) -> optuna.Study
     pruner: optuna.pruners.BasePruner = optuna.pruners.NopPruner()
     if prune_after is not None:
         pruner = optuna.pruners.MedianPruner(TRIALS_BEFORE_PRUNING, prune_after)
-    with _storage_errors(storage):
+    with _storage_errors(storage, (optuna.exceptions.OptunaError, ImportError, ValueError, OSError)):
         for _ in range(OPENING_ATTEMPTS - 1):
             # two that make the tables of a new database at the same moment hinder each other, once
-            with suppress(SQLAlchemyError, optuna.exceptions.StorageInternalError):
+            with suppress(*STORAGE_FAULTS):
                 return _created_or_loaded(storage, name, pruner)
             time.sleep(OPENING_PAUSE_S)
         return _created_or_loaded(storage, name, pruner)
@@ -139,72 +137,14 @@ def search(
         if chosen not in known:
             raise ConfigError(f"no {what} {chosen!r}; known: {', '.join(known)}")
     reference = task.reference()
+    deadline = time.monotonic() + (math.inf if timeout_s is None else timeout_s)
     with _storage_errors():
         _same_task(study, task.identity(reference))
-    deadline = time.monotonic() + (math.inf if timeout_s is None else timeout_s)
-    while len(ended_trials(study)) < trials and time.monotonic() < deadline:
-        with _storage_errors():
+        while len(ended_trials(study)) < trials and time.monotonic() < deadline:
             trial = study.ask()
             study.sampler = SAMPLERS[sampler](seed=seed + trial.number)
-        _run_trial(study, trial, task, reference, folder)
-        write_results(study, task.recipe, task.space, folder)
-
-
-def ended_trials(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
-    """Trials that count: finished, given up, or failed for a reason; not those that were interrupted."""
-    return [
-        trial
-        for trial in study.get_trials(deepcopy=False)
-        if trial.state in (TrialState.COMPLETE, TrialState.PRUNED) or "problem" in trial.user_attrs
-    ]
-
-
-def best_trials(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
-    """Trials that were trained to the end, best first."""
-    return sorted(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)), key=lambda trial: trial.value)
-
-
-def best_table(study: optuna.Study, count: int = 5) -> str:
-    """Plain text: the best trials with scores, errors and values."""
-    best = best_trials(study)[:count]
-    paths = list(best[0].params) if best else []
-    header = ["trial", "score", "position [m]", "orientation [deg]", *paths]
-    rows = [
-        [
-            str(trial.number),
-            f"{trial.value:.4f}",
-            f"{trial.user_attrs['position_m']:.3f}",
-            f"{trial.user_attrs['orientation_deg']:.2f}",
-            *(_short(trial.params[path]) for path in paths),
-        ]
-        for trial in best
-    ]
-    widths = [max(map(len, column)) for column in zip(header, *rows)]
-    return "\n".join("  ".join(text.rjust(width) for text, width in zip(row, widths)) for row in [header, *rows])
-
-
-def write_results(study: optuna.Study, recipe: TrainingConfig, space: SearchSpace, folder: Path) -> None:
-    """Write trials.csv and, when a trial was trained to the end, best.yaml: a recipe for `reloc train --config`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with _replacing(folder / TRIALS) as path, open(path, "w", newline="", encoding="utf-8") as file:
-        table = csv.writer(file)
-        table.writerow(["trial", "state", "score", "position_m", "orientation_deg", "seconds", *space, "problem"])
-        for trial in study.get_trials(deepcopy=False):
-            told = [trial.user_attrs.get(name, "") for name in ("position_m", "orientation_deg", "seconds")]
-            score = "" if trial.value is None else round(trial.value, 6)
-            values = [trial.params.get(parameter, "") for parameter in space]
-            problem = trial.user_attrs.get("problem", "")
-            table.writerow([trial.number, trial.state.name.lower(), score, *told, *values, problem])
-    best = best_trials(study)[:1]
-    for trial in best:
-        fixed = optuna.trial.FixedTrial(trial.params, trial.number)
-        values = suggested_config(recipe, space, fixed).to_dict()
-        comment = (
-            f"# The best of {len(ended_trials(study))} trials of the study {study.study_name!r}, trial {trial.number}: "
-            f"{trial.user_attrs['position_m']:.3f} m, {trial.user_attrs['orientation_deg']:.2f} deg on held-out data.\n"
-        )
-        with _replacing(folder / BEST) as path:
-            path.write_text(comment + yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
+            _run_trial(study, trial, task, reference, folder)
+            write_results(study, task.recipe, task.space, folder)
 
 
 class Reporting(lightning.Callback):
@@ -303,16 +243,12 @@ def _poses(datasets: list[Dataset]) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate(positions), np.concatenate(quats)
 
 
-def _short(value: Any) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
-
-
 @contextmanager
-def _storage_errors(storage: str = "of the study") -> Iterator[None]:
+def _storage_errors(storage: str = "of the study", also: tuple[type[Exception], ...] = ()) -> Iterator[None]:
     """Whatever a storage raises as one ConfigError; a password in its URL stays out of it."""
     try:
         yield
-    except (SQLAlchemyError, optuna.exceptions.OptunaError, ImportError, ValueError, OSError) as error:
+    except (*STORAGE_FAULTS, *also) as error:
         shown = _without_password(storage)
         reason = (str(error).splitlines() or [""])[0].replace(storage, shown)
         raise ConfigError(
@@ -326,11 +262,3 @@ def _without_password(storage: str) -> str:
         return make_url(storage).render_as_string(hide_password=True)
     except ArgumentError:
         return storage
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """A path to write that becomes `path` when it is whole: two processes may finish trials at the same moment."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    yield partial
-    os.replace(partial, path)

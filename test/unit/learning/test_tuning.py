@@ -18,7 +18,8 @@ from camera_relocalization_ros.core.errors import ConfigError, DatasetError
 from camera_relocalization_ros.learning import tuning
 from camera_relocalization_ros.learning.backbones import BACKBONES
 from camera_relocalization_ros.learning.search_space import search_space
-from camera_relocalization_ros.learning.tuning import Search, best_trials, ended_trials, open_study, search
+from camera_relocalization_ros.learning.study_results import best_trials, ended_trials
+from camera_relocalization_ros.learning.tuning import Search, open_study, search
 
 SPACE = {"optimiser.learning_rate": {"low": 1.0e-4, "high": 1.0e-1, "log": True}, "loss.p": {"choices": [1, 2]}}
 RECIPE = """
