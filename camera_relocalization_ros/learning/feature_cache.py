@@ -123,7 +123,7 @@ def _computed(
     dataset: Dataset, frozen: FrozenPart, maker: ViewMaker, first: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Cells (V, C, cells) and poses (V, 7) of the frames from number `first` on, in order."""
-    session = _onnx_session(frozen)
+    session = onnx_session(frozen)
     frames = dataset.frames
 
     def row_of(row: int) -> tuple[np.ndarray, np.ndarray]:
@@ -143,10 +143,11 @@ def _computed(
             yield done
 
 
-def _onnx_session(frozen: FrozenPart) -> onnxruntime.InferenceSession:
-    """ONNX Runtime runs the frozen part two to four times as fast as eager PyTorch on a CPU.
+def onnx_session(frozen: FrozenPart) -> onnxruntime.InferenceSession:
+    """The frozen part for one image (1, h, w, 3) "image" -> "cells", to be run by many threads at once.
 
-    One thread per run: several frames at a time use the cores better than several threads on one.
+    ONNX Runtime is two to four times as fast as eager PyTorch on a CPU. Each run takes one thread: several frames at a
+    time use the cores better than several threads on one.
     """
     from camera_relocalization_ros.learning.onnx_graph import onnx_bytes
 

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,17 +33,7 @@ class ObjectMesh:
         if path.suffix.lower() not in MESH_SUFFIXES or not path.is_file():
             found = "no such file" if not path.is_file() else f"a {path.suffix or 'nameless'} file"
             raise ConfigError(f"{path}: {found}; expected a triangle mesh ({', '.join(MESH_SUFFIXES)})")
-        try:
-            import pyvista
-            from vtkmodules.vtkCommonCore import vtkLogger
-        except ImportError as error:
-            raise ConfigError(f"{path}: meshes are read with pyvista; pip install pyvista") from error
-        # VTK prints, or warns of, what is wrong with a file and answers with an empty mesh
-        vtkLogger.SetStderrVerbosity(vtkLogger.VERBOSITY_OFF)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            surface = pyvista.read(str(path)).triangulate()
-        triangles = surface.points[surface.faces.reshape(-1, 4)[:, 1:]].astype(np.float64)
+        triangles = _read_triangles(path)
         if not len(triangles) or not np.isfinite(triangles).all():
             raise ConfigError(f"{path}: {len(triangles)} triangles that can be read; expected a mesh of finite corners")
         return cls(triangles)
@@ -65,6 +54,32 @@ class ObjectMesh:
             disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * margin_px + 1, 2 * margin_px + 1))
             mask = cv2.dilate(mask, disc)
         return mask
+
+
+def _read_triangles(path: Path) -> np.ndarray:
+    """Triangles (F, 3, 3) of a mesh file, F = 0 when it cannot be read."""
+    try:
+        from vtkmodules.util.numpy_support import vtk_to_numpy
+        from vtkmodules.vtkCommonCore import vtkLogger
+        from vtkmodules.vtkFiltersCore import vtkTriangleFilter
+        from vtkmodules.vtkIOGeometry import vtkOBJReader, vtkSTLReader
+        from vtkmodules.vtkIOPLY import vtkPLYReader
+    except ImportError as error:
+        raise ConfigError(f"{path}: meshes are read with VTK, which comes with pyvista: pip install pyvista") from error
+    # VTK prints what is wrong with a file and answers with an empty mesh
+    vtkLogger.SetStderrVerbosity(vtkLogger.VERBOSITY_OFF)
+    reader = {".ply": vtkPLYReader, ".stl": vtkSTLReader, ".obj": vtkOBJReader}[path.suffix.lower()]()
+    reader.SetFileName(str(path))
+    to_triangles = vtkTriangleFilter()
+    to_triangles.PassLinesOff()
+    to_triangles.PassVertsOff()
+    to_triangles.SetInputConnection(reader.GetOutputPort())
+    to_triangles.Update()
+    mesh = to_triangles.GetOutput()
+    if not mesh.GetNumberOfPolys():
+        return np.empty((0, 3, 3))
+    corners = vtk_to_numpy(mesh.GetPolys().GetConnectivityArray()).reshape(-1, 3)
+    return vtk_to_numpy(mesh.GetPoints().GetData()).astype(np.float64)[corners]
 
 
 def _pixels(corners: np.ndarray, camera: CameraIntrinsics) -> np.ndarray:

@@ -23,8 +23,8 @@ EXCEPTIONS = {"ros/simulation_bag.py": {"simulation"}}
 ROS_MODULES = {"rospy", "rosbag", "cv_bridge", "tf2_py", "tf2_ros", "genpy", "roslaunch", "rosgraph", "message_filters"}
 HEAVY = {"torch", "lightning", "pyvista", "vtkmodules", "matplotlib", "onnxruntime"}
 ALLOWED_HEAVY = {
-    # pyvista: the mesh of an object, and only where a recipe names one
-    "learning": {"torch", "lightning", "onnxruntime", "pyvista", "vtkmodules"},
+    # vtkmodules: reads the mesh of an object, and is imported only where a recipe names one
+    "learning": {"torch", "lightning", "onnxruntime", "vtkmodules"},
     "simulation": {"pyvista", "vtkmodules"},
     "report": {"matplotlib"},
     "inference": {"onnxruntime"},

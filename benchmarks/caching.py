@@ -1,0 +1,194 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""What the feature cache is worth, and what a big one takes: seconds of an epoch, views a second, memory.
+
+    python benchmarks/caching.py [--images 256] [--big 19000] [--work DIR]
+
+Speed: an epoch of head training on cached features beside the same epoch (images, batches, head, loss, optimiser)
+with the frozen backbone in the loop, which reads, decodes and shrinks images in threads and runs the network once in
+ONNX Runtime and once in eager PyTorch. Memory: `reloc train` for an epoch on a cache of --big images in six views,
+whose features are noise and whose images are links to one; peak of its memory (PSS, sampled) and of its resident set,
+pages of files included (as the kernel counts them).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Callable, Iterator
+
+import cv2
+import numpy as np
+import torch
+import yaml
+from extraction import memory_mb
+
+from camera_relocalization_ros.core.camera import CameraIntrinsics
+from camera_relocalization_ros.core.dataset import Dataset, load_image_rgb
+from camera_relocalization_ros.core.dataset_writer import DatasetWriter
+from camera_relocalization_ros.core.preprocessing import Preprocessing
+from camera_relocalization_ros.learning.backbones import build_backbone
+from camera_relocalization_ros.learning.backgrounds import random_texture
+from camera_relocalization_ros.learning.config import AugmentationConfig, TrainingConfig, config_from_dict
+from camera_relocalization_ros.learning.feature_cache import FrozenPart, build_cache, onnx_session
+from camera_relocalization_ros.learning.feature_store import FeatureStore
+from camera_relocalization_ros.learning.losses import PoseLoss
+from camera_relocalization_ros.learning.pose_network import PooledBackbone, PoseHead
+from camera_relocalization_ros.learning.samples import Source, TrainingDraws, WindowSamples, windows_of
+
+CAMERA = CameraIntrinsics(640, 480, 585.0, 585.0, 319.5, 239.5)
+RECIPE = {"head": {"name": "regressor"}, "optimiser": {"epochs": 1}}
+START_NS, PERIOD_NS = 1_500_000_000_000_000_000, 33_333_333
+CACHED_EPOCHS = 9
+MEMORY_PERIOD_S = 0.5
+Batches = Iterator["tuple[torch.Tensor, torch.Tensor, torch.Tensor]"]
+
+
+def data_set(path: Path, count: int, linked: bool) -> Dataset:
+    """`count` JPEG images of 640x480, each of its own or links to one, along a random walk."""
+    rng = np.random.default_rng(0)
+    positions = np.cumsum(rng.normal(0, 0.01, (count, 3)), axis=0)
+    with DatasetWriter(path, "room", "camera", CAMERA) as writer, writer.sequence("walk", {}) as sequence:
+        for row in range(count):
+            name = f"{row:06d}.jpg"
+            if linked and row:
+                os.link(sequence.image_folder / "000000.jpg", sequence.image_folder / name)
+            else:
+                (sequence.image_folder / name).write_bytes(jpeg(rng))
+            sequence.add_stored(START_NS + row * PERIOD_NS, positions[row], np.array([0.0, 0.0, 0.0, 1.0]), name, row)
+    return Dataset.load(path)
+
+
+def jpeg(rng: np.random.Generator) -> bytes:
+    """A texture with noise, about as many bytes as a photograph."""
+    image = random_texture(rng, CAMERA.width, CAMERA.height)
+    image = cv2.add(image, rng.normal(0, 4, image.shape).astype(np.int16), dtype=cv2.CV_8U)
+    return cv2.imencode(".jpg", image)[1].tobytes()
+
+
+def frozen_part(config: TrainingConfig) -> FrozenPart:
+    """The recipe's backbone at its input size."""
+    backbone = build_backbone(config.backbone)
+    size = Preprocessing.for_image(backbone.input_width, CAMERA.width, CAMERA.height)
+    return FrozenPart(PooledBackbone(backbone, size.width, size.height, config.head), size, config)
+
+
+def epoch_s(batches: Callable[[], Batches], config: TrainingConfig) -> float:
+    """Seconds of an epoch of head training on what `batches` yields."""
+    torch.manual_seed(0)
+    head, loss = PoseHead(1280, config.head), PoseLoss(config.loss)
+    optimiser = torch.optim.AdamW([*head.parameters(), *loss.parameters()], config.optimiser.learning_rate)
+    start = time.monotonic()
+    for cells_btcn, position_bt3, quat_bt4 in batches():
+        position_est, quat_est = head(cells_btcn)
+        optimiser.zero_grad()
+        loss(*(value.flatten(0, 1) for value in (position_est, quat_est, position_bt3, quat_bt4))).backward()
+        optimiser.step()
+    return time.monotonic() - start
+
+
+def speed(work: Path, count: int) -> dict[str, float]:
+    """Seconds of caching and of epochs, with the ratio to the faster way with the backbone in the loop."""
+    config = config_from_dict(RECIPE, "benchmark")
+    frozen, dataset = frozen_part(config), data_set(work / "small", count, linked=False)
+    start = time.monotonic()
+    build_cache(dataset, frozen, AugmentationConfig(), work / "cache")
+    views = count * (AugmentationConfig().views + 1)
+    result = {"caching_ms_per_view": 1000 * (time.monotonic() - start) / views}
+    cache = build_cache(dataset, frozen, AugmentationConfig(views=0), work / "cache")
+    samples = WindowSamples([Source(cache, windows_of(dataset, 1, 1.0))])
+    draws = list(TrainingDraws(samples, config.optimiser.batch_size, seed=0))
+    frames, session = dataset.frames, onnx_session(frozen)
+
+    def input_of(row: int) -> np.ndarray:
+        return frozen.preprocessing.apply(load_image_rgb(frames[row].image_path))
+
+    def in_onnx(rows: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(
+            np.concatenate(list(pool.map(lambda row: session.run(None, {"image": input_of(row)[None]})[0], rows)))
+        )
+
+    @torch.no_grad()
+    def in_torch(rows: np.ndarray) -> torch.Tensor:
+        return frozen.network(torch.from_numpy(np.stack(list(pool.map(input_of, rows)))))
+
+    def in_loop(cells_of: Callable[[np.ndarray], torch.Tensor]) -> Batches:
+        for draw in draws:
+            poses = torch.from_numpy(cache.poses[draw.windows, 0]).float()[:, None]
+            yield cells_of(draw.windows)[:, None], poses[..., :3], poses[..., 3:]
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        result["epoch_onnx_in_loop_s"] = epoch_s(lambda: in_loop(in_onnx), config)
+        result["epoch_torch_in_loop_s"] = epoch_s(lambda: in_loop(in_torch), config)
+    cached = [epoch_s(lambda: (samples[draw] for draw in draws), config) for _ in range(CACHED_EPOCHS)]
+    result["epoch_cached_s"] = statistics.median(cached)
+    faster = min(result["epoch_onnx_in_loop_s"], result["epoch_torch_in_loop_s"])
+    result["times_faster_cached"] = faster / result["epoch_cached_s"]
+    return result
+
+
+def memory(work: Path, count: int) -> dict[str, float]:
+    """Peaks of `reloc train` on a cache of `count` images in the recipe's views, for one epoch."""
+    config = config_from_dict(RECIPE, "benchmark")
+    frozen, dataset = frozen_part(config), data_set(work / "big", count, linked=True)
+    views = config.augmentation.views + 1
+    shape = (count, views, frozen.network.backbone.feature_channels, config.head.grid_rows * config.head.grid_cols)
+    store = FeatureStore(work / "cache" / frozen.fingerprint(dataset, config.augmentation), shape)
+    noise = np.random.default_rng(0).random((64, *shape[1:]), dtype=np.float32).astype(np.float16)
+    poses = np.concatenate(dataset.positions_quats(), axis=1)[:, None].repeat(views, axis=1)
+    with store.locked():
+        store.append(((noise[row % 64], poses[row]) for row in range(count)), 0)
+    recipe = work / "recipe.yaml"
+    recipe.write_text(yaml.safe_dump(RECIPE), encoding="utf-8")
+    program = "import sys; from camera_relocalization_ros.cli.main import main; sys.exit(main())"
+    arguments = ["train", dataset.path, "--config", recipe, "--cache", work / "cache", "-o", work / "run"]
+    start, peak_mb, peak_rss_mb = time.monotonic(), 0.0, 0.0
+    process = subprocess.Popen([sys.executable, "-c", program, *map(str, arguments)], stderr=subprocess.DEVNULL)
+    while process.poll() is None:
+        peak_mb = max(peak_mb, memory_mb(process.pid))
+        peak_rss_mb = max(peak_rss_mb, resident_peak_mb(process.pid))
+        time.sleep(MEMORY_PERIOD_S)
+    if process.returncode:
+        raise SystemExit("reloc train failed")
+    return {
+        "cache_mb": sum(path.stat().st_size for path in store.folder.iterdir()) / 1e6,
+        "train_s": time.monotonic() - start,
+        "peak_pss_mb": peak_mb,
+        "peak_rss_mb": peak_rss_mb,
+    }
+
+
+def resident_peak_mb(pid: int) -> float:
+    """The most that was ever resident of a running process; 0 when it has just ended."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 1024
+    except (OSError, StopIteration):
+        return 0.0
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--images", type=int, default=256, help="of the comparison of speed; 0: leave it out")
+    parser.add_argument("--big", type=int, default=19_000, help="images of the big cache; 0: leave it out")
+    parser.add_argument("--work", type=Path, help="where data go; the big cache takes 1.8 GB (default: temporary)")
+    arguments = parser.parse_args()
+    result = {"cores": os.cpu_count()}
+    with tempfile.TemporaryDirectory(dir=arguments.work) as name:
+        if arguments.images:
+            result["speed"] = {"images": arguments.images, **speed(Path(name), arguments.images)}
+        if arguments.big:
+            result["memory"] = {"images": arguments.big, **memory(Path(name), arguments.big)}
+    print(json.dumps(result, indent=1))
+
+
+if __name__ == "__main__":
+    main()
