@@ -18,11 +18,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    from camera_relocalization_ros.core.errors import ConfigError
     from camera_relocalization_ros.learning.backbones import build_backbone
+    from camera_relocalization_ros.learning.backbones.weights import LocalWeights
     from camera_relocalization_ros.learning.caffe_weights import convert
 
     backbone = build_backbone(arguments.backbone, pretrained=False)
-    output = arguments.output or backbone.weights.path()
+    output = arguments.output
+    if output is None:
+        if not isinstance(backbone.weights, LocalWeights):
+            raise ConfigError(f"backbone {backbone.name} reads no file from the weights folder; name one with --output")
+        output = backbone.weights.converted_path()
     count = convert(arguments.caffemodel, arguments.prototxt, backbone, output)
     print(f"{output}: {count} layers, {backbone.name}")
     return 0

@@ -16,24 +16,52 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     from camera_relocalization_ros.learning.backbones import BACKBONES
     from camera_relocalization_ros.learning.heads import HEADS
-    from camera_relocalization_ros.learning.losses import LOSSES
+    from camera_relocalization_ros.learning.losses import DISTANCES, LOSSES, WEIGHTINGS
 
-    for name, backbone in BACKBONES.items():
-        size = f"{backbone.input_width} px, {backbone.feature_channels}-D"
-        print(f"backbone  {name:30} {size:16} {_weights(backbone.weights)}")
-    for kind, names in (("head", HEADS), ("loss", LOSSES)):
-        for name in names:
-            print(f"{kind:9} {name}")
+    found = {name: _found(backbone.weights) for name, backbone in BACKBONES.items()}
+    backbones = [
+        (
+            name,
+            str(backbone.input_width),
+            str(backbone.feature_channels),
+            backbone.cut_layer or "-",
+            {True: "found", False: "missing", None: "random"}[found[name]],
+            backbone.weights.licence,
+        )
+        for name, backbone in BACKBONES.items()
+    ]
+    _print_table(("BACKBONE", "INPUT PX", "FEATURES", "CUT AFTER", "WEIGHTS", "LICENCE"), backbones)
+    _print_table(("HEAD", ""), [(name, _summary(head)) for name, head in HEADS.items()])
+    losses = [(name, f"{distance} x {weighting}") for name, (distance, weighting) in LOSSES.items()]
+    _print_table(("LOSS", "DISTANCE x WEIGHTING"), losses)
+    print(f"Distances: {', '.join(DISTANCES)}.\nWeightings: {', '.join(WEIGHTINGS)}.")
+    missing = [name for name, is_there in found.items() if is_there is False]
+    if missing:
+        print("\nTo get the missing weights:")
+    for name in missing:
+        print(f"  {name}: {BACKBONES[name].weights.how()}")
     return 0
 
 
-def _weights(weights) -> str:
+def _found(weights) -> bool | None:
+    """Whether the file is there; None for weights that have none."""
     from camera_relocalization_ros.core.errors import ConfigError
+    from camera_relocalization_ros.learning.backbones.weights import DrawnWeights
 
-    if not weights.file:
-        return "weights: drawn at random"
+    if isinstance(weights, DrawnWeights):
+        return None
     try:
-        path = weights.path()
-    except ConfigError as error:
-        return f"weights missing: {error}"
-    return f"weights: {path}" if path.is_file() else f"weights missing: {path}; {weights.install}"
+        return weights.path().is_file()
+    except ConfigError:
+        return False
+
+
+def _summary(described: type) -> str:
+    return (described.__doc__ or "").splitlines()[0]
+
+
+def _print_table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    widths = [max(map(len, column)) for column in zip(header, *rows)]
+    for row in (header, *rows):
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
+    print()

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -12,24 +13,29 @@ import torch
 from torch import nn
 
 from camera_relocalization_ros.core.errors import ConfigError
-from camera_relocalization_ros.learning.backbones.contract import Backbone
+
+if TYPE_CHECKING:
+    from camera_relocalization_ros.learning.backbones.contract import Backbone
 
 
 def convert(caffemodel: Path, prototxt: Path, backbone: Backbone, output: Path) -> int:
     """Write the convolutions that `backbone` has; returns how many. Classifiers and auxiliary heads are left out.
 
-    Raises ConfigError when a file cannot be read or a layer is missing or has another shape.
+    Raises ConfigError when a file cannot be read or written, or a layer is missing or has another shape.
     """
     state = caffe_state_dict(caffemodel, prototxt, backbone)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    torch.save(state, output)
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        torch.save(state, output)
+    except (OSError, RuntimeError) as error:
+        raise ConfigError(f"{output}: cannot be written: {error}") from error
     digest = hashlib.sha256(output.read_bytes()).hexdigest()
     Path(f"{output}.sha256").write_text(f"{digest}  {output.name}\n", encoding="utf-8")
     return len(state) // 2
 
 
 def caffe_state_dict(caffemodel: Path, prototxt: Path, backbone: Backbone) -> dict[str, torch.Tensor]:
-    """Weights by the names of the backbone's parameters."""
+    """Weights by the names of the backbone's parameters; OpenCV reads files of Caffe's old format (V1) too."""
     if not hasattr(backbone, "caffe_layer"):
         raise ConfigError(f"backbone {backbone.name} has no Caffe form; expected a GoogLeNet or VGG16")
     for path in (caffemodel, prototxt):

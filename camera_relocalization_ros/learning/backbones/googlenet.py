@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from camera_relocalization_ros.learning.backbones.caffe_layers import CaffeInput, ConvRelu, max_pool, response_norm
-from camera_relocalization_ros.learning.backbones.contract import Backbone, LocalWeights, draw_weights, load_into
+from camera_relocalization_ros.learning.backbones.contract import Backbone
+from camera_relocalization_ros.learning.backbones.weights import DrawnWeights, LocalWeights
 
 # input channels; outputs of 1x1, 3x3 reduce, 3x3, 5x5 reduce, 5x5, pool projection
 MODULES = {
@@ -81,21 +82,17 @@ class GoogLeNet(Backbone):
         """The Caffe layer whose blobs a convolution takes: inception_3a.conv_5x5 -> inception_3a/5x5."""
         return STEM.get(module) or module.replace(".conv_", "/")
 
-    def load_pretrained(self) -> None:
-        """Load the converted Caffe weights; raises ConfigError that says where to get them."""
-        load_into(self)
-
 
 class GoogLeNetImageNet(GoogLeNet):
     """BVLC's reimplementation."""
 
     name = "googlenet_imagenet"
     weights = LocalWeights(
-        file="googlenet_imagenet.pth",
+        name="googlenet_imagenet",
         licence="unrestricted use (BVLC model zoo)",
-        install="download bvlc_googlenet.caffemodel and deploy.prototxt (Caffe model zoo, models/bvlc_googlenet), "
-        "then run: reloc convert-weights bvlc_googlenet.caffemodel --prototxt deploy.prototxt "
-        "--backbone googlenet_imagenet",
+        install="download bvlc_googlenet.caffemodel and its deploy.prototxt as bvlc_googlenet.prototxt "
+        "(Caffe model zoo, models/bvlc_googlenet)",
+        published={"bvlc_googlenet.caffemodel": "sha1:405fc5acd08a3bb12de8ee5e23a96bec22f08204"},
     )
 
 
@@ -106,11 +103,10 @@ class GoogLeNetPlaces365(GoogLeNet):
     # mean pixel of the Places images that their authors give for the 205 classes; the file for 365 is a mean image
     mean_bgr = (104.051, 112.514, 116.676)
     weights = LocalWeights(
-        file="googlenet_places365.pth",
+        name="googlenet_places365",
         licence="CC BY (github.com/CSAILVision/places365)",
         install="download googlenet_places365.caffemodel and deploy_googlenet_places365.prototxt "
-        "(github.com/CSAILVision/places365), then run: reloc convert-weights googlenet_places365.caffemodel "
-        "--prototxt deploy_googlenet_places365.prototxt --backbone googlenet_places365",
+        "(github.com/CSAILVision/places365)",
     )
 
 
@@ -118,8 +114,4 @@ class GoogLeNetRandom(GoogLeNet):
     """Drawn weights, for comparisons and tests."""
 
     name = "googlenet_random"
-    weights = LocalWeights(file="", licence="BSD-3-Clause", install="")
-
-    def load_pretrained(self) -> None:
-        """Draw the weights; always the same."""
-        draw_weights(self)
+    weights = DrawnWeights()
