@@ -51,9 +51,12 @@ class FeatureCache:
     @property
     def descriptors(self) -> np.ndarray:
         """Global average of the original views' feature maps (N, C); cells are of equal size, so their mean is it."""
-        starts = range(0, len(self.cells), DESCRIPTOR_ROWS)
-        blocks = [self.cells[start : start + DESCRIPTOR_ROWS, 0] for start in starts]
-        return np.concatenate([block.astype(np.float32).mean(axis=2) for block in blocks])
+        descriptors = np.empty((len(self.cells), self.cells.shape[2]), np.float32)
+        # some rows at a time: all cells together may not fit into memory
+        for start in range(0, len(descriptors), DESCRIPTOR_ROWS):
+            rows = slice(start, start + DESCRIPTOR_ROWS)
+            self.cells[rows, 0].mean(axis=2, dtype=np.float32, out=descriptors[rows])
+        return descriptors
 
 
 @dataclass(frozen=True)
