@@ -63,7 +63,9 @@ def write_results(study: optuna.Study, recipe: TrainingConfig, space: SearchSpac
             score = "" if trial.value is None else round(trial.value, 6)
             values = [trial.params.get(parameter, "") for parameter in space]
             problem = trial.user_attrs.get("problem", "")
-            table.writerow([trial.number, trial.state.name.lower(), score, *told, *values, problem])
+            was_interrupted = trial.state == TrialState.FAIL and not problem
+            state = "interrupted" if was_interrupted else trial.state.name.lower()
+            table.writerow([trial.number, state, score, *told, *values, problem])
     best = best_trials(study)[:1]
     for trial in best:
         fixed = optuna.trial.FixedTrial(trial.params, trial.number)

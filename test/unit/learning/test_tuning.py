@@ -113,7 +113,7 @@ def test_an_interrupted_trial_does_not_count_and_another_run_continues(tmp_path,
     assert len(best_trials(study)) == 1 and (tmp_path / "best.yaml").is_file()
     again = memory_study(tmp_path)
     search(again, task(), tmp_path, 3)
-    assert [trial.state.name for trial in again.trials] == ["COMPLETE", "FAIL", "COMPLETE", "COMPLETE"]
+    assert [row["state"] for row in rows(tmp_path)] == ["complete", "interrupted", "complete", "complete"]
     assert len(ended_trials(again)) == 3
     search(again, task(), tmp_path, 3)
     assert len(again.trials) == 4, "a study that is full is left alone"
@@ -186,8 +186,10 @@ sys.exit(main(["tune", "set", "--val", "set", "--config", "recipe.yaml", "--spac
 """
 
 
-@pytest.mark.parametrize("storage", ["shared/study.journal", "sqlite:///study.db"])
-def test_two_processes_share_one_study(tmp_path, storage):
+@pytest.mark.parametrize(
+    "storage, folders", [("out/study.journal", ("out", "out")), ("sqlite:///study.db", ("machine1", "machine2"))]
+)
+def test_two_processes_share_one_study(tmp_path, storage, folders):
     write_fake_dataset(tmp_path / "set")
     (tmp_path / "recipe.yaml").write_text(RECIPE)
     (tmp_path / "space.yaml").write_text("loss.p: {choices: [1, 2]}\noptimiser.epochs: {low: 2, high: 9}\n")
@@ -201,7 +203,7 @@ def test_two_processes_share_one_study(tmp_path, storage):
             stderr=subprocess.STDOUT,
             text=True,
         )
-        for folder in ("machine1", "machine2")
+        for folder in folders
     ]
     printed = [worker.communicate(timeout=240)[0] for worker in workers]
     assert [worker.returncode for worker in workers] == [0, 0], printed
@@ -217,6 +219,9 @@ def test_two_processes_share_one_study(tmp_path, storage):
     assert {trial.state.name for trial in study.trials} <= {"COMPLETE", "PRUNED"}
     numbers = [set(_numbers(text)) for text in printed]
     assert all(numbers) and not numbers[0] & numbers[1], "each ran some, none was run twice"
+    for folder in folders:
+        assert len(list((tmp_path / folder / "feature_cache").glob("*/"))) == 1
+        assert set(yaml.safe_load((tmp_path / folder / "best.yaml").read_text())) >= {"backbone", "optimiser"}
 
 
 def _numbers(printed):
