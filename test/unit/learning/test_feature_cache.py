@@ -83,6 +83,12 @@ def test_cells_answer_indices_as_numpy_does(tmp_path):
         cells[12, 0]
 
 
+def test_cells_are_read_and_never_mapped_into_memory(tmp_path):
+    cache = build_cache(write_fake_dataset(tmp_path / "set"), toy_frozen_part(), TWO_VIEWS, tmp_path / "cache")
+    assert len(cache.cells[:]) == len(cache.descriptors) == 12
+    assert str(tmp_path) not in Path("/proc/self/maps").read_text(encoding="utf-8")
+
+
 def test_a_second_run_reads_and_an_interrupted_one_resumes(tmp_path, counted_rows, monkeypatch):
     dataset, frozen = write_fake_dataset(tmp_path / "set"), toy_frozen_part()
     whole = build_cache(dataset, frozen, TWO_VIEWS, tmp_path / "whole").cells[:]
