@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Runs of a toy network as bundles: test vector, provenance, number formats and the step graph of windows."""
 
-
 import numpy as np
 import onnx
 import pytest
