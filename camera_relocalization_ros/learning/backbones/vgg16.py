@@ -96,7 +96,7 @@ class Vgg16ImageNet(Vgg16):
     dropped = ("classifier.",)
     weights = LocalWeights(
         name="vgg16_imagenet",
-        licence="BSD-3-Clause (torchvision)",
+        licence="not stated (torchvision, whose code is BSD-3-Clause)",
         install="download vgg16-397923af.pth (download.pytorch.org/models)",
         published={"vgg16-397923af.pth": "sha256:397923af"},
     )

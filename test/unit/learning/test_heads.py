@@ -35,16 +35,31 @@ def test_thesis_spatial_lstm_sweeps_a_64_by_32_matrix():
     assert (head.rows, head.vertical.input_size, head.horizontal.input_size) == (64, 32, 64)
 
 
-def test_spatial_lstm_sees_the_order_of_rows_and_columns():
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("what", ["rows", "columns", "rows and columns"])
+def test_spatial_lstm_sees_the_order_of_rows_and_columns(what, seed):
+    torch.manual_seed(seed)
+    head = build_head(CHANNELS, small("spatial_lstm", hidden=2048)).eval()
+    matrix = torch.rand(64, 32)
+    permuted = matrix[torch.randperm(64)] if "rows" in what else matrix
+    permuted = permuted[:, torch.randperm(32)] if "columns" in what else permuted
+    poses, others = (head.poses(m.reshape(1, 1, 2048)) for m in (matrix, permuted))
+    for pose, other in zip(poses, others):
+        assert (pose - other).abs().max() > 1e-4
+
+
+def test_each_sweep_of_the_spatial_lstm_sees_its_own_order():
     torch.manual_seed(0)
-    head = build_head(CHANNELS, small("spatial_lstm", hidden=128)).eval()
-    features = torch.rand(1, 1, 128)
-    matrix = features.reshape(4, 32)
-    rows_swapped = matrix[[1, 0, 2, 3]].reshape(1, 1, 128)
-    columns_swapped = matrix[:, [1, 0, *range(2, 32)]].reshape(1, 1, 128)
-    position, _ = head.poses(features)
-    assert (head.poses(rows_swapped)[0] - position).abs().max() > 1e-6
-    assert (head.poses(columns_swapped)[0] - position).abs().max() > 1e-6
+    head = build_head(CHANNELS, small("spatial_lstm", hidden=2048)).eval()
+    matrix_brc = torch.rand(1, 64, 32)
+    flipped = {"vertical": matrix_brc.flip(1), "horizontal": matrix_brc.transpose(1, 2).flip(1)}
+    for name, given in (("vertical", matrix_brc), ("horizontal", matrix_brc.transpose(1, 2))):
+        lstm = getattr(head, name)
+        _, (last_2bh, _) = lstm(given)
+        _, (last_of_flipped_2bh, _) = lstm(flipped[name])
+        # down and up, right and left: two directions with weights of their own
+        assert (last_2bh - last_of_flipped_2bh).abs().amax(dim=(1, 2)).min() > 1e-4
+        assert (last_2bh - last_of_flipped_2bh.flip(0)).abs().max() > 1e-4
 
 
 def test_temporal_gru_looks_at_the_whole_window():

@@ -26,6 +26,19 @@ def test_quaternion_error_is_half_the_rotation_vector_scipy_gives():
     np.testing.assert_allclose(quaternion_error(truth, estimate).numpy(), relative.as_rotvec() / 2, atol=1e-6)
 
 
+@pytest.mark.parametrize("p", [1, 2])
+def test_qeh_is_half_the_norm_of_scipys_rotation_vector_for_both_signs(p):
+    truth, estimate = random_quats(200, 1), random_quats(200, 2)
+    relative = Rotation.from_quat(truth.numpy()).inv() * Rotation.from_quat(estimate.numpy())
+    expected = np.linalg.norm(relative.as_rotvec() / 2, ord=p, axis=1).mean()
+    # with s = 0 the weighting is a plain sum
+    loss = PoseLoss(LossConfig(name="qeh", p=p, s_position=0.0, s_orientation=0.0))
+    zeros = torch.zeros(200, 3, dtype=truth.dtype)
+    signs = torch.where(torch.arange(200) % 2 == 0, 1.0, -1.0)[:, None].double()
+    for quats in (estimate, -estimate, signs * estimate):
+        assert loss(zeros, quats, zeros, truth).item() == pytest.approx(expected, abs=1e-5)
+
+
 def test_quaternion_error_is_blind_to_the_sign():
     truth, estimate = random_quats(50, 1), random_quats(50, 2)
     torch.testing.assert_close(quaternion_error(truth, -estimate), quaternion_error(truth, estimate))
@@ -45,6 +58,23 @@ def test_gradients_are_finite(distance, weighting, p, turn_deg):
     )
     loss.backward()
     assert torch.isfinite(loss) and torch.isfinite(estimate.grad).all() and torch.isfinite(position.grad).all()
+
+
+@pytest.mark.parametrize("p", [1, 2])
+@pytest.mark.parametrize("distance", sorted(DISTANCES))
+@pytest.mark.parametrize("weighting", sorted(WEIGHTINGS))
+def test_gradients_are_finite_where_nothing_is_rounded(distance, weighting, p):
+    # no error at all, and half turns whose products have w = 0 and -0 to the last bit
+    identity = torch.tensor([0.0, 0.0, 0.0, 1.0])
+    estimates = torch.tensor([[0, 0, 0, 1.0], [0, 0, 0, -1], [1, 0, 0, 0], [0, -1, 0, 0], [0, 0.6, 0.8, 0]])
+    loss = PoseLoss(LossConfig(name="", distance=distance, weighting=weighting, p=p))
+    for estimate in estimates:
+        quat, position = estimate[None].clone().requires_grad_(), torch.zeros(1, 3, requires_grad=True)
+        value = loss(position, quat, torch.zeros(1, 3), identity[None])
+        value.backward()
+        assert torch.isfinite(value)
+        for gradient in (quat.grad, position.grad, *(parameter.grad for parameter in loss.parameters())):
+            assert torch.isfinite(gradient).all()
 
 
 def test_beta_loss_is_the_weighted_sum():
