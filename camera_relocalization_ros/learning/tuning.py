@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 import tempfile
@@ -86,7 +87,7 @@ class Search:
 
     def identity(self, reference: Reference) -> dict[str, Any]:
         """What must be the same for scores to be compared, as plain values; folders may differ between machines."""
-        return {
+        values = {
             "objective": self.objective,
             "recipe": self.recipe.to_dict(),
             "space": {path: repr(dimension) for path, dimension in self.space.items()},
@@ -96,6 +97,8 @@ class Search:
                 "constant_pose": [round(reference.position_m, 6), round(reference.orientation_deg, 6)],
             },
         }
+        # as a storage gives them back: a tuple is a list there
+        return json.loads(json.dumps(values))
 
 
 def open_study(storage: str, name: str, prune_after: int | None) -> optuna.Study:
