@@ -15,6 +15,8 @@ class ToyBackbone(Backbone):
     name = "toy"
     feature_channels = 16
     input_width = 32
+    cut_layer = "first"
+    tail_layers = ("second",)
     weights = WeightsFile(module="none", file="none", sha256="none", licence="BSD-3-Clause", install="nothing")
 
     def __init__(self) -> None:
@@ -25,9 +27,14 @@ class ToyBackbone(Backbone):
         for parameter in self.parameters():
             parameter.data = torch.randn(parameter.shape, generator=generator) * 0.3
 
+    def trunk(self, image_bhw3: torch.Tensor) -> torch.Tensor:
+        return torch.relu(self.first(image_bhw3.permute(0, 3, 1, 2).float() / 127.5 - 1.0))
+
+    def tail(self, x_bchw: torch.Tensor) -> torch.Tensor:
+        return torch.relu(self.second(x_bchw))
+
     def forward(self, image_bhw3: torch.Tensor) -> torch.Tensor:
-        x_bchw = image_bhw3.permute(0, 3, 1, 2).float() / 127.5 - 1.0
-        return torch.relu(self.second(torch.relu(self.first(x_bchw))))
+        return self.tail(self.trunk(image_bhw3))
 
     def load_pretrained(self) -> None:
         """Its weights are drawn with a fixed seed."""

@@ -7,7 +7,7 @@ import argparse
 from pathlib import Path
 
 NAME = "train"
-HELP = "Train a head on cached features of a frozen backbone; flags left out mean the recommended recipe."
+HELP = "Train a head on cached features of a frozen backbone, or fine-tune the backbone's tail with it."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,6 +17,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--head", help="regressor (recommended), spatial_lstm or temporal_gru")
     parser.add_argument("--loss", help="qeh (recommended), nh, nh_canonical, geodesic or beta")
     parser.add_argument("--config", type=Path, metavar="FILE.yaml", help="recipe; flags win over it")
+    parser.add_argument(
+        "--finetune", type=Path, metavar="RUN", help="go on from this run's head and train the backbone's tail too"
+    )
     parser.add_argument("--seed", type=int, help="seed of weights, order and augmentation (recommended recipe: 0)")
     parser.add_argument("--cache", type=Path, help="folder of cached features (default: feature_cache beside RUN)")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="RUN", help="folder to write")
@@ -25,10 +28,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     from camera_relocalization_ros.core.dataset import Dataset
     from camera_relocalization_ros.learning.config import load_config
+    from camera_relocalization_ros.learning.fitting import process
+    from camera_relocalization_ros.learning.run_folder import load_run
     from camera_relocalization_ros.learning.training import train
 
+    start = load_run(arguments.finetune) if arguments.finetune else None
     config = load_config(
         arguments.config,
+        base=start.config if start else None,
         backbone=arguments.backbone,
         head=arguments.head,
         loss=arguments.loss,
@@ -40,7 +47,9 @@ def run(arguments: argparse.Namespace) -> int:
         config,
         arguments.output,
         arguments.cache or arguments.output.parent / "feature_cache",
+        start=start,
     )
-    for name, value in result.results.items():
-        print(f"{name}: {value}")
+    if process()[0] == 0:
+        for name, value in result.results.items():
+            print(f"{name}: {value}")
     return 0

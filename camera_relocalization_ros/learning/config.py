@@ -110,7 +110,8 @@ class OptimiserConfig:
 class TrainingConfig:
     """Everything that decides what a training gives, apart from the data.
 
-    `precision` is one of fitting.PRECISIONS; auto is mixed on a GPU and 32 bits elsewhere.
+    `precision` is one of fitting.PRECISIONS; auto is mixed on a GPU and 32 bits elsewhere. `finetune` takes the place
+    of `optimiser` when the backbone's tail is trained too.
     """
 
     backbone: str = "efficientnet_lite0"
@@ -120,6 +121,7 @@ class TrainingConfig:
     loss: LossConfig = field(default_factory=LossConfig)
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
+    finetune: OptimiserConfig = field(default_factory=lambda: OptimiserConfig(epochs=5, learning_rate=1e-4))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for YAML."""
@@ -133,13 +135,14 @@ def config_from_dict(values: dict[str, Any], source: str) -> TrainingConfig:
 
 def load_config(
     path: Path | None,
+    base: TrainingConfig | None = None,
     backbone: str | None = None,
     head: str | None = None,
     loss: str | None = None,
     seed: int | None = None,
 ) -> TrainingConfig:
-    """The recipe of a YAML file (None: the recommended one) with what is given besides taking its place."""
-    values = load_yaml_mapping(path) if path is not None else {}
+    """The recipe of a YAML file, else `base`, else the recommended one, with names and seed replaced where given."""
+    values = load_yaml_mapping(path) if path is not None else (base or TrainingConfig()).to_dict()
     values.update({key: value for key, value in (("backbone", backbone), ("seed", seed)) if value is not None})
     for section, name in (("head", head), ("loss", loss)):
         if name is not None:

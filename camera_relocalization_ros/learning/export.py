@@ -14,7 +14,6 @@ from camera_relocalization_ros.core.dataset import Dataset, load_image_rgb
 from camera_relocalization_ros.core.errors import BundleError
 from camera_relocalization_ros.core.model_bundle import save_bundle
 from camera_relocalization_ros.core.test_vector import OUTPUTS, KnownAnswers, answer_images, patchwork_images
-from camera_relocalization_ros.learning.backbones import build_backbone
 from camera_relocalization_ros.learning.onnx_graph import onnx_bytes
 from camera_relocalization_ros.learning.pose_network import FlightStep, PooledBackbone
 from camera_relocalization_ros.learning.precision import to_fp16, to_int8
@@ -33,7 +32,7 @@ def export(run: Run, path: Path, precision: str = "fp32", calibration: Dataset |
 
     int8 needs the training images as `calibration`. Raises BundleError when the difference is over PARITY_TOLERANCE.
     """
-    backbone = build_backbone(run.config.backbone)
+    backbone = run.backbone()
     size = run.preprocessing
     step = FlightStep(PooledBackbone(backbone, size.width, size.height, run.config.head), run.pose_head).eval()
     network, parity = _network(step, run, precision, calibration, path)

@@ -27,7 +27,7 @@ from camera_relocalization_ros.core.preprocessing import Preprocessing
 from camera_relocalization_ros.learning.backgrounds import background_files
 from camera_relocalization_ros.learning.config import AugmentationConfig, TrainingConfig
 from camera_relocalization_ros.learning.feature_store import FeatureStore, StoredCells
-from camera_relocalization_ros.learning.pose_network import PooledBackbone
+from camera_relocalization_ros.learning.pose_network import PooledBackbone, Trunk
 from camera_relocalization_ros.learning.views import ViewMaker
 
 # raise it when the same settings give other features than before
@@ -61,9 +61,9 @@ class FeatureCache:
 
 @dataclass(frozen=True)
 class FrozenPart:
-    """The pooled backbone with what feeds it."""
+    """What is computed once, pooled backbone or trunk, with what feeds it."""
 
-    network: PooledBackbone
+    network: PooledBackbone | Trunk
     preprocessing: Preprocessing
     config: TrainingConfig
 
@@ -107,7 +107,7 @@ def build_cache(dataset: Dataset, frozen: FrozenPart, augmentation: Augmentation
     ConfigError when the mesh or the backgrounds cannot be read.
     """
     rows, views = dataset.frame_count, augmentation.views + 1
-    channels, cells = frozen.network.backbone.feature_channels, frozen.network.cells_from_map.shape[1]
+    channels, cells = frozen.network.stored_shape
     fingerprint = frozen.fingerprint(dataset, augmentation)
     store = FeatureStore(folder / fingerprint, (rows, views, channels, cells))
     if store.rows_done() < rows:

@@ -21,7 +21,7 @@ from lightning.pytorch.plugins.environments import TorchElasticEnvironment
 from torch.utils.data import DataLoader, Sampler
 
 from camera_relocalization_ros.core.errors import ConfigError
-from camera_relocalization_ros.learning.config import TrainingConfig
+from camera_relocalization_ros.learning.config import OptimiserConfig
 from camera_relocalization_ros.learning.optimisation import HELD_OUT_LOSS, PLATEAU, PlateauSchedule
 from camera_relocalization_ros.learning.pose_training import PoseTraining
 from camera_relocalization_ros.learning.samples import OrderedDraws, TrainingDraws, WindowSamples
@@ -42,7 +42,9 @@ def fit(
     module: PoseTraining,
     samples: WindowSamples,
     val_samples: WindowSamples | None,
-    config: TrainingConfig,
+    optimiser: OptimiserConfig,
+    precision: str,
+    seed: int,
     run_folder: Path,
     job: dict[str, Any],
     callbacks: Sequence[lightning.Callback] = (),
@@ -58,17 +60,17 @@ def fit(
     rank, processes = process()
     if rank == 0:
         _prepare(folder, job)
-    draws = TrainingDraws(samples, config.optimiser.batch_size, config.seed, rank, processes)
+    draws = TrainingDraws(samples, optimiser.batch_size, seed, rank, processes)
     loaders = {"train_dataloaders": _loader(samples, draws)}
     if val_samples is not None:
         loaders["val_dataloaders"] = _loader(val_samples, OrderedDraws(val_samples))
-    trainer = _trainer(config, run_folder, callbacks)
+    trainer = _trainer(optimiser, precision, run_folder, callbacks)
     last = folder / f"{LAST}.ckpt"
     if last.is_file() and rank == 0:
         logger.info("going on with the training of %s", run_folder)
     trainer.fit(module, ckpt_path=last if last.is_file() else None, **loaders)
     metrics = dict(trainer.callback_metrics)
-    if config.optimiser.patience:
+    if optimiser.patience:
         best = torch.load(folder / f"{BEST}.ckpt", map_location="cpu", weights_only=True)
         module.load_state_dict(best["state_dict"])
         metrics.update(trainer.validate(module, loaders["val_dataloaders"], verbose=False)[0])
@@ -99,22 +101,24 @@ def _loader(samples: WindowSamples, draws: Sampler) -> DataLoader:
     return DataLoader(samples, sampler=draws, batch_size=None)
 
 
-def _trainer(config: TrainingConfig, run_folder: Path, callbacks: Sequence[lightning.Callback]) -> lightning.Trainer:
+def _trainer(
+    config: OptimiserConfig, precision: str, run_folder: Path, callbacks: Sequence[lightning.Callback]
+) -> lightning.Trainer:
     watching: list[lightning.Callback] = [EpochTable(run_folder / EPOCHS)]
-    if config.optimiser.schedule == PLATEAU:
-        watching.append(PlateauSchedule(config.optimiser))
+    if config.schedule == PLATEAU:
+        watching.append(PlateauSchedule(config))
     folder = run_folder / CHECKPOINTS
-    if config.optimiser.patience:
-        watching.append(EarlyStopping(HELD_OUT_LOSS, patience=config.optimiser.patience))
+    if config.patience:
+        watching.append(EarlyStopping(HELD_OUT_LOSS, patience=config.patience))
         watching.append(ModelCheckpoint(folder, BEST, HELD_OUT_LOSS, enable_version_counter=False))
     # last in the list: its checkpoint holds what the others know after the epoch
     watching.append(ModelCheckpoint(folder, LAST, enable_version_counter=False, save_on_train_epoch_end=True))
     return lightning.Trainer(
-        max_epochs=config.optimiser.epochs,
+        max_epochs=config.epochs,
         logger=TensorBoardLogger(str(run_folder), name="tensorboard", version=""),
         callbacks=[*callbacks, *watching],
         default_root_dir=str(run_folder),
-        precision=_precision(config.precision),
+        precision=_precision(precision),
         enable_model_summary=False,
         use_distributed_sampler=False,
         num_sanity_val_steps=0,

@@ -13,7 +13,7 @@ from camera_relocalization_ros.learning.heads import build_head
 
 
 class PooledBackbone(nn.Module):
-    """Images (b, h, w, 3) -> feature map averaged over grid cells (b, c, rows * cols): the frozen part."""
+    """Images (b, h, w, 3) -> feature map averaged over grid cells (b, c, rows * cols): frozen while a head trains."""
 
     def __init__(self, backbone: Backbone, width: int, height: int, head: HeadConfig) -> None:
         super().__init__()
@@ -23,9 +23,28 @@ class PooledBackbone(nn.Module):
         # (rows * cols, h * w); a matrix, because ONNX has no average pooling into cells of fractional size
         cells = np.kron(overlap(head.grid_rows, map_height), overlap(head.grid_cols, map_width))
         self.register_buffer("cells_from_map", torch.from_numpy(cells.T.copy()).float(), persistent=False)
+        self.stored_shape = (backbone.feature_channels, self.cells_from_map.shape[1])
 
     def forward(self, image_bhw3: torch.Tensor) -> torch.Tensor:
-        return self.backbone(image_bhw3).flatten(2) @ self.cells_from_map
+        return self.pool(self.backbone(image_bhw3))
+
+    def pool(self, map_bchw: torch.Tensor) -> torch.Tensor:
+        """Cells (b, c, rows * cols) of the backbone's last feature map."""
+        return map_bchw.flatten(2) @ self.cells_from_map
+
+
+class Trunk(nn.Module):
+    """Images (b, h, w, 3) -> output of the cut layer (b, c, h' * w'): frozen while the tail is fine-tuned."""
+
+    def __init__(self, backbone: Backbone, width: int, height: int) -> None:
+        super().__init__()
+        self.backbone = backbone
+        with torch.no_grad():
+            channels, *self.map_size = backbone.trunk(torch.zeros(1, height, width, 3)).shape[1:]
+        self.stored_shape = (channels, self.map_size[0] * self.map_size[1])
+
+    def forward(self, image_bhw3: torch.Tensor) -> torch.Tensor:
+        return self.backbone.trunk(image_bhw3).flatten(2)
 
 
 class PoseHead(nn.Module):
@@ -59,6 +78,26 @@ class PoseHead(nn.Module):
     def forward(self, cells_btcn: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         features_nf = self.frame_features(cells_btcn.flatten(0, 1))
         return self.poses(features_nf.unflatten(0, cells_btcn.shape[:2]))
+
+
+class TailAndHead(nn.Module):
+    """The trunk's output for a window -> poses: what is trained when the tail is fine-tuned with its head."""
+
+    def __init__(self, pooled_backbone: PooledBackbone, trunk: Trunk, pose_head: PoseHead) -> None:
+        super().__init__()
+        self.pooled_backbone = pooled_backbone
+        self.pose_head = pose_head
+        self._map_size = trunk.map_size
+        pooled_backbone.backbone.unfreeze_tail()
+
+    def cells(self, stored_bcm: torch.Tensor) -> torch.Tensor:
+        """Pooled cells (b, c, n) from the trunk's output (b, c', h' * w')."""
+        map_bchw = self.pooled_backbone.backbone.tail(stored_bcm.unflatten(2, self._map_size))
+        return self.pooled_backbone.pool(map_bchw)
+
+    def forward(self, stored_btcm: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        cells_ncn = self.cells(stored_btcm.flatten(0, 1))
+        return self.pose_head(cells_ncn.unflatten(0, stored_btcm.shape[:2]))
 
 
 class FlightStep(nn.Module):

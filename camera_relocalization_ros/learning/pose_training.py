@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import Any
 
 import lightning
@@ -13,7 +12,7 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from camera_relocalization_ros.core.evaluation import pose_errors
-from camera_relocalization_ros.learning.config import TrainingConfig
+from camera_relocalization_ros.learning.config import LossConfig, OptimiserConfig
 from camera_relocalization_ros.learning.losses import PoseLoss
 from camera_relocalization_ros.learning.optimisation import HELD_OUT_LOSS, build_optimiser
 
@@ -26,15 +25,15 @@ class PoseTraining(lightning.LightningModule):
     Every frame of a window is asked for its pose; what is measured on held-out data is its newest frame.
     """
 
-    def __init__(self, network: nn.Module, config: TrainingConfig) -> None:
+    def __init__(self, network: nn.Module, loss: LossConfig, optimiser: OptimiserConfig) -> None:
         super().__init__()
         self.network = network
-        self.loss = PoseLoss(config.loss)
-        self._config = config.optimiser
+        self.loss = PoseLoss(loss)
+        self._config = optimiser
         self._errors: list[np.ndarray] = []
         self.average = None
-        if config.optimiser.ema_decay:
-            self.average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(config.optimiser.ema_decay))
+        if optimiser.ema_decay:
+            self.average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(optimiser.ema_decay))
             # it follows by averaging; without this, processes would wait for its gradients
             self.average.requires_grad_(False)
 
@@ -67,8 +66,7 @@ class PoseTraining(lightning.LightningModule):
         self.log("val_orientation_deg", float(orientation_deg), prog_bar=True)
 
     def configure_optimizers(self) -> dict[str, Any]:
-        parameters = [*filter(lambda p: p.requires_grad, itertools.chain(self.network.parameters()))]
-        parameters += self.loss.parameters()
+        parameters = [parameter for parameter in self.parameters() if parameter.requires_grad]
         return build_optimiser(parameters, self._config, int(self.trainer.estimated_stepping_batches))
 
     def _batch_loss(self, network: nn.Module, batch: Batch) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import pickle
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +17,20 @@ from camera_relocalization_ros.core.errors import ConfigError
 from camera_relocalization_ros.core.preprocessing import Preprocessing
 from camera_relocalization_ros.core.provenance import TrainingSet
 from camera_relocalization_ros.core.retrieval import RetrievalIndex, load_index, save_index
-from camera_relocalization_ros.learning.backbones import BACKBONES
+from camera_relocalization_ros.learning.backbones import BACKBONES, build_backbone
+from camera_relocalization_ros.learning.backbones.contract import Backbone
 from camera_relocalization_ros.learning.config import TrainingConfig, config_from_dict
 from camera_relocalization_ros.learning.pose_network import PoseHead
 
-SUMMARY, HEAD, TRAINING = "run.yaml", "head.pt", "training.npz"
+SUMMARY, HEAD, TAIL, TRAINING = "run.yaml", "head.pt", "tail.pt", "training.npz"
 
 
 @dataclass(frozen=True)
 class Run:
     """A finished training; `results` holds what was measured (frames, seconds, errors), as plain values.
 
-    `training_data` tells which frames it saw; empty when nobody wrote that down.
+    `training_data` tells which frames it saw; empty when nobody wrote that down. `tail` holds the weights of the
+    backbone's tail where that was fine-tuned; without, they are the published ones.
     """
 
     config: TrainingConfig
@@ -39,11 +42,26 @@ class Run:
     index: RetrievalIndex
     results: dict[str, Any]
     training_data: tuple[TrainingSet, ...] = ()
+    tail: dict[str, torch.Tensor] = field(default_factory=dict)
+
+    def backbone(self) -> Backbone:
+        """The backbone with the weights it was trained with; raises ConfigError when the published ones are missing."""
+        backbone = build_backbone(self.config.backbone)
+        backbone.load_state_dict({**backbone.state_dict(), **self.tail})
+        return backbone
+
+    def weights_digest(self) -> str:
+        """Hex SHA-256 of the trained weights."""
+        digest = hashlib.sha256()
+        for name, value in sorted({**self.pose_head.state_dict(), **self.tail}.items()):
+            digest.update(name.encode() + value.numpy().tobytes())
+        return digest.hexdigest()
 
     def save(self, folder: Path) -> None:
         """Write the run; run.yaml comes last, and without it a folder is no run."""
         folder.mkdir(parents=True, exist_ok=True)
         torch.save(self.pose_head.state_dict(), folder / HEAD)
+        torch.save(self.tail, folder / TAIL)
         save_index(folder / TRAINING, self.index)
         summary = {
             "config": self.config.to_dict(),
@@ -86,6 +104,7 @@ def load_run(folder: Path) -> Run:
             index=load_index(folder / TRAINING),
             results=summary["results"],
             training_data=tuple(map(TrainingSet.from_dict, summary.get("training_data", []))),
+            tail=torch.load(folder / TAIL, map_location="cpu", weights_only=True) if (folder / TAIL).exists() else {},
         )
     except (OSError, EOFError, KeyError, TypeError, ValueError, RuntimeError, pickle.UnpicklingError) as error:
         reason = (str(error).splitlines() or [""])[0]

@@ -1,30 +1,35 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Trains a head on cached features: data sets in, run folder out."""
+"""Trains a head on cached features, or fine-tunes the tail with it: data sets in, run folder out."""
 
 from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Sequence
+from typing import Any, Sequence
 
 import lightning
 import numpy as np
+import torch
+from torch import nn
 
 from camera_relocalization_ros.core.dataset import Dataset, load_image_rgb
-from camera_relocalization_ros.core.errors import DatasetError
+from camera_relocalization_ros.core.errors import ConfigError, DatasetError
 from camera_relocalization_ros.core.preprocessing import Preprocessing
+from camera_relocalization_ros.core.provenance import TrainingSet
 from camera_relocalization_ros.core.retrieval import RetrievalIndex
 from camera_relocalization_ros.learning.backbones import build_backbone
 from camera_relocalization_ros.learning.config import AugmentationConfig, TrainingConfig
 from camera_relocalization_ros.learning.feature_cache import FeatureCache, FrozenPart, build_cache
 from camera_relocalization_ros.learning.fitting import fit, process, remove_checkpoints
 from camera_relocalization_ros.learning.optimisation import check_optimiser
-from camera_relocalization_ros.learning.pose_network import PooledBackbone, PoseHead
+from camera_relocalization_ros.learning.pose_network import PooledBackbone, PoseHead, TailAndHead, Trunk
 from camera_relocalization_ros.learning.pose_training import PoseTraining
 from camera_relocalization_ros.learning.run_folder import Run
 from camera_relocalization_ros.learning.samples import Source, WindowSamples, windows_of
 
 ORIGINALS_ONLY = AugmentationConfig(views=0)
+# images whose features are taken through the tail together; bounds memory
+ROWS_AT_ONCE = 64
 
 
 def train(
@@ -34,8 +39,12 @@ def train(
     run_folder: Path,
     cache_folder: Path,
     callbacks: Sequence[lightning.Callback] = (),
+    start: Run | None = None,
 ) -> Run:
     """Train by the recipe and write the run; features go to, or come from, `cache_folder`.
+
+    Without `start` a head is trained on the features of the frozen backbone. With it, the head of that run goes on,
+    together with the backbone's tail, by the recipe's section `finetune`; its backbone and head are taken over.
 
     A training that was interrupted goes on where it was, when recipe and data are the same. Under torchrun every
     process calls this; the first one writes. `callbacks` see each epoch's train_loss, and val_loss, val_position_m
@@ -45,48 +54,115 @@ def train(
     """
     started = time.monotonic()
     check_same_frames(datasets + val_datasets)
-    check_optimiser(config.optimiser, bool(val_datasets))
+    if start is not None:
+        _check_start(start, datasets[0], config)
+    optimiser = config.optimiser if start is None else config.finetune
+    check_optimiser(optimiser, bool(val_datasets))
     lightning.seed_everything(config.seed, verbose=False)
-    frozen = _frozen_part(datasets[0], config)
+    frozen = _frozen_part(datasets[0], config, start)
     caches = [build_cache(dataset, frozen, config.augmentation, cache_folder) for dataset in datasets]
     val_caches = [build_cache(dataset, frozen, ORIGINALS_ONLY, cache_folder) for dataset in val_datasets]
     cached_s = time.monotonic() - started
 
-    pose_head = PoseHead(frozen.network.backbone.feature_channels, config.head)
     originals = np.concatenate([cache.poses[:, 0] for cache in caches])
-    pose_head.fit_positions(originals[:, :3])
-    module = PoseTraining(pose_head, config)
-    samples = _samples(datasets, caches, pose_head.window_length, config)
-    val_samples = _samples(val_datasets, val_caches, pose_head.window_length, config)
+    network = _network(frozen, config, start, originals[:, :3])
+    length = (start.pose_head if start else network).window_length
+    module = PoseTraining(network, config.loss, optimiser)
+    samples = _samples(datasets, caches, length, config)
+    val_samples = _samples(val_datasets, val_caches, length, config)
     job = {
         "recipe": config.to_dict(),
+        "start": start.weights_digest() if start else "",
         "data": [frozen.fingerprint(dataset, config.augmentation) for dataset in datasets],
         "held_out": [frozen.fingerprint(dataset, ORIGINALS_ONLY) for dataset in val_datasets],
     }
-    metrics = fit(module, samples, val_samples, config, run_folder, job, callbacks)
-
-    index = RetrievalIndex.build(np.concatenate([c.descriptors for c in caches]), originals[:, :3], originals[:, 3:])
+    metrics = fit(module, samples, val_samples, optimiser, config.precision, config.seed, run_folder, job, callbacks)
     results = {
         "datasets": [f"{dataset.path.name}: {dataset.frame_count} frames" for dataset in datasets],
         "caching_s": round(cached_s, 1),
         "training_s": round(time.monotonic() - started - cached_s, 1),
         **metrics,
     }
-    first = datasets[0]
-    run = Run(
-        config,
-        first.parent_frame,
-        first.child_frame,
-        first.camera,
-        frozen.preprocessing,
-        module.answering,
-        index,
-        results,
-    )
+    run = _run(config, datasets, frozen, module.answering, caches, results)
     if process()[0] == 0:
         run.save(run_folder)
         remove_checkpoints(run_folder)
     return run
+
+
+def _check_start(start: Run, dataset: Dataset, config: TrainingConfig) -> None:
+    for what, found, expected in (
+        ("backbone", config.backbone, start.config.backbone),
+        ("head", config.head, start.config.head),
+        ("frames", (dataset.parent_frame, dataset.child_frame), (start.parent_frame, start.child_frame)),
+    ):
+        if found != expected:
+            raise ConfigError(f"fine-tuning starts from a run with {what} {expected}; found {found}")
+
+
+def _frozen_part(dataset: Dataset, config: TrainingConfig, start: Run | None) -> FrozenPart:
+    backbone = start.backbone() if start else build_backbone(config.backbone)
+    if start is not None and not backbone.tail_layers:
+        raise ConfigError(f"backbone {config.backbone} has no tail that could be fine-tuned")
+    height, width = load_image_rgb(dataset.frames[0].image_path).shape[:2]
+    size = Preprocessing.for_image(backbone.input_width, width, height)
+    if start is not None:
+        return FrozenPart(Trunk(backbone, size.width, size.height), size, config)
+    return FrozenPart(PooledBackbone(backbone, size.width, size.height, config.head), size, config)
+
+
+def _network(frozen: FrozenPart, config: TrainingConfig, start: Run | None, positions: np.ndarray) -> nn.Module:
+    """What is trained on the stored features; `positions` (N, 3) are those of the training images."""
+    backbone, size = frozen.network.backbone, frozen.preprocessing
+    if start is not None:
+        return TailAndHead(
+            PooledBackbone(backbone, size.width, size.height, config.head), frozen.network, start.pose_head
+        )
+    pose_head = PoseHead(backbone.feature_channels, config.head)
+    pose_head.fit_positions(positions)
+    return pose_head
+
+
+def _run(
+    config: TrainingConfig,
+    datasets: list[Dataset],
+    frozen: FrozenPart,
+    network: nn.Module,
+    caches: list[FeatureCache],
+    results: dict[str, Any],
+) -> Run:
+    tail: dict[str, torch.Tensor] = {}
+    pose_head = network
+    if isinstance(network, TailAndHead):
+        pose_head, backbone = network.pose_head, network.pooled_backbone.backbone
+        weights = backbone.state_dict()
+        tail = {name: weights[name] for name in weights if name.split(".")[0] in backbone.tail_layers}
+    descriptors = np.concatenate([_descriptors(cache, network) for cache in caches])
+    originals = np.concatenate([cache.poses[:, 0] for cache in caches])
+    return Run(
+        config=config,
+        parent_frame=datasets[0].parent_frame,
+        child_frame=datasets[0].child_frame,
+        camera=datasets[0].camera,
+        preprocessing=frozen.preprocessing,
+        pose_head=pose_head,
+        index=RetrievalIndex.build(descriptors, originals[:, :3], originals[:, 3:]),
+        results=results,
+        training_data=tuple(map(TrainingSet.of, datasets)),
+        tail=tail,
+    )
+
+
+def _descriptors(cache: FeatureCache, network: nn.Module) -> np.ndarray:
+    """Global average of the original views' last feature maps (N, C)."""
+    if not isinstance(network, TailAndHead):
+        return cache.descriptors
+    with torch.inference_mode():
+        parts = [
+            network.cells(torch.from_numpy(cache.cells[first : first + ROWS_AT_ONCE, 0]).float()).mean(dim=2).numpy()
+            for first in range(0, len(cache.cells), ROWS_AT_ONCE)
+        ]
+    return np.concatenate(parts)
 
 
 def check_same_frames(datasets: list[Dataset]) -> None:
@@ -98,14 +174,6 @@ def check_same_frames(datasets: list[Dataset]) -> None:
                 f"{other.path}: poses of {other.child_frame!r} in {other.parent_frame!r}; "
                 f"expected {first.child_frame!r} in {first.parent_frame!r} as in {first.path}"
             )
-
-
-def _frozen_part(dataset: Dataset, config: TrainingConfig) -> FrozenPart:
-    backbone = build_backbone(config.backbone)
-    height, width = load_image_rgb(dataset.frames[0].image_path).shape[:2]
-    preprocessing = Preprocessing.for_image(backbone.input_width, width, height)
-    network = PooledBackbone(backbone, preprocessing.width, preprocessing.height, config.head)
-    return FrozenPart(network, preprocessing, config)
 
 
 def _samples(

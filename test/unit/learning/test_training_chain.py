@@ -140,3 +140,38 @@ def test_the_window_restarts_after_a_gap_when_time_goes_back_and_after_a_bad_ima
         with pytest.raises(FrameError, match="expected"):
             relocalizer.estimate(bad, round(10.3e9))
         assert frames_used(10.3) == 1
+
+
+def test_fine_tuning_starts_where_the_head_was_and_gets_better(tmp_path, toy_config):
+    dataset, finetune = write_fake_dataset(tmp_path / "set"), {"epochs": 30, "batch_size": 8, "learning_rate": 3e-3}
+    config = toy_config("temporal_gru", finetune=finetune)
+    head = train([dataset], [dataset], config, tmp_path / "head", tmp_path / "cache")
+    run = train([dataset], [dataset], config, tmp_path / "tuned", tmp_path / "cache", start=load_run(tmp_path / "head"))
+    assert run.results["val_loss"] < head.results["val_loss"]
+    backbone, published = load_run(tmp_path / "tuned").backbone(), build_backbone("toy")
+    assert torch.equal(backbone.first.weight, published.first.weight)
+    assert not torch.equal(backbone.second.weight, published.second.weight)
+    # the bundle flies with the tail as it was trained
+    export(load_run(tmp_path / "tuned"), tmp_path / "bundle")
+    errors = evaluate(Relocalizer.from_bundle(tmp_path / "bundle"), dataset).errors
+    assert np.median(errors.position_m[1:]) == pytest.approx(run.results["val_position_m"], abs=0.02)
+
+
+def test_fine_tuning_without_an_epoch_of_learning_answers_as_the_head_does(tmp_path, toy_config):
+    dataset = write_fake_dataset(tmp_path / "set")
+    config = toy_config(finetune={"epochs": 1, "learning_rate": 1e-12})
+    train([dataset], [dataset], config, tmp_path / "head", tmp_path / "cache")
+    head = load_run(tmp_path / "head")
+    tuned = train([dataset], [dataset], config, tmp_path / "tuned", tmp_path / "cache", start=head)
+    assert tuned.results["val_position_m"] == pytest.approx(head.results["val_position_m"], abs=2e-3)  # float16
+    np.testing.assert_allclose(tuned.index.descriptors, head.index.descriptors, atol=2e-3)
+
+
+def test_fine_tuning_takes_the_head_of_its_start(tmp_path, toy_config):
+    dataset = write_fake_dataset(tmp_path / "set")
+    train([dataset], [], toy_config(), tmp_path / "head", tmp_path / "cache")
+    with pytest.raises(ConfigError, match="starts from a run with head .*regressor.* found .*spatial_lstm"):
+        start = load_run(tmp_path / "head")
+        train([dataset], [], toy_config("spatial_lstm"), tmp_path / "tuned", tmp_path / "cache", start=start)
+
+
