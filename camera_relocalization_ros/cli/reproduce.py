@@ -47,6 +47,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--heads", nargs="+", metavar="NAME", help="default: those of the thesis' table")
     parser.add_argument("--losses", nargs="+", metavar="NAME", help="default: those of the thesis' table, and beta")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0], metavar="K", help="train with each (default: 0)")
+    parser.add_argument(
+        "--finetune", action="store_true", help="then train the networks' last layers too, as the thesis did (slow)"
+    )
     parser.add_argument("--cache", type=Path, help="folder of cached features (default: feature_cache in FOLDER)")
     parser.add_argument(
         "-o", "--output", type=Path, required=True, metavar="FOLDER", help="folder to write; finished cells in it stay"
@@ -56,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     from camera_relocalization_ros.core.grid import Combination, methods_for
     from camera_relocalization_ros.learning.config import load_config
-    from camera_relocalization_ros.learning.reproduction import Cell
+    from camera_relocalization_ros.learning.reproduction import Cell, run_baselines, run_cell
     from camera_relocalization_ros.report.thesis_tables import Reproduction, report
 
     config_path = arguments.config or _thesis_recipe()
@@ -65,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
     _refuse_twins([part.name for part in data])
     backbones, skipped = _usable(arguments.backbones)
     found = Reproduction(arguments.experiment, tuple(part.name for part in data), backbones, skipped=skipped)
-    notes = _notes(config_path, recipe, data)
+    notes = _notes(config_path, recipe, data, arguments.finetune)
     # the first seed fills all tables before the second begins
     cells = [
         (part, Cell.below(arguments.output / "cells", Combination(part.name, backbone, head, loss), seed))
@@ -75,37 +78,26 @@ def run(arguments: argparse.Namespace) -> int:
         for head, loss in methods_for(part.name, arguments.heads, arguments.losses)
     ]
     cache = arguments.cache or arguments.output / "feature_cache"
-    finished = _run_cells(cells, recipe, cache, found, arguments.output, notes)
+    finished = []
+    for number, (part, cell) in enumerate(cells, start=1):
+        logger.info("cell %d of %d: %s, seed %d", number, len(cells), cell.combination, cell.seed)
+        summary = run_cell(cell, part, recipe, cache, arguments.finetune)
+        medians = summary["position_m"]["median"], summary["orientation_deg"]["median"]
+        logger.info("cell %d of %d: median %.3f m, %.2f deg", number, len(cells), *medians)
+        _add(found, cell, summary, run_baselines(cell, part, cache))
+        # what is finished survives a kill
+        _write(found, arguments.output, notes)
+        finished.append(cell)
     _draw_histograms(finished, arguments.output / "histograms")
     print(report(found, notes))
     print(f"written to {arguments.output}: {TABLES}, {RESULTS_CSV}, {RESULTS_JSON}, histograms, cells")
     return 0
 
 
-def _run_cells(
-    cells: list[tuple[GridData, Cell]],
-    recipe: TrainingConfig,
-    cache: Path,
-    found: Reproduction,
-    output: Path,
-    notes: list[str],
-) -> list[Cell]:
-    """Run or read every cell and put it into `found`; what is finished is written after each."""
-    from camera_relocalization_ros.learning.reproduction import run_baselines, run_cell
-
-    finished = []
-    for number, (data, cell) in enumerate(cells, start=1):
-        key = cell.combination
-        logger.info("cell %d of %d: %s, seed %d", number, len(cells), key, cell.seed)
-        summary = run_cell(cell, data, recipe, cache)
-        found.summaries.setdefault(key, []).append(summary)
-        if (key.data_set, key.backbone) not in found.baselines:
-            found.baselines[key.data_set, key.backbone] = run_baselines(cell, data, cache)
-        medians = summary["position_m"]["median"], summary["orientation_deg"]["median"]
-        logger.info("cell %d of %d: median %.3f m, %.2f deg", number, len(cells), *medians)
-        _write(found, output, notes)
-        finished.append(cell)
-    return finished
+def _add(found: Reproduction, cell: Cell, summary: dict[str, Any], baselines: dict[str, dict[str, Any]]) -> None:
+    key = cell.combination
+    found.summaries.setdefault(key, []).append(summary)
+    found.baselines[key.data_set, key.backbone] = baselines
 
 
 def _write(found: Reproduction, output: Path, notes: list[str]) -> None:
@@ -189,7 +181,7 @@ def _thesis_recipe() -> Path:
     return Path(rospkg.RosPack().get_path("camera_relocalization_ros")) / "config" / "training" / "thesis.yaml"
 
 
-def _notes(config_path: Path, recipe: TrainingConfig, data: list[GridData]) -> list[str]:
+def _notes(config_path: Path, recipe: TrainingConfig, data: list[GridData], finetune: bool) -> list[str]:
     from camera_relocalization_ros.core.grid import DATA_SETS
 
     known = [name for names in DATA_SETS.values() for name in names]

@@ -23,10 +23,10 @@ from camera_relocalization_ros.learning.config import TrainingConfig
 from camera_relocalization_ros.learning.feature_cache import FeatureCache, FrozenPart, build_cache
 from camera_relocalization_ros.learning.optimisation import PLATEAU
 from camera_relocalization_ros.learning.pose_network import PooledBackbone, PoseHead
-from camera_relocalization_ros.learning.run_folder import Run, load_run
+from camera_relocalization_ros.learning.run_folder import SUMMARY, Run, load_run
 from camera_relocalization_ros.learning.training import ORIGINALS_ONLY, train
 
-CELL, ERRORS, BASELINES = "cell.json", "errors.npz", "baselines.json"
+CELL, ERRORS, BASELINES, HEAD_FOLDER = "cell.json", "errors.npz", "baselines.json", "head"
 # the last tenth of every stretch of about so many frames is held out where there is nothing else to stop by; few and
 # long ones would show too little of the volume
 HELD_OUT_CYCLE, HELD_OUT_SHARE, HELD_OUT_FEWEST = 50, 0.1, 2
@@ -93,19 +93,30 @@ def missing_weights(backbone: str) -> str:
     return ""
 
 
-def run_cell(cell: Cell, data: GridData, recipe: TrainingConfig, cache_folder: Path) -> dict[str, Any]:
+def run_cell(
+    cell: Cell, data: GridData, recipe: TrainingConfig, cache_folder: Path, finetune: bool = False
+) -> dict[str, Any]:
     """The summary of the test errors of a cell, from its folder where it is finished, else trained now.
 
+    With `finetune` the backbone's tail is trained after the head, as in the thesis.
     Raises ConfigError when the folder holds a cell of another recipe or other data.
     """
     config = _config(cell, recipe)
     data = data.for_recipe(config)
-    digest = _digest(config, data)
+    digest = _digest(config, data, finetune)
     finished = _finished(cell.folder, digest)
     if finished is not None:
         return finished
     started = time.monotonic()
-    run = train([data.train], [data.val] if data.val else [], config, cell.folder, cache_folder)
+    training = [data.train], [data.val] if data.val else [], config
+    if finetune:
+        head_folder = cell.folder / HEAD_FOLDER
+        # a head that was finished before a kill is not trained again
+        is_done = (head_folder / SUMMARY).is_file()
+        start = load_run(head_folder) if is_done else train(*training, head_folder, cache_folder)
+        run = train(*training, cell.folder, cache_folder, start=start)
+    else:
+        run = train(*training, cell.folder, cache_folder)
     positions, quats = answers(run, data.test, cache_folder)
     errors = pose_errors(positions, quats, *data.test.positions_quats())
     np.savez_compressed(cell.folder / ERRORS, **vars(errors))
@@ -129,7 +140,9 @@ def run_baselines(cell: Cell, data: GridData, cache_folder: Path) -> dict[str, d
     path = cell.folder.parent / BASELINES
     if path.is_file():
         return json.loads(path.read_text(encoding="utf-8"))
-    run = load_run(cell.folder)
+    # retrieval has the published network's features, also where a tail was trained
+    head_folder = cell.folder / HEAD_FOLDER
+    run = load_run(head_folder if head_folder.is_dir() else cell.folder)
     descriptors = _features(run, data.test, cache_folder).descriptors
     errors = baseline_errors(run.index, descriptors, *data.test.positions_quats())
     summaries = {name: found.summary() for name, found in errors.items()}
@@ -178,7 +191,7 @@ def _history(dataset: Dataset, length: int, max_gap_s: float) -> np.ndarray:
 
 def _features(run: Run, dataset: Dataset, cache_folder: Path) -> FeatureCache:
     size = run.preprocessing
-    network = PooledBackbone(build_backbone(run.config.backbone), size.width, size.height, run.config.head)
+    network = PooledBackbone(run.backbone(), size.width, size.height, run.config.head)
     return build_cache(dataset, FrozenPart(network, size, run.config), ORIGINALS_ONLY, cache_folder)
 
 
@@ -192,9 +205,9 @@ def _config(cell: Cell, recipe: TrainingConfig) -> TrainingConfig:
     )
 
 
-def _digest(config: TrainingConfig, data: GridData) -> str:
+def _digest(config: TrainingConfig, data: GridData, finetune: bool) -> str:
     frames = [frames_digest(part) for part in (data.train, data.val, data.test) if part]
-    return hashlib.sha256(json.dumps([config.to_dict(), frames], sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([config.to_dict(), frames, finetune], sort_keys=True).encode()).hexdigest()
 
 
 def _finished(folder: Path, digest: str) -> dict[str, Any] | None:

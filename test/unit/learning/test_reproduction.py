@@ -52,6 +52,34 @@ def test_a_cell_is_tested_as_its_bundle_flies(tmp_path, toy_config, head):
         assert baselines[name]["position_m"]["median"] == pytest.approx(np.median(errors.position_m), abs=1e-3), name
 
 
+def test_a_tail_is_trained_after_its_head(tmp_path, toy_config, monkeypatch):
+    data = GridData("kitchen", write_fake_dataset(tmp_path / "set"), None, write_fake_dataset(tmp_path / "test"))
+    cell = toy_cell(tmp_path)
+    real = reproduction.train
+
+    def killed_in_the_second_step(*arguments, start=None):
+        if start is not None:
+            raise KeyboardInterrupt
+        return real(*arguments)
+
+    monkeypatch.setattr(reproduction, "train", killed_in_the_second_step)
+    with pytest.raises(KeyboardInterrupt):
+        run_cell(cell, data, toy_config(), tmp_path / "cache", finetune=True)
+
+    def second_step_alone(*arguments, start=None):
+        assert start is not None, "the head is finished"
+        return real(*arguments, start=start)
+
+    monkeypatch.setattr(reproduction, "train", second_step_alone)
+    run_cell(cell, data, toy_config(), tmp_path / "cache", finetune=True)
+    run = load_run(cell.folder)
+    assert run.tail and not load_run(cell.folder / "head").tail
+    export(run, tmp_path / "bundle")
+    flown = evaluate(Relocalizer.from_bundle(tmp_path / "bundle"), data.test)
+    np.testing.assert_allclose(load_errors(cell).position_m, flown.errors.position_m, atol=3e-3)
+    assert set(run_baselines(cell, data, tmp_path / "cache")) == set(flown.baselines)
+
+
 def test_a_finished_cell_is_read_and_one_of_another_recipe_is_refused(tmp_path, toy_config, monkeypatch):
     data = GridData("kitchen", write_fake_dataset(tmp_path / "set"), None, write_fake_dataset(tmp_path / "test"))
     cell = toy_cell(tmp_path)
