@@ -13,13 +13,15 @@ from camera_relocalization_ros.core.preprocessing import Preprocessing
 from camera_relocalization_ros.inference.evaluation import evaluate
 from camera_relocalization_ros.inference.relocalizer import Relocalizer
 from camera_relocalization_ros.learning import export as export_module
+from camera_relocalization_ros.learning import training as training_module
 from camera_relocalization_ros.learning.backbones import build_backbone
 from camera_relocalization_ros.learning.export import export
-from camera_relocalization_ros.learning.feature_cache import FrozenPart
+from camera_relocalization_ros.learning.feature_cache import FeatureCache, FrozenPart, build_cache
 from camera_relocalization_ros.learning.heads import HEADS
 from camera_relocalization_ros.learning.pose_network import PooledBackbone
 from camera_relocalization_ros.learning.run_folder import load_run
 from camera_relocalization_ros.learning.training import train
+from camera_relocalization_ros.learning.views import ViewMaker
 
 
 def frozen_part(config):
@@ -175,3 +177,36 @@ def test_fine_tuning_takes_the_head_of_its_start(tmp_path, toy_config):
         train([dataset], [], toy_config("spatial_lstm"), tmp_path / "tuned", tmp_path / "cache", start=start)
 
 
+class LiveCells:
+    """Stands in for stored cells: each time they are asked for, the frozen part sees the images again, in PyTorch."""
+
+    def __init__(self, dataset, frozen, augmentation, shape):
+        self._maker = ViewMaker.for_dataset(dataset, frozen.preprocessing, augmentation, frozen.config.seed)
+        self._frames, self._network, self.shape = dataset.frames, frozen.network, shape
+
+    def __len__(self):
+        return self.shape[0]
+
+    def __getitem__(self, index):
+        rows, views = np.broadcast_arrays(np.arange(len(self))[index[0]], index[1])
+        images = [self._maker.views(self._frames[row], row)[0][view] for row, view in zip(rows.flat, views.flat)]
+        with torch.inference_mode():
+            cells = self._network(torch.from_numpy(np.stack(images))).numpy()
+        return cells.reshape(*rows.shape, *self.shape[2:])
+
+
+@pytest.mark.parametrize("head", ["regressor", "temporal_gru"])
+def test_the_first_epoch_without_a_cache_has_the_loss_of_one_with_it(tmp_path, toy_config, monkeypatch, head):
+    dataset = write_fake_dataset(tmp_path / "set")
+    # Adam's first steps are as large for a gradient of rounding errors as for a true one: they are kept small
+    config = toy_config(head, optimiser={"epochs": 1, "learning_rate": 1e-4})
+    cached = train([dataset], [dataset], config, tmp_path / "cached", tmp_path / "cache").results
+
+    def without_cache(dataset, frozen, augmentation, folder):
+        cache = build_cache(dataset, frozen, augmentation, folder)
+        return FeatureCache(LiveCells(dataset, frozen, augmentation, cache.cells.shape), cache.poses)
+
+    monkeypatch.setattr(training_module, "build_cache", without_cache)
+    live = train([dataset], [dataset], config, tmp_path / "live", tmp_path / "cache").results
+    for name in ("train_loss", "val_loss", "val_position_m"):
+        assert live[name] == pytest.approx(cached[name], rel=2e-3, abs=2e-3)  # the store has float16
