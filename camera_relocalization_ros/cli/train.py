@@ -20,6 +20,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--finetune", type=Path, metavar="RUN", help="go on from this run's head and train the backbone's tail too"
     )
+    parser.add_argument(
+        "--object-mesh",
+        type=Path,
+        metavar="FILE",
+        help="PLY, STL or OBJ of the object in the parent frame: half of the views get another background",
+    )
     parser.add_argument("--seed", type=int, help="seed of weights, order and augmentation (recommended recipe: 0)")
     parser.add_argument("--cache", type=Path, help="folder of cached features (default: feature_cache beside RUN)")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="RUN", help="folder to write")
@@ -40,6 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
         head=arguments.head,
         loss=arguments.loss,
         seed=arguments.seed,
+        object_mesh=arguments.object_mesh,
     )
     result = train(
         [Dataset.load(spec) for spec in arguments.datasets],

@@ -65,7 +65,7 @@ class AugmentationConfig:
     blur_px: float = 0.0
     noise: float = 0.0
     occlusion_share: float = 0.0
-    background_share: float = 0.0
+    background_share: float = 0.5
     object_mesh: str = ""
     object_margin_px: int = 2
     backgrounds: str = ""
@@ -75,13 +75,16 @@ class AugmentationConfig:
             most = 1.0 if name.endswith("_share") else float("inf")
             if not isinstance(value, str) and not 0 <= value <= most:
                 raise ConfigError(f"augmentation.{name} is {value}; expected a number from 0 to {most}")
-        if self.background_share and not self.object_mesh:
-            raise ConfigError("augmentation.background_share needs augmentation.object_mesh, a PLY, STL or OBJ file")
+
+    @property
+    def replaces_backgrounds(self) -> bool:
+        """Whether some views get another background."""
+        return bool(self.object_mesh and self.background_share)
 
     @property
     def needs_camera(self) -> bool:
         """Whether a view cannot be made without the camera's intrinsics."""
-        return bool(self.views and (self.rotation_sd_deg or self.in_plane_sd_deg or self.background_share))
+        return bool(self.views and (self.rotation_sd_deg or self.in_plane_sd_deg or self.replaces_backgrounds))
 
 
 @dataclass(frozen=True)
@@ -140,11 +143,13 @@ def load_config(
     head: str | None = None,
     loss: str | None = None,
     seed: int | None = None,
+    object_mesh: Path | None = None,
 ) -> TrainingConfig:
-    """The recipe of a YAML file, else `base`, else the recommended one, with names and seed replaced where given."""
+    """The recipe of a YAML file, else `base`, else the recommended one, with what else is given taking its place."""
     values = load_yaml_mapping(path) if path is not None else (base or TrainingConfig()).to_dict()
     values.update({key: value for key, value in (("backbone", backbone), ("seed", seed)) if value is not None})
-    for section, name in (("head", head), ("loss", loss)):
-        if name is not None:
-            values[section] = {**(values.get(section) or {}), "name": name}
+    mesh = str(object_mesh) if object_mesh is not None else None
+    for section, key, value in (("head", "name", head), ("loss", "name", loss), ("augmentation", "object_mesh", mesh)):
+        if value is not None:
+            values[section] = {**(values.get(section) or {}), key: value}
     return config_from_dict(values, str(path or "recipe"))

@@ -91,7 +91,7 @@ class FrozenPart:
         if not augmentation.views:
             return []
         files = []
-        if augmentation.background_share:
+        if augmentation.replaces_backgrounds:
             files.append(_sha256(Path(augmentation.object_mesh)))
             if augmentation.backgrounds:
                 pictures = background_files(Path(augmentation.backgrounds))

@@ -53,7 +53,7 @@ class ViewMaker:
             return cls(preprocessing, augmentation, seed)
         working = _working(preprocessing)
         camera = dataset.camera.scaled(working.width, working.height)
-        if not augmentation.background_share:
+        if not augmentation.replaces_backgrounds:
             return cls(preprocessing, augmentation, seed, camera)
         mesh = ObjectMesh.load(Path(augmentation.object_mesh))
         if augmentation.backgrounds:

@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
+from pathlib import Path
+
 import pytest
 
 from camera_relocalization_ros.core.errors import ConfigError
@@ -14,6 +16,12 @@ def test_flags_win_over_the_file_and_the_file_over_the_defaults(tmp_path):
     path.write_text("seed: 3\nhead: {name: spatial_lstm, hidden: 256}\n")
     config = load_config(path, head="regressor", loss="beta", seed=5)
     assert (config.seed, config.head.name, config.head.hidden, config.loss.name) == (5, "regressor", 256, "beta")
+
+
+def test_backgrounds_are_replaced_where_the_object_is_known():
+    known = load_config(None, object_mesh=Path("wing.ply")).augmentation
+    assert known.replaces_backgrounds and known.object_mesh == "wing.ply"
+    assert not load_config(None).augmentation.replaces_backgrounds
 
 
 def test_round_trip():
