@@ -1,18 +1,24 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""airframe-ind in simulation: flights at placements 1-5 train, one at placement 6 tests; errors beside baselines.
+"""airframe-ind in simulation: flights at placements 1-5 train, one at placement 6 tests; recipes side by side.
 
-    python benchmarks/airframe.py --work out/airframe --config config/training/airframe.yaml
+    python benchmarks/airframe.py --work out/airframe
+    python benchmarks/airframe.py --recipe shipped=config/training/airframe.yaml --heads temporal_gru --flights 20
 
-Makes the flights, data sets, run and bundle below --work, skipping what is there. Training flights are flown in the
-hall of seed 0 and in five other halls; the test flights in the hall of seed 0, and one in a hall never seen.
+Makes the flights, data sets, runs and bundles below --work, skipping what is there. Of the training flights the first
+ten are flown in the hall of seed 0, the others in five other halls; the test flights in the hall of seed 0, and one
+in a hall never seen. The thesis' recipe watches every sixth stretch of 5 s of the training flights, which it is not
+trained on, to know when to stop. Each line ends with what feature retrieval and the oracle reach.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import subprocess
 from pathlib import Path
+
+import numpy as np
 
 IMAGE_TOPIC = "/dji_sdk/image_raw/compressed"
 OBJECT_FRAME, CAMERA_FRAME = "wing/base_link", "M100/camera_optical_frame"
@@ -20,6 +26,9 @@ OBJECT_FRAME, CAMERA_FRAME = "wing/base_link", "M100/camera_optical_frame"
 TRAINING_FLIGHTS = [(p, 10 + p, 0) for p in range(1, 6)] + [(p, 20 + p, 0) for p in range(1, 6)]
 TRAINING_FLIGHTS += [(p, 30 + p, p) for p in range(1, 6)] + [(p, 40 + p, 1 + p % 5) for p in range(1, 6)]
 TEST_FLIGHTS = {"test_0": (6, 60, 0), "test_1": (6, 61, 0), "test_2": (6, 62, 0), "test_other_hall": (6, 63, 99)}
+# frames at 5 Hz: of every 150, 125 train and 20 are watched, 5 lie between
+PERIOD, TRAIN, VAL = 150, "train=0-124", "val=127-147"
+THESIS = "thesis"
 
 
 def reloc(*arguments: object) -> None:
@@ -28,7 +37,7 @@ def reloc(*arguments: object) -> None:
 
 
 def flight_bag(folder: Path, placement: int, seed: int, hall: int, duration_s: float) -> Path:
-    """The bag of a flight, flown now if it is not there."""
+    """The bag of a flight, flown now if it is not there, with the airframe's mesh beside it."""
     bag = folder / f"placement{placement}_seed{seed}_hall{hall}.bag"
     if not bag.is_file():
         plan = ("--placement", placement, "--seed", seed, "--arena-seed", hall)
@@ -44,28 +53,78 @@ def data_set(path: Path, bags: list[Path]) -> Path:
     return path
 
 
+def object_mesh(work: Path) -> Path:
+    """The airframe's mesh, written by a flight of a moment if it is not there."""
+    mesh = work / "airframe.ply"
+    if not mesh.is_file():
+        moment = ("--duration", 0.5, "--rate", 2, "--width", 64, "--compressed")
+        reloc("simulate", *moment, "--object-mesh", mesh, "-o", work / "moment.bag")
+    return mesh
+
+
+def train(name: str, recipe: Path | None, head: str | None, seed: int, data: Path, work: Path) -> Path:
+    """The bundle of a recipe, trained now if it is not there; the thesis' sees no mesh, as it had none."""
+    run = work / f"{name}_{seed}"
+    bundle = run.with_name(run.name + "_bundle")
+    if not bundle.is_dir():
+        options = ["--config", recipe] if recipe else []
+        options += ["--head", head] if head else []
+        if name == THESIS:
+            inputs = [f"{data}@watched.train", "--val", f"{data}@watched.val"]
+        else:
+            inputs = [data, "--object-mesh", object_mesh(work)]
+        reloc("train", *inputs, *options, "--seed", seed, "--cache", work / "feature_cache", "-o", run)
+        reloc("export", run, "-o", bundle)
+    return bundle
+
+
+def medians(bundle: Path, test: Path) -> dict[str, tuple[float, float]]:
+    """Median position (m) and orientation (deg) errors of a bundle and its baselines on a data set."""
+    result = bundle.with_name(f"{bundle.name}_{test.name}.json")
+    reloc("evaluate", bundle, test, "--json", result)
+    errors = json.loads(result.read_text(encoding="utf-8"))
+    every = {"model": errors, **errors["baselines"]}
+    return {name: (e["position_m"]["median"], e["orientation_deg"]["median"]) for name, e in every.items()}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, default=Path("out/airframe"))
-    parser.add_argument("--config", type=Path, help="recipe (default: the recommended one)")
-    parser.add_argument("--name", default="temporal_gru", help="name of the run below --work")
-    parser.add_argument("--head", default="temporal_gru")
-    parser.add_argument("--loss", default="qeh")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--flights", type=int, default=len(TRAINING_FLIGHTS), help="use only the first N flights")
+    parser.add_argument(
+        "--recipe",
+        action="append",
+        metavar="NAME=FILE",
+        help="recipe to train; NAME= is the recommended one (default: thesis=config/training/thesis.yaml recommended=)",
+    )
+    parser.add_argument("--head", help="instead of the recipes'")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument(
+        "--flights", type=int, default=5, help="train on the first N flights of 300 images (default: 5)"
+    )
     parser.add_argument("--duration", type=float, default=60.0, metavar="S", help="of each flight")
     arguments = parser.parse_args()
     work: Path = arguments.work
     bags = [flight_bag(work / "bags", *flight, arguments.duration) for flight in TRAINING_FLIGHTS[: arguments.flights]]
-    train = data_set(work / f"train_{len(bags)}", bags)
-    run, bundle = work / arguments.name, work / f"{arguments.name}_bundle"
-    recipe = ("--config", arguments.config) if arguments.config else ()
-    choices = ("--head", arguments.head, "--loss", arguments.loss, "--seed", arguments.seed)
-    reloc("train", train, *recipe, *choices, "--cache", work / "feature_cache", "-o", run)
-    reloc("export", run, "-o", bundle)
-    for name, flight in TEST_FLIGHTS.items():
-        test = data_set(work / name, [flight_bag(work / "bags", *flight, arguments.duration)])
-        reloc("evaluate", bundle, test, "--json", work / f"{arguments.name}_{name}.json")
+    data = data_set(work / f"train_{len(bags)}", bags)
+    if not (data / "splits" / "watched.yaml").is_file():
+        parts = ("--period", PERIOD, "--part", TRAIN, "--part", VAL)
+        reloc("split", data, *parts, "--name", "watched")
+    tests = [data_set(work / n, [flight_bag(work / "bags", *f, arguments.duration)]) for n, f in TEST_FLIGHTS.items()]
+
+    lines = []
+    for entry in arguments.recipe or [f"{THESIS}=config/training/thesis.yaml", "recommended="]:
+        name, _, file = entry.partition("=")
+        recipe = Path(file) if file else None
+        bundles = [train(name, recipe, arguments.head, seed, data, work) for seed in arguments.seeds]
+        for test in tests:
+            results = [medians(bundle, test) for bundle in bundles]
+            of_seeds = np.array([result["model"] for result in results])
+            mean, spread = of_seeds.mean(axis=0), of_seeds.std(axis=0, ddof=1) if len(of_seeds) > 1 else np.zeros(2)
+            retrieval, oracle = (results[0][baseline] for baseline in ("feature retrieval", "oracle nearest pose"))
+            line = f"{name:14} {test.name:16} {mean[0]:.3f} +- {spread[0]:.3f} m  {mean[1]:5.2f} +- {spread[1]:.2f} deg"
+            line += f"   retrieval {retrieval[0]:.3f} m {retrieval[1]:5.2f} deg"
+            lines.append(f"{line}   oracle {oracle[0]:.3f} m {oracle[1]:5.2f} deg")
+    print("\n".join(["", f"medians over seeds {arguments.seeds}, {len(bags)} training flights", *lines]))
 
 
 if __name__ == "__main__":

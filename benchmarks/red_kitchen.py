@@ -5,6 +5,7 @@
     python benchmarks/red_kitchen.py SCENE_FOLDER --work out/red_kitchen
 
 SCENE_FOLDER has the layout of 7-Scenes. Of every hundred frames 0-59 train and 65-79 test; 60-64 are a guard gap.
+Ends with the recipe of the thesis on the same frames, as `reloc reproduce` trains it, beside all baselines.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("scene", type=Path)
     parser.add_argument("--work", type=Path, default=Path("out/red_kitchen"))
-    parser.add_argument("--heads", nargs="+", default=["regressor", "spatial_lstm", "temporal_gru"])
+    parser.add_argument("--heads", nargs="+", default=["regressor"])
+    parser.add_argument("--thesis-heads", nargs="*", default=["regressor", "spatial_lstm"])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     arguments = parser.parse_args()
     shutil.rmtree(arguments.work, ignore_errors=True)
@@ -58,8 +60,13 @@ def main() -> None:
             print(f"{head}, seed {seed}: import to bundle {seconds:.0f} s\n{table}", flush=True)
             errors = json.loads(result.read_text())
             medians.setdefault(head, []).append((errors["position_m"]["median"], errors["orientation_deg"]["median"]))
+    if arguments.thesis_heads:
+        grid = ("--backbones", "efficientnet_lite0", "--heads", *arguments.thesis_heads, "--losses", "qeh")
+        seeds = ("--seeds", *arguments.seeds)
+        scene = f"redkitchen={dataset}@holdout"
+        print(reloc("reproduce", "7scenes", scene, *grid, *seeds, "-o", arguments.work / "thesis"))
     for head, values in medians.items():
-        mean, spread = np.mean(values, axis=0), np.std(values, axis=0)
+        mean, spread = np.mean(values, axis=0), np.std(values, axis=0, ddof=1)
         print(
             f"{head}: median over {len(values)} seeds {mean[0]:.3f} +- {spread[0]:.3f} m, "
             f"{mean[1]:.2f} +- {spread[1]:.2f} deg"

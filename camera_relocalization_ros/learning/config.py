@@ -16,14 +16,16 @@ class HeadConfig:
     """Sizes of the part that turns a feature map into a pose.
 
     The map is averaged over a grid of grid_rows x grid_cols cells; each cell is projected to cell_channels
-    (0: not at all). One cell without projection is the global average pooling of the thesis.
+    (0: not at all). One cell without projection is the global average pooling of the thesis. So many `members` are
+    trained side by side, each of these sizes, and answer with their mean.
     """
 
     name: str = "regressor"
-    grid_rows: int = 2
-    grid_cols: int = 3
-    cell_channels: int = 128
-    hidden: int = 1024
+    members: int = 3
+    grid_rows: int = 4
+    grid_cols: int = 5
+    cell_channels: int = 64
+    hidden: int = 512
     lstm_hidden: int = 128
     gru_hidden: int = 128
     window_length: int = 2
@@ -58,7 +60,7 @@ class AugmentationConfig:
     training image without the object, or a texture.
     """
 
-    views: int = 5
+    views: int = 15
     rotation_sd_deg: float = 4.5
     in_plane_sd_deg: float = 4.5
     exposure: float = 0.2
@@ -99,14 +101,14 @@ class OptimiserConfig:
 
     name: str = "adamw"
     schedule: str = "one_cycle"
-    epochs: int = 20
+    epochs: int = 24
     batch_size: int = 64
     learning_rate: float = 1e-3
     weight_decay: float = 0.0
     patience: int = 0
     plateau_patience: int = 3
     plateau_factor: float = 0.5
-    ema_decay: float = 0.0
+    ema_decay: float = 0.995
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,7 @@ class TrainingConfig:
     loss: LossConfig = field(default_factory=LossConfig)
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
-    finetune: OptimiserConfig = field(default_factory=lambda: OptimiserConfig(epochs=5, learning_rate=1e-4))
+    finetune: OptimiserConfig = field(default_factory=lambda: OptimiserConfig(epochs=4, learning_rate=1e-4))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for YAML."""

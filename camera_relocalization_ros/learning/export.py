@@ -96,7 +96,7 @@ def _step_bytes(step: FlightStep, run: Run) -> bytes:
     image = torch.zeros(1, run.preprocessing.height, run.preprocessing.width, 3, dtype=torch.uint8)
     if run.pose_head.window_length == 1:
         return onnx_bytes(step, (image,), ["image"], list(OUTPUTS[:3]))
-    previous = torch.zeros(1, run.pose_head.window_length - 1, run.config.head.hidden)
+    previous = torch.zeros(1, run.pose_head.window_length - 1, run.pose_head.feature_size)
     return onnx_bytes(
         step,
         (image, previous),
@@ -122,7 +122,7 @@ def _calibration_images(dataset: Dataset, run: Run) -> np.ndarray:
 def _answers(network: bytes, images: np.ndarray, run: Run) -> KnownAnswers:
     session = onnxruntime.InferenceSession(network, providers=["CPUExecutionProvider"])
     window_length = run.pose_head.window_length
-    return answer_images(lambda feeds: session.run(None, feeds), images, window_length, run.config.head.hidden)
+    return answer_images(lambda feeds: session.run(None, feeds), images, window_length, run.pose_head.feature_size)
 
 
 def _parity(step: FlightStep, network: bytes, images: np.ndarray, run: Run) -> float:
@@ -132,7 +132,7 @@ def _parity(step: FlightStep, network: bytes, images: np.ndarray, run: Run) -> f
         with torch.inference_mode():
             return [value.numpy() for value in step(*map(torch.from_numpy, feeds.values()))]
 
-    expected = answer_images(in_torch, images, run.pose_head.window_length, run.config.head.hidden)
+    expected = answer_images(in_torch, images, run.pose_head.window_length, run.pose_head.feature_size)
     found = _answers(network, images, run)
     pairs = ((expected.position, found.position), (expected.quat_xyzw, found.quat_xyzw))
     return max(float(np.abs(a - b).max()) for a, b in pairs)

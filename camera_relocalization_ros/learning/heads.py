@@ -3,7 +3,7 @@
 
 Every head has two steps: `frame_features`, which sees one frame alone and so is computed once per image in
 flight, and `poses`, which sees the frame features of the whole window. Positions leave a head in units of the
-training positions' spread; PoseNetwork turns them into metres.
+training positions' spread; pose_network.PoseHead turns them into metres.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from camera_relocalization_ros.core.errors import ConfigError
 from camera_relocalization_ros.learning.backbones.contract import Backbone
 from camera_relocalization_ros.learning.config import HeadConfig
 from camera_relocalization_ros.learning.heads import build_head
@@ -48,18 +49,21 @@ class Trunk(nn.Module):
 
 
 class PoseHead(nn.Module):
-    """Pooled features of a window -> poses in metres; the trained part."""
+    """Pooled features of a window -> poses in metres; the trained part.
+
+    Its members are alike but for their random first weights. Each learns by itself, and the answer is their mean: it
+    is off by less than a member (Lakshminarayanan et al. 2017).
+    """
 
     def __init__(self, channels: int, config: HeadConfig) -> None:
         super().__init__()
-        self.head = build_head(channels, config)
+        if config.members < 1:
+            raise ConfigError(f"head.members is {config.members}; expected at least 1")
+        self.members = nn.ModuleList(build_head(channels, config) for _ in range(config.members))
+        self.window_length: int = self.members[0].window_length
+        self.feature_size = config.members * config.hidden
         self.register_buffer("position_mean", torch.zeros(3))
         self.register_buffer("position_scale", torch.ones(()))
-
-    @property
-    def window_length(self) -> int:
-        """Frames that one answer looks at."""
-        return self.head.window_length
 
     def fit_positions(self, positions: np.ndarray) -> None:
         """Take the centre and spread of the training positions (N, 3), so that outputs near 1 span the volume."""
@@ -67,37 +71,67 @@ class PoseHead(nn.Module):
         self.position_scale.fill_(max(float(positions.std(axis=0).max()), 1e-3))
 
     def frame_features(self, cells_bcn: torch.Tensor) -> torch.Tensor:
-        """FC features (b, f) of single frames."""
-        return self.head.frame_features(cells_bcn)
+        """FC features (b, feature_size) of single frames, the members' one after the other."""
+        return torch.cat([member.frame_features(cells_bcn) for member in self.members], dim=1)
+
+    def member_poses(self, features_btf: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Positions (b, t, m, 3) in metres and unit quaternions (b, t, m, 4) of each member, from frame features."""
+        parts = features_btf.chunk(len(self.members), dim=2)
+        answers = [member.poses(part) for member, part in zip(self.members, parts)]
+        position_btm3, quat_btm4 = (torch.stack(values, dim=2) for values in zip(*answers))
+        return position_btm3 * self.position_scale + self.position_mean, quat_btm4
 
     def poses(self, features_btf: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Positions (b, t, 3) in metres and unit quaternions (b, t, 4) from the frame features of windows."""
-        position, quat = self.head.poses(features_btf)
-        return position * self.position_scale + self.position_mean, quat
-
-    def forward(self, cells_btcn: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        features_nf = self.frame_features(cells_btcn.flatten(0, 1))
-        return self.poses(features_nf.unflatten(0, cells_btcn.shape[:2]))
+        """Positions (b, t, 3) in metres and unit quaternions (b, t, 4): the members' mean, q and -q being one."""
+        position_btm3, quat_btm4 = self.member_poses(features_btf)
+        dot_btm1 = (quat_btm4 * quat_btm4[:, :, :1]).sum(dim=3, keepdim=True)
+        quat_bt4 = (torch.where(dot_btm1 < 0, -1.0, 1.0) * quat_btm4).sum(dim=2)
+        return position_btm3.mean(dim=2), quat_bt4 / quat_bt4.norm(dim=2, keepdim=True).clamp_min(1e-9)
 
 
-class TailAndHead(nn.Module):
-    """The trunk's output for a window -> poses: what is trained when the tail is fine-tuned with its head."""
+class Tail(nn.Module):
+    """The trunk's output (b, c', h' * w') -> pooled cells (b, c, n): the part of the backbone that is fine-tuned."""
 
-    def __init__(self, pooled_backbone: PooledBackbone, trunk: Trunk, pose_head: PoseHead) -> None:
+    def __init__(self, pooled_backbone: PooledBackbone, trunk: Trunk) -> None:
         super().__init__()
         self.pooled_backbone = pooled_backbone
-        self.pose_head = pose_head
         self._map_size = trunk.map_size
         pooled_backbone.backbone.unfreeze_tail()
 
-    def cells(self, stored_bcm: torch.Tensor) -> torch.Tensor:
-        """Pooled cells (b, c, n) from the trunk's output (b, c', h' * w')."""
+    def forward(self, stored_bcm: torch.Tensor) -> torch.Tensor:
         map_bchw = self.pooled_backbone.backbone.tail(stored_bcm.unflatten(2, self._map_size))
         return self.pooled_backbone.pool(map_bchw)
 
-    def forward(self, stored_btcm: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        cells_ncn = self.cells(stored_btcm.flatten(0, 1))
-        return self.pose_head(cells_ncn.unflatten(0, stored_btcm.shape[:2]))
+    def weights(self) -> dict[str, torch.Tensor]:
+        """By their names in the backbone."""
+        backbone = self.pooled_backbone.backbone
+        state = backbone.state_dict()
+        return {name: state[name] for name in state if name.split(".")[0] in backbone.tail_layers}
+
+
+class PoseNetwork(nn.Module):
+    """What is trained: stored features of windows (b, t, c, n) -> poses.
+
+    `tail` makes pooled cells of what is stored; nn.Identity where they are stored, because the backbone is frozen.
+    """
+
+    def __init__(self, tail: nn.Module, pose_head: PoseHead) -> None:
+        super().__init__()
+        self.tail = tail
+        self.pose_head = pose_head
+
+    def frame_features(self, stored_btcn: torch.Tensor) -> torch.Tensor:
+        """Frame features (b, t, f) of the frames of windows."""
+        features_nf = self.pose_head.frame_features(self.tail(stored_btcn.flatten(0, 1)))
+        return features_nf.unflatten(0, stored_btcn.shape[:2])
+
+    def member_poses(self, stored_btcn: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Positions (b, t, m, 3) in metres and unit quaternions (b, t, m, 4) of each member of the head."""
+        return self.pose_head.member_poses(self.frame_features(stored_btcn))
+
+    def forward(self, stored_btcn: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Positions (b, t, 3) in metres and unit quaternions (b, t, 4)."""
+        return self.pose_head.poses(self.frame_features(stored_btcn))
 
 
 class FlightStep(nn.Module):

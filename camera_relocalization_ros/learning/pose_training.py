@@ -8,24 +8,25 @@ from typing import Any
 import lightning
 import numpy as np
 import torch
-from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from camera_relocalization_ros.core.evaluation import pose_errors
 from camera_relocalization_ros.learning.config import LossConfig, OptimiserConfig
 from camera_relocalization_ros.learning.losses import PoseLoss
 from camera_relocalization_ros.learning.optimisation import HELD_OUT_LOSS, build_optimiser
+from camera_relocalization_ros.learning.pose_network import PoseNetwork
 
 Batch = "tuple[torch.Tensor, torch.Tensor, torch.Tensor]"
 
 
 class PoseTraining(lightning.LightningModule):
-    """Trains `network`: stored features of windows (b, t, c, n) -> positions (b, t, 3), quaternions (b, t, 4).
+    """Trains a network on stored features of windows.
 
-    Every frame of a window is asked for its pose; what is measured on held-out data is its newest frame.
+    Every member of the head is asked for the pose of every frame of a window; what is measured on held-out data is
+    the answer for its newest frame.
     """
 
-    def __init__(self, network: nn.Module, loss: LossConfig, optimiser: OptimiserConfig) -> None:
+    def __init__(self, network: PoseNetwork, loss: LossConfig, optimiser: OptimiserConfig) -> None:
         super().__init__()
         self.network = network
         self.loss = PoseLoss(loss)
@@ -38,12 +39,19 @@ class PoseTraining(lightning.LightningModule):
             self.average.requires_grad_(False)
 
     @property
-    def answering(self) -> nn.Module:
+    def answering(self) -> PoseNetwork:
         """The network whose answers count: the average of the weights, where one is kept."""
         return self.network if self.average is None else self.average.module
 
     def training_step(self, batch: Batch, _index: int) -> torch.Tensor:
-        loss = self._batch_loss(self.network, batch)[0]
+        cells_btcn, position_bt3, quat_bt4 = batch
+        position_btm3, quat_btm4 = self.network.member_poses(cells_btcn)
+        loss = self._loss(
+            position_btm3,
+            quat_btm4,
+            position_bt3[:, :, None].expand_as(position_btm3),
+            quat_bt4[:, :, None].expand_as(quat_btm4),
+        )
         self.log("train_loss", loss, prog_bar=True, on_step=False, on_epoch=True, sync_dist=True, batch_size=1)
         return loss
 
@@ -52,12 +60,11 @@ class PoseTraining(lightning.LightningModule):
             self.average.update_parameters(self.network)
 
     def validation_step(self, batch: Batch, _index: int) -> None:
-        loss, position_est, quat_est = self._batch_loss(self.answering, batch)
-        _, position_bt3, quat_bt4 = batch
-        newest = (value[:, -1].float().cpu().numpy() for value in (position_est, quat_est, position_bt3, quat_bt4))
-        errors = pose_errors(*newest)
+        cells_btcn, position_bt3, quat_bt4 = batch
+        values = (*self.answering(cells_btcn), position_bt3, quat_bt4)
+        errors = pose_errors(*(value[:, -1].float().cpu().numpy() for value in values))
         self._errors.append(np.stack([errors.position_m, errors.orientation_deg]))
-        self.log(HELD_OUT_LOSS, loss, batch_size=len(position_bt3))
+        self.log(HELD_OUT_LOSS, self._loss(*values), batch_size=len(position_bt3))
 
     def on_validation_epoch_end(self) -> None:
         position_m, orientation_deg = np.median(np.concatenate(self._errors, axis=1), axis=1)
@@ -69,9 +76,6 @@ class PoseTraining(lightning.LightningModule):
         parameters = [parameter for parameter in self.parameters() if parameter.requires_grad]
         return build_optimiser(parameters, self._config, int(self.trainer.estimated_stepping_batches))
 
-    def _batch_loss(self, network: nn.Module, batch: Batch) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        cells_btcn, position_bt3, quat_bt4 = batch
-        position_est, quat_est = network(cells_btcn)
-        # frames are alike to the loss: (b * t, 3) and (b * t, 4)
-        frames = (value.flatten(0, 1) for value in (position_est, quat_est, position_bt3, quat_bt4))
-        return self.loss(*frames), position_est, quat_est
+    def _loss(self, *values: torch.Tensor) -> torch.Tensor:
+        """Of estimates and truths of any leading shape: frames and members are alike to it."""
+        return self.loss(*(value.flatten(0, -2) for value in values))

@@ -22,13 +22,13 @@ from camera_relocalization_ros.learning.config import AugmentationConfig, Traini
 from camera_relocalization_ros.learning.feature_cache import FeatureCache, FrozenPart, build_cache
 from camera_relocalization_ros.learning.fitting import fit, process, remove_checkpoints
 from camera_relocalization_ros.learning.optimisation import check_optimiser
-from camera_relocalization_ros.learning.pose_network import PooledBackbone, PoseHead, TailAndHead, Trunk
+from camera_relocalization_ros.learning.pose_network import PooledBackbone, PoseHead, PoseNetwork, Tail, Trunk
 from camera_relocalization_ros.learning.pose_training import PoseTraining
 from camera_relocalization_ros.learning.run_folder import Run
 from camera_relocalization_ros.learning.samples import Source, WindowSamples, windows_of
 
 ORIGINALS_ONLY = AugmentationConfig(views=0)
-# images whose features are taken through the tail together; bounds memory
+# images whose features go through the tail together
 ROWS_AT_ONCE = 64
 
 
@@ -66,7 +66,7 @@ def train(
 
     originals = np.concatenate([cache.poses[:, 0] for cache in caches])
     network = _network(frozen, config, start, originals[:, :3])
-    length = (start.pose_head if start else network).window_length
+    length = network.pose_head.window_length
     module = PoseTraining(network, config.loss, optimiser)
     samples = _samples(datasets, caches, length, config)
     val_samples = _samples(val_datasets, val_caches, length, config)
@@ -111,32 +111,25 @@ def _frozen_part(dataset: Dataset, config: TrainingConfig, start: Run | None) ->
     return FrozenPart(PooledBackbone(backbone, size.width, size.height, config.head), size, config)
 
 
-def _network(frozen: FrozenPart, config: TrainingConfig, start: Run | None, positions: np.ndarray) -> nn.Module:
+def _network(frozen: FrozenPart, config: TrainingConfig, start: Run | None, positions: np.ndarray) -> PoseNetwork:
     """What is trained on the stored features; `positions` (N, 3) are those of the training images."""
     backbone, size = frozen.network.backbone, frozen.preprocessing
     if start is not None:
-        return TailAndHead(
-            PooledBackbone(backbone, size.width, size.height, config.head), frozen.network, start.pose_head
-        )
+        pooled_backbone = PooledBackbone(backbone, size.width, size.height, config.head)
+        return PoseNetwork(Tail(pooled_backbone, frozen.network), start.pose_head)
     pose_head = PoseHead(backbone.feature_channels, config.head)
     pose_head.fit_positions(positions)
-    return pose_head
+    return PoseNetwork(nn.Identity(), pose_head)
 
 
 def _run(
     config: TrainingConfig,
     datasets: list[Dataset],
     frozen: FrozenPart,
-    network: nn.Module,
+    network: PoseNetwork,
     caches: list[FeatureCache],
     results: dict[str, Any],
 ) -> Run:
-    tail: dict[str, torch.Tensor] = {}
-    pose_head = network
-    if isinstance(network, TailAndHead):
-        pose_head, backbone = network.pose_head, network.pooled_backbone.backbone
-        weights = backbone.state_dict()
-        tail = {name: weights[name] for name in weights if name.split(".")[0] in backbone.tail_layers}
     descriptors = np.concatenate([_descriptors(cache, network) for cache in caches])
     originals = np.concatenate([cache.poses[:, 0] for cache in caches])
     return Run(
@@ -145,21 +138,21 @@ def _run(
         child_frame=datasets[0].child_frame,
         camera=datasets[0].camera,
         preprocessing=frozen.preprocessing,
-        pose_head=pose_head,
+        pose_head=network.pose_head,
         index=RetrievalIndex.build(descriptors, originals[:, :3], originals[:, 3:]),
         results=results,
         training_data=tuple(map(TrainingSet.of, datasets)),
-        tail=tail,
+        tail=network.tail.weights() if isinstance(network.tail, Tail) else {},
     )
 
 
-def _descriptors(cache: FeatureCache, network: nn.Module) -> np.ndarray:
+def _descriptors(cache: FeatureCache, network: PoseNetwork) -> np.ndarray:
     """Global average of the original views' last feature maps (N, C)."""
-    if not isinstance(network, TailAndHead):
+    if not isinstance(network.tail, Tail):
         return cache.descriptors
     with torch.inference_mode():
         parts = [
-            network.cells(torch.from_numpy(cache.cells[first : first + ROWS_AT_ONCE, 0]).float()).mean(dim=2).numpy()
+            network.tail(torch.from_numpy(cache.cells[first : first + ROWS_AT_ONCE, 0]).float()).mean(dim=2).numpy()
             for first in range(0, len(cache.cells), ROWS_AT_ONCE)
         ]
     return np.concatenate(parts)

@@ -9,6 +9,8 @@ from camera_relocalization_ros.learning.config import config_from_dict
 # toy networks gain nothing from threads, and threads that wait for each other lose much on a busy machine
 torch.set_num_threads(1)
 
+SMALL = ("cell_channels", "lstm_hidden", "gru_hidden")
+
 
 @pytest.fixture
 def toy_config(monkeypatch):
@@ -18,9 +20,16 @@ def toy_config(monkeypatch):
     def make(head_name="regressor", **changes):
         values = {
             "backbone": "toy",
-            "head": {"name": head_name, "cell_channels": 16, "hidden": 64, "lstm_hidden": 16, "gru_hidden": 16},
+            "head": {
+                "name": head_name,
+                "members": 2,
+                "cell_channels": 16,
+                "hidden": 64,
+                "lstm_hidden": 16,
+                "gru_hidden": 16,
+            },
             "augmentation": {"views": 1},
-            "optimiser": {"epochs": 3, "batch_size": 8, "learning_rate": 3e-3},
+            "optimiser": {"epochs": 3, "batch_size": 8, "learning_rate": 3e-3, "ema_decay": 0.0},
         }
         for section, keys in changes.items():
             values[section] = {**values.get(section, {}), **keys}

@@ -18,7 +18,7 @@ from camera_relocalization_ros.learning.backbones import build_backbone
 from camera_relocalization_ros.learning.export import export
 from camera_relocalization_ros.learning.feature_cache import FeatureCache, FrozenPart, build_cache
 from camera_relocalization_ros.learning.heads import HEADS
-from camera_relocalization_ros.learning.pose_network import PooledBackbone
+from camera_relocalization_ros.learning.pose_network import PooledBackbone, PoseNetwork
 from camera_relocalization_ros.learning.run_folder import load_run
 from camera_relocalization_ros.learning.training import train
 from camera_relocalization_ros.learning.views import ViewMaker
@@ -56,7 +56,7 @@ def test_flown_windows_equal_the_windows_of_training(tmp_path, toy_config):
     inputs = torch.from_numpy(np.stack([frozen.preprocessing.apply(image) for image in images]))
     with torch.inference_mode():
         cells = frozen.network(inputs)
-        position, _ = run.pose_head(torch.stack([cells[4], cells[5]])[None])
+        position, _ = PoseNetwork(torch.nn.Identity(), run.pose_head)(torch.stack([cells[4], cells[5]])[None])
     np.testing.assert_allclose(flown[5].position, position[0, -1].numpy(), atol=1e-4)
 
 
@@ -74,7 +74,7 @@ def test_same_seed_same_weights_other_seed_other_weights(tmp_path, toy_config):
         train([dataset], [], config, tmp_path / f"run{number}", tmp_path / "cache").pose_head.state_dict()
         for number, config in enumerate((toy_config(), toy_config(), toy_config(optimiser={"epochs": 2})))
     ]
-    key = "head.branches.position.weight"
+    key = "members.0.branches.position.weight"
     assert torch.equal(states[0][key], states[1][key])
     assert not torch.equal(states[0][key], states[2][key])
 
