@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from camera_relocalization_ros.core.errors import ConfigError
 from camera_relocalization_ros.core.evaluation import pose_errors
 from camera_relocalization_ros.learning.config import LossConfig, OptimiserConfig
 from camera_relocalization_ros.learning.losses import PoseLoss
@@ -59,6 +60,13 @@ class PoseTraining(lightning.LightningModule):
         if self.average is not None:
             self.average.update_parameters(self.network)
 
+    def on_train_epoch_end(self) -> None:
+        self._check_finite()
+
+    def on_validation_epoch_start(self) -> None:
+        # it comes before the end of the epoch
+        self._check_finite()
+
     def validation_step(self, batch: Batch, _index: int) -> None:
         cells_btcn, position_bt3, quat_bt4 = batch
         values = (*self.answering(cells_btcn), position_bt3, quat_bt4)
@@ -75,6 +83,13 @@ class PoseTraining(lightning.LightningModule):
     def configure_optimizers(self) -> dict[str, Any]:
         parameters = [parameter for parameter in self.parameters() if parameter.requires_grad]
         return build_optimiser(parameters, self._config, int(self.trainer.estimated_stepping_batches))
+
+    def _check_finite(self) -> None:
+        if not all(torch.isfinite(parameter).all() for parameter in self.parameters()):
+            raise ConfigError(
+                f"training diverged in epoch {self.current_epoch}: weights are not finite; "
+                "lower learning_rate, or train in precision 32"
+            )
 
     def _loss(self, *values: torch.Tensor) -> torch.Tensor:
         """Of estimates and truths of any leading shape: frames and members are alike to it."""

@@ -86,6 +86,14 @@ def test_answers_are_those_of_the_averaged_weights(tmp_path, toy_config):
     assert not torch.allclose(states[0], states[2], atol=1e-6)
 
 
+@pytest.mark.parametrize("val", [False, True])
+def test_a_training_that_diverges_says_so(tmp_path, toy_config, val):
+    dataset = write_fake_dataset(tmp_path / "set")
+    config = toy_config(optimiser={"learning_rate": 1e30, "schedule": "constant"})
+    with pytest.raises(ConfigError, match="diverged in epoch 0"):
+        train([dataset], [dataset] if val else [], config, tmp_path / "run", tmp_path / "cache")
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 def test_mixed_precision_on_a_gpu_trains_as_well_as_a_processor(tmp_path, toy_config, monkeypatch):
     dataset = write_fake_dataset(tmp_path / "set", counts=(40,))
