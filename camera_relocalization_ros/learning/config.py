@@ -60,7 +60,7 @@ class AugmentationConfig:
     training image without the object, or a texture.
     """
 
-    views: int = 15
+    views: int = 12
     rotation_sd_deg: float = 4.5
     in_plane_sd_deg: float = 4.5
     exposure: float = 0.2
@@ -101,7 +101,7 @@ class OptimiserConfig:
 
     name: str = "adamw"
     schedule: str = "one_cycle"
-    epochs: int = 24
+    epochs: int = 20
     batch_size: int = 64
     learning_rate: float = 1e-3
     weight_decay: float = 0.0

@@ -34,7 +34,7 @@ class PoseBranches(nn.Module):
 
 
 class GridProjection(nn.Module):
-    """Pooled cells (b, c, rows * cols) -> FC features (b, hidden); each cell goes through the same projection."""
+    """Pooled cells (b, rows * cols, c) -> FC features (b, hidden); each cell goes through the same projection."""
 
     def __init__(self, channels: int, config: HeadConfig) -> None:
         super().__init__()
@@ -42,11 +42,10 @@ class GridProjection(nn.Module):
         self.project = nn.Linear(channels, config.cell_channels) if config.cell_channels else None
         self.connect = nn.Linear((config.cell_channels or channels) * cells, config.hidden)
 
-    def forward(self, cells_bcn: torch.Tensor) -> torch.Tensor:
-        x = cells_bcn.transpose(1, 2)  # (b, n, c)
+    def forward(self, cells_bnc: torch.Tensor) -> torch.Tensor:
         if self.project is not None:
-            x = torch.relu(self.project(x))
-        return torch.relu(self.connect(x.flatten(1)))  # (b, hidden)
+            cells_bnc = torch.relu(self.project(cells_bnc))
+        return torch.relu(self.connect(cells_bnc.flatten(1)))  # (b, hidden)
 
 
 class RegressorHead(nn.Module):

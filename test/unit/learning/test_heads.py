@@ -11,15 +11,23 @@ CHANNELS = 10
 
 
 def small(name, **changes):
-    sizes = {"cell_channels": 8, "hidden": 64, "lstm_hidden": 6, "gru_hidden": 6, **changes}
+    sizes = {
+        "grid_rows": 2,
+        "grid_cols": 3,
+        "cell_channels": 8,
+        "hidden": 64,
+        "lstm_hidden": 6,
+        "gru_hidden": 6,
+        **changes,
+    }
     return HeadConfig(name=name, **sizes)
 
 
 @pytest.mark.parametrize("time", [1, 2, 5])
 @pytest.mark.parametrize("name", sorted(HEADS))
 def test_every_head_gives_a_unit_pose_per_frame(name, time):
-    head = PoseHead(CHANNELS, small(name))
-    position, quat = head(torch.rand(3, time, CHANNELS, 6))
+    network = small_network(name)
+    position, quat = network(torch.rand(3, time, CHANNELS, 6))
     assert position.shape == (3, time, 3) and quat.shape == (3, time, 4)
     torch.testing.assert_close(quat.norm(dim=-1), torch.ones(3, time))
 
@@ -64,11 +72,11 @@ def test_each_sweep_of_the_spatial_lstm_sees_its_own_order():
 
 def test_temporal_gru_looks_at_the_whole_window():
     torch.manual_seed(0)
-    head = PoseHead(CHANNELS, small("temporal_gru")).eval()
+    network = small_network("temporal_gru").eval()
     cells = torch.rand(1, 2, CHANNELS, 6)
     changed = cells.clone()
     changed[:, 0] += 1.0
-    assert (head(cells)[0][:, -1] - head(changed)[0][:, -1]).abs().max() > 1e-6
+    assert (network(cells)[0][:, -1] - network(changed)[0][:, -1]).abs().max() > 1e-6
 
 
 def test_positions_come_in_the_units_of_the_training_positions():
@@ -88,3 +96,34 @@ def test_unknown_head_and_odd_sizes_are_refused():
         build_head(CHANNELS, small("transformer"))
     with pytest.raises(ConfigError, match="multiple of 32"):
         build_head(CHANNELS, small("spatial_lstm", hidden=100))
+
+
+@pytest.mark.parametrize("name", sorted(HEADS))
+def test_the_answer_is_the_mean_of_members_that_differ(name):
+    torch.manual_seed(0)
+    head = PoseHead(CHANNELS, small(name, members=3))
+    features = head.frame_features(torch.rand(4, CHANNELS, 6))[:, None]
+    assert features.shape == (4, 1, head.feature_size)
+    position_btm3, quat_btm4 = head.member_poses(features)
+    assert (position_btm3.std(dim=2) > 1e-4).all()
+    position, quat = head.poses(features)
+    torch.testing.assert_close(position, position_btm3.mean(dim=2))
+    for answer, members in zip(quat[:, 0].detach(), quat_btm4[:, 0].detach()):
+        signs = torch.where(members @ members[0] < 0, -1.0, 1.0)
+        torch.testing.assert_close(answer, torch.nn.functional.normalize((signs[:, None] * members).sum(0), dim=0))
+
+
+def test_the_sign_of_a_members_quaternion_makes_no_difference(monkeypatch):
+    head = PoseHead(CHANNELS, small("regressor", members=2))
+    quat_btm4 = torch.nn.functional.normalize(torch.tensor([[[[0.1, 0.2, 0.3, 0.9], [0.12, 0.2, 0.28, 0.9]]]]), dim=3)
+    answers = []
+    for sign in (1.0, -1.0):
+        turned = quat_btm4 * torch.tensor([1.0, sign])[:, None]
+        monkeypatch.setattr(head, "member_poses", lambda _, turned=turned: (torch.zeros(1, 1, 2, 3), turned))
+        answers.append(head.poses(torch.zeros(1, 1, head.feature_size))[1])
+    torch.testing.assert_close(*answers)
+
+
+def test_a_head_has_a_member():
+    with pytest.raises(ConfigError, match="head.members is 0"):
+        PoseHead(CHANNELS, small("regressor", members=0))
