@@ -11,16 +11,12 @@ CHANNELS = 10
 
 
 def small(name, **changes):
-    sizes = {
-        "grid_rows": 2,
-        "grid_cols": 3,
-        "cell_channels": 8,
-        "hidden": 64,
-        "lstm_hidden": 6,
-        "gru_hidden": 6,
-        **changes,
-    }
-    return HeadConfig(name=name, **sizes)
+    sizes = {"grid_rows": 2, "grid_cols": 3, "cell_channels": 8, "hidden": 64, "lstm_hidden": 6, "gru_hidden": 6}
+    return HeadConfig(name=name, **{**sizes, **changes})
+
+
+def small_network(name):
+    return PoseNetwork(torch.nn.Identity(), PoseHead(CHANNELS, small(name)))
 
 
 @pytest.mark.parametrize("time", [1, 2, 5])
