@@ -5,7 +5,7 @@ import torch
 from camera_relocalization_ros.core.errors import ConfigError
 from camera_relocalization_ros.learning.config import HeadConfig
 from camera_relocalization_ros.learning.heads import HEADS, build_head
-from camera_relocalization_ros.learning.pose_network import PoseHead, overlap
+from camera_relocalization_ros.learning.pose_network import PoseHead, PoseNetwork, overlap
 
 CHANNELS = 10
 
