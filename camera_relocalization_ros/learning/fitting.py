@@ -24,6 +24,7 @@ from camera_relocalization_ros.core.errors import ConfigError
 from camera_relocalization_ros.learning.config import OptimiserConfig
 from camera_relocalization_ros.learning.optimisation import HELD_OUT_LOSS, PLATEAU, PlateauSchedule
 from camera_relocalization_ros.learning.pose_training import PoseTraining
+from camera_relocalization_ros.learning.run_folder import SUMMARY
 from camera_relocalization_ros.learning.samples import OrderedDraws, TrainingDraws, WindowSamples
 
 PRECISIONS = ("auto", "32", "16-mixed", "bf16-mixed")
@@ -92,8 +93,13 @@ def _prepare(folder: Path, job: dict[str, Any]) -> None:
             f"{folder.parent}: holds an interrupted training of another recipe or other data; "
             f"repeat that one to finish it, delete {folder}, or choose another folder"
         )
-    folder.mkdir(parents=True, exist_ok=True)
-    path.write_text(digest, encoding="utf-8")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_text(digest, encoding="utf-8")
+        # what was finished here before is no longer: its files are about to be replaced
+        (folder.parent / SUMMARY).unlink(missing_ok=True)
+    except OSError as error:
+        raise ConfigError(f"{folder.parent}: cannot be written ({error.strerror})") from error
 
 
 def _loader(samples: WindowSamples, draws: Sampler) -> DataLoader:

@@ -195,6 +195,22 @@ class LiveCells:
         return cells.reshape(*rows.shape, *self.shape[2:])
 
 
+def test_a_run_that_is_trained_anew_is_none_until_it_is_finished(tmp_path, toy_config):
+    dataset = write_fake_dataset(tmp_path / "set")
+    train([dataset], [], toy_config(), tmp_path / "run", tmp_path / "cache")
+    diverging = toy_config(optimiser={"learning_rate": 1e30, "schedule": "constant"})
+    with pytest.raises(ConfigError, match="diverged"):
+        train([dataset], [], diverging, tmp_path / "run", tmp_path / "cache")
+    with pytest.raises(ConfigError, match="no run.yaml"):
+        load_run(tmp_path / "run")
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path, toy_config):
+    (tmp_path / "run").write_text("a file")
+    with pytest.raises(ConfigError, match="run: cannot be written .Not a directory"):
+        train([write_fake_dataset(tmp_path / "set")], [], toy_config(), tmp_path / "run", tmp_path / "cache")
+
+
 @pytest.mark.parametrize("head", ["regressor", "temporal_gru"])
 def test_the_first_epoch_without_a_cache_has_the_loss_of_one_with_it(tmp_path, toy_config, monkeypatch, head):
     dataset = write_fake_dataset(tmp_path / "set")
