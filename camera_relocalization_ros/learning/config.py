@@ -60,7 +60,7 @@ class AugmentationConfig:
     training image without the object, or a texture.
     """
 
-    views: int = 12
+    views: int = 15
     rotation_sd_deg: float = 4.5
     in_plane_sd_deg: float = 4.5
     exposure: float = 0.2
