@@ -101,7 +101,7 @@ class OptimiserConfig:
 
     name: str = "adamw"
     schedule: str = "one_cycle"
-    epochs: int = 20
+    epochs: int = 24
     batch_size: int = 64
     learning_rate: float = 1e-3
     weight_decay: float = 0.0
