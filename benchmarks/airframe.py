@@ -3,11 +3,11 @@
 """airframe-ind in simulation: flights at placements 1-5 train, one at placement 6 tests; recipes side by side.
 
     python benchmarks/airframe.py --work out/airframe
-    python benchmarks/airframe.py --recipe shipped=config/training/airframe.yaml --heads temporal_gru --flights 20
+    python benchmarks/airframe.py --recipe shipped=config/training/airframe.yaml --head temporal_gru --flights 20
 
 Makes the flights, data sets, runs and bundles below --work, skipping what is there. Of the training flights the first
 ten are flown in the hall of seed 0, the others in five other halls; the test flights in the hall of seed 0, and one
-in a hall never seen. The thesis' recipe watches every sixth stretch of 5 s of the training flights, which it is not
+in a hall never seen. Of every 30 s of the training flights the thesis' recipe watches the last 4, which it is not
 trained on, to know when to stop. Each line ends with what feature retrieval and the oracle reach.
 """
 
