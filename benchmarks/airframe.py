@@ -57,7 +57,7 @@ def object_mesh(work: Path) -> Path:
     """The airframe's mesh, written by a flight of a moment if it is not there."""
     mesh = work / "airframe.ply"
     if not mesh.is_file():
-        moment = ("--duration", 0.5, "--rate", 2, "--width", 64, "--compressed")
+        moment = ("--placement", 1, "--duration", 1, "--rate", 2, "--width", 160, "--compressed")
         reloc("simulate", *moment, "--object-mesh", mesh, "-o", work / "moment.bag")
     return mesh
 
