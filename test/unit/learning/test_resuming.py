@@ -19,7 +19,8 @@ from camera_relocalization_ros.core.errors import ConfigError
 from camera_relocalization_ros.learning.run_folder import load_run
 from camera_relocalization_ros.learning.training import train
 
-ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1"}
+# a process of its own finds the package in the checkout, as these tests do
+ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[3])}
 COLUMNS = ("train_loss", "val_loss", "val_position_m", "weighting.s_position", "weighting.s_orientation")
 PROGRAM = Path(__file__).parents[2] / "train_toy.py"
 
