@@ -19,6 +19,9 @@ START_NS = 1_500_000_000_000_000_000
 CAMERA = CameraIntrinsics(width=64, height=48, fx=60.0, fy=60.0, cx=31.5, cy=23.5)
 PARENT_FRAME, CHILD_FRAME = "wing/base_link", "camera_optical_frame"
 
+# for Python in a process of its own: it finds the package in the checkout, as the tests do, and does not spin
+OWN_PROCESS = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).resolve().parents[1])}
+
 
 def shared_data(*parts: str) -> Path:
     """A path below the folder of real recordings, which may not exist: tests skip then."""

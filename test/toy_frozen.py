@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from toy_backbone import ToyBackbone
 
 from camera_relocalization_ros.core.preprocessing import Preprocessing
@@ -12,6 +14,7 @@ from camera_relocalization_ros.learning.pose_network import PooledBackbone
 
 
 def toy_frozen_part(config: TrainingConfig | None = None) -> FrozenPart:
-    """The toy backbone on images of 32 x 24 pixels, pooled as the recipe says: cells (16, 6) by default."""
+    """The toy backbone on images of 32 x 24 pixels, pooled to cells (16, 6)."""
     config = config or TrainingConfig()
+    config = replace(config, head=replace(config.head, grid_rows=2, grid_cols=3))
     return FrozenPart(PooledBackbone(ToyBackbone().eval(), 32, 24, config.head), Preprocessing(32, 24), config)

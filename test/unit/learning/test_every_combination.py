@@ -93,7 +93,7 @@ def test_the_exported_step_answers_as_torch_does(backbone, parts):
     feeds = {"image": image}
     outputs = ["position", "quat_xyzw", "descriptor"]
     if step.pose_head.window_length > 1:
-        feeds["previous"] = torch.rand(1, step.pose_head.window_length - 1, SMALL["hidden"])
+        feeds["previous"] = torch.rand(1, step.pose_head.window_length - 1, step.pose_head.feature_size)
         outputs.append("features")
     with torch.inference_mode():
         expected = [value.numpy() for value in step(*feeds.values())]

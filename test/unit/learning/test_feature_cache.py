@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from helpers import write_fake_dataset
+from helpers import OWN_PROCESS, write_fake_dataset
 from mesh_files import write_box_ply
 from toy_frozen import toy_frozen_part
 
@@ -49,7 +49,7 @@ def store_folder(cache_folder):
 
 def start(dataset, cache_folder, stop_before, go):
     arguments = [sys.executable, str(PROGRAM), str(dataset.path), str(cache_folder), str(stop_before), str(go)]
-    return subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=OWN_PROCESS)
 
 
 def wait_until(condition, process):

@@ -2,7 +2,6 @@
 """Real processes: a training that is killed and taken up again, and one that two processes share."""
 
 import csv
-import os
 import signal
 import subprocess
 import sys
@@ -13,14 +12,12 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from helpers import write_fake_dataset
+from helpers import OWN_PROCESS, write_fake_dataset
 
 from camera_relocalization_ros.core.errors import ConfigError
 from camera_relocalization_ros.learning.run_folder import load_run
 from camera_relocalization_ros.learning.training import train
 
-# a process of its own finds the package in the checkout, as these tests do
-ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[3])}
 COLUMNS = ("train_loss", "val_loss", "val_position_m", "weighting.s_position", "weighting.s_orientation")
 PROGRAM = Path(__file__).parents[2] / "train_toy.py"
 
@@ -56,7 +53,7 @@ def test_killed_in_mid_epoch_and_taken_up_again_gives_the_same_weights(tmp_path,
     recipe = write_recipe(tmp_path / "recipe.yaml", config)
     train([dataset], [dataset], config, tmp_path / "whole", tmp_path / "cache")
 
-    training = subprocess.Popen(command(recipe, dataset, tmp_path / "killed", tmp_path / "cache"), env=ONE_THREAD)
+    training = subprocess.Popen(command(recipe, dataset, tmp_path / "killed", tmp_path / "cache"), env=OWN_PROCESS)
     deadline = time.monotonic() + 120
     while not (tmp_path / "killed/epochs.csv").is_file() or len(epochs(tmp_path / "killed")) < 3:
         assert time.monotonic() < deadline and training.poll() is None, "it should be training"
@@ -82,7 +79,7 @@ def test_two_processes_train_as_one_does(tmp_path, toy_config):
     train([dataset], [dataset], config, tmp_path / "one", tmp_path / "cache")
     torchrun = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
     shared = command(recipe, dataset, tmp_path / "two", tmp_path / "new_cache", *torchrun)
-    subprocess.run(shared, check=True, env=ONE_THREAD, timeout=300)
+    subprocess.run(shared, check=True, env=OWN_PROCESS, timeout=300)
 
     one, two = ([[float(row[name]) for name in COLUMNS] for row in epochs(tmp_path / run)] for run in ("one", "two"))
     assert len(one) == 5
