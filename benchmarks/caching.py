@@ -6,7 +6,7 @@
 
 Speed: an epoch of head training on cached features beside the same epoch (images, batches, head, loss, optimiser)
 with the frozen backbone in the loop, which reads, decodes and shrinks images in threads and runs the network once in
-ONNX Runtime and once in eager PyTorch. Memory: `reloc train` for an epoch on a cache of --big images in six views,
+ONNX Runtime and once in eager PyTorch. Memory: `reloc train` for an epoch on a cache of --big images in the recipe's views,
 whose features are noise and whose images are links to one; peak of its memory (PSS, sampled) and of its resident set,
 pages of files included (as the kernel counts them). Processor seconds tell what other programs did to the clock's.
 """
@@ -178,7 +178,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=int, default=256, help="of the comparison of speed; 0: leave it out")
     parser.add_argument("--big", type=int, default=19_000, help="images of the big cache; 0: leave it out")
-    parser.add_argument("--work", type=Path, help="where data go; the big cache takes 1.8 GB (default: temporary)")
+    parser.add_argument("--work", type=Path, help="where data go; the big cache takes 16 GB (default: temporary)")
     arguments = parser.parse_args()
     result = {"cores": os.cpu_count()}
     with tempfile.TemporaryDirectory(dir=arguments.work) as name:
