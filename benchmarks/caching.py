@@ -6,7 +6,7 @@
 
 Speed: an epoch of head training on cached features beside the same epoch (images, batches, head, loss, optimiser)
 with the frozen backbone in the loop, which reads, decodes and shrinks images in threads and runs the network once in
-ONNX Runtime and once in eager PyTorch. Memory: `reloc train` for an epoch on a cache of --big images in the recipe's views,
+ONNX Runtime and once in eager PyTorch. Memory: `reloc train` for an epoch on a cache of --big images in all views,
 whose features are noise and whose images are links to one; peak of its memory (PSS, sampled) and of its resident set,
 pages of files included (as the kernel counts them). Processor seconds tell what other programs did to the clock's.
 """
