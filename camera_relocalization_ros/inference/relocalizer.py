@@ -14,6 +14,7 @@ import onnxruntime
 from camera_relocalization_ros.core.errors import FrameError
 from camera_relocalization_ros.core.geometry import canonical_quat
 from camera_relocalization_ros.core.model_bundle import Bundle, load_bundle
+from camera_relocalization_ros.core.state import State
 from camera_relocalization_ros.inference.session import feature_count, open_session
 
 
@@ -22,7 +23,8 @@ class Estimate:
     """Pose of the bundle's child frame in its parent frame at `stamp_ns`.
 
     position (3,) metres, quat_xyzw (4,) with w >= 0; `window_length` images were looked at; `inference_s` is the
-    time from image to pose; `descriptor` (D,) is the image's global feature, for retrieval.
+    time from image to pose; `descriptor` (D,) is the image's global feature, for retrieval. `state` is OK, DEGRADED
+    or LOST, and `reason` says why it is not OK; a LOST pose is for study and must not be flown on.
     """
 
     stamp_ns: int
@@ -31,6 +33,8 @@ class Estimate:
     window_length: int
     inference_s: float
     descriptor: np.ndarray
+    state: State
+    reason: str
 
 
 class Relocalizer:
@@ -82,7 +86,15 @@ class Relocalizer:
         self._last_stamp_ns = stamp_ns
         used = len(self._frame_features) or 1
         self._frame_features = self._frame_features[-(self.bundle.sidecar.window_length - 1) :]
-        return Estimate(stamp_ns, position, quat_xyzw, used, time.perf_counter() - started, descriptor)
+        state, reason = self._judge(used)
+        inference_s = time.perf_counter() - started
+        return Estimate(stamp_ns, position, quat_xyzw, used, inference_s, descriptor, state, reason)
+
+    def _judge(self, window_length: int) -> tuple[State, str]:
+        wanted = self.bundle.sidecar.window_length
+        if window_length < wanted:
+            return State.DEGRADED, f"seen in {window_length} of {wanted} images"
+        return State.OK, ""
 
     def _drop_stale_frames(self, stamp_ns: int) -> None:
         if self._last_stamp_ns is None:

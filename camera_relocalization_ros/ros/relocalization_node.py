@@ -20,6 +20,7 @@ from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
 from camera_relocalization_ros.core.errors import ConfigError, FrameError, RelocalizationError
+from camera_relocalization_ros.core.state import State
 from camera_relocalization_ros.inference.relocalizer import Estimate, Relocalizer
 from camera_relocalization_ros.msg import RelocalizerStatus
 from camera_relocalization_ros.ros import conversions
@@ -87,7 +88,7 @@ class RelocalizationNode:
         self._relocalizer.reset()
         self._rejected += 1
         rospy.logwarn_throttle(WARNING_PERIOD_S, f"image rejected ({self._rejected} so far): {error}")
-        self._publish_status(RelocalizerStatus.LOST, header, reason=str(error), age=_age_s(header))
+        self._publish_status(State.LOST, header, reason=str(error), age=_age_s(header))
 
     def _publish(self, estimate: Estimate, arrival: Arrival) -> None:
         out, header = self._outputs, arrival.message.header
@@ -96,10 +97,10 @@ class RelocalizationNode:
         if out.tf is not None:
             out.tf.sendTransform(conversions.pose_to_transform(*pose, out.estimate_frame))
         self._answered += 1
-        wanted = self._relocalizer.bundle.sidecar.window_length
         self._publish_status(
-            RelocalizerStatus.OK if estimate.window_length == wanted else RelocalizerStatus.DEGRADED,
+            estimate.state,
             header,
+            reason=estimate.reason,
             window_length=estimate.window_length,
             inference_time=estimate.inference_s,
             latency=time.monotonic() - arrival.received_s,
@@ -108,10 +109,10 @@ class RelocalizationNode:
 
     def _publish_waiting(self) -> None:
         """Say that no image came: not yet, or not any more."""
-        state = RelocalizerStatus.STALE if self._newest.seen else RelocalizerStatus.WARMING_UP
+        state = State.STALE if self._newest.seen else State.WARMING_UP
         self._publish_status(state, Header(stamp=rospy.Time.now()))
 
-    def _publish_status(self, state: int, header: Header, **values: Any) -> None:
+    def _publish_status(self, state: State, header: Header, **values: Any) -> None:
         status = RelocalizerStatus(state=state, inference_time=UNKNOWN, latency=UNKNOWN, age=UNKNOWN, score=UNKNOWN)
         status.header.stamp, status.header.frame_id = header.stamp, header.frame_id
         status.frames_seen, status.frames_dropped = self._newest.seen, self._newest.dropped
