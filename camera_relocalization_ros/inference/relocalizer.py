@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Sequence
 
@@ -25,6 +26,10 @@ class Estimate:
     position (3,) metres, quat_xyzw (4,) with w >= 0; `window_length` images were looked at; `inference_s` is the
     time from image to pose; `descriptor` (D,) is the image's global feature, for retrieval. `state` is OK, DEGRADED
     or LOST, and `reason` says why it is not OK; a LOST pose is for study and must not be flown on.
+
+    `covariance` (6, 6) is of x, y, z in metres and of rotations about the fixed x, y, z axes of the parent frame in
+    radians (REP 103), None from a bundle without calibration. `score`, 0 to 1, is the share of known-good images that
+    looked no better than this one, NaN without calibration; `signs` are the measurements behind it.
     """
 
     stamp_ns: int
@@ -35,6 +40,9 @@ class Estimate:
     descriptor: np.ndarray
     state: State
     reason: str
+    covariance: np.ndarray | None = None
+    score: float = math.nan
+    signs: dict[str, float] = field(default_factory=dict)
 
 
 class Relocalizer:
