@@ -20,6 +20,8 @@ def toy_config(monkeypatch):
     def make(head_name="regressor", **changes):
         values = {
             "backbone": "toy",
+            # whatever the machine multiplies fastest, tests compare digits
+            "precision": "32",
             "head": {
                 "name": head_name,
                 "members": 2,
@@ -32,7 +34,7 @@ def toy_config(monkeypatch):
             "optimiser": {"epochs": 3, "batch_size": 8, "learning_rate": 3e-3, "ema_decay": 0.0},
         }
         for section, keys in changes.items():
-            values[section] = {**values.get(section, {}), **keys}
+            values[section] = {**values.get(section, {}), **keys} if isinstance(keys, dict) else keys
         return config_from_dict(values, "test")
 
     return make

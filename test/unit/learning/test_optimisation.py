@@ -9,6 +9,7 @@ from helpers import write_fake_dataset
 
 from camera_relocalization_ros.core.errors import ConfigError
 from camera_relocalization_ros.learning.config import load_config
+from camera_relocalization_ros.learning.fitting import trainer_precision
 from camera_relocalization_ros.learning.optimisation import check_optimiser
 from camera_relocalization_ros.learning.training import train
 
@@ -54,8 +55,7 @@ def test_what_cannot_be_trained_is_said_before_it_begins(tmp_path, toy_config, c
 
 
 def test_unknown_precision_is_an_error(tmp_path, toy_config):
-    config = toy_config()
-    object.__setattr__(config, "precision", "8")
+    config = toy_config(precision="8")
     with pytest.raises(ConfigError, match="precision is '8'"):
         train([write_fake_dataset(tmp_path / "set")], [], config, tmp_path / "run", tmp_path / "cache")
 
@@ -94,11 +94,29 @@ def test_a_training_that_diverges_says_so(tmp_path, toy_config, val):
         train([dataset], [dataset] if val else [], config, tmp_path / "run", tmp_path / "cache")
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
-def test_mixed_precision_on_a_gpu_trains_as_well_as_a_processor(tmp_path, toy_config, monkeypatch):
+@pytest.mark.parametrize(
+    ("precision", "gpu"),
+    [
+        ("bf16-mixed", False),
+        pytest.param("16-mixed", True, marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")),
+    ],
+)
+def test_mixed_precision_trains_as_well_as_32_bits_on_a_processor(tmp_path, toy_config, monkeypatch, precision, gpu):
     dataset = write_fake_dataset(tmp_path / "set", counts=(40,))
-    config = toy_config(optimiser={"epochs": 30})
-    losses = [train([dataset], [], config, tmp_path / "gpu", tmp_path / "cache").results["train_loss"]]
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    losses.append(train([dataset], [], config, tmp_path / "cpu", tmp_path / "cache").results["train_loss"])
+    losses = []
+    for bits, on_gpu in ((precision, gpu), ("32", False)):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda on_gpu=on_gpu: on_gpu)
+        config = toy_config(optimiser={"epochs": 30}, precision=bits)
+        run = train([dataset], [], config, tmp_path / bits, tmp_path / "cache")
+        losses.append(run.results["train_loss"])
+    assert losses[0] != losses[1]
     assert losses[0] == pytest.approx(losses[1], abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("gpu", "tiles", "expected"), [(True, True, "16-mixed"), (False, True, "bf16-mixed"), (False, False, "32-true")]
+)
+def test_auto_precision_is_what_the_machine_multiplies_fastest(monkeypatch, gpu, tiles, expected):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: tiles, raising=False)
+    assert trainer_precision("auto") == expected
