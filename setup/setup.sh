@@ -8,7 +8,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
 
-PACKAGE_PARTS="CMakeLists.txt package.xml setup.py camera_relocalization_ros config launch models msg scripts test urdf"
+PACKAGE_PARTS="CMakeLists.txt package.xml setup.py camera_relocalization_ros config launch models msg scripts srv test urdf"
 
 fail() {
   printf 'setup: %s\n' "$*" >&2
@@ -75,7 +75,7 @@ install_python_packages() {
 
 build_workspace() {
   local workspace=.catkin_ws inputs stamp
-  inputs=$(cat CMakeLists.txt package.xml setup.py msg/* setup/setup.sh | sha256sum | cut -c1-16)
+  inputs=$(cat CMakeLists.txt package.xml setup.py msg/* srv/* setup/setup.sh | sha256sum | cut -c1-16)
   stamp=$workspace/.built-$inputs
   [ -f "$stamp" ] && return 0
   echo "setup: building the catkin workspace"

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
@@ -13,19 +14,32 @@ from camera_relocalization_ros.core.errors import ConfigError
 P = TypeVar("P")
 
 TRANSPORTS = ("raw", "compressed")
+TF_MODES = ("none", "camera", "object", "odom")
 
 
 @dataclass(frozen=True)
 class NodeParams:
-    """Private parameters of the node relocalizer; `bundle` has no default."""
+    """Private parameters of the node relocalizer; `bundle` has no default. config/relocalizer.yaml explains them."""
 
     bundle: str = ""
+    parent_frame: str = ""
+    child_frame: str = ""
+    image_width: int = 0
+    image_height: int = 0
     transport: str = "raw"
-    publish_tf: bool = True
-    estimate_frame: str = ""
+    camera_info_topic: str = ""
+    tf_mode: str = "camera"
+    tf_child_frame: str = ""
+    fixed_frame: str = "map"
+    camera_frame: str = ""
+    tf_timeout: float = 0.2
+    odometry: bool = False
+    path_length: int = 500
+    lazy: bool = True
     providers: tuple[str, ...] = ("CPUExecutionProvider",)
     threads: int = 0
     stale_after: float = 2.0
+    diagnostic_period: float = 1.0
 
     @classmethod
     def from_values(cls, values: dict[str, Any]) -> NodeParams:
@@ -37,14 +51,23 @@ class NodeParams:
     def _check(self) -> None:
         if not self.bundle:
             raise ConfigError("parameter ~bundle is not set; expected the folder of a model")
-        if self.transport not in TRANSPORTS:
-            raise ConfigError(f"parameter ~transport is {self.transport!r}; expected one of {', '.join(TRANSPORTS)}")
-        if self.threads < 0:
-            raise ConfigError(f"parameter ~threads is {self.threads}; expected 0 (one per core) or more")
-        if not self.stale_after > 0:
-            raise ConfigError(f"parameter ~stale_after is {self.stale_after}; expected seconds above 0")
         if not self.providers:
             raise ConfigError("parameter ~providers is empty; expected at least one of ONNX Runtime's")
+        self._check_one_of("transport", TRANSPORTS)
+        self._check_one_of("tf_mode", TF_MODES)
+        for name in ("image_width", "image_height", "threads", "path_length"):
+            self._check_range(name, getattr(self, name) >= 0, "0 or more")
+        for name in ("stale_after", "tf_timeout", "diagnostic_period"):
+            self._check_range(name, 0 < getattr(self, name) < math.inf, "seconds above 0")
+        if (self.image_width == 0) != (self.image_height == 0):
+            raise ConfigError("of ~image_width and ~image_height one is 0; expected both, or none")
+
+    def _check_one_of(self, name: str, known: tuple[str, ...]) -> None:
+        self._check_range(name, getattr(self, name) in known, f"one of {', '.join(known)}")
+
+    def _check_range(self, name: str, fits: bool, expected: str) -> None:
+        if not fits:
+            raise ConfigError(f"parameter ~{name} is {getattr(self, name)!r}; expected {expected}")
 
 
 def read_params() -> NodeParams:

@@ -126,14 +126,14 @@ class RelocalizationNode:
 def make_outputs(params: NodeParams, relocalizer: Relocalizer) -> Outputs:
     """Advertise the topics; raises ConfigError when the estimate would give a frame of the model a second parent."""
     sidecar = relocalizer.bundle.sidecar
-    estimate_frame = params.estimate_frame or f"{sidecar.child_frame}_estimate"
+    estimate_frame = params.tf_child_frame or f"{sidecar.child_frame}_estimate"
     if estimate_frame in (sidecar.child_frame, sidecar.parent_frame):
-        raise ConfigError(f"parameter ~estimate_frame is {estimate_frame!r}, a frame of the model; expected a new one")
+        raise ConfigError(f"parameter ~tf_child_frame is {estimate_frame!r}, a frame of the model; expected a new one")
     return Outputs(
         pose=rospy.Publisher("~pose", PoseStamped, queue_size=10),
         # latched, so that who comes late still learns the state
         status=rospy.Publisher("~status", RelocalizerStatus, queue_size=10, latch=True),
-        tf=tf2_ros.TransformBroadcaster() if params.publish_tf else None,
+        tf=tf2_ros.TransformBroadcaster() if params.tf_mode != "none" else None,
         parent_frame=sidecar.parent_frame,
         estimate_frame=estimate_frame,
     )
