@@ -2,7 +2,8 @@
 """A bundle of a few kilobytes whose answers are known; as a program it writes test/data/colour_bundle.
 
 The camera's position is BASE plus the image's mean red, green and blue (0 to 1) in metres, its rotation is always
-QUAT_XYZW, and a white image is answered with numbers that are not finite.
+QUAT_XYZW, and a white image is answered with numbers that are not finite. Its two members answer MEMBER_OFFSETS beside
+the position. colour_bundle_v2 is what this program wrote when bundles had version 2.
 """
 
 from __future__ import annotations
@@ -23,8 +24,10 @@ from camera_relocalization_ros.core.retrieval import RetrievalIndex
 from camera_relocalization_ros.core.test_vector import KnownAnswers, patchwork_images
 
 COLOUR_BUNDLE = Path(__file__).resolve().parent / "data" / "colour_bundle"
+COLOUR_BUNDLE_V2 = COLOUR_BUNDLE.with_name("colour_bundle_v2")
 BASE = np.array([1.0, 2.0, 3.0])
 QUAT_XYZW = np.array([1.0, 2.0, 3.0, 4.0]) / np.sqrt(30.0)
+MEMBER_OFFSETS = np.array([[0.01, 0.0, 0.0], [-0.01, 0.0, 0.0]])
 MAX_GAP_S = 0.5
 
 
@@ -44,6 +47,8 @@ def network_bytes() -> bytes:
         "zero": np.array([0.0], np.float32),
         "base": BASE[None].astype(np.float32),
         "quat": QUAT_XYZW[None].astype(np.float32),
+        "offsets": MEMBER_OFFSETS[None].astype(np.float32),
+        "quats": np.tile(QUAT_XYZW, (1, 2, 1)).astype(np.float32),
         "time_axis": np.array([1], np.int64),
         "last": np.array([-1], np.int64),
         "end": np.array([2**31], np.int64),
@@ -60,6 +65,9 @@ def network_bytes() -> bytes:
         helper.make_node("Add", ["place", "nothing"], ["position"]),
         helper.make_node("Identity", ["quat"], ["quat_xyzw"]),
         helper.make_node("Identity", ["colour"], ["descriptor"]),
+        helper.make_node("Unsqueeze", ["position", "time_axis"], ["answer"]),
+        helper.make_node("Add", ["answer", "offsets"], ["member_position"]),
+        helper.make_node("Identity", ["quats"], ["member_quat_xyzw"]),
         helper.make_node("Unsqueeze", ["colour", "time_axis"], ["this_frame"]),
         helper.make_node("Concat", ["previous", "this_frame"], ["window"], axis=1),
         helper.make_node("Slice", ["window", "last", "end", "time_axis"], ["frame_features"]),
@@ -75,6 +83,8 @@ def network_bytes() -> bytes:
             helper.make_tensor_value_info("position", TensorProto.FLOAT, [1, 3]),
             helper.make_tensor_value_info("quat_xyzw", TensorProto.FLOAT, [1, 4]),
             helper.make_tensor_value_info("descriptor", TensorProto.FLOAT, [1, 3]),
+            helper.make_tensor_value_info("member_position", TensorProto.FLOAT, [1, 2, 3]),
+            helper.make_tensor_value_info("member_quat_xyzw", TensorProto.FLOAT, [1, 2, 4]),
             helper.make_tensor_value_info("frame_features", TensorProto.FLOAT, [1, 1, 3]),
         ],
         [onnx.numpy_helper.from_array(value, name) for name, value in constants.items()],
@@ -89,7 +99,9 @@ def known_answers() -> KnownAnswers:
     images = patchwork_images(CAMERA.width, CAMERA.height, 2)
     colours = (images.reshape(2, -1, 3).mean(axis=1) / 255.0).astype(np.float32)
     positions = (BASE + colours).astype(np.float32)
-    return KnownAnswers(images, positions, np.tile(QUAT_XYZW, (2, 1)).astype(np.float32), colours, colours)
+    quats = np.tile(QUAT_XYZW, (2, 1)).astype(np.float32)
+    members = (positions[:, None] + MEMBER_OFFSETS).astype(np.float32)
+    return KnownAnswers(images, positions, quats, colours, members, np.stack([quats, quats], axis=1), colours)
 
 
 def write_colour_bundle(path: Path) -> None:
@@ -111,9 +123,11 @@ def write_colour_bundle(path: Path) -> None:
     save_bundle(path, sidecar, network_bytes(), index, known_answers())
 
 
-def edited_copy(path: Path, edit: Callable[[dict], object] = lambda _: None, **files: bytes) -> Path:
-    """A copy of the bundle after `edit` of its sidecar, with other contents of files (by stem) and right checksums."""
-    shutil.copytree(COLOUR_BUNDLE, path)
+def edited_copy(
+    path: Path, edit: Callable[[dict], object] = lambda _: None, bundle: Path = COLOUR_BUNDLE, **files: bytes
+) -> Path:
+    """A copy of a bundle after `edit` of its sidecar, with other contents of files (by stem) and right checksums."""
+    shutil.copytree(bundle, path)
     values = yaml.safe_load((path / SIDECAR).read_text())
     for name in list(values["sha256"]):
         if Path(name).stem in files:
@@ -125,7 +139,7 @@ def edited_copy(path: Path, edit: Callable[[dict], object] = lambda _: None, **f
 
 
 def as_version_1(values: dict) -> None:
-    """Edit of a sidecar: what it was before there were test vectors."""
+    """Edit of a sidecar of version 2: what it was before there were test vectors."""
     values["version"] = 1
     for key in ("precision", "weights_licence", "training_data", "training_range", "test_vector"):
         del values[key]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +17,16 @@ import numpy as np
 import yaml
 
 from camera_relocalization_ros.core.bundle_sidecar import BundleSidecar, PositionRange
+from camera_relocalization_ros.core.calibration import Calibration
 from camera_relocalization_ros.core.errors import BundleError
 from camera_relocalization_ros.core.retrieval import RetrievalIndex, load_index, save_index
 from camera_relocalization_ros.core.test_vector import KnownAnswers, load_answers, save_answers
 
 FORMAT = "camera_relocalization_bundle"
-VERSION = 2
+VERSION = 3
 SIDECAR, NETWORK, TRAINING, TEST_VECTOR = "bundle.yaml", "network.onnx", "training.npz", "test_vector.npz"
 # what a bundle of each version consists of, besides the sidecar
-FILES = {1: (NETWORK, TRAINING), 2: (NETWORK, TRAINING, TEST_VECTOR)}
+FILES = {1: (NETWORK, TRAINING), 2: (NETWORK, TRAINING, TEST_VECTOR), 3: (NETWORK, TRAINING, TEST_VECTOR)}
 MAX_SIDECAR_BYTES = 2**20
 
 
@@ -44,6 +45,11 @@ class Bundle:
     known_answers: KnownAnswers | None
 
     @property
+    def has_members(self) -> bool:
+        """Whether the network tells the answer of each member of its ensemble, as it does since version 3."""
+        return self.known_answers is not None and self.known_answers.has_members
+
+    @property
     def training_range(self) -> PositionRange:
         """Where the training images were taken."""
         return PositionRange.of(self.index.positions)
@@ -56,9 +62,9 @@ def load_bundle(path: Path | str) -> Bundle:
         raise BundleError(f"{path}: no such bundle")
     if not (path / SIDECAR).is_file():
         raise BundleError(f"{path}: no {SIDECAR} in it; expected a bundle made by reloc export")
-    sidecar, checksums, training_range = _read_sidecar(path / SIDECAR)
+    version, sidecar, checksums, training_range = _read_sidecar(path / SIDECAR)
     contents = {name: _checked_bytes(path / name, checksum) for name, checksum in checksums.items()}
-    index, known_answers = _read_arrays(path, TEST_VECTOR in checksums)
+    index, known_answers = _read_arrays(path, version)
     bundle = Bundle(path, checksums[NETWORK][:12], sidecar, contents[NETWORK], index, known_answers)
     if training_range is not None:
         _check_range(path / SIDECAR, training_range, bundle.training_range)
@@ -85,7 +91,7 @@ def save_bundle(
         (partial / NETWORK).write_bytes(network)
         save_index(partial / TRAINING, index)
         save_answers(partial / TEST_VECTOR, known_answers)
-        _write_sidecar(partial, sidecar, PositionRange.of(index.positions))
+        _write_sidecar(partial / SIDECAR, partial, sidecar, PositionRange.of(index.positions))
         if path.exists():
             shutil.rmtree(path)
         os.replace(partial, path)
@@ -93,7 +99,23 @@ def save_bundle(
         raise BundleError(f"{path}: cannot be written ({error.strerror})") from error
 
 
-def _write_sidecar(folder: Path, sidecar: BundleSidecar, training_range: PositionRange) -> None:
+def replace_calibration(bundle: Bundle, calibration: Calibration) -> None:
+    """Write a calibration into a loaded bundle, at once or not at all; the other files stay as they are.
+
+    Raises BundleError when the bundle is of a version that has no place for one.
+    """
+    if not bundle.has_members:
+        raise BundleError(f"{bundle.path}: a bundle before version {VERSION}; export its run again to calibrate it")
+    partial = bundle.path / (SIDECAR + ".partial")
+    try:
+        _write_sidecar(partial, bundle.path, replace(bundle.sidecar, calibration=calibration), bundle.training_range)
+        os.replace(partial, bundle.path / SIDECAR)
+    except OSError as error:
+        raise BundleError(f"{bundle.path}: cannot be written ({error.strerror})") from error
+
+
+def _write_sidecar(path: Path, folder: Path, sidecar: BundleSidecar, training_range: PositionRange) -> None:
+    """To `path`, with the checksums of the other files in `folder`."""
     values = {
         "format": FORMAT,
         "version": VERSION,
@@ -101,11 +123,11 @@ def _write_sidecar(folder: Path, sidecar: BundleSidecar, training_range: Positio
         "training_range": {"min": list(training_range.min), "max": list(training_range.max)},
         "sha256": {name: _sha256((folder / name).read_bytes()) for name in FILES[VERSION]},
     }
-    (folder / SIDECAR).write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
+    path.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
 
 
-def _read_sidecar(path: Path) -> tuple[BundleSidecar, dict[str, str], dict[str, Any] | None]:
-    """The sidecar, the checksums by file, and the training range that it claims (None in version 1)."""
+def _read_sidecar(path: Path) -> tuple[int, BundleSidecar, dict[str, str], dict[str, Any] | None]:
+    """Version, sidecar, the checksums by file, and the training range that it claims (None in version 1)."""
     if path.stat().st_size > MAX_SIDECAR_BYTES:
         raise BundleError(f"{path}: {path.stat().st_size} bytes; expected at most {MAX_SIDECAR_BYTES}")
     try:
@@ -118,20 +140,20 @@ def _read_sidecar(path: Path) -> tuple[BundleSidecar, dict[str, str], dict[str, 
             )
         sidecar = BundleSidecar.from_dict(values, version)
         checksums = {name: str(values["sha256"][name]) for name in FILES[version]}
-        return sidecar, checksums, values["training_range"] if version > 1 else None
+        return version, sidecar, checksums, values["training_range"] if version > 1 else None
     # OverflowError: int of infinity; RecursionError: brackets nested by the thousand
     except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise BundleError(f"{path}: not a valid sidecar ({type(error).__name__}: {reason})") from error
 
 
-def _read_arrays(path: Path, has_test_vector: bool) -> tuple[RetrievalIndex, KnownAnswers | None]:
+def _read_arrays(path: Path, version: int) -> tuple[RetrievalIndex, KnownAnswers | None]:
     try:
         index = load_index(path / TRAINING)
     except ValueError as error:
         raise BundleError(f"{path / TRAINING}: not the training descriptors of a bundle ({error})") from error
     try:
-        return index, load_answers(path / TEST_VECTOR) if has_test_vector else None
+        return index, load_answers(path / TEST_VECTOR, has_members=version > 2) if version > 1 else None
     except ValueError as error:
         raise BundleError(f"{path / TEST_VECTOR}: not the test vector of a bundle ({error})") from error
 

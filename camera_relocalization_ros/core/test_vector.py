@@ -16,12 +16,23 @@ import numpy as np
 from camera_relocalization_ros.core.array_files import load_arrays
 
 RunNetwork = Callable[[Dict[str, np.ndarray]], Sequence[np.ndarray]]
-OUTPUTS = ("position", "quat_xyzw", "descriptor", "frame_features")
+OUTPUTS = ("position", "quat_xyzw", "descriptor", "member_position", "member_quat_xyzw", "frame_features")
+MEMBER_OUTPUTS = ("member_position", "member_quat_xyzw")
 # relative; versions and settings of ONNX Runtime differ by 2e-6, TF32 by 4e-3 (docs/bundle_format.md)
 TOLERANCE = 1e-3
 MAX_TOLERANCE = 0.1
-# below this an output's own size says nothing about what a difference matters: 1 m, a whole turn of the quaternion
-SMALLEST_SCALE = {"position": 1.0, "quat_xyzw": 1.0, "descriptor": 1e-3, "frame_features": 1e-3}
+# below this an output's own size says nothing about what a difference matters; of poses 1 m, and 1 of the quaternion
+SMALLEST_SCALE = {"descriptor": 1e-3, "frame_features": 1e-3}
+# of one image's answer; None is any size
+ROW_SHAPES = {
+    "position": (3,),
+    "quat_xyzw": (4,),
+    "descriptor": (None,),
+    "member_position": (None, 3),
+    "member_quat_xyzw": (None, 4),
+    "frame_features": (None,),
+}
+MAX_MEMBERS = 64
 PATCH_ROWS, PATCH_COLS = 9, 16
 
 
@@ -29,14 +40,22 @@ PATCH_ROWS, PATCH_COLS = 9, 16
 class KnownAnswers:
     """images (T, H, W, 3) uint8, shown one after another, and what the network answers to each.
 
-    position (T, 3), quat_xyzw (T, 4), descriptor (T, C), frame_features (T, F); F is 0 for single-frame networks.
+    position (T, 3), quat_xyzw (T, 4), descriptor (T, C), member_position (T, M, 3), member_quat_xyzw (T, M, 4),
+    frame_features (T, F). M is 0 where the network does not tell its members' answers, F for single-frame networks.
     """
 
     images: np.ndarray
     position: np.ndarray
     quat_xyzw: np.ndarray
     descriptor: np.ndarray
+    member_position: np.ndarray
+    member_quat_xyzw: np.ndarray
     frame_features: np.ndarray
+
+    @property
+    def has_members(self) -> bool:
+        """Whether the network tells the answer of each member of its ensemble."""
+        return 1 <= self.member_position.shape[1] <= MAX_MEMBERS
 
 
 def patchwork_images(width: int, height: int, count: int) -> np.ndarray:
@@ -46,23 +65,39 @@ def patchwork_images(width: int, height: int, count: int) -> np.ndarray:
     return patches[:, rows][:, :, cols]
 
 
-def answer_images(run: RunNetwork, images: np.ndarray, window_length: int, feature_count: int) -> KnownAnswers:
+def output_names(window_length: int, has_members: bool = True) -> list[str]:
+    """The outputs of a network in their order; before version 3 of the format there were none of members."""
+    names = [name for name in OUTPUTS if has_members or name not in MEMBER_OUTPUTS]
+    return names if window_length > 1 else names[:-1]
+
+
+def answer_images(
+    run: RunNetwork, images: np.ndarray, window_length: int, feature_count: int, has_members: bool = True
+) -> KnownAnswers:
     """What a network answers to images (T, H, W, 3) in this order, with windows that grow from one frame.
 
-    `run` takes the inputs of docs/bundle_format.md by name; feature_count F is not used when window_length is 1.
+    `run` takes the inputs of docs/bundle_format.md by name and returns the outputs of `output_names`; feature_count F
+    is not used when window_length is 1.
     """
+    names = output_names(window_length, has_members)
     previous = np.zeros((1, 0, feature_count), dtype=np.float32)
     answers = []
     for image in images:
         feeds = {"image": image[None]}
         if window_length > 1:
             feeds["previous"] = previous[:, -(window_length - 1) :]
-        answers.append([np.asarray(output) for output in run(feeds)])
+        answers.append(dict(zip(names, map(np.asarray, run(feeds)))))
         if window_length > 1:
-            previous = np.concatenate([previous, answers[-1][3]], axis=1)
-    outputs = [np.concatenate(output).astype(np.float32) for output in zip(*answers)]
-    features = outputs[3][:, 0] if window_length > 1 else np.zeros((len(images), 0), dtype=np.float32)
-    return KnownAnswers(images, *outputs[:3], features)
+            previous = np.concatenate([previous, answers[-1]["frame_features"]], axis=1)
+    outputs = {name: np.concatenate([answer[name] for answer in answers]).astype(np.float32) for name in names}
+    outputs["frame_features"] = previous[0] if window_length > 1 else np.zeros((len(images), 0), dtype=np.float32)
+    if not has_members:
+        outputs.update(_no_members(len(images)))
+    return KnownAnswers(images, **outputs)
+
+
+def _no_members(count: int) -> dict[str, np.ndarray]:
+    return {name: np.zeros((count, 0, size), dtype=np.float32) for name, size in zip(MEMBER_OUTPUTS, (3, 4))}
 
 
 def relative_differences(expected: KnownAnswers, found: KnownAnswers) -> dict[str, float]:
@@ -73,7 +108,7 @@ def relative_differences(expected: KnownAnswers, found: KnownAnswers) -> dict[st
         if a.shape != b.shape:
             differences[name] = float("inf")
         elif a.size:
-            differences[name] = float(np.abs(a - b).max() / max(np.abs(a).max(), SMALLEST_SCALE[name]))
+            differences[name] = float(np.abs(a - b).max() / max(np.abs(a).max(), SMALLEST_SCALE.get(name, 1.0)))
     return differences
 
 
@@ -82,14 +117,25 @@ def save_answers(path: Path, answers: KnownAnswers) -> None:
     np.savez_compressed(path, **asdict(answers))
 
 
-def load_answers(path: Path) -> KnownAnswers:
-    """The inverse of `save_answers`; raises ValueError on anything else."""
-    answers = KnownAnswers(**load_arrays(path, ("images", *OUTPUTS), max_bytes=64 * 2**20))
-    count = len(answers.images) if answers.images.ndim == 4 else 0
-    sizes = {"position": 3, "quat_xyzw": 4}
+def load_answers(path: Path, has_members: bool = True) -> KnownAnswers:
+    """The inverse of `save_answers`; raises ValueError on anything else. Before version 3 there were no members."""
+    names = [name for name in OUTPUTS if has_members or name not in MEMBER_OUTPUTS]
+    arrays = load_arrays(path, ("images", *names), max_bytes=64 * 2**20)
+    count = len(arrays["images"]) if arrays["images"].ndim == 4 else 0
+    if not has_members:
+        arrays.update(_no_members(count))
+    answers = KnownAnswers(**arrays)
     for name in OUTPUTS:
-        values = getattr(answers, name)
-        fits = values.ndim == 2 and len(values) == count and values.shape[1] == sizes.get(name, values.shape[1])
-        if not (count and fits and values.dtype == np.float32 and np.isfinite(values).all()):
-            raise ValueError(f"{name} of shape {values.shape} {values.dtype}; expected {count} finite float32 rows")
+        _check_answers(name, getattr(answers, name), count)
+    if answers.member_position.shape[1] != answers.member_quat_xyzw.shape[1] or has_members != answers.has_members:
+        found = f"{answers.member_position.shape} and {answers.member_quat_xyzw.shape}"
+        raise ValueError(f"members' answers of shapes {found}; expected those of 1 to {MAX_MEMBERS} members")
     return answers
+
+
+def _check_answers(name: str, values: np.ndarray, count: int) -> None:
+    inner = ROW_SHAPES[name]
+    fits = values.ndim == 1 + len(inner) and len(values) == count
+    fits = fits and all(expected in (None, found) for expected, found in zip(inner, values.shape[1:]))
+    if not (count and fits and values.dtype == np.float32 and np.isfinite(values).all()):
+        raise ValueError(f"{name} of shape {values.shape} {values.dtype}; expected {count} finite float32 rows")

@@ -15,7 +15,9 @@ import onnxruntime
 from camera_relocalization_ros.core.errors import FrameError
 from camera_relocalization_ros.core.geometry import canonical_quat
 from camera_relocalization_ros.core.model_bundle import Bundle, load_bundle
+from camera_relocalization_ros.core.signs import SignMeter
 from camera_relocalization_ros.core.state import State
+from camera_relocalization_ros.core.trust import judge
 from camera_relocalization_ros.inference.session import feature_count, open_session
 
 
@@ -57,9 +59,11 @@ class Relocalizer:
         self._session = session
         self._frame_features: list[np.ndarray] = []
         self._last_stamp_ns: int | None = None
+        self._outputs = [node.name for node in session.get_outputs()]
         self._empty = None
         if bundle.sidecar.window_length > 1:
             self._empty = np.zeros((1, 0, feature_count(session)), dtype=np.float32)
+        self._sign_meter = SignMeter(bundle.index) if bundle.has_members else None
 
     @classmethod
     def from_bundle(
@@ -87,22 +91,32 @@ class Relocalizer:
         started = time.perf_counter()
         self._drop_stale_frames(stamp_ns)
         try:
-            position, quat_xyzw, descriptor = self._run(self.bundle.sidecar.preprocessing.apply(image_rgb))
+            answer = self._run(self.bundle.sidecar.preprocessing.apply(image_rgb))
         except FrameError:
             self.reset()
             raise
         self._last_stamp_ns = stamp_ns
         used = len(self._frame_features) or 1
         self._frame_features = self._frame_features[-(self.bundle.sidecar.window_length - 1) :]
-        state, reason = self._judge(used)
-        inference_s = time.perf_counter() - started
-        return Estimate(stamp_ns, position, quat_xyzw, used, inference_s, descriptor, state, reason)
-
-    def _judge(self, window_length: int) -> tuple[State, str]:
-        wanted = self.bundle.sidecar.window_length
-        if window_length < wanted:
-            return State.DEGRADED, f"seen in {window_length} of {wanted} images"
-        return State.OK, ""
+        signs = self._sign_meter.measure(**answer) if self._sign_meter else {}
+        calibration = self.bundle.sidecar.calibration
+        score, covariance = math.nan, None
+        if calibration is not None:
+            score, covariance = calibration.score(signs), calibration.covariance(signs, answer["quat_xyzw"])
+        state, reason = judge(calibration, signs, score, used, self.bundle.sidecar.window_length)
+        return Estimate(
+            stamp_ns=stamp_ns,
+            position=answer["position"],
+            quat_xyzw=answer["quat_xyzw"],
+            window_length=used,
+            inference_s=time.perf_counter() - started,
+            descriptor=answer["descriptor"],
+            state=state,
+            reason=reason,
+            covariance=covariance,
+            score=score,
+            signs=signs,
+        )
 
     def _drop_stale_frames(self, stamp_ns: int) -> None:
         if self._last_stamp_ns is None:
@@ -111,12 +125,16 @@ class Relocalizer:
         if not 0 < step_ns <= self.bundle.sidecar.max_gap_s * 1e9:
             self.reset()
 
-    def _run(self, network_input: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _run(self, network_input: np.ndarray) -> dict[str, np.ndarray]:
+        """The network's outputs by the names of docs/bundle_format.md, without the frame features, which are kept."""
         feeds = {"image": network_input[None]}
         if self._empty is not None:
             feeds["previous"] = np.concatenate([self._empty, *self._frame_features], axis=1)
-        position, quat_xyzw, descriptor, *frame_features = self._session.run(None, feeds)
+        answer = dict(zip(self._outputs, self._session.run(None, feeds)))
+        position, quat_xyzw = answer["position"], answer["quat_xyzw"]
         if not (np.isfinite(position).all() and np.isfinite(quat_xyzw).all() and np.any(quat_xyzw)):
             raise FrameError("the network answered with values that are no pose (not finite, or a zero quaternion)")
-        self._frame_features += frame_features
-        return position[0].astype(np.float64), canonical_quat(quat_xyzw[0]), descriptor[0]
+        if "frame_features" in answer:
+            self._frame_features.append(answer.pop("frame_features"))
+        answer = {name: values[0] for name, values in answer.items()}
+        return {**answer, "position": position[0].astype(np.float64), "quat_xyzw": canonical_quat(quat_xyzw[0])}

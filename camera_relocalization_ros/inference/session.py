@@ -7,13 +7,12 @@ from typing import Any, Sequence
 
 import onnxruntime
 
-from camera_relocalization_ros.core.bundle_sidecar import BundleSidecar
 from camera_relocalization_ros.core.errors import BundleError
 from camera_relocalization_ros.core.model_bundle import NETWORK, Bundle
 from camera_relocalization_ros.core.test_vector import (
-    OUTPUTS,
     KnownAnswers,
     answer_images,
+    output_names,
     patchwork_images,
     relative_differences,
 )
@@ -35,7 +34,7 @@ def open_session(bundle: Bundle, providers: Sequence[str], threads: int) -> onnx
     path = bundle.path / NETWORK
     try:
         session = onnxruntime.InferenceSession(bundle.network, options, providers=wanted)
-        _check_signature(session, bundle.sidecar, str(path))
+        _check_signature(session, bundle, str(path))
         found = _answers(session, bundle)
     except BundleError:
         raise
@@ -74,28 +73,29 @@ def _answers(session: onnxruntime.InferenceSession, bundle: Bundle) -> KnownAnsw
         images = bundle.known_answers.images
     else:
         images = patchwork_images(size.width, size.height, min(window_length, 2))
-    return answer_images(lambda feeds: session.run(None, feeds), images, window_length, feature_count(session))
+    count = feature_count(session)
+    return answer_images(lambda feeds: session.run(None, feeds), images, window_length, count, bundle.has_members)
 
 
-def _check_signature(session: onnxruntime.InferenceSession, sidecar: BundleSidecar, source: str) -> None:
-    size = sidecar.preprocessing
+def _check_signature(session: onnxruntime.InferenceSession, bundle: Bundle, source: str) -> None:
+    size, window_length = bundle.sidecar.preprocessing, bundle.sidecar.window_length
     inputs = {node.name: (node.type, node.shape) for node in session.get_inputs()}
     image = ("tensor(uint8)", [1, size.height, size.width, 3])
     if inputs.get("image") != image:
         raise BundleError(f"{source}: input image is {inputs.get('image')}; expected {image}")
-    count = 4 if sidecar.window_length > 1 else 3
     outputs = [node.name for node in session.get_outputs()]
-    expected_inputs = ["image", "previous"][: count - 2]
-    if list(inputs) != expected_inputs or outputs != list(OUTPUTS[:count]):
+    expected_inputs = ["image", "previous"] if window_length > 1 else ["image"]
+    expected_outputs = output_names(window_length, bundle.has_members)
+    if list(inputs) != expected_inputs or outputs != expected_outputs:
         raise BundleError(
             f"{source}: inputs {list(inputs)} and outputs {outputs}; expected {expected_inputs} "
-            f"and {list(OUTPUTS[:count])} for windows of {sidecar.window_length}"
+            f"and {expected_outputs} for windows of {window_length}"
         )
 
 
 def _short(rows: Any) -> str:
     """The first numbers of the last row, which is the one that depends on all images."""
-    return "[" + ", ".join(f"{value:.4f}" for value in rows[-1][:4]) + "]"
+    return "[" + ", ".join(f"{value:.4f}" for value in rows[-1].flat[:4]) + "]"
 
 
 def _first_line(error: Exception) -> str:

@@ -13,7 +13,7 @@ from camera_relocalization_ros.core.bundle_sidecar import BundleSidecar
 from camera_relocalization_ros.core.dataset import Dataset, load_image_rgb
 from camera_relocalization_ros.core.errors import BundleError
 from camera_relocalization_ros.core.model_bundle import save_bundle
-from camera_relocalization_ros.core.test_vector import OUTPUTS, KnownAnswers, answer_images, patchwork_images
+from camera_relocalization_ros.core.test_vector import KnownAnswers, answer_images, output_names, patchwork_images
 from camera_relocalization_ros.learning.onnx_graph import onnx_bytes
 from camera_relocalization_ros.learning.pose_network import FlightStep, PooledBackbone
 from camera_relocalization_ros.learning.precision import to_fp16, to_int8
@@ -95,13 +95,13 @@ def _checked_parity(
 def _step_bytes(step: FlightStep, run: Run) -> bytes:
     image = torch.zeros(1, run.preprocessing.height, run.preprocessing.width, 3, dtype=torch.uint8)
     if run.pose_head.window_length == 1:
-        return onnx_bytes(step, (image,), ["image"], list(OUTPUTS[:3]))
+        return onnx_bytes(step, (image,), ["image"], output_names(1))
     previous = torch.zeros(1, run.pose_head.window_length - 1, run.pose_head.feature_size)
     return onnx_bytes(
         step,
         (image, previous),
         ["image", "previous"],
-        list(OUTPUTS),
+        output_names(run.pose_head.window_length),
         dynamic_axes={"previous": {1: "previous_frames"}},
     )
 
@@ -126,7 +126,7 @@ def _answers(network: bytes, images: np.ndarray, run: Run) -> KnownAnswers:
 
 
 def _parity(step: FlightStep, network: bytes, images: np.ndarray, run: Run) -> float:
-    """Largest difference of positions and quaternions over the images, with windows that grow to full length."""
+    """Largest difference of poses, the members' too, over the images, with windows that grow to full length."""
 
     def in_torch(feeds: dict[str, np.ndarray]) -> list[np.ndarray]:
         with torch.inference_mode():
@@ -134,5 +134,5 @@ def _parity(step: FlightStep, network: bytes, images: np.ndarray, run: Run) -> f
 
     expected = answer_images(in_torch, images, run.pose_head.window_length, run.pose_head.feature_size)
     found = _answers(network, images, run)
-    pairs = ((expected.position, found.position), (expected.quat_xyzw, found.quat_xyzw))
-    return max(float(np.abs(a - b).max()) for a, b in pairs)
+    poses = ("position", "quat_xyzw", "member_position", "member_quat_xyzw")
+    return max(float(np.abs(getattr(expected, name) - getattr(found, name)).max()) for name in poses)

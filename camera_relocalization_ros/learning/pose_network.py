@@ -84,11 +84,15 @@ class PoseHead(nn.Module):
         return position_btm3 * self.position_scale + self.position_mean, quat_btm4
 
     def poses(self, features_btf: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Positions (b, t, 3) in metres and unit quaternions (b, t, 4): the members' mean, q and -q being one."""
-        position_btm3, quat_btm4 = self.member_poses(features_btf)
-        dot_btm1 = (quat_btm4 * quat_btm4[:, :, :1]).sum(dim=3, keepdim=True)
-        quat_bt4 = (torch.where(dot_btm1 < 0, -1.0, 1.0) * quat_btm4).sum(dim=2)
-        return position_btm3.mean(dim=2), quat_bt4 / quat_bt4.norm(dim=2, keepdim=True).clamp_min(1e-9)
+        """Positions (b, t, 3) in metres and unit quaternions (b, t, 4): the members' mean."""
+        return mean_pose(*self.member_poses(features_btf))
+
+
+def mean_pose(position_btm3: torch.Tensor, quat_btm4: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Positions (b, t, 3) and unit quaternions (b, t, 4): the mean over members, q and -q being one."""
+    dot_btm1 = (quat_btm4 * quat_btm4[:, :, :1]).sum(dim=3, keepdim=True)
+    quat_bt4 = (torch.where(dot_btm1 < 0, -1.0, 1.0) * quat_btm4).sum(dim=2)
+    return position_btm3.mean(dim=2), quat_bt4 / quat_bt4.norm(dim=2, keepdim=True).clamp_min(1e-9)
 
 
 class Tail(nn.Module):
@@ -140,7 +144,8 @@ class FlightStep(nn.Module):
     """One image in, one pose out: the network that is exported.
 
     image (1, h, w, 3) uint8, and for windows the frame features (1, t, f) of the t images before it, t >= 0 ->
-    position (1, 3), quat_xyzw (1, 4), descriptor (1, c), and for windows the frame features (1, 1, f) of this image.
+    position (1, 3), quat_xyzw (1, 4), descriptor (1, c), the members' positions (1, m, 3) and quaternions (1, m, 4),
+    and for windows the frame features (1, 1, f) of this image.
     """
 
     def __init__(self, pooled_backbone: PooledBackbone, pose_head: PoseHead) -> None:
@@ -152,8 +157,9 @@ class FlightStep(nn.Module):
         cells_1cn = self.pooled_backbone(image_1hw3)
         features_11f = self.pose_head.frame_features(cells_1cn)[:, None]
         window_1tf = features_11f if previous_1tf is None else torch.cat([previous_1tf, features_11f], dim=1)
-        position_1t3, quat_1t4 = self.pose_head.poses(window_1tf)
-        answer = position_1t3[:, -1], quat_1t4[:, -1], cells_1cn.mean(dim=2)
+        position_1tm3, quat_1tm4 = self.pose_head.member_poses(window_1tf)
+        position_1t3, quat_1t4 = mean_pose(position_1tm3, quat_1tm4)
+        answer = position_1t3[:, -1], quat_1t4[:, -1], cells_1cn.mean(dim=2), position_1tm3[:, -1], quat_1tm4[:, -1]
         return answer if previous_1tf is None else (*answer, features_11f)
 
 

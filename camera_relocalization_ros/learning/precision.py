@@ -17,7 +17,7 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantTy
 from onnxruntime.quantization.shape_inference import quant_pre_process
 from onnxruntime.transformers.float16 import convert_float_to_float16
 
-from camera_relocalization_ros.core.test_vector import answer_images
+from camera_relocalization_ros.core.test_vector import MEMBER_OUTPUTS, answer_images
 
 # recurrent layers exist in float32 only in ONNX Runtime's CPU provider
 FLOAT32_OPERATORS = ["GRU", "LSTM"]
@@ -35,8 +35,9 @@ def to_fp16(network: bytes) -> bytes:
         return _half(whole).SerializeToString()
     parts = Extractor(whole)
     frame = _half(parts.extract_model(["image"], ["frame_features", "descriptor"]))
-    window = parts.extract_model(["frame_features", "previous"], ["position", "quat_xyzw"])
-    _rename(window.graph, {"frame_features", "previous", "position", "quat_xyzw", ""})
+    poses = ["position", "quat_xyzw", *MEMBER_OUTPUTS]
+    window = parts.extract_model(["frame_features", "previous"], poses)
+    _rename(window.graph, {"frame_features", "previous", *poses, ""})
     joined = onnx.helper.make_graph(
         [*frame.graph.node, *window.graph.node],
         whole.graph.name,

@@ -8,7 +8,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from colour_bundle import BASE, COLOUR_BUNDLE, as_version_1, edited_copy
+from colour_bundle import BASE, COLOUR_BUNDLE, COLOUR_BUNDLE_V2, as_version_1, edited_copy
 
 from camera_relocalization_ros.cli.info import describe
 from camera_relocalization_ros.core.array_files import load_arrays
@@ -24,7 +24,7 @@ def refusal(path):
 
 
 def test_a_bundle_of_version_1_loads_and_its_range_comes_from_the_training_poses(tmp_path):
-    bundle = load_bundle(edited_copy(tmp_path / "old", as_version_1))
+    bundle = load_bundle(edited_copy(tmp_path / "old", as_version_1, COLOUR_BUNDLE_V2))
     assert bundle.known_answers is None and bundle.sidecar.training_data == ()
     np.testing.assert_allclose([bundle.training_range.min, bundle.training_range.max], [BASE, BASE + 1])
     assert bundle.index.positions.shape == (3, 3)
@@ -43,7 +43,7 @@ def setting(*keys, to):
 @pytest.mark.parametrize(
     ("edit", "message"),
     [
-        (setting("version", to=3), "version 3; expected .* version 1 or 2"),
+        (setting("version", to=4), "version 4; expected .* version 1 or 2 or 3"),
         (setting("preprocessing", "width", to=10**9), "preprocessing width is 1000000000; expected 8 to 4096"),
         (setting("preprocessing", "height", to=-1), "preprocessing height is -1"),
         (setting("preprocessing", "height", to=float("inf")), "not a valid sidecar"),

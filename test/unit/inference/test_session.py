@@ -6,7 +6,7 @@ import io
 import numpy as np
 import onnxruntime
 import pytest
-from colour_bundle import COLOUR_BUNDLE, as_version_1, edited_copy
+from colour_bundle import COLOUR_BUNDLE, COLOUR_BUNDLE_V2, as_version_1, edited_copy
 from helpers import fake_image_rgb
 
 from camera_relocalization_ros.core.errors import BundleError
@@ -26,14 +26,15 @@ def vector_with(**changes):
 @pytest.mark.parametrize("name", OUTPUTS)
 def test_each_output_of_the_last_image_is_compared(tmp_path, name):
     expected = getattr(load_bundle(COLOUR_BUNDLE).known_answers, name).copy()
-    expected[-1, 0] += 5e-4 * max(np.abs(expected).max(), 1.0 if name == "position" else 0.0)
+    last = (-1,) + (0,) * (expected.ndim - 1)
+    expected[last] += 5e-4 * max(np.abs(expected).max(), 1.0 if "position" in name else 0.0)
     Relocalizer.from_bundle(edited_copy(tmp_path / "near", test_vector=vector_with(**{name: expected})))
-    expected[-1, 0] += 0.01
+    expected[last] += 0.01
     path = edited_copy(tmp_path / "far", test_vector=vector_with(**{name: expected}))
     with pytest.raises(BundleError) as caught:
         Relocalizer.from_bundle(path)
     text = str(caught.value)
-    assert f"answered with {name} [" in text and f"expected [{expected[-1, 0]:.4f}" in text and "\n" not in text
+    assert f"answered with {name} [" in text and f"expected [{expected[last]:.4f}" in text and "\n" not in text
     assert f"ONNX Runtime {onnxruntime.__version__} on CPUExecutionProvider" in text
 
 
@@ -50,8 +51,17 @@ def test_answers_that_are_no_numbers_are_found(tmp_path):
 
 
 def test_a_bundle_of_version_1_flies_unchecked(tmp_path):
-    relocalizer = Relocalizer.from_bundle(edited_copy(tmp_path / "old", as_version_1))
+    relocalizer = Relocalizer.from_bundle(edited_copy(tmp_path / "old", as_version_1, COLOUR_BUNDLE_V2))
     assert np.isfinite(relocalizer.estimate(fake_image_rgb(0), 1).position).all()
+
+
+def test_a_bundle_of_version_2_flies_checked_and_without_members(tmp_path):
+    relocalizer = Relocalizer.from_bundle(COLOUR_BUNDLE_V2)
+    estimate = relocalizer.estimate(fake_image_rgb(0), 1)
+    assert not relocalizer.bundle.has_members and estimate.signs == {} and estimate.covariance is None
+    newer = edited_copy(tmp_path / "newer", lambda values: values.update(version=3, calibration=None), COLOUR_BUNDLE_V2)
+    with pytest.raises(BundleError, match="member_position"):
+        Relocalizer.from_bundle(newer)
 
 
 def test_the_test_vector_leaves_no_frame_behind():

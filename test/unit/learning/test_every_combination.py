@@ -91,7 +91,7 @@ def test_the_exported_step_answers_as_torch_does(backbone, parts):
     step = FlightStep(*parts).eval()
     image = torch.randint(0, 256, (1, HEIGHT, WIDTH, 3), generator=torch.Generator().manual_seed(1)).to(torch.uint8)
     feeds = {"image": image}
-    outputs = ["position", "quat_xyzw", "descriptor"]
+    outputs = ["position", "quat_xyzw", "descriptor", "member_position", "member_quat_xyzw"]
     if step.pose_head.window_length > 1:
         feeds["previous"] = torch.rand(1, step.pose_head.window_length - 1, step.pose_head.feature_size)
         outputs.append("features")
