@@ -23,7 +23,33 @@ class DatasetError(RelocalizationError):
 
 
 class FrameError(RelocalizationError):
-    """One image cannot be answered; the next one may."""
+    """One image cannot be answered; the next one may. Counted by `kind`."""
+
+    kind = "other"
+
+
+class StampError(FrameError):
+    """An image that does not say when it was taken."""
+
+    kind = "stamp"
+
+
+class EncodingError(FrameError):
+    """An image that does not decode."""
+
+    kind = "encoding"
+
+
+class ShapeError(FrameError):
+    """An image of another aspect ratio than the model's, or no picture at all."""
+
+    kind = "shape"
+
+
+class AnswerError(FrameError):
+    """The network answered with numbers that are no pose."""
+
+    kind = "answer"
 
 
 class ReplayError(RelocalizationError):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from camera_relocalization_ros.core.errors import FrameError
+from camera_relocalization_ros.core.errors import ShapeError
 
 # 1280x720 against a 320x176 network input is 2 % off; 4:3 against 16:9 is 33 % off.
 MAX_ASPECT_CHANGE = 0.03
@@ -30,14 +30,17 @@ class Preprocessing:
         return cls(input_width, round(input_width * image_height / image_width))
 
     def apply(self, image_rgb: np.ndarray) -> np.ndarray:
-        """Network input (height, width, 3) uint8 of an RGB image (H, W, 3) uint8; raises FrameError."""
+        """Network input (height, width, 3) uint8 of an RGB image (H, W, 3) uint8; raises ShapeError."""
         if image_rgb.dtype != np.uint8 or image_rgb.ndim != 3 or image_rgb.shape[2] != 3 or not image_rgb.size:
-            raise FrameError(f"image of shape {image_rgb.shape} {image_rgb.dtype}; expected (H, W, 3) uint8")
-        height, width = image_rgb.shape[:2]
+            raise ShapeError(f"image of shape {image_rgb.shape} {image_rgb.dtype}; expected (H, W, 3) uint8")
+        self.check_size(image_rgb.shape[1], image_rgb.shape[0])
+        # area averaging is the only resize of OpenCV that does not alias when shrinking
+        return cv2.resize(image_rgb, (self.width, self.height), interpolation=cv2.INTER_AREA)
+
+    def check_size(self, width: int, height: int) -> None:
+        """Raise ShapeError when images of this size would be distorted by the resize."""
         if abs(width * self.height / (height * self.width) - 1.0) > MAX_ASPECT_CHANGE:
-            raise FrameError(
+            raise ShapeError(
                 f"image of {width}x{height} pixels; expected the aspect ratio of {self.width}x{self.height}, "
                 "which the model was trained on"
             )
-        # area averaging is the only resize of OpenCV that does not alias when shrinking
-        return cv2.resize(image_rgb, (self.width, self.height), interpolation=cv2.INTER_AREA)

@@ -12,7 +12,7 @@ from typing import Sequence
 import numpy as np
 import onnxruntime
 
-from camera_relocalization_ros.core.errors import FrameError
+from camera_relocalization_ros.core.errors import AnswerError, FrameError
 from camera_relocalization_ros.core.geometry import canonical_quat
 from camera_relocalization_ros.core.model_bundle import Bundle, load_bundle
 from camera_relocalization_ros.core.signs import SignMeter
@@ -76,6 +76,10 @@ class Relocalizer:
         bundle = load_bundle(path)
         return cls(bundle, open_session(bundle, providers, threads))
 
+    def sibling(self) -> Relocalizer:
+        """Another one on the same session, with a buffer of its own; both may be used at once."""
+        return Relocalizer(self.bundle, self._session)
+
     @property
     def providers(self) -> list[str]:
         """The execution providers that ONNX Runtime really uses."""
@@ -133,7 +137,7 @@ class Relocalizer:
         answer = dict(zip(self._outputs, self._session.run(None, feeds)))
         position, quat_xyzw = answer["position"], answer["quat_xyzw"]
         if not (np.isfinite(position).all() and np.isfinite(quat_xyzw).all() and np.any(quat_xyzw)):
-            raise FrameError("the network answered with values that are no pose (not finite, or a zero quaternion)")
+            raise AnswerError("the network answered with values that are no pose (not finite, or a zero quaternion)")
         if "frame_features" in answer:
             self._frame_features.append(answer.pop("frame_features"))
         answer = {name: values[0] for name, values in answer.items()}

@@ -11,7 +11,7 @@ from geometry_msgs.msg import Pose, PoseStamped, TransformStamped
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from camera_relocalization_ros.core.camera import DISTORTION_MODELS, CameraIntrinsics
-from camera_relocalization_ros.core.errors import FrameError
+from camera_relocalization_ros.core.errors import EncodingError, FrameError
 from camera_relocalization_ros.core.geometry import position_quat
 from camera_relocalization_ros.core.image_files import encoded_suffix
 
@@ -28,7 +28,7 @@ def stamp_from_ns(stamp_ns: int) -> rospy.Time:
 
 
 def message_to_rgb(message: Image | CompressedImage) -> np.ndarray:
-    """The picture of either message as (H, W, 3) uint8 RGB; raises FrameError."""
+    """The picture of either message as (H, W, 3) uint8 RGB; raises EncodingError."""
     return cv2.cvtColor(message_to_bgr(message), cv2.COLOR_BGR2RGB)
 
 
@@ -39,16 +39,16 @@ def message_to_bgr(message: Image | CompressedImage) -> np.ndarray:
 
 
 def image_to_bgr(message: Image) -> np.ndarray:
-    """An Image of any colour encoding cv_bridge knows as (H, W, 3) uint8 BGR; raises FrameError."""
+    """An Image of any colour encoding cv_bridge knows as (H, W, 3) uint8 BGR; raises EncodingError."""
     what = f"image of {message.width}x{message.height} pixels, encoding {message.encoding!r}"
     if not message.width or not message.height:
-        raise FrameError(f"{what}: it is empty")
+        raise EncodingError(f"{what}: it is empty")
     # cv_bridge copies, slowly, even when there is nothing to convert
     wanted = "passthrough" if message.encoding == "bgr8" else "bgr8"
     try:
         return np.asarray(_BRIDGE.imgmsg_to_cv2(_without_padding(message), desired_encoding=wanted))
     except (CvBridgeError, cv2.error, TypeError, ValueError, KeyError, IndexError) as error:
-        raise FrameError(f"{what}: does not convert to BGR ({_first_line(error)})") from error
+        raise EncodingError(f"{what}: does not convert to BGR ({_first_line(error)})") from error
 
 
 def _without_padding(message: Image) -> Image:
@@ -66,27 +66,27 @@ def _without_padding(message: Image) -> Image:
 
 
 def compressed_to_bgr(message: CompressedImage) -> np.ndarray:
-    """A JPEG or PNG CompressedImage as (H, W, 3) uint8 BGR; raises FrameError, also when the data was cut short."""
+    """A JPEG or PNG CompressedImage as (H, W, 3) uint8 BGR; raises EncodingError, also when the data was cut short."""
     what = f"compressed image of {len(message.data)} bytes, format {message.format!r}"
     check_complete(message.data, what)
     try:
         image_bgr = cv2.imdecode(np.frombuffer(message.data, dtype=np.uint8), cv2.IMREAD_COLOR)
     except cv2.error as error:  # sizes that OpenCV refuses to allocate
-        raise FrameError(f"{what}: does not decode ({_first_line(error)})") from error
+        raise EncodingError(f"{what}: does not decode ({_first_line(error)})") from error
     if image_bgr is None:
-        raise FrameError(f"{what}: does not decode")
+        raise EncodingError(f"{what}: does not decode")
     return image_bgr
 
 
 def check_complete(data: bytes, what: str) -> None:
-    """Raise FrameError when the bytes of an image file are empty, or a JPEG was cut short.
+    """Raise EncodingError when the bytes of an image file are empty, or a JPEG was cut short.
 
     OpenCV decodes the part of a JPEG that is there and paints the rest grey: a picture that nobody took.
     """
     if not data:
-        raise FrameError(f"{what}: it is empty")
+        raise EncodingError(f"{what}: it is empty")
     if encoded_suffix(data) == ".jpg" and data.rfind(JPEG_END) < data.rfind(JPEG_SCAN):
-        raise FrameError(f"{what}: the JPEG data was cut short")
+        raise EncodingError(f"{what}: the JPEG data was cut short")
 
 
 def rgb_to_image(image_rgb: np.ndarray, stamp_ns: int, frame_id: str) -> Image:
