@@ -29,6 +29,7 @@ COMMANDS = (
     "convert_weights",
     "list",
     "export",
+    "calibrate",
     "evaluate",
     "reproduce",
     "replay",

@@ -59,22 +59,37 @@ def camera_errors(
     return np.hstack([to_camera.apply(positions - positions_gt), to_camera.apply(turned)])
 
 
-def fit_errors(answers: JudgedAnswers, data: tuple[TrainingSet, ...] = ()) -> Calibration:
-    """A calibration of covariance and score, with thresholds by known-good images alone.
+@dataclass(frozen=True)
+class Fit:
+    """A calibration, and what it said of each known-good answer when it had not seen the answer's block.
 
-    The size of the ellipsoids and the coverage are those of blocks left out one after the other.
+    `scores` (n,), and `inside` (n, 2, levels): whether the truth was in the ellipsoid of position and of orientation.
     """
-    fitted = _fit(answers, data)
-    squares = np.full((len(answers), 2), np.nan)
-    for block in np.unique(answers.blocks):
+
+    calibration: Calibration
+    scores: np.ndarray
+    inside: np.ndarray
+
+
+def fit(answers: JudgedAnswers, data: tuple[TrainingSet, ...] = ()) -> Fit:
+    """Fit covariance and score; thresholds are those of known-good images alone (see `with_thresholds`)."""
+    blocks = np.unique(answers.blocks)
+    squares, scores = np.full((len(answers), 2), np.nan), np.full(len(answers), np.nan)
+    for block in blocks:
         held = answers.blocks == block
-        squares[held] = squared_distances(_fit(answers.select(~held), data), answers.select(held))
-    factors = np.quantile(squares, FITTED_LEVEL, axis=0) / chi2.ppf(FITTED_LEVEL, 3)
-    by_kind = zip(("position", "orientation"), coverages(squares / factors))
+        without = _fit(answers.select(~held), data)
+        squares[held] = squared_distances(without, answers.select(held))
+        scores[held] = without.scores(answers.log_signs[held])
+    inside = np.zeros((len(answers), 2, len(LEVELS)), dtype=bool)
+    for block in blocks:
+        held = answers.blocks == block
+        inside[held] = is_inside(squares[held] / _conformal_factors(squares[~held]))
+    by_kind = zip(("position", "orientation"), inside.mean(axis=0))
     coverage = {kind: {f"{level:g}": float(v) for level, v in zip(LEVELS, values)} for kind, values in by_kind}
-    root = np.repeat(np.sqrt(factors), 3)
-    shape = np.array(fitted.shape) * np.outer(root, root)
-    return replace(fitted, shape=tuple(map(tuple, shape.tolist())), coverage=coverage)
+    calibration = _fit(answers, data)
+    roots = np.repeat(np.sqrt(_conformal_factors(squares)), 3)
+    shape = np.array(calibration.shape) * np.outer(roots, roots)
+    return Fit(replace(calibration, shape=_rows(shape), coverage=coverage), scores, inside)
 
 
 def squared_distances(calibration: Calibration, answers: JudgedAnswers) -> np.ndarray:
@@ -88,9 +103,9 @@ def squared_distances(calibration: Calibration, answers: JudgedAnswers) -> np.nd
     return np.stack(squares, axis=1)
 
 
-def coverages(squares: np.ndarray) -> np.ndarray:
-    """Share (2, levels) of squared distances (n, 2) within the ellipsoids of LEVELS."""
-    return np.array([(squares <= chi2.ppf(level, 3)).mean(axis=0) for level in LEVELS]).T
+def is_inside(squares: np.ndarray) -> np.ndarray:
+    """Whether squared distances (n, 2) are within the ellipsoids of LEVELS, as booleans (n, 2, levels)."""
+    return squares[..., None] <= chi2.ppf(LEVELS, 3)
 
 
 def with_thresholds(calibration: Calibration, negative_scores: Sequence[float], wanted: float) -> Calibration:
@@ -123,7 +138,7 @@ def _fit(answers: JudgedAnswers, data: tuple[TrainingSet, ...]) -> Calibration:
         signs=signs,
         position_scale=nothing,
         orientation_scale=nothing,
-        shape=tuple(map(tuple, np.eye(6).tolist())),
+        shape=_rows(np.eye(6)),
         strangeness=(0.0,) * len(SCORE_LEVELS),
         strangeness_tail=1.0,
         degraded_below=LEAST_REJECTED,
@@ -163,7 +178,16 @@ def _with_scales(calibration: Calibration, answers: JudgedAnswers) -> Calibratio
 
 def _with_shape(calibration: Calibration, answers: JudgedAnswers) -> Calibration:
     scales = np.repeat(calibration.error_scales(answers.log_signs), 3, axis=1)
-    return replace(calibration, shape=tuple(map(tuple, tyler_shape(answers.errors / scales).tolist())))
+    return replace(calibration, shape=_rows(tyler_shape(answers.errors / scales)))
+
+
+def _conformal_factors(squares: np.ndarray) -> np.ndarray:
+    """By how much (2,) ellipsoids must grow to hold FITTED_LEVEL of squared distances (n, 2)."""
+    return np.maximum(np.quantile(squares, FITTED_LEVEL, axis=0) / chi2.ppf(FITTED_LEVEL, 3), 1e-9)
+
+
+def _rows(matrix: np.ndarray) -> tuple[tuple[float, ...], ...]:
+    return tuple(map(tuple, matrix.tolist()))
 
 
 def tyler_shape(vectors: np.ndarray) -> np.ndarray:

@@ -45,7 +45,7 @@ class SignMeter:
     ) -> dict[str, float]:
         """Signs by name for one answer: position (3,), quat_xyzw (4,), descriptor (D,), and those of M members.
 
-        spread_position_m, spread_orientation_rad: of the members' (M, 3), (M, 4) distances to the answer, root mean square;
+        spread_position_m, spread_orientation_rad: root mean square of the distances of the members' (M, 3), (M, 4);
         descriptor_distance: 1 - cosine to the training images most alike, mean of five;
         descriptor_residual: length of what the training images' principal components do not explain, over their mean's;
         training_distance_m: from the answer to the nearest training position.

@@ -38,8 +38,8 @@ class Evaluation:
         )
 
 
-def evaluate(relocalizer: Relocalizer, dataset: Dataset) -> Evaluation:
-    """Answer every frame in order; raises BundleError when the frames of the poses differ."""
+def answer_all(relocalizer: Relocalizer, dataset: Dataset, task: str) -> list[Estimate]:
+    """Estimates of all frames in order, under a progress bar; raises BundleError when the poses are of other frames."""
     sidecar = relocalizer.bundle.sidecar
     if (sidecar.parent_frame, sidecar.child_frame) != (dataset.parent_frame, dataset.child_frame):
         raise BundleError(
@@ -47,12 +47,18 @@ def evaluate(relocalizer: Relocalizer, dataset: Dataset) -> Evaluation:
             f"{dataset.path} has {dataset.child_frame!r} in {dataset.parent_frame!r}"
         )
     estimates = []
-    with tqdm(total=dataset.frame_count, desc="evaluate", unit="frame") as progress:
+    with tqdm(total=dataset.frame_count, desc=task, unit="frame") as progress:
         for sequence in dataset.sequences:
             relocalizer.reset()
             for frame in sequence.frames:
                 estimates.append(relocalizer.estimate(load_image_rgb(frame.image_path), frame.stamp_ns))
                 progress.update()
+    return estimates
+
+
+def evaluate(relocalizer: Relocalizer, dataset: Dataset) -> Evaluation:
+    """Answer every frame in order; raises BundleError when the frames of the poses differ."""
+    estimates = answer_all(relocalizer, dataset, "evaluate")
     positions_gt, quats_gt = dataset.positions_quats()
     positions = np.array([estimate.position for estimate in estimates])
     quats = np.array([estimate.quat_xyzw for estimate in estimates])

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A bundle over data that it was not trained on, and over images of other things: what its calibration is fitted to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Iterable, Iterator, Sequence
+
+import numpy as np
+from tqdm import tqdm
+
+from camera_relocalization_ros.core.calibration_fit import Fit, JudgedAnswers, camera_errors, fit, with_thresholds
+from camera_relocalization_ros.core.dataset import MANIFEST, Dataset, load_image_rgb
+from camera_relocalization_ros.core.errors import BundleError, DatasetError, FrameError
+from camera_relocalization_ros.core.image_files import SIGNATURES
+from camera_relocalization_ros.core.negatives import made_up_negatives, to_aspect
+from camera_relocalization_ros.core.provenance import TrainingSet, is_training_pose
+from camera_relocalization_ros.core.signs import log_signs
+from camera_relocalization_ros.inference.evaluation import answer_all
+from camera_relocalization_ros.inference.relocalizer import Relocalizer
+
+MIN_FRAMES = 100
+# recordings are left out one by one where there are some; else each is cut into pieces
+MIN_SEQUENCES, PIECES = 3, 5
+SCRAMBLED_IMAGES = 60
+# between images that follow one another in no recording; any gap that does not empty the window
+STEP_NS = 10_000_000
+
+
+@dataclass(frozen=True)
+class CalibrationRun:
+    """A fit with thresholds, and the scores (n,) of images of other things by kind; a refused image scores 0."""
+
+    fit: Fit
+    blocks: np.ndarray
+    negatives: dict[str, np.ndarray]
+
+
+def calibrate(
+    relocalizer: Relocalizer, datasets: Sequence[Dataset], negatives: Sequence[Path | str], false_accept: float
+) -> CalibrationRun:
+    """Fit a calibration to data sets, with thresholds by made-up images and those of `negatives`; writes nothing.
+
+    Raises BundleError when the bundle cannot be calibrated or was trained on a frame, DatasetError when there are
+    fewer than MIN_FRAMES with full windows.
+    """
+    if not relocalizer.bundle.has_members:
+        raise BundleError(f"{relocalizer.bundle.path}: a bundle of an old version; export its run again")
+    # what is missing is said before minutes are spent
+    sources = {str(spec): image_paths(spec) for spec in negatives}
+    fitted, answers = _fit(relocalizer, datasets)
+    signs = negative_signs(relocalizer, _made_up(relocalizer, datasets))
+    for name, paths in sources.items():
+        signs.update(negative_signs(relocalizer, ((name, load_image_rgb(path)) for path in paths)))
+    scores = {kind: _scores(fitted, rows) for kind, rows in signs.items()}
+    calibration = with_thresholds(fitted.calibration, np.concatenate(list(scores.values())), false_accept)
+    return CalibrationRun(Fit(calibration, fitted.scores, fitted.inside), answers.blocks, scores)
+
+
+def image_paths(spec: Path | str) -> list[Path]:
+    """The images of a folder and those below it, or of DATASET or DATASET@SPLIT.PART; raises DatasetError."""
+    path = Path(spec)
+    if "@" in path.name or (path / MANIFEST).is_file():
+        return [frame.image_path for frame in Dataset.load(spec).frames]
+    suffixes = {*SIGNATURES, ".jpeg"}
+    paths = sorted(file for file in path.rglob("*") if file.suffix.lower() in suffixes)
+    if not paths:
+        raise DatasetError(f"{path}: no image in it; expected a folder of {', '.join(sorted(suffixes))} or a data set")
+    return paths
+
+
+def negative_signs(
+    relocalizer: Relocalizer, images: Iterable[tuple[str, np.ndarray]]
+) -> dict[str, list[dict[str, float] | None]]:
+    """Signs of the answers to images (H, W, 3) by kind, None where there is no answer; they are shown as one stream."""
+    size = relocalizer.bundle.sidecar.preprocessing
+    signs: dict[str, list[dict[str, float] | None]] = {}
+    for number, (kind, image_rgb) in enumerate(tqdm(images, desc="negatives", unit="image")):
+        if kind not in signs:
+            relocalizer.reset()
+        try:
+            estimate = relocalizer.estimate(to_aspect(image_rgb, size.width, size.height), (number + 1) * STEP_NS)
+            signs.setdefault(kind, []).append(estimate.signs)
+        except FrameError:
+            signs.setdefault(kind, []).append(None)
+    relocalizer.reset()
+    return signs
+
+
+def _fit(relocalizer: Relocalizer, datasets: Sequence[Dataset]) -> tuple[Fit, JudgedAnswers]:
+    parts, rows, offset = [], tuple(TrainingSet.of(dataset) for dataset in datasets), 0
+    sequences = sum(len(dataset.sequences) for dataset in datasets)
+    pieces = 1 if sequences >= MIN_SEQUENCES else PIECES
+    for dataset in datasets:
+        parts.append(_judged(relocalizer, dataset, offset, pieces))
+        offset += len(dataset.sequences) * pieces
+    joined = (np.concatenate([getattr(part, name) for part in parts]) for name in ("log_signs", "errors", "blocks"))
+    answers = JudgedAnswers(*joined)
+    if len(answers) < MIN_FRAMES:
+        raise DatasetError(
+            f"{', '.join(str(dataset.path) for dataset in datasets)}: {len(answers)} frames with full windows of "
+            f"{relocalizer.bundle.sidecar.window_length}; expected at least {MIN_FRAMES} to calibrate"
+        )
+    return fit(answers, rows), answers
+
+
+def _judged(relocalizer: Relocalizer, dataset: Dataset, first_block: int, pieces: int) -> JudgedAnswers:
+    """The frames that were answered with full windows; raises BundleError when one of them was trained on."""
+    positions_gt, quats_gt = dataset.positions_quats()
+    trained_on = int(is_training_pose(relocalizer.bundle.index, positions_gt, quats_gt).sum())
+    if trained_on:
+        raise BundleError(
+            f"{relocalizer.bundle.path}: was trained on {trained_on} of the {dataset.frame_count} frames of "
+            f"{dataset.path}; expected data that it has not seen, whose errors are not too small"
+        )
+    estimates = answer_all(relocalizer, dataset, "calibrate")
+    counts = [len(sequence.frames) for sequence in dataset.sequences]
+    blocks = np.concatenate(
+        [first_block + number * pieces + np.arange(n) * pieces // max(n, 1) for number, n in enumerate(counts)]
+    )
+    positions = np.array([estimate.position for estimate in estimates])
+    quats = np.array([estimate.quat_xyzw for estimate in estimates])
+    whole = np.array([e.window_length == relocalizer.bundle.sidecar.window_length for e in estimates])
+    judged = JudgedAnswers(
+        np.array([log_signs(estimate.signs) for estimate in estimates]),
+        camera_errors(positions, quats, positions_gt, quats_gt),
+        blocks,
+    )
+    return judged.select(whole)
+
+
+def _made_up(relocalizer: Relocalizer, datasets: Sequence[Dataset]) -> Iterator[tuple[str, np.ndarray]]:
+    frames = [frame for dataset in datasets for frame in dataset.frames]
+    rows = np.unique(np.linspace(0, len(frames) - 1, SCRAMBLED_IMAGES).round().astype(int))
+    size = relocalizer.bundle.sidecar.preprocessing
+    # twice the network's input, because cameras send more than it takes
+    scene = (load_image_rgb(frames[row].image_path) for row in rows)
+    yield from made_up_negatives(2 * size.width, 2 * size.height, scene)
+
+
+def _scores(fitted: Fit, rows: list[dict[str, float] | None]) -> np.ndarray:
+    return np.array([0.0 if signs is None else fitted.calibration.score(signs) for signs in rows])
