@@ -13,24 +13,45 @@ HELP = "Errors of a bundle on a data set, offline, beside what retrieval and a c
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("bundle", type=Path, help="bundle folder")
     parser.add_argument("dataset", help="DATASET or DATASET@SPLIT.PART")
+    parser.add_argument(
+        "--negatives",
+        nargs="+",
+        default=[],
+        metavar="FOLDER",
+        help="folders of images, or data sets, of other places: how many does a calibrated bundle accept, and the ROC",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the errors as JSON")
 
 
 def run(arguments: argparse.Namespace) -> int:
     from camera_relocalization_ros.core.dataset import Dataset
+    from camera_relocalization_ros.core.errors import BundleError
     from camera_relocalization_ros.core.evaluation import errors_table, write_json
+    from camera_relocalization_ros.core.rejection import rejection_table
     from camera_relocalization_ros.inference.evaluation import evaluate
+    from camera_relocalization_ros.inference.negatives import image_paths, negative_scores
     from camera_relocalization_ros.inference.relocalizer import Relocalizer
 
     dataset = Dataset.load(arguments.dataset)
     relocalizer = Relocalizer.from_bundle(arguments.bundle)
+    calibration = relocalizer.bundle.sidecar.calibration
+    if arguments.negatives and calibration is None:
+        raise BundleError(f"{arguments.bundle}: --negatives needs a calibrated bundle; see reloc calibrate")
+    negatives = {name: image_paths(name) for name in arguments.negatives}
     evaluation = evaluate(relocalizer, dataset)
     print(f"{arguments.bundle} on {arguments.dataset}: {dataset.frame_count} frames")
     if evaluation.warning:
         print(evaluation.warning)
     print(errors_table({relocalizer.bundle.sidecar.head: evaluation.errors, **evaluation.baselines}))
+    if evaluation.trust is not None:
+        print(evaluation.trust.table())
+    if negatives:
+        scores = {name: negative_scores(relocalizer, paths, name) for name, paths in negatives.items()}
+        print(rejection_table(calibration, evaluation.trust.scores, scores))
     if arguments.json:
         baselines = {name: errors.summary() for name, errors in evaluation.baselines.items()}
         summary = {**evaluation.errors.summary(), "trained_on": evaluation.trained_on, "baselines": baselines}
+        if evaluation.trust is not None:
+            summary["trust"] = evaluation.trust.summary()
         write_json(arguments.json, summary)
     return 0

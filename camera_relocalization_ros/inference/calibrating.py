@@ -5,27 +5,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Iterable, Iterator, Sequence
+from typing import Iterator, Sequence
 
 import numpy as np
-from tqdm import tqdm
 
 from camera_relocalization_ros.core.calibration_fit import Fit, JudgedAnswers, camera_errors, fit, with_thresholds
-from camera_relocalization_ros.core.dataset import MANIFEST, Dataset, load_image_rgb
-from camera_relocalization_ros.core.errors import BundleError, DatasetError, FrameError
-from camera_relocalization_ros.core.image_files import SIGNATURES
-from camera_relocalization_ros.core.negatives import made_up_negatives, to_aspect
+from camera_relocalization_ros.core.dataset import Dataset, load_image_rgb
+from camera_relocalization_ros.core.errors import BundleError, DatasetError
+from camera_relocalization_ros.core.negatives import made_up_negatives
 from camera_relocalization_ros.core.provenance import TrainingSet, is_training_pose
 from camera_relocalization_ros.core.signs import log_signs
 from camera_relocalization_ros.inference.evaluation import answer_all
+from camera_relocalization_ros.inference.negatives import image_paths, negative_signs, scores_of
 from camera_relocalization_ros.inference.relocalizer import Relocalizer
 
 MIN_FRAMES = 100
 # recordings are left out one by one where there are some; else each is cut into pieces
 MIN_SEQUENCES, PIECES = 3, 5
 SCRAMBLED_IMAGES = 60
-# between images that follow one another in no recording; any gap that does not empty the window
-STEP_NS = 10_000_000
 
 
 @dataclass(frozen=True)
@@ -53,39 +50,9 @@ def calibrate(
     signs = negative_signs(relocalizer, _made_up(relocalizer, datasets))
     for name, paths in sources.items():
         signs.update(negative_signs(relocalizer, ((name, load_image_rgb(path)) for path in paths)))
-    scores = {kind: _scores(fitted, rows) for kind, rows in signs.items()}
+    scores = {kind: scores_of(fitted.calibration, rows) for kind, rows in signs.items()}
     calibration = with_thresholds(fitted.calibration, np.concatenate(list(scores.values())), false_accept)
     return CalibrationRun(Fit(calibration, fitted.scores, fitted.inside), answers.blocks, scores)
-
-
-def image_paths(spec: Path | str) -> list[Path]:
-    """The images of a folder and those below it, or of DATASET or DATASET@SPLIT.PART; raises DatasetError."""
-    path = Path(spec)
-    if "@" in path.name or (path / MANIFEST).is_file():
-        return [frame.image_path for frame in Dataset.load(spec).frames]
-    suffixes = {*SIGNATURES, ".jpeg"}
-    paths = sorted(file for file in path.rglob("*") if file.suffix.lower() in suffixes)
-    if not paths:
-        raise DatasetError(f"{path}: no image in it; expected a folder of {', '.join(sorted(suffixes))} or a data set")
-    return paths
-
-
-def negative_signs(
-    relocalizer: Relocalizer, images: Iterable[tuple[str, np.ndarray]]
-) -> dict[str, list[dict[str, float] | None]]:
-    """Signs of the answers to images (H, W, 3) by kind, None where there is no answer; they are shown as one stream."""
-    size = relocalizer.bundle.sidecar.preprocessing
-    signs: dict[str, list[dict[str, float] | None]] = {}
-    for number, (kind, image_rgb) in enumerate(tqdm(images, desc="negatives", unit="image")):
-        if kind not in signs:
-            relocalizer.reset()
-        try:
-            estimate = relocalizer.estimate(to_aspect(image_rgb, size.width, size.height), (number + 1) * STEP_NS)
-            signs.setdefault(kind, []).append(estimate.signs)
-        except FrameError:
-            signs.setdefault(kind, []).append(None)
-    relocalizer.reset()
-    return signs
 
 
 def _fit(relocalizer: Relocalizer, datasets: Sequence[Dataset]) -> tuple[Fit, JudgedAnswers]:
@@ -137,7 +104,3 @@ def _made_up(relocalizer: Relocalizer, datasets: Sequence[Dataset]) -> Iterator[
     # twice the network's input, because cameras send more than it takes
     scene = (load_image_rgb(frames[row].image_path) for row in rows)
     yield from made_up_negatives(2 * size.width, 2 * size.height, scene)
-
-
-def _scores(fitted: Fit, rows: list[dict[str, float] | None]) -> np.ndarray:
-    return np.array([0.0 if signs is None else fitted.calibration.score(signs) for signs in rows])

@@ -12,6 +12,7 @@ from camera_relocalization_ros.core.dataset import Dataset, load_image_rgb
 from camera_relocalization_ros.core.errors import BundleError
 from camera_relocalization_ros.core.evaluation import PoseErrors, baseline_errors, pose_errors
 from camera_relocalization_ros.core.provenance import is_training_pose
+from camera_relocalization_ros.core.trust_report import TrustCheck, mahalanobis_squares
 from camera_relocalization_ros.inference.relocalizer import Estimate, Relocalizer
 
 
@@ -19,13 +20,15 @@ from camera_relocalization_ros.inference.relocalizer import Estimate, Relocalize
 class Evaluation:
     """Estimates and errors of all frames, and the errors of the baselines on the same frames.
 
-    `trained_on` is the number of these frames that the bundle was trained on: errors of those say little.
+    `trained_on` is the number of these frames that the bundle was trained on: errors of those say little. `trust` is
+    None for a bundle without calibration.
     """
 
     estimates: list[Estimate]
     errors: PoseErrors
     baselines: dict[str, PoseErrors]
     trained_on: int
+    trust: TrustCheck | None = None
 
     @property
     def warning(self) -> str:
@@ -63,9 +66,20 @@ def evaluate(relocalizer: Relocalizer, dataset: Dataset) -> Evaluation:
     positions = np.array([estimate.position for estimate in estimates])
     quats = np.array([estimate.quat_xyzw for estimate in estimates])
     descriptors = np.array([estimate.descriptor for estimate in estimates])
+    errors = pose_errors(positions, quats, positions_gt, quats_gt)
+    trust = None
+    if relocalizer.bundle.sidecar.calibration is not None:
+        covariances = np.array([estimate.covariance for estimate in estimates])
+        trust = TrustCheck(
+            mahalanobis_squares(covariances, positions, quats, positions_gt, quats_gt),
+            np.array([estimate.state for estimate in estimates]),
+            errors,
+            np.array([estimate.score for estimate in estimates]),
+        )
     return Evaluation(
         estimates,
-        pose_errors(positions, quats, positions_gt, quats_gt),
+        errors,
         baseline_errors(relocalizer.bundle.index, descriptors, positions_gt, quats_gt),
         int(is_training_pose(relocalizer.bundle.index, positions_gt, quats_gt).sum()),
+        trust,
     )

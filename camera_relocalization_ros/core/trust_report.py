@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Whether covariances and states told the truth: how often it lay inside, and how far off each state's answers were."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+from scipy.stats import chi2
+
+from camera_relocalization_ros.core.calibration import LEVELS
+from camera_relocalization_ros.core.evaluation import PoseErrors
+from camera_relocalization_ros.core.state import State
+
+STATES = (State.OK, State.DEGRADED, State.LOST)
+
+
+@dataclass(frozen=True)
+class TrustCheck:
+    """Of answers to n images of the scene: squares (n, 2) of `mahalanobis_squares`, states, errors and scores (n,)."""
+
+    squares: np.ndarray
+    states: np.ndarray
+    errors: PoseErrors
+    scores: np.ndarray
+
+    def coverage(self) -> dict[str, dict[str, float]]:
+        """Share of truths inside of the ellipsoids of LEVELS, by kind and level."""
+        return {
+            kind: {f"{level:g}": float((self.squares[:, column] <= chi2.ppf(level, 3)).mean()) for level in LEVELS}
+            for column, kind in enumerate(("position", "orientation"))
+        }
+
+    def summary(self) -> dict[str, Any]:
+        """Coverage, share of each state and the errors of OK answers, as plain numbers."""
+        good = self.states == State.OK
+        return {
+            "coverage": self.coverage(),
+            "states": {state.name: float((self.states == state).mean()) for state in STATES},
+            "ok": self._errors_of(good).summary() if good.any() else None,
+        }
+
+    def table(self) -> str:
+        """The same in plain text, with the errors of each state."""
+        lines = [f"{'truth inside of':<22}" + "".join(f"{level:>8.0%}" for level in LEVELS)]
+        for kind, shares in self.coverage().items():
+            lines.append(f"{kind:<22}" + "".join(f"{share:>8.1%}" for share in shares.values()))
+        lines.append(f"{'state':<22}{'share':>8}{'position [m]: median, 90 %':>30}{'orientation [deg]: the same':>30}")
+        for state in STATES:
+            chosen = self.states == state
+            lines.append(f"{state.name:<22}{chosen.mean():>8.1%}" + (self._error_cells(chosen) if chosen.any() else ""))
+        return "\n".join(lines)
+
+    def _errors_of(self, chosen: np.ndarray) -> PoseErrors:
+        return PoseErrors(self.errors.position_m[chosen], self.errors.orientation_deg[chosen])
+
+    def _error_cells(self, chosen: np.ndarray) -> str:
+        errors = self._errors_of(chosen)
+        position, orientation = (np.percentile(e, [50, 90]) for e in (errors.position_m, errors.orientation_deg))
+        return f"{position[0]:>21.3f}{position[1]:>9.3f}{orientation[0]:>21.2f}{orientation[1]:>9.2f}"
+
+
+def mahalanobis_squares(
+    covariances: np.ndarray,
+    positions: np.ndarray,
+    quats_xyzw: np.ndarray,
+    positions_gt: np.ndarray,
+    quats_gt: np.ndarray,
+) -> np.ndarray:
+    """Squared Mahalanobis distances (n, 2) of true positions and orientations; covariances (n, 6, 6) as of an Estimate."""
+    turns = (Rotation.from_quat(quats_xyzw) * Rotation.from_quat(quats_gt).inv()).as_rotvec()
+    pairs = ((np.asarray(positions) - positions_gt, slice(0, 3)), (turns, slice(3, 6)))
+    return np.stack(
+        [np.einsum("ni,ni->n", e, np.linalg.solve(covariances[:, p, p], e[..., None])[..., 0]) for e, p in pairs],
+        axis=1,
+    )
