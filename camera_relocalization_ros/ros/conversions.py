@@ -7,7 +7,8 @@ import cv2
 import numpy as np
 import rospy
 from cv_bridge import CvBridge, CvBridgeError
-from geometry_msgs.msg import Pose, PoseStamped, TransformStamped
+from geometry_msgs.msg import Pose, PoseStamped, PoseWithCovarianceStamped, TransformStamped
+from nav_msgs.msg import Odometry
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from camera_relocalization_ros.core.camera import DISTORTION_MODELS, CameraIntrinsics
@@ -18,6 +19,8 @@ from camera_relocalization_ros.core.image_files import encoded_suffix
 # what image_transport appends to the name of an image topic
 COMPRESSED_SUFFIX = "/compressed"
 JPEG_SCAN, JPEG_END = b"\xff\xda", b"\xff\xd9"  # markers; inside the coded picture neither can occur
+# of what is not known: a filter that is told to use it learns nothing from it
+UNKNOWN_VARIANCE = 1e9
 
 _BRIDGE = CvBridge()
 
@@ -136,6 +139,21 @@ def pose_to_message(position: np.ndarray, quat_xyzw: np.ndarray, stamp_ns: int, 
     target, turn = message.pose.position, message.pose.orientation
     target.x, target.y, target.z = (float(value) for value in position)
     turn.x, turn.y, turn.z, turn.w = (float(value) for value in quat_xyzw)
+    return message
+
+
+def pose_with_covariance(pose: PoseStamped, covariance: np.ndarray) -> PoseWithCovarianceStamped:
+    """The same pose with a covariance (6, 6) in the order of REP 103: x, y, z, rotations about the fixed x, y, z."""
+    message = PoseWithCovarianceStamped(header=pose.header)
+    message.pose.pose, message.pose.covariance = pose.pose, np.asarray(covariance, dtype=float).ravel().tolist()
+    return message
+
+
+def pose_to_odometry(pose: PoseStamped, covariance: np.ndarray, child_frame: str) -> Odometry:
+    """The same as Odometry, whose twist is not known and says so by its variances."""
+    message = Odometry(header=pose.header, child_frame_id=child_frame)
+    message.pose = pose_with_covariance(pose, covariance).pose
+    message.twist.covariance = (UNKNOWN_VARIANCE * np.eye(6)).ravel().tolist()
     return message
 
 

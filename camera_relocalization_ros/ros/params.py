@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import Field, dataclass, field, fields
 from typing import Any, TypeVar
 
 import rospy
@@ -15,6 +15,25 @@ P = TypeVar("P")
 
 TRANSPORTS = ("raw", "compressed")
 TF_MODES = ("none", "camera", "object", "odom")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A parameter that may be changed in flight, between `min` and `max`."""
+
+    description: str
+    min: Any
+    max: Any
+
+
+def setting(default: Any, description: str, low: Any, high: Any) -> Any:
+    """A field of a dataclass that is a setting."""
+    return field(default=default, metadata={"setting": Setting(description, low, high)})
+
+
+def setting_of(described: Field) -> Setting | None:
+    """What makes a field a setting, None when it is none."""
+    return described.metadata.get("setting")
 
 
 @dataclass(frozen=True)
@@ -40,6 +59,8 @@ class NodeParams:
     threads: int = 0
     stale_after: float = 2.0
     diagnostic_period: float = 1.0
+    lost_below: float = setting(-1.0, "Score below which an answer is LOST; -1: as calibrated", -1.0, 1.0)
+    degraded_below: float = setting(-1.0, "Score below which an answer is DEGRADED; -1: as calibrated", -1.0, 1.0)
 
     @classmethod
     def from_values(cls, values: dict[str, Any]) -> NodeParams:
@@ -59,6 +80,11 @@ class NodeParams:
             self._check_range(name, getattr(self, name) >= 0, "0 or more")
         for name in ("stale_after", "tf_timeout", "diagnostic_period"):
             self._check_range(name, 0 < getattr(self, name) < math.inf, "seconds above 0")
+        for one in fields(self):
+            limits = setting_of(one)
+            if limits is not None:
+                fits = limits.min <= getattr(self, one.name) <= limits.max
+                self._check_range(one.name, fits, f"{limits.min} to {limits.max}")
         if (self.image_width == 0) != (self.image_height == 0):
             raise ConfigError("of ~image_width and ~image_height one is 0; expected both, or none")
 

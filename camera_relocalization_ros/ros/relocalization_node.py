@@ -1,102 +1,181 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The node `relocalizer`: an image topic in, poses on a topic and in TF out.
+"""The node `relocalizer`: an image topic in; poses, TF, and what can be said about both out.
 
-Subscribes `image` (sensor_msgs/Image), or with ~transport compressed `image/compressed` (sensor_msgs/CompressedImage).
-Publishes `~pose` (geometry_msgs/PoseStamped) with the stamp of its image: the camera in the model's parent frame;
-the same on `/tf`, as a child frame of its own; `~status` (RelocalizerStatus) for each image that was answered or
-rejected. Parameters: config/relocalizer.yaml.
+Subscribes `image` (sensor_msgs/Image), or with ~transport compressed `image/compressed` (sensor_msgs/CompressedImage),
+and camera_info beside it. Publishes with the stamp of the image `~pose`, `~pose_with_covariance`, `~odometry`, `~path`
+(node_outputs), `/tf` (tf_output) and `~status` (node_status); `~model_info`; `/diagnostics` (node_diagnostics).
+Services: node_services. Parameters: config/relocalizer.yaml.
 """
 
 from __future__ import annotations
 
+import threading
 import time
-from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import rospy
-import tf2_ros
-from geometry_msgs.msg import PoseStamped
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
-from camera_relocalization_ros.core.errors import ConfigError, FrameError, RelocalizationError
+from camera_relocalization_ros.core.errors import FrameError, RelocalizationError, StampError
 from camera_relocalization_ros.core.state import State
 from camera_relocalization_ros.inference.relocalizer import Estimate, Relocalizer
-from camera_relocalization_ros.msg import RelocalizerStatus
+from camera_relocalization_ros.msg import ModelInfo, RelocalizerStatus
 from camera_relocalization_ros.ros import conversions
+from camera_relocalization_ros.ros.camera_watch import CameraWatch, topic_beside
+from camera_relocalization_ros.ros.model_loading import load_model
 from camera_relocalization_ros.ros.newest_frame import Arrival, NewestFrame
+from camera_relocalization_ros.ros.node_diagnostics import NodeDiagnostics
+from camera_relocalization_ros.ros.node_outputs import PoseOutputs, model_info
+from camera_relocalization_ros.ros.node_services import advertise_services
+from camera_relocalization_ros.ros.node_settings import Gates, serve_settings
+from camera_relocalization_ros.ros.node_status import NodeStatus, age_s
 from camera_relocalization_ros.ros.params import NodeParams, read_params
+from camera_relocalization_ros.ros.tf_output import TfOutput, choose_frames
 
 MESSAGE_TYPES = {"raw": Image, "compressed": CompressedImage}
 # rospy reads the socket in pieces of this size and keeps the newest whole message of a piece: several images must fit,
 # or old ones wait in the socket
 BUFFER_BYTES = 32 * 1024 * 1024
 WARNING_PERIOD_S = 5.0
-UNKNOWN = float("nan")
-
-
-@dataclass(frozen=True)
-class Outputs:
-    """Where answers go; `tf` is None when nothing is broadcast."""
-
-    pose: rospy.Publisher
-    status: rospy.Publisher
-    tf: tf2_ros.TransformBroadcaster | None
-    parent_frame: str
-    estimate_frame: str
+WHY_NOT = {RelocalizerStatus.IDLE: "nobody listens", RelocalizerStatus.DISABLED: "disabled by ~set_enabled"}
 
 
 class RelocalizationNode:
-    """Glue between rospy and the relocalizer: the subscriber's thread fills the box, `run` empties it."""
+    """Glue between rospy and the relocalizer: the subscriber's thread fills the box, `run` empties it.
 
-    def __init__(self, relocalizer: Relocalizer, outputs: Outputs, stale_after_s: float) -> None:
-        self._relocalizer = relocalizer
-        self._outputs = outputs
-        self._stale_after_s = stale_after_s
-        self._newest = NewestFrame()
-        self._answered = 0
-        self._rejected = 0
+    What services do comes from threads of their own, and between two images.
+    """
+
+    def __init__(self, relocalizer: Relocalizer, params: NodeParams, tf: TfOutput | None) -> None:
+        self.params = params
+        self.relocalizer = relocalizer
+        self.newest = NewestFrame()
+        self.status = NodeStatus(self.newest)
+        self.camera = CameraWatch(relocalizer.bundle.sidecar)
+        self.tf = tf
+        self._poses = PoseOutputs(params)
+        self._model_info = rospy.Publisher("~model_info", ModelInfo, queue_size=1, latch=True)
+        self._gates = Gates.of(params)
+        self._is_enabled = True
+        self._image_size: tuple[int, int] | None = None
+        self._between_images = threading.Lock()
 
     def on_image(self, message: Image | CompressedImage) -> None:
         """Subscriber callback; the work is done elsewhere, so that the next image finds this thread free."""
-        self._newest.put(message)
+        self.newest.put(message)
 
     def run(self) -> None:
         """Answer images until the node is shut down."""
-        rospy.on_shutdown(self._newest.close)
-        self._publish_waiting()
+        rospy.on_shutdown(self.newest.close)
+        with self._between_images:
+            self._introduce_model()
+            self._publish_waiting()
         while not rospy.is_shutdown():
-            arrival = self._newest.take(self._stale_after_s)
-            if arrival is not None:
-                self._answer(arrival)
-            elif not self._newest.closed:
-                self._publish_waiting()
+            arrival = self.newest.take(self.params.stale_after)
+            if self.newest.closed:
+                return
+            with self._between_images:
+                self._look_at(arrival)
+
+    def activity(self) -> int:
+        """One of RelocalizerStatus' ANSWERING, IDLE and DISABLED."""
+        if not self._is_enabled:
+            return RelocalizerStatus.DISABLED
+        has_listeners = self.tf is not None or self._poses.listeners() > 0
+        return RelocalizerStatus.ANSWERING if has_listeners or not self.params.lazy else RelocalizerStatus.IDLE
+
+    def reset(self) -> None:
+        """Forget earlier images, the path, and a rival in TF."""
+        with self._between_images:
+            self.relocalizer.reset()
+            self._poses.clear()
+            if self.tf is not None:
+                self.tf.parent_watch.forget()
+
+    def set_enabled(self, is_enabled: bool) -> None:
+        """Look at images, or not."""
+        with self._between_images:
+            self._is_enabled = is_enabled
+            self._publish_waiting()
+
+    def use_model(self, relocalizer: Relocalizer) -> None:
+        """Answer with another model of the same frames from the next image on."""
+        with self._between_images:
+            self.relocalizer = relocalizer
+            self._introduce_model()
+
+    def use_settings(self, params: NodeParams) -> None:
+        """Go on with other settings."""
+        self._gates = Gates.of(params)
+
+    def estimate_alone(self, message: Image | CompressedImage) -> Estimate:
+        """The answer to one image by itself; leaves the live images alone. Raises FrameError."""
+        relocalizer = self.relocalizer.sibling()
+        estimate = relocalizer.estimate(conversions.message_to_rgb(message), message.header.stamp.to_nsec())
+        return self._gates.judged(estimate, relocalizer.bundle)
+
+    def _introduce_model(self) -> None:
+        self.camera.use(self.relocalizer.bundle.sidecar)
+        self._poses.use(self.relocalizer.bundle)
+        self._model_info.publish(model_info(self.relocalizer))
+
+    def _look_at(self, arrival: Arrival | None) -> None:
+        if arrival is None:
+            self._publish_waiting()
+        elif self.activity() == RelocalizerStatus.ANSWERING:
+            self._answer(arrival)
+        else:
+            self._skip()
+
+    def _skip(self) -> None:
+        self.status.skipped += 1
+        is_due = time.monotonic() - self.status.published_s >= self.params.stale_after
+        if is_due or self.status.last.activity != self.activity():
+            self._publish_waiting()
 
     def _answer(self, arrival: Arrival) -> None:
         header = arrival.message.header
         try:
             if header.stamp.is_zero():
-                raise FrameError("image without a stamp")
+                raise StampError("image without a stamp")
             image_rgb = conversions.message_to_rgb(arrival.message)
-            estimate = self._relocalizer.estimate(image_rgb, header.stamp.to_nsec())
+            self._notice_size(image_rgb)
+            estimate = self.relocalizer.estimate(image_rgb, header.stamp.to_nsec())
         except FrameError as error:
             self._reject(header, error)
+            return
+        estimate = self._gates.judged(estimate, self.relocalizer.bundle)
+        if estimate.state == State.LOST:
+            self._give_up(estimate, header)
         else:
             self._publish(estimate, arrival)
 
+    def _notice_size(self, image_rgb: np.ndarray) -> None:
+        """Images of two sizes are of two cameras, as far as anyone knows: none of their windows is mixed."""
+        size = (image_rgb.shape[1], image_rgb.shape[0])
+        if self._image_size not in (None, size):
+            rospy.logwarn(f"images have {size} pixels now, had {self._image_size}; earlier ones are forgotten")
+            self.relocalizer.reset()
+        self._image_size = size
+
     def _reject(self, header: Header, error: FrameError) -> None:
-        self._relocalizer.reset()
-        self._rejected += 1
-        rospy.logwarn_throttle(WARNING_PERIOD_S, f"image rejected ({self._rejected} so far): {error}")
-        self._publish_status(State.LOST, header, reason=str(error), age=_age_s(header))
+        self.relocalizer.reset()
+        self.status.rejected[error.kind] += 1
+        rospy.logwarn_throttle(WARNING_PERIOD_S, f"image rejected ({error.kind}): {error}")
+        self._publish_status(State.LOST, header, reason=str(error), age=age_s(header))
+
+    def _give_up(self, estimate: Estimate, header: Header) -> None:
+        self.status.lost += 1
+        self._publish_status(State.LOST, header, reason=estimate.reason, score=estimate.score, age=age_s(header))
 
     def _publish(self, estimate: Estimate, arrival: Arrival) -> None:
-        out, header = self._outputs, arrival.message.header
-        pose = (estimate.position, estimate.quat_xyzw, estimate.stamp_ns, out.parent_frame)
-        out.pose.publish(conversions.pose_to_message(*pose))
-        if out.tf is not None:
-            out.tf.sendTransform(conversions.pose_to_transform(*pose, out.estimate_frame))
-        self._answered += 1
+        header = arrival.message.header
+        pose = self._poses.publish(estimate)
+        if self.tf is not None:
+            self.tf.send(estimate)
+        self.status.answered += 1
         self._publish_status(
             estimate.state,
             header,
@@ -104,66 +183,62 @@ class RelocalizationNode:
             window_length=estimate.window_length,
             inference_time=estimate.inference_s,
             latency=time.monotonic() - arrival.received_s,
-            age=_age_s(header),
+            age=age_s(header),
+            score=estimate.score,
         )
+        self._poses.extend_path(pose)
 
     def _publish_waiting(self) -> None:
-        """Say that no image came: not yet, or not any more."""
-        state = State.STALE if self._newest.seen else State.WARMING_UP
-        self._publish_status(state, Header(stamp=rospy.Time.now()))
+        """Say that there is no pose of now, and why."""
+        looked_at = self.status.answered + self.status.lost + sum(self.status.rejected.values())
+        state = State.STALE if looked_at else State.WARMING_UP
+        why = "no image for a while" if self.newest.seen else "no image yet"
+        reason = WHY_NOT.get(self.activity(), why)
+        self._publish_status(state, Header(stamp=rospy.Time.now()), reason=reason)
 
     def _publish_status(self, state: State, header: Header, **values: Any) -> None:
-        status = RelocalizerStatus(state=state, inference_time=UNKNOWN, latency=UNKNOWN, age=UNKNOWN, score=UNKNOWN)
-        status.header.stamp, status.header.frame_id = header.stamp, header.frame_id
-        status.frames_seen, status.frames_dropped = self._newest.seen, self._newest.dropped
-        status.frames_answered, status.frames_rejected = self._answered, self._rejected
-        status.bundle_id = self._relocalizer.bundle.bundle_id
-        for name, value in values.items():
-            setattr(status, name, value)
-        self._outputs.status.publish(status)
+        about_node = {
+            "activity": self.activity(),
+            "bundle_id": self.relocalizer.bundle.bundle_id,
+            "tf_failures": self.tf.failures if self.tf is not None else 0,
+        }
+        self.status.publish(state, header, **about_node, **values)
 
 
-def make_outputs(params: NodeParams, relocalizer: Relocalizer) -> Outputs:
-    """Advertise the topics; raises ConfigError when the estimate would give a frame of the model a second parent."""
-    sidecar = relocalizer.bundle.sidecar
-    estimate_frame = params.tf_child_frame or f"{sidecar.child_frame}_estimate"
-    if estimate_frame in (sidecar.child_frame, sidecar.parent_frame):
-        raise ConfigError(f"parameter ~tf_child_frame is {estimate_frame!r}, a frame of the model; expected a new one")
-    return Outputs(
-        pose=rospy.Publisher("~pose", PoseStamped, queue_size=10),
-        # latched, so that who comes late still learns the state
-        status=rospy.Publisher("~status", RelocalizerStatus, queue_size=10, latch=True),
-        tf=tf2_ros.TransformBroadcaster() if params.tf_mode != "none" else None,
-        parent_frame=sidecar.parent_frame,
-        estimate_frame=estimate_frame,
-    )
-
-
-def subscribe(params: NodeParams, callback: Any) -> rospy.Subscriber:
-    """Subscribe to the images; `image` is remapped to the topic's name without the transport, or with it."""
-    topic = rospy.resolve_name("image")
-    if params.transport == "compressed" and not topic.endswith(conversions.COMPRESSED_SUFFIX):
+def subscribe(node: RelocalizationNode) -> rospy.Subscriber:
+    """Subscribe to camera and images; `image` is remapped to the topic's name without the transport, or with it."""
+    topic, transport = rospy.resolve_name("image"), node.params.transport
+    if transport == "compressed" and not topic.endswith(conversions.COMPRESSED_SUFFIX):
         topic += conversions.COMPRESSED_SUFFIX
+    node.camera.subscribe(node.params.camera_info_topic or topic_beside(topic))
     return rospy.Subscriber(
-        topic, MESSAGE_TYPES[params.transport], callback, queue_size=1, buff_size=BUFFER_BYTES, tcp_nodelay=True
+        topic, MESSAGE_TYPES[transport], node.on_image, queue_size=1, buff_size=BUFFER_BYTES, tcp_nodelay=True
     )
+
+
+def make_node(params: NodeParams) -> RelocalizationNode:
+    """The node with its topics and services; raises RelocalizationError when parameters or the bundle are bad."""
+    relocalizer = load_model(params.bundle, params)
+    frames = choose_frames(params, relocalizer.bundle.sidecar)
+    tf = TfOutput(frames, params.tf_timeout) if frames else None
+    if tf is not None:
+        tf.start()
+    node = RelocalizationNode(relocalizer, params, tf)
+    serve_settings(params, node.use_settings)
+    advertise_services(node)
+    NodeDiagnostics(node).start()
+    return node
 
 
 def main() -> int:
     """Run the node until it is shut down; 1 when parameters or the bundle are bad."""
     rospy.init_node("relocalizer")
     try:
-        params = read_params()
-        relocalizer = Relocalizer.from_bundle(params.bundle, params.providers, params.threads)
-        node = RelocalizationNode(relocalizer, make_outputs(params, relocalizer), params.stale_after)
+        node = make_node(read_params())
     except RelocalizationError as error:
         rospy.logfatal(str(error))
         return 1
-    subscriber = subscribe(params, node.on_image)
-    rospy.loginfo(f"{params.bundle} answers images on {subscriber.resolved_name}")
+    subscriber = subscribe(node)
+    rospy.loginfo(f"{node.params.bundle} answers images on {subscriber.resolved_name}")
     node.run()
     return 0
-
-
-def _age_s(header: Header) -> float:
-    return (rospy.Time.now() - header.stamp).to_sec()

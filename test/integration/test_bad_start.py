@@ -50,7 +50,21 @@ class BadStartTest(unittest.TestCase):
         self.assert_dies("~threads is 'many' (str); expected int", threads="many")
 
     def test_estimate_that_would_take_a_frame_of_the_model(self):
-        self.assert_dies("'camera_optical_frame', a frame of the model", estimate_frame="camera_optical_frame")
+        self.assert_dies("'camera_optical_frame', a frame that is there", tf_child_frame="camera_optical_frame")
+
+    def test_object_that_would_take_the_fixed_frame(self):
+        self.assert_dies("'map', a frame that is there", tf_mode="object", tf_child_frame="map")
+
+    def test_model_for_other_frames(self):
+        self.assert_dies("its parent_frame is 'wing/base_link'; expected 'room'", parent_frame="room")
+
+    def test_model_for_another_camera(self):
+        self.assert_dies(
+            "image of 1280x720 pixels; expected the aspect ratio of 64x48", image_width=1280, image_height=720
+        )
+
+    def test_mode_that_there_is_not(self):
+        self.assert_dies("~tf_mode is 'camra'; expected one of none, camera, object, odom", tf_mode="camra")
 
 
 if __name__ == "__main__":

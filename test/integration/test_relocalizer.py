@@ -61,6 +61,11 @@ class Listener:
             return self.statuses[-1].state if self.statuses else None
 
 
+def counts(status):
+    """Rejected images by kind."""
+    return {one.kind: one.count for one in status.rejected}
+
+
 class RelocalizerTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -94,14 +99,16 @@ class RelocalizerTest(unittest.TestCase):
         np.testing.assert_allclose(position, known_position(fake_image_rgb(seed)), atol=1e-5)
         np.testing.assert_allclose(quat_xyzw, QUAT_XYZW, atol=1e-6)
 
-    def assert_rejected(self, message, says):
-        """A frame is refused, says why, and the next good one is answered."""
+    def assert_rejected(self, message, says, kind):
+        """A frame is refused, says why, is counted, and the next good one is answered."""
         stamp_ns = message.header.stamp.to_nsec()
         before = self.send_image(stamp_ns - STEP_NS)
         status = self.send(message)
         assert status.state == RelocalizerStatus.LOST
         assert says in status.reason
         assert status.frames_rejected == before.frames_rejected + 1
+        assert counts(status)[kind] == counts(before).get(kind, 0) + 1
+        assert sum(counts(status).values()) == status.frames_rejected
         assert status.window_length == 0
         assert math.isnan(status.latency) and math.isnan(status.inference_time)
         after = self.send_image(stamp_ns + STEP_NS)
@@ -127,7 +134,7 @@ class RelocalizerTest(unittest.TestCase):
             self.assert_pose(*conversions.message_to_pose(pose)[:2], seed)
             transform = wait_for(lambda stamp_ns=stamp_ns: self.listener.transforms.get(stamp_ns), "a transform")
             assert transform.header.frame_id == PARENT_FRAME
-            assert transform.child_frame_id == rospy.get_param("~estimate_frame")
+            assert transform.child_frame_id == rospy.get_param("~tf_child_frame")
             assert transform.child_frame_id != CHILD_FRAME
             self.assert_pose(*conversions.transform_to_pose(transform), seed)
 
@@ -139,6 +146,7 @@ class RelocalizerTest(unittest.TestCase):
         assert 0 < status.inference_time < status.latency < 5.0
         assert abs(rospy.get_time() - status.header.stamp.to_sec() - status.age) < 20.0
         assert math.isnan(status.score)
+        assert (status.frames_lost, status.frames_skipped) == (0, 0)
         done = status.frames_answered + status.frames_rejected + status.frames_dropped
         assert status.frames_seen == done
 
@@ -153,27 +161,30 @@ class RelocalizerTest(unittest.TestCase):
         self.publisher.publish(message)
         status = wait_for(lambda: self.listener.status_of(0), "a status for stamp 0")
         assert "without a stamp" in status.reason
+        assert counts(status)["stamp"] == 1
         assert 0 not in self.listener.poses
 
     def test_an_image_that_does_not_decode(self):
         message = self.message(fake_image_rgb(0), START_NS + 50 * S)
         message.data = message.data[: len(message.data) // 2]
-        self.assert_rejected(message, "does not convert" if self.transport == "raw" else "does not decode")
+        self.assert_rejected(message, "does not convert" if self.transport == "raw" else "does not decode", "encoding")
 
     def test_an_image_of_another_shape(self):
         image_rgb = cv2.resize(fake_image_rgb(0), (64, 64))
-        self.assert_rejected(self.message(image_rgb, START_NS + 60 * S), "64x64")
+        self.assert_rejected(self.message(image_rgb, START_NS + 60 * S), "64x64", "shape")
 
     def test_an_answer_that_is_no_number(self):
         white = np.full((48, 64, 3), 255, np.uint8)
-        self.assert_rejected(self.message(white, START_NS + 70 * S), "not finite")
+        self.assert_rejected(self.message(white, START_NS + 70 * S), "not finite", "answer")
 
     def test_another_resolution_in_mid_flight_is_answered(self):
         self.send_image(START_NS + 80 * S)
-        image_rgb = cv2.resize(fake_image_rgb(0), (640, 480), interpolation=cv2.INTER_NEAREST)
-        status = self.send(self.message(image_rgb, START_NS + 80 * S + STEP_NS))
-        assert (status.state, status.window_length) == (RelocalizerStatus.OK, 2)
-        self.assert_pose(*conversions.message_to_pose(self.pose_of(START_NS + 80 * S + STEP_NS))[:2], 0)
+        for step in (1, 2):
+            stamp_ns = START_NS + 80 * S + step * STEP_NS
+            image_rgb = cv2.resize(fake_image_rgb(0), (640, 480), interpolation=cv2.INTER_NEAREST)
+            # the window never mixes two sizes
+            assert self.send(self.message(image_rgb, stamp_ns)).window_length == step
+            self.assert_pose(*conversions.message_to_pose(self.pose_of(stamp_ns))[:2], 0)
 
     def test_a_blackout_is_told_and_ends(self):
         self.send_image(START_NS + 90 * S)

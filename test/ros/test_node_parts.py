@@ -57,9 +57,13 @@ def test_parameters_of_the_right_type_are_taken():
     [
         ({}, "~bundle is not set"),
         ({"bundle": 3}, "~bundle is 3 .int.; expected str"),
-        ({"bundle": "b", "publsh_tf": True}, "unknown parameter ~publsh_tf; the node knows: bundle"),
+        ({"bundle": "b", "tf_mod": True}, "unknown parameter ~tf_mod; the node knows: bundle"),
         ({"bundle": "b", "transport": "h264"}, "'h264'; expected one of raw, compressed"),
-        ({"bundle": "b", "publish_tf": "yes"}, "~publish_tf is 'yes' .str.; expected bool"),
+        ({"bundle": "b", "lazy": "yes"}, "~lazy is 'yes' .str.; expected bool"),
+        ({"bundle": "b", "tf_mode": "map"}, "~tf_mode is 'map'; expected one of none, camera, object, odom"),
+        ({"bundle": "b", "image_width": 640}, "of ~image_width and ~image_height one is 0"),
+        ({"bundle": "b", "lost_below": 1.5}, "~lost_below is 1.5; expected -1.0 to 1.0"),
+        ({"bundle": "b", "path_length": -1}, "~path_length is -1; expected 0 or more"),
         ({"bundle": "b", "threads": True}, "~threads is True .bool.; expected int"),
         ({"bundle": "b", "threads": -1}, "~threads is -1"),
         ({"bundle": "b", "stale_after": 0.0}, "~stale_after is 0.0"),
@@ -80,7 +84,7 @@ def test_every_launch_argument_is_documented(path):
     assert [one.get("name") for one in arguments if not one.get("doc")] == []
 
 
-@pytest.mark.parametrize("options", [[], ["required:=true"], ["transport:=compressed", "publish_tf:=false"]])
+@pytest.mark.parametrize("options", [[], ["required:=true"], ["transport:=compressed", "tf_mode:=none"]])
 def test_launch_file_starts_the_node(options):
     path = ROOT / "launch" / "relocalize.launch"
     command = ["roslaunch", "--nodes", str(path), "bundle:=/nowhere", "image_topic:=/camera/image_raw", *options]

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What may be changed in flight: gates, through dynamic_reconfigure.
+
+The description of the settings is made here at run time and not by dynamic_reconfigure's generator, whose CMake macro
+Debian does not have; rqt_reconfigure and dynparam see no difference.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from types import SimpleNamespace
+from typing import Any, Callable
+
+from dynamic_reconfigure.server import Server
+
+from camera_relocalization_ros.core.model_bundle import Bundle
+from camera_relocalization_ros.core.trust import judge
+from camera_relocalization_ros.inference.relocalizer import Estimate
+from camera_relocalization_ros.ros.params import NodeParams, Setting, setting_of
+
+TYPE_NAMES = {float: "double", int: "int", bool: "bool", str: "str"}
+
+
+@dataclass(frozen=True)
+class Gates:
+    """Scores below which an answer is LOST or DEGRADED; negative: as the model was calibrated."""
+
+    lost_below: float
+    degraded_below: float
+
+    @classmethod
+    def of(cls, params: NodeParams) -> Gates:
+        """Those of the parameters."""
+        return cls(params.lost_below, params.degraded_below)
+
+    def judged(self, estimate: Estimate, bundle: Bundle) -> Estimate:
+        """The estimate with the state that these gates give it."""
+        wanted = {field.name: getattr(self, field.name) for field in fields(self) if getattr(self, field.name) >= 0}
+        calibration = bundle.sidecar.calibration
+        if calibration is None or not wanted:
+            return estimate
+        state, reason = judge(
+            replace(calibration, **wanted),
+            estimate.signs,
+            estimate.score,
+            estimate.window_length,
+            bundle.sidecar.window_length,
+        )
+        return replace(estimate, state=state, reason=reason)
+
+
+def serve_settings(params: NodeParams, use: Callable[[NodeParams], None]) -> Server:
+    """Let dynamic_reconfigure change the parameters that are settings; `use` gets all of them after each change."""
+
+    def on_change(config: dict[str, Any], _level: int) -> dict[str, Any]:
+        use(replace(params, **{name: config[name] for name in settings_of(params)}))
+        return config
+
+    return Server(_description(params), on_change)
+
+
+def settings_of(params: NodeParams) -> dict[str, Setting]:
+    """The parameters that may be changed in flight, by name."""
+    found = {field.name: setting_of(field) for field in fields(params)}
+    return {name: setting for name, setting in found.items() if setting is not None}
+
+
+def _description(params: NodeParams) -> SimpleNamespace:
+    """What dynamic_reconfigure's server expects of a generated module."""
+    settings = settings_of(params)
+    parameters = [
+        {
+            "name": name,
+            "type": TYPE_NAMES[type(getattr(params, name))],
+            "level": 0,
+            "description": setting.description,
+            "edit_method": "",
+            "default": getattr(params, name),
+            "min": setting.min,
+            "max": setting.max,
+        }
+        for name, setting in settings.items()
+    ]
+    group = {"name": "Default", "type": "", "state": True, "id": 0, "parent": 0, "groups": [], "parameters": parameters}
+    columns = {key: {one["name"]: one[key] for one in parameters} for key in ("default", "min", "max", "level")}
+    return SimpleNamespace(
+        config_description=group,
+        defaults=columns["default"],
+        min=columns["min"],
+        max=columns["max"],
+        level=columns["level"],
+        all_level=0,
+    )
