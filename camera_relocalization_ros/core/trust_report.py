@@ -69,7 +69,7 @@ def mahalanobis_squares(
     positions_gt: np.ndarray,
     quats_gt: np.ndarray,
 ) -> np.ndarray:
-    """Squared Mahalanobis distances (n, 2) of true positions and orientations; covariances (n, 6, 6) as of an Estimate."""
+    """Squared Mahalanobis distances (n, 2) of the true positions and orientations, by covariances (n, 6, 6)."""
     turns = (Rotation.from_quat(quats_xyzw) * Rotation.from_quat(quats_gt).inv()).as_rotvec()
     pairs = ((np.asarray(positions) - positions_gt, slice(0, 3)), (turns, slice(3, 6)))
     return np.stack(
