@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
     from camera_relocalization_ros.core.evaluation import errors_table, write_json
     from camera_relocalization_ros.core.rejection import rejection_table
     from camera_relocalization_ros.inference.evaluation import evaluate
-    from camera_relocalization_ros.inference.negatives import image_paths, negative_scores
+    from camera_relocalization_ros.inference.negatives import file_answers, image_paths, scores_of
     from camera_relocalization_ros.inference.relocalizer import Relocalizer
 
     dataset = Dataset.load(arguments.dataset)
@@ -46,7 +46,8 @@ def run(arguments: argparse.Namespace) -> int:
     if evaluation.trust is not None:
         print(evaluation.trust.table())
     if negatives:
-        scores = {name: negative_scores(relocalizer, paths, name) for name, paths in negatives.items()}
+        wrong = {name: file_answers(relocalizer, name, paths)[name] for name, paths in negatives.items()}
+        scores = {name: scores_of(calibration, estimates) for name, estimates in wrong.items()}
         print(rejection_table(calibration, evaluation.trust.scores, scores))
     if arguments.json:
         baselines = {name: errors.summary() for name, errors in evaluation.baselines.items()}

@@ -16,7 +16,12 @@ from camera_relocalization_ros.core.negatives import made_up_negatives
 from camera_relocalization_ros.core.provenance import TrainingSet, is_training_pose
 from camera_relocalization_ros.core.signs import log_signs
 from camera_relocalization_ros.inference.evaluation import answer_all
-from camera_relocalization_ros.inference.negatives import image_paths, negative_signs, scores_of
+from camera_relocalization_ros.inference.negatives import (
+    file_answers,
+    image_paths,
+    negative_answers,
+    scores_of,
+)
 from camera_relocalization_ros.inference.relocalizer import Relocalizer
 
 MIN_FRAMES = 100
@@ -46,19 +51,20 @@ def calibrate(
         raise BundleError(f"{relocalizer.bundle.path}: a bundle of an old version; export its run again")
     # what is missing is said before minutes are spent
     sources = {str(spec): image_paths(spec) for spec in negatives}
-    fitted, answers = _fit(relocalizer, datasets)
-    signs = negative_signs(relocalizer, _made_up(relocalizer, datasets))
+    answers = judged_answers(relocalizer, datasets)
+    fitted = fit(answers, tuple(TrainingSet.of(dataset) for dataset in datasets))
+    wrong = negative_answers(relocalizer, _made_up(relocalizer, datasets))
     for name, paths in sources.items():
-        signs.update(negative_signs(relocalizer, ((name, load_image_rgb(path)) for path in paths)))
-    scores = {kind: scores_of(fitted.calibration, rows) for kind, rows in signs.items()}
+        wrong.update(file_answers(relocalizer, name, paths))
+    scores = {kind: scores_of(fitted.calibration, estimates) for kind, estimates in wrong.items()}
     calibration = with_thresholds(fitted.calibration, np.concatenate(list(scores.values())), false_accept)
     return CalibrationRun(Fit(calibration, fitted.scores, fitted.inside), answers.blocks, scores)
 
 
-def _fit(relocalizer: Relocalizer, datasets: Sequence[Dataset]) -> tuple[Fit, JudgedAnswers]:
-    parts, rows, offset = [], tuple(TrainingSet.of(dataset) for dataset in datasets), 0
-    sequences = sum(len(dataset.sequences) for dataset in datasets)
-    pieces = 1 if sequences >= MIN_SEQUENCES else PIECES
+def judged_answers(relocalizer: Relocalizer, datasets: Sequence[Dataset]) -> JudgedAnswers:
+    """The frames of data sets that were answered with full windows; raises as `calibrate` does."""
+    parts, offset = [], 0
+    pieces = 1 if sum(len(dataset.sequences) for dataset in datasets) >= MIN_SEQUENCES else PIECES
     for dataset in datasets:
         parts.append(_judged(relocalizer, dataset, offset, pieces))
         offset += len(dataset.sequences) * pieces
@@ -69,7 +75,7 @@ def _fit(relocalizer: Relocalizer, datasets: Sequence[Dataset]) -> tuple[Fit, Ju
             f"{', '.join(str(dataset.path) for dataset in datasets)}: {len(answers)} frames with full windows of "
             f"{relocalizer.bundle.sidecar.window_length}; expected at least {MIN_FRAMES} to calibrate"
         )
-    return fit(answers, rows), answers
+    return answers
 
 
 def _judged(relocalizer: Relocalizer, dataset: Dataset, first_block: int, pieces: int) -> JudgedAnswers:

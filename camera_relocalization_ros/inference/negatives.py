@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Dict, Iterable, Optional
+from typing import Iterable
 
 import numpy as np
 from tqdm import tqdm
@@ -14,10 +14,8 @@ from camera_relocalization_ros.core.dataset import MANIFEST, Dataset, load_image
 from camera_relocalization_ros.core.errors import DatasetError, FrameError
 from camera_relocalization_ros.core.image_files import SIGNATURES
 from camera_relocalization_ros.core.negatives import to_aspect
-from camera_relocalization_ros.inference.relocalizer import Relocalizer
+from camera_relocalization_ros.inference.relocalizer import Estimate, Relocalizer
 
-# of one answer; None where an image was refused
-Signs = Optional[Dict[str, float]]
 # between images that follow one another in no recording; any gap that does not empty the window
 STEP_NS = 10_000_000
 
@@ -34,28 +32,29 @@ def image_paths(spec: Path | str) -> list[Path]:
     return paths
 
 
-def negative_signs(relocalizer: Relocalizer, images: Iterable[tuple[str, np.ndarray]]) -> dict[str, list[Signs]]:
-    """Signs of the answers to images (H, W, 3) by kind, None where there is no answer; they are shown as one stream."""
+def negative_answers(
+    relocalizer: Relocalizer, images: Iterable[tuple[str, np.ndarray]]
+) -> dict[str, list[Estimate | None]]:
+    """Estimates for images (H, W, 3) by kind, None where one was refused; the images of a kind are one stream."""
     size = relocalizer.bundle.sidecar.preprocessing
-    signs: dict[str, list[Signs]] = {}
+    answers: dict[str, list[Estimate | None]] = {}
     for number, (kind, image_rgb) in enumerate(tqdm(images, desc="negatives", unit="image")):
-        if kind not in signs:
+        if kind not in answers:
             relocalizer.reset()
         try:
             estimate = relocalizer.estimate(to_aspect(image_rgb, size.width, size.height), (number + 1) * STEP_NS)
-            signs.setdefault(kind, []).append(estimate.signs)
+            answers.setdefault(kind, []).append(estimate)
         except FrameError:
-            signs.setdefault(kind, []).append(None)
+            answers.setdefault(kind, []).append(None)
     relocalizer.reset()
-    return signs
+    return answers
 
 
-def scores_of(calibration: Calibration, signs: list[Signs]) -> np.ndarray:
-    """Scores (n,), 0 of refused images."""
-    return np.array([0.0 if values is None else calibration.score(values) for values in signs])
+def file_answers(relocalizer: Relocalizer, name: str, paths: list[Path]) -> dict[str, list[Estimate | None]]:
+    """The same for image files, all of the kind `name`."""
+    return negative_answers(relocalizer, ((name, load_image_rgb(path)) for path in paths))
 
 
-def negative_scores(relocalizer: Relocalizer, paths: list[Path], name: str) -> np.ndarray:
-    """Scores (n,) of image files by a calibrated bundle."""
-    signs = negative_signs(relocalizer, ((name, load_image_rgb(path)) for path in paths))
-    return scores_of(relocalizer.bundle.sidecar.calibration, signs[name])
+def scores_of(calibration: Calibration, answers: list[Estimate | None]) -> np.ndarray:
+    """Scores (n,), 0 where there is no answer."""
+    return np.array([0.0 if estimate is None else calibration.score(estimate.signs) for estimate in answers])
