@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Sequence
 
@@ -64,6 +64,7 @@ class Relocalizer:
         if bundle.sidecar.window_length > 1:
             self._empty = np.zeros((1, 0, feature_count(session)), dtype=np.float32)
         self._sign_meter = SignMeter(bundle.index) if bundle.has_members else None
+        self._calibration = bundle.sidecar.calibration
 
     @classmethod
     def from_bundle(
@@ -78,7 +79,21 @@ class Relocalizer:
 
     def sibling(self) -> Relocalizer:
         """Another one on the same session, with a buffer of its own; both may be used at once."""
-        return Relocalizer(self.bundle, self._session)
+        other = Relocalizer(self.bundle, self._session)
+        other._calibration = self._calibration
+        return other
+
+    def set_thresholds(self, lost_below: float | None = None, degraded_below: float | None = None) -> None:
+        """Scores below which answers are LOST or DEGRADED from now on; None: as the bundle was calibrated.
+
+        What is LOST is never DEGRADED, so the second counts only where it is above the first. A bundle without
+        calibration has no scores, and nothing changes.
+        """
+        calibrated = self.bundle.sidecar.calibration
+        if calibrated is not None:
+            lost = calibrated.lost_below if lost_below is None else lost_below
+            degraded = calibrated.degraded_below if degraded_below is None else degraded_below
+            self._calibration = replace(calibrated, lost_below=lost, degraded_below=max(lost, degraded))
 
     @property
     def providers(self) -> list[str]:
@@ -103,7 +118,7 @@ class Relocalizer:
         used = len(self._frame_features) or 1
         self._frame_features = self._frame_features[-(self.bundle.sidecar.window_length - 1) :]
         signs = self._sign_meter.measure(**answer) if self._sign_meter else {}
-        calibration = self.bundle.sidecar.calibration
+        calibration = self._calibration
         score, covariance = math.nan, None
         if calibration is not None:
             score, covariance = calibration.score(signs), calibration.covariance(signs, answer["quat_xyzw"])

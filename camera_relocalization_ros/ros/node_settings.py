@@ -7,46 +7,15 @@ Debian does not have; rqt_reconfigure and dynparam see no difference.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from types import SimpleNamespace
 from typing import Any, Callable
 
 from dynamic_reconfigure.server import Server
 
-from camera_relocalization_ros.core.model_bundle import Bundle
-from camera_relocalization_ros.core.trust import judge
-from camera_relocalization_ros.inference.relocalizer import Estimate
 from camera_relocalization_ros.ros.params import NodeParams, Setting, setting_of
 
 TYPE_NAMES = {float: "double", int: "int", bool: "bool", str: "str"}
-
-
-@dataclass(frozen=True)
-class Gates:
-    """Scores below which an answer is LOST or DEGRADED; negative: as the model was calibrated."""
-
-    lost_below: float
-    degraded_below: float
-
-    @classmethod
-    def of(cls, params: NodeParams) -> Gates:
-        """Those of the parameters."""
-        return cls(params.lost_below, params.degraded_below)
-
-    def judged(self, estimate: Estimate, bundle: Bundle) -> Estimate:
-        """The estimate with the state that these gates give it."""
-        wanted = {field.name: getattr(self, field.name) for field in fields(self) if getattr(self, field.name) >= 0}
-        calibration = bundle.sidecar.calibration
-        if calibration is None or not wanted:
-            return estimate
-        state, reason = judge(
-            replace(calibration, **wanted),
-            estimate.signs,
-            estimate.score,
-            estimate.window_length,
-            bundle.sidecar.window_length,
-        )
-        return replace(estimate, state=state, reason=reason)
 
 
 def serve_settings(params: NodeParams, use: Callable[[NodeParams], None]) -> Server:

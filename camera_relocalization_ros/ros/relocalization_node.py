@@ -29,7 +29,7 @@ from camera_relocalization_ros.ros.newest_frame import Arrival, NewestFrame
 from camera_relocalization_ros.ros.node_diagnostics import NodeDiagnostics
 from camera_relocalization_ros.ros.node_outputs import PoseOutputs, model_info
 from camera_relocalization_ros.ros.node_services import advertise_services
-from camera_relocalization_ros.ros.node_settings import Gates, serve_settings
+from camera_relocalization_ros.ros.node_settings import serve_settings
 from camera_relocalization_ros.ros.node_status import NodeStatus, age_s
 from camera_relocalization_ros.ros.params import NodeParams, read_params
 from camera_relocalization_ros.ros.tf_output import TfOutput, choose_frames
@@ -57,7 +57,6 @@ class RelocalizationNode:
         self.tf = tf
         self._poses = PoseOutputs(params)
         self._model_info = rospy.Publisher("~model_info", ModelInfo, queue_size=1, latch=True)
-        self._gates = Gates.of(params)
         self._is_enabled = True
         self._image_size: tuple[int, int] | None = None
         self._between_images = threading.Lock()
@@ -107,16 +106,22 @@ class RelocalizationNode:
             self._introduce_model()
 
     def use_settings(self, params: NodeParams) -> None:
-        """Go on with other settings."""
-        self._gates = Gates.of(params)
+        """Go on with other settings from the next image on."""
+        with self._between_images:
+            self.params = params
+            self._set_thresholds()
 
     def estimate_alone(self, message: Image | CompressedImage) -> Estimate:
         """The answer to one image by itself; leaves the live images alone. Raises FrameError."""
         relocalizer = self.relocalizer.sibling()
-        estimate = relocalizer.estimate(conversions.message_to_rgb(message), message.header.stamp.to_nsec())
-        return self._gates.judged(estimate, relocalizer.bundle)
+        return relocalizer.estimate(conversions.message_to_rgb(message), message.header.stamp.to_nsec())
+
+    def _set_thresholds(self) -> None:
+        limits = (self.params.lost_below, self.params.degraded_below)
+        self.relocalizer.set_thresholds(*(None if limit < 0 else limit for limit in limits))
 
     def _introduce_model(self) -> None:
+        self._set_thresholds()
         self.camera.use(self.relocalizer.bundle.sidecar)
         self._poses.use(self.relocalizer.bundle)
         self._model_info.publish(model_info(self.relocalizer))
@@ -146,7 +151,6 @@ class RelocalizationNode:
         except FrameError as error:
             self._reject(header, error)
             return
-        estimate = self._gates.judged(estimate, self.relocalizer.bundle)
         if estimate.state == State.LOST:
             self._give_up(estimate, header)
         else:
