@@ -183,7 +183,9 @@ def _with_shape(calibration: Calibration, answers: JudgedAnswers) -> Calibration
 
 def _conformal_factors(squares: np.ndarray) -> np.ndarray:
     """By how much (2,) ellipsoids must grow to hold FITTED_LEVEL of squared distances (n, 2)."""
-    return np.maximum(np.quantile(squares, FITTED_LEVEL, axis=0) / chi2.ppf(FITTED_LEVEL, 3), 1e-9)
+    # one more answer than there are: Vovk et al. 2005, "Algorithmic Learning in a Random World"
+    level = min(FITTED_LEVEL * (len(squares) + 1) / len(squares), 1.0)
+    return np.maximum(np.quantile(squares, level, axis=0) / chi2.ppf(FITTED_LEVEL, 3), 1e-9)
 
 
 def _rows(matrix: np.ndarray) -> tuple[tuple[float, ...], ...]:

@@ -24,7 +24,7 @@ from camera_relocalization_ros.inference.negatives import (
 )
 from camera_relocalization_ros.inference.relocalizer import Relocalizer
 
-MIN_FRAMES = 100
+MIN_FRAMES = 50
 # recordings are left out one by one where there are some; else each is cut into pieces
 MIN_SEQUENCES, PIECES = 3, 5
 SCRAMBLED_IMAGES = 60
@@ -53,7 +53,7 @@ def calibrate(
     sources = {str(spec): image_paths(spec) for spec in negatives}
     answers = judged_answers(relocalizer, datasets)
     fitted = fit(answers, tuple(TrainingSet.of(dataset) for dataset in datasets))
-    wrong = negative_answers(relocalizer, _made_up(relocalizer, datasets))
+    wrong = negative_answers(relocalizer, made_up(relocalizer, datasets))
     for name, paths in sources.items():
         wrong.update(file_answers(relocalizer, name, paths))
     scores = {kind: scores_of(fitted.calibration, estimates) for kind, estimates in wrong.items()}
@@ -103,7 +103,8 @@ def _judged(relocalizer: Relocalizer, dataset: Dataset, first_block: int, pieces
     return judged.select(whole)
 
 
-def _made_up(relocalizer: Relocalizer, datasets: Sequence[Dataset]) -> Iterator[tuple[str, np.ndarray]]:
+def made_up(relocalizer: Relocalizer, datasets: Sequence[Dataset]) -> Iterator[tuple[str, np.ndarray]]:
+    """Kind and image of the negatives that need no other data; scrambled images are of the data sets."""
     frames = [frame for dataset in datasets for frame in dataset.frames]
     rows = np.unique(np.linspace(0, len(frames) - 1, SCRAMBLED_IMAGES).round().astype(int))
     size = relocalizer.bundle.sidecar.preprocessing

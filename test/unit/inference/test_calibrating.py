@@ -119,7 +119,7 @@ def test_training_images_old_bundles_and_few_frames_are_refused(tmp_path, capsys
     write_fake_dataset(tmp_path / "few")
     for arguments, says in (
         ((bundle, tmp_path / "trained"), "was trained on 1 of the 1 frames"),
-        ((bundle, tmp_path / "few"), "11 frames with full windows of 2; expected at least 100"),
+        ((bundle, tmp_path / "few"), "11 frames with full windows of 2; expected at least 50"),
         ((COLOUR_BUNDLE_V2, tmp_path / "few"), "of an old version"),
         ((bundle, tmp_path / "few", "--negatives", tmp_path / "nothing"), "no image in it"),
         ((bundle, tmp_path / "few", "--false-accept", "2"), "expected a share from 0 to 1"),
