@@ -68,6 +68,7 @@ def _describe_bundle(path: Path) -> str:
         ),
         "training positions: " + ", ".join(f"{axis} {a:.2f} to {b:.2f} m" for axis, a, b in zip("xyz", low, high)),
         _describe_test_vector(bundle),
+        _describe_calibration(bundle),
         "origin:",
     ]
     origin = yaml.safe_dump(sidecar.origin, sort_keys=False)
@@ -86,6 +87,19 @@ def _describe_test_vector(bundle: Bundle) -> str:
     sidecar = bundle.sidecar
     head = f"test vector: {len(poses)} images, by {sidecar.tested_with}, relative tolerance {sidecar.tolerance:g}"
     return "\n".join([head, *poses])
+
+
+def _describe_calibration(bundle: Bundle) -> str:
+    calibration = bundle.sidecar.calibration
+    if calibration is None:
+        return "calibration: none, so no covariance and no score (reloc calibrate)"
+    data = ", ".join(f"{used.name}{'@' if used.part else ''}{used.part}" for used in calibration.data)
+    held = ", ".join(f"{kind} {shares['0.9']:.1%}" for kind, shares in calibration.coverage.items())
+    return (
+        f"calibration: {calibration.frames} frames of {data}; left-out truths in 90 % ellipsoids: {held}\n"
+        f"  score below {calibration.degraded_below:.3g} is DEGRADED, below {calibration.lost_below:.3g} LOST; "
+        f"{calibration.false_accept:.1%} of {calibration.negatives} images of other things score higher"
+    )
 
 
 def _describe_dataset(spec: str) -> str:

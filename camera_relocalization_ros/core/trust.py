@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Mapping
 
 from camera_relocalization_ros.core.calibration import Calibration
@@ -18,9 +17,10 @@ def judge(
     LOST when the score is below lost_below; DEGRADED when it is below degraded_below, or when the answer was made of
     fewer images than the window has. Without a calibration only the window decides.
     """
-    if calibration is not None and not math.isnan(score):
+    if calibration is not None:
         for state, limit in ((State.LOST, calibration.lost_below), (State.DEGRADED, calibration.degraded_below)):
-            if score < limit:
+            # NaN is lost too
+            if not score >= limit:
                 name = calibration.strangest(signs)
                 return state, f"score {score:.1e} is below {limit:g}; most unusual is {name} {signs[name]:.3g}"
     if window_length < wanted_length:

@@ -130,6 +130,7 @@ def test_the_rule_takes_the_worst_and_names_the_sign(fitted):
     assert judge(calibration, strange, 0.01, 2, 2)[0] is State.DEGRADED
     assert judge(calibration, usual, 0.5, 1, 2) == (State.DEGRADED, "seen in 1 of 2 images")
     assert judge(None, {}, float("nan"), 2, 2)[0] is State.OK
+    assert judge(calibration, usual, float("nan"), 2, 2)[0] is State.LOST
 
 
 def test_a_calibration_survives_the_file(fitted):

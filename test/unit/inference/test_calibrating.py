@@ -12,6 +12,7 @@ from colour_bundle import COLOUR_BUNDLE, COLOUR_BUNDLE_V2, QUAT_XYZW, known_posi
 from helpers import CAMERA, CHILD_FRAME, PARENT_FRAME, START_NS, encoded, fake_image_rgb, write_fake_dataset
 from scipy.spatial.transform import Rotation
 
+from camera_relocalization_ros.cli.info import describe
 from camera_relocalization_ros.cli.main import main
 from camera_relocalization_ros.core.dataset_writer import DatasetWriter
 from camera_relocalization_ros.core.errors import BundleError
@@ -135,6 +136,11 @@ def test_a_calibration_does_not_fit_into_an_old_bundle(calibrated):
     calibration = load_bundle(calibrated / "bundle").sidecar.calibration
     with pytest.raises(BundleError, match="before version 3"):
         replace_calibration(load_bundle(COLOUR_BUNDLE_V2), calibration)
+
+
+def test_info_tells_the_calibration(calibrated):
+    assert "calibration: 297 frames of seen; left-out truths in 90 % ellipsoids" in describe(str(calibrated / "bundle"))
+    assert "calibration: none" in describe(str(COLOUR_BUNDLE))
 
 
 def test_an_edited_calibration_is_refused_by_name(calibrated, tmp_path):
