@@ -3,11 +3,12 @@
 """airframe-ind in simulation: flights at placements 1-5 train, one at placement 6 tests; recipes side by side.
 
     python benchmarks/airframe.py --work out/airframe
-    python benchmarks/airframe.py --recipe shipped=config/training/airframe.yaml --head temporal_gru --flights 20
+    python benchmarks/airframe.py --recipe shipped=config/training/airframe.yaml --flights 20 --seeds 0 --calibrate
 
 Makes the flights, data sets, runs and bundles below --work, skipping what is there. Of the training flights the first
 ten are flown in the hall of seed 0, the others in five other halls; the test flights in the hall of seed 0, and one
-in a hall never seen. Of every 30 s of the training flights the thesis' recipe watches the last 4, which it is not
+in a hall never seen. With --calibrate the bundles learn their covariance and lost detection from eight more flights at
+placements 1-5, each in a hall of its own. Of every 30 s of the training flights the thesis' recipe watches the last 4, which it is not
 trained on, to know when to stop. Each line ends with what feature retrieval and the oracle reach.
 """
 
@@ -26,6 +27,16 @@ OBJECT_FRAME, CAMERA_FRAME = "wing/base_link", "M100/camera_optical_frame"
 TRAINING_FLIGHTS = [(p, 10 + p, 0) for p in range(1, 6)] + [(p, 20 + p, 0) for p in range(1, 6)]
 TRAINING_FLIGHTS += [(p, 30 + p, p) for p in range(1, 6)] + [(p, 40 + p, 1 + p % 5) for p in range(1, 6)]
 TEST_FLIGHTS = {"test_0": (6, 60, 0), "test_1": (6, 61, 0), "test_2": (6, 62, 0), "test_other_hall": (6, 63, 99)}
+CALIBRATION_FLIGHTS = [
+    (1, 70, 6),
+    (2, 71, 7),
+    (3, 72, 8),
+    (4, 73, 9),
+    (5, 74, 10),
+    (1, 75, 11),
+    (3, 76, 12),
+    (4, 77, 13),
+]
 # frames at 5 Hz: of every 150, 125 train and 20 are watched, 5 lie between
 PERIOD, TRAIN, VAL = 150, "train=0-124", "val=127-147"
 THESIS = "thesis"
@@ -102,6 +113,7 @@ def main() -> None:
         "--flights", type=int, default=5, help="train on the first N flights of 300 images (default: 5)"
     )
     parser.add_argument("--duration", type=float, default=60.0, metavar="S", help="of each flight")
+    parser.add_argument("--calibrate", action="store_true", help="calibrate the bundles, on flights of their own")
     arguments = parser.parse_args()
     work: Path = arguments.work
     bags = [flight_bag(work / "bags", *flight, arguments.duration) for flight in TRAINING_FLIGHTS[: arguments.flights]]
@@ -111,11 +123,18 @@ def main() -> None:
         reloc("split", data, *parts, "--name", "watched")
     tests = [data_set(work / n, [flight_bag(work / "bags", *f, arguments.duration)]) for n, f in TEST_FLIGHTS.items()]
 
+    unseen = []
+    if arguments.calibrate:
+        flown = [(f[1], flight_bag(work / "bags", *f, arguments.duration)) for f in CALIBRATION_FLIGHTS]
+        unseen = [data_set(work / f"calibration_{seed}", [bag]) for seed, bag in flown]
+
     lines = []
     for entry in arguments.recipe or [f"{THESIS}=config/training/thesis.yaml", "recommended="]:
         name, _, file = entry.partition("=")
         recipe = Path(file) if file else None
         bundles = [train(name, recipe, arguments.head, seed, data, work) for seed in arguments.seeds]
+        for bundle in bundles if unseen else []:
+            reloc("calibrate", bundle, *unseen)
         for test in tests:
             results = [medians(bundle, test) for bundle in bundles]
             of_seeds = np.array([result["model"] for result in results])
