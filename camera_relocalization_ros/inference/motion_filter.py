@@ -16,7 +16,7 @@ from scipy.stats import chi2
 from camera_relocalization_ros.core.errors import ConfigError
 from camera_relocalization_ros.core.geometry import canonical_quat
 from camera_relocalization_ros.core.state import State
-from camera_relocalization_ros.inference.pose_track import Measured, Motion, Noise, PoseTrack, at_least
+from camera_relocalization_ros.inference.pose_track import Measured, Motion, PoseTrack, at_least
 from camera_relocalization_ros.inference.relocalizer import Estimate
 
 
@@ -35,21 +35,19 @@ class FilterSettings:
     gate_chance: float = 0.001
     reinitialise_after: int = 5
     recover_after: int = 3
-    sigma_m: float = 0.1
+    sigma_m: float = 0.25
     sigma_rad: float = 0.1
     max_gap_s: float = 1.0
     motion: Motion = field(
         default_factory=lambda: Motion(acceleration=1.0, angular_acceleration=1.0, speed=1.0, turn_rate=1.0)
     )
-    noise: Noise = field(default_factory=lambda: Noise(correlated_share=0.8, correlation_s=0.5))
 
     def __post_init__(self) -> None:
         """Raises ConfigError that names the setting."""
         positive = {name: getattr(self, name) for name in ("sigma_m", "sigma_rad", "max_gap_s")}
-        for name, value in {**positive, **vars(self.motion), "correlation_s": self.noise.correlation_s}.items():
+        for name, value in {**positive, **vars(self.motion)}.items():
             _check(name, value, 0 < value < math.inf, "a number above 0")
-        for name, value in (("gate_chance", self.gate_chance), ("correlated_share", self.noise.correlated_share)):
-            _check(name, value, 0 < value < 1, "between 0 and 1")
+        _check("gate_chance", self.gate_chance, 0 < self.gate_chance < 1, "between 0 and 1")
         for name in ("reinitialise_after", "recover_after"):
             _check(name, getattr(self, name), getattr(self, name) >= 1, "1 or more")
 
@@ -83,7 +81,7 @@ class MotionFilter:
             return estimate
         measured = self._measured(estimate)
         if self._track is None or (self._rival is None and self._is_old(self._track)):
-            self._track = PoseTrack(measured, self.settings.motion, self.settings.noise)
+            self._track = PoseTrack(measured, self.settings.motion)
             return self._accepted(estimate, measured)
         self._track.predict(measured.stamp_ns)
         squared = self._track.distance_squared(measured)
@@ -111,7 +109,7 @@ class MotionFilter:
         if self._rival is not None:
             self._rival.predict(measured.stamp_ns)
         if self._rival is None or self._rival.distance_squared(measured) > self._limit:
-            self._rival, self._rivals = PoseTrack(measured, self.settings.motion, self.settings.noise), 1
+            self._rival, self._rivals = PoseTrack(measured, self.settings.motion), 1
         else:
             self._rival.correct(measured)
             self._rivals += 1
@@ -145,7 +143,8 @@ class MotionFilter:
         track = self._track
         covariance = None
         if estimate.covariance is not None:
-            # a bias of the network for this view does not average out: no smoothing makes the pose better known
+            # errors are alike for a second and more: they do not average out, and a Kalman filter that takes them for
+            # white noise is wrong to believe that they do
             covariance = at_least(track.pose_covariance, measured.covariance)
         return replace(
             estimate,

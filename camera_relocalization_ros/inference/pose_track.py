@@ -2,9 +2,8 @@
 """One moving camera under a constant-velocity error-state Kalman filter on positions and rotations; knows no gates.
 
 Errors are where geometry_msgs/PoseWithCovariance has them: metres along and radians about the fixed axes of the parent
-frame, so a rotation R with the error e is Exp(e) R. A network that looks at much the same image twice errs twice alike:
-the state holds this bias too, so that ten looks in a second do not count as ten witnesses. Terms of second order (the
-Jacobian of Exp, the reset of the error's frame) are left out: some per cent at errors of a tenth of a radian.
+frame, so a rotation R with the error e is Exp(e) R. Terms of second order (the Jacobian of Exp, the reset of the
+error's frame) are left out: some per cent at errors of a tenth of a radian.
 """
 
 from __future__ import annotations
@@ -37,36 +36,20 @@ class Motion:
     turn_rate: float
 
 
-@dataclass(frozen=True)
-class Noise:
-    """How errors of looks are alike: a share of their variance is a bias that decays with a time constant."""
-
-    correlated_share: float
-    correlation_s: float
-
-    def kept(self, dt: float) -> float:
-        """What is left of a bias after some seconds."""
-        return float(np.exp(-dt / self.correlation_s))
-
-
-# errors of the state (18,): of position and rotation, of velocity and rate, of the bias in units of its deviation
-POSE, TWIST, BIAS = slice(0, 6), slice(6, 12), slice(12, 18)
+# errors of the state (12,): of position and rotation, of velocity and rate
+POSE, TWIST = slice(0, 6), slice(6, 12)
 
 
 class PoseTrack:
     """Begins with a pose at rest, and is then predicted and corrected in the order of stamps."""
 
-    def __init__(self, measured: Measured, motion: Motion, noise: Noise) -> None:
+    def __init__(self, measured: Measured, motion: Motion) -> None:
         self.stamp_ns = self.corrected_ns = measured.stamp_ns
         self.position, self.rotation = measured.position, measured.rotation
-        self.velocity, self.rate, self.bias = np.zeros(3), np.zeros(3), np.zeros(6)
-        # the pose errs by what the first look errs by, the bias included
-        _, _, biased = self._split(measured.covariance, noise)
-        self.covariance = np.eye(18)
+        self.velocity, self.rate = np.zeros(3), np.zeros(3)
+        self.covariance = np.zeros((12, 12))
         self.covariance[POSE, POSE] = measured.covariance
         self.covariance[TWIST, TWIST] = np.diag(np.repeat([motion.speed, motion.turn_rate], 3) ** 2)
-        self.covariance[POSE, BIAS], self.covariance[BIAS, POSE] = -biased, -biased.T
-        self._noise = noise
         self._density = np.repeat([motion.acceleration, motion.angular_acceleration], 3) ** 2
 
     @property
@@ -79,50 +62,34 @@ class PoseTrack:
         dt = (stamp_ns - self.stamp_ns) / 1e9
         turn = Rotation.from_rotvec(self.rate * dt)
         self.position, self.rotation, self.stamp_ns = self.position + self.velocity * dt, turn * self.rotation, stamp_ns
-        kept = self._noise.kept(dt)
-        self.bias = kept * self.bias
-        transition = np.diag(np.repeat([1.0, kept], [12, 6]))
+        transition = np.eye(12)
         transition[3:6, 3:6] = turn.as_matrix()
         transition[POSE, TWIST] = dt * np.eye(6)
-        self.covariance = transition @ self.covariance @ transition.T
         # white acceleration, integrated exactly
-        added = np.kron([[dt**3 / 3, dt**2 / 2], [dt**2 / 2, dt]], np.diag(self._density))
-        self.covariance[:12, :12] += added
-        self.covariance[BIAS, BIAS] += (1.0 - kept**2) * np.eye(6)
+        noise = np.kron([[dt**3 / 3, dt**2 / 2], [dt**2 / 2, dt]], np.diag(self._density))
+        self.covariance = transition @ self.covariance @ transition.T + noise
 
     def distance_squared(self, measured: Measured) -> float:
-        """Squared Mahalanobis distance of a measured pose from the predicted one, of six degrees of freedom.
-
-        The bias is left out: were it believed, a look that is luckier than the ones before would be an outlier.
-        """
+        """Squared Mahalanobis distance of a measured pose from the predicted one, of six degrees of freedom."""
         innovation = self._innovation(measured)
         return float(innovation @ np.linalg.solve(self.pose_covariance + measured.covariance, innovation))
 
     def correct(self, measured: Measured) -> None:
         """Take in a measured pose of the track's stamp."""
-        seen, white, biased = self._split(measured.covariance, self._noise)
-        cross = seen @ self.covariance  # (6, 18)
-        gain = np.linalg.solve(cross @ seen.T + white, cross).T  # (18, 6)
-        error = gain @ (self._innovation(measured) - biased @ self.bias)
+        gain = np.linalg.solve(self.pose_covariance + measured.covariance, self.covariance[POSE]).T  # (12, 6)
+        error = gain @ self._innovation(measured)
         self.position = self.position + error[:3]
         self.rotation = Rotation.from_rotvec(error[3:6]) * self.rotation
-        self.velocity, self.rate = self.velocity + error[6:9], self.rate + error[9:12]
-        self.bias = self.bias + error[BIAS]
-        kept = np.eye(18) - gain @ seen
+        self.velocity, self.rate = self.velocity + error[6:9], self.rate + error[9:]
+        kept = np.eye(12)
+        kept[:, POSE] -= gain
         # Joseph's form stays positive definite
-        self.covariance = kept @ self.covariance @ kept.T + gain @ white @ gain.T
+        self.covariance = kept @ self.covariance @ kept.T + gain @ measured.covariance @ gain.T
         self.corrected_ns = self.stamp_ns
 
     def _innovation(self, measured: Measured) -> np.ndarray:
         turn = (measured.rotation * self.rotation.inv()).as_rotvec()
         return np.concatenate([measured.position - self.position, turn])
-
-    @staticmethod
-    def _split(covariance: np.ndarray, noise: Noise) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """What a look sees of the state (6, 18), its white noise (6, 6), and what its bias does (6, 6)."""
-        biased = np.sqrt(noise.correlated_share) * np.linalg.cholesky(covariance)
-        seen = np.hstack([np.eye(6), np.zeros((6, 6)), biased])
-        return seen, (1.0 - noise.correlated_share) * covariance, biased
 
 
 def at_least(covariance: np.ndarray, floor: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ from camera_relocalization_ros.core.errors import ConfigError
 from camera_relocalization_ros.core.geometry import angular_distance
 from camera_relocalization_ros.core.state import State
 from camera_relocalization_ros.inference.motion_filter import FilterSettings, MotionFilter
-from camera_relocalization_ros.inference.pose_track import Motion, Noise, at_least
+from camera_relocalization_ros.inference.pose_track import Motion, at_least
 from camera_relocalization_ros.inference.relocalizer import Estimate
 
 PERIOD_NS = 50_000_000
@@ -80,8 +80,7 @@ def at(*positions: np.ndarray) -> list[Estimate]:
 
 def test_white_noise_is_nearly_halved_on_a_calm_flight():
     raw = list(flight(400, np.random.default_rng(0), correlated_share=0.0))
-    calm, white = Motion(0.3, 0.3, 1.0, 1.0), Noise(correlated_share=0.01, correlation_s=0.5)
-    settings = replace(SETTINGS, motion=calm, noise=white)
+    settings = replace(SETTINGS, motion=Motion(0.3, 0.3, 1.0, 1.0))
     before, after = (np.sqrt(np.mean(errors_of(some)[50:] ** 2, axis=0)) for some in (raw, run(raw, settings)))
     assert np.all(after[:3] < 0.6 * before[:3])
     # less noise against as much motion
@@ -94,10 +93,9 @@ def test_smoothed_poses_are_never_claimed_better_than_they_are(correlated_share)
     assert 1.0 < mean < 6.6
 
 
-def test_a_filter_that_takes_errors_for_white_would_claim_too_much():
-    """What the bias in the state and the floor are for: the track by itself, told that noise is white, is wrong."""
-    settings = replace(SETTINGS, noise=Noise(correlated_share=0.01, correlation_s=0.5))
-    motion_filter = MotionFilter(settings)
+def test_without_the_floor_a_filter_would_claim_too_much():
+    """What at_least is for: the filter's own covariance, which takes errors for white noise, is far too small."""
+    motion_filter = MotionFilter(SETTINGS)
     overconfident = []
     for estimate in flight(300, np.random.default_rng(1), correlated_share=0.95):
         smoothed = motion_filter.update(estimate)
@@ -237,7 +235,7 @@ def test_at_least_is_the_larger_in_every_direction():
 @pytest.mark.parametrize(
     "changes",
     [{"gate_chance": 0.0}, {"gate_chance": 1.0}, {"sigma_m": 0.0}, {"max_gap_s": np.nan}, {"recover_after": 0}]
-    + [{"motion": Motion(0.0, 1.0, 1.0, 1.0)}, {"noise": Noise(1.0, 0.5)}, {"noise": Noise(0.5, 0.0)}],
+    + [{"motion": Motion(0.0, 1.0, 1.0, 1.0)}, {"sigma_rad": np.inf}, {"reinitialise_after": 0}],
 )
 def test_settings_without_sense_are_named(changes):
     with pytest.raises(ConfigError, match="filter setting"):
