@@ -75,6 +75,8 @@ def judged_answers(relocalizer: Relocalizer, datasets: Sequence[Dataset]) -> Jud
             f"{', '.join(str(dataset.path) for dataset in datasets)}: {len(answers)} frames with full windows of "
             f"{relocalizer.bundle.sidecar.window_length}; expected at least {MIN_FRAMES} to calibrate"
         )
+    if len(np.unique(answers.blocks)) < 2:
+        raise DatasetError("all frames with full windows are of one sequence; expected two at least, or only that one")
     return answers
 
 

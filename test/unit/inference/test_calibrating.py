@@ -118,9 +118,12 @@ def test_training_images_old_bundles_and_few_frames_are_refused(tmp_path, capsys
         with writer.sequence("flight", {}) as sequence:
             sequence.add(START_NS, index.positions[0], index.quats_xyzw[0], encoded(fake_image_rgb(0)), ".png")
     write_fake_dataset(tmp_path / "few")
+    # of three sequences two are single images
+    write_fake_dataset(tmp_path / "uneven", counts=(80, 1, 1))
     for arguments, says in (
         ((bundle, tmp_path / "trained"), "was trained on 1 of the 1 frames"),
         ((bundle, tmp_path / "few"), "11 frames with full windows of 2; expected at least 50"),
+        ((bundle, tmp_path / "uneven"), "all frames with full windows are of one sequence"),
         ((COLOUR_BUNDLE_V2, tmp_path / "few"), "of an old version"),
         ((bundle, tmp_path / "few", "--negatives", tmp_path / "nothing"), "no image in it"),
         ((bundle, tmp_path / "few", "--false-accept", "2"), "expected a share from 0 to 1"),
