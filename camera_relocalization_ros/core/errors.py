@@ -62,3 +62,7 @@ class SimulationError(RelocalizationError):
 
 class SyncError(RelocalizationError):
     """Stamps cannot be matched: unsorted, empty, or out of range."""
+
+
+class ResultError(RelocalizationError):
+    """The result of an evaluation is missing, damaged, or does not fit another one."""

@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any, Mapping
+
 import numpy as np
 
 from camera_relocalization_ros.core.errors import ConfigError
@@ -24,3 +27,10 @@ def T_map_airframe(placement: int) -> np.ndarray:
         raise ConfigError(f"placement {placement}; expected one of {sorted(PLACEMENTS)}")
     position, quat_xyzw = PLACEMENTS[placement]
     return pose_matrix(np.array(position), canonical_quat(quat_xyzw))
+
+
+def placement_name(sequence: str, info: Mapping[str, Any]) -> str:
+    """The placement that a sequence's information or name tells ("placement6_seed1" is of 6), "" when neither does."""
+    told = info.get("placement")
+    named = re.search(r"placement[ _-]?(\d+)", sequence)
+    return str(told) if told is not None else named.group(1) if named else ""
