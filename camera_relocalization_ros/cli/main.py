@@ -31,6 +31,7 @@ COMMANDS = (
     "export",
     "calibrate",
     "evaluate",
+    "compare",
     "reproduce",
     "replay",
     "demo",

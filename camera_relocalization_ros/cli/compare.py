@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""reloc compare: results side by side, with baselines and the thesis' numbers."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+NAME = "compare"
+HELP = "Set results of evaluate and replay side by side, with baselines and the thesis' numbers."
+# as in comparison_text, which loads more than a parser needs
+FORMATS = ("terminal", "markdown", "latex", "csv")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("results", nargs="+", type=Path, metavar="RESULT", help="folder of reloc evaluate or replay -o")
+    parser.add_argument(
+        "--reference",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="thesis: its best result on each data set; thesis:DATA_SET: all on one, such as thesis:airframe-ind",
+    )
+    parser.add_argument("--by", choices=("sequences", "placements"), default="", help="a row for each as well")
+    parser.add_argument("--common", action="store_true", help="only images that all of the results answered")
+    parser.add_argument("--format", choices=FORMATS, default=FORMATS[0], help="what to print (default: terminal)")
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write it to a file instead")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    import sys
+
+    from camera_relocalization_ros.core.errors import ResultError
+    from camera_relocalization_ros.core.result_files import load_result
+    from camera_relocalization_ros.report import comparison_text
+    from camera_relocalization_ros.report.comparison import common_images, comparison_rows, same_images
+
+    results = [load_result(path) for path in arguments.results]
+    if arguments.common:
+        results = common_images(results)
+    if not same_images(results):
+        print("WARNING: the results are not about the same images; --common compares those alone", file=sys.stderr)
+    rows = comparison_rows(results, tuple(arguments.reference), arguments.by)
+    text = comparison_text.FORMATS[arguments.format](rows)
+    if not arguments.output:
+        print(text.rstrip("\n"))
+        return 0
+    try:
+        arguments.output.parent.mkdir(parents=True, exist_ok=True)
+        arguments.output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ResultError(f"{arguments.output}: cannot be written ({error.strerror})") from error
+    return 0

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: BSD-3-Clause
+import csv
+import io
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from made_result import made_result
+
+from camera_relocalization_ros.cli.compare import FORMATS
+from camera_relocalization_ros.cli.main import main
+from camera_relocalization_ros.core.errors import ResultError
+from camera_relocalization_ros.core.result_files import write_result
+from camera_relocalization_ros.report import comparison_text
+from camera_relocalization_ros.report.comparison import common_images, comparison_rows, same_images
+from camera_relocalization_ros.report.thesis_results import load_thesis_results
+
+
+def test_rows_are_results_groups_baselines_and_the_thesis():
+    results = [made_result(60, 0, "one"), made_result(60, 1, "two")]
+    rows = comparison_rows(results, ("thesis:airframe-ind",), "placements")
+    assert [row.name for row in rows[:6]] == ["one", "  1", "  2", "two", "  1", "  2"]
+    assert [row.name for row in rows if row.kind == "baseline"] == ["constant pose (one)"]  # the same for both
+    thesis = [row for row in rows if row.kind == "reference"]
+    told = [r for r in load_thesis_results() if r.combination.data_set == "airframe-ind"]
+    assert [row.numbers["position_m_median"] for row in thesis] == [float(r.position_m["median"]) for r in told]
+    assert rows[0].numbers["position_m_median"] == np.median(results[0].errors().position_m)
+    assert rows[0].numbers["answered"] == 1.0 and rows[0].numbers["coverage90_pose"] > 0.7
+
+
+def test_thesis_alone_is_its_best_of_each_data_set():
+    rows = [row for row in comparison_rows([made_result(20)], ("thesis",)) if row.kind == "reference"]
+    assert len(rows) == 9
+    assert any("airframe-ind" in row.name for row in rows)
+
+
+@pytest.mark.parametrize("reference", ["paper", "thesis:moon"])
+def test_unknown_reference_lists_the_known(reference):
+    with pytest.raises(ResultError, match="expected thesis or one of.*thesis:redkitchen"):
+        comparison_rows([made_result(20)], (reference,))
+
+
+def test_formats_have_one_line_for_each_row():
+    result = made_result(60, name="under_score & | 100 %\x1b[2J")
+    rows = comparison_rows([result], ("thesis",))
+    assert set(FORMATS) == set(comparison_text.FORMATS)
+    terminal = comparison_text.terminal_table(rows).splitlines()
+    assert len(terminal) == 1 + len(rows) and len({len(line) for line in terminal}) == 1
+    assert "\x1b" not in "".join(terminal)
+    markdown = comparison_text.markdown_table(rows).splitlines()
+    assert len(markdown) == 2 + len(rows)
+    assert len({len(re.findall(r"(?<!\\)\|", line)) for line in markdown}) == 1
+    latex = comparison_text.latex_table(rows)
+    assert r"under\_score \& | 100 \%" in latex and latex.count(r" \\") == 1 + len(rows)
+    read = list(csv.DictReader(io.StringIO(comparison_text.csv_table(rows))))
+    assert float(read[0]["position_m_median"]) == pytest.approx(rows[0].numbers["position_m_median"])
+    assert read[-1]["position_m_p95"] == ""
+
+
+def test_results_of_other_images_are_told_and_can_be_joined():
+    first, second = made_result(60), made_result(60).select(np.arange(10, 60))
+    assert same_images([first, first]) and not same_images([first, second])
+    assert [len(result) for result in common_images([first, second])] == [50, 50]
+    with pytest.raises(ResultError, match="no image was answered in all"):
+        common_images([first, replace(first, stamps_ns=first.stamps_ns + 1)])
+
+
+def test_command(tmp_path, capsys):
+    write_result(tmp_path / "a", made_result(60, 0, "a"))
+    write_result(tmp_path / "b", made_result(60, 1, "b").select(np.arange(40)))
+    assert main(["compare", str(tmp_path / "a"), str(tmp_path / "b"), "--reference", "thesis"]) == 0
+    printed = capsys.readouterr()
+    assert "not about the same images" in printed.err
+    assert [line.split()[1] for line in printed.out.splitlines()[1:3]] == ["60", "40"]
+    both = ["compare", str(tmp_path / "a"), str(tmp_path / "b"), "--common", "--format", "csv"]
+    assert main([*both, "-o", str(tmp_path / "deep" / "table.csv")]) == 0
+    assert not capsys.readouterr().err
+    assert (tmp_path / "deep" / "table.csv").read_text().splitlines()[1].startswith("a,answer,40,")
+    assert main(["compare", str(tmp_path)]) == 1
