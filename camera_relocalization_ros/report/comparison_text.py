@@ -53,7 +53,7 @@ MAX_NAME, NOT_IN_TERMINAL = 48, ("mean [m]", "std [m]", "mean [deg]", "std [deg]
 
 def terminal_table(rows: list[Row]) -> str:
     """Aligned columns without NOT_IN_TERMINAL; in the median's parentheses is its interval."""
-    lines = [["", *COLUMNS], *_cells(rows)]
+    lines = [["", *COLUMNS], *table_cells(rows)]
     shown = [0, *(number for number, name in enumerate(COLUMNS, start=1) if name not in NOT_IN_TERMINAL)]
     cells = [[line[number][:MAX_NAME] for number in shown] for line in lines]
     widths = [max(map(len, column)) for column in zip(*cells)]
@@ -67,13 +67,13 @@ def markdown_table(rows: list[Row]) -> str:
     """A table of GitHub's Markdown."""
     header = ["method", *COLUMNS]
     lines = [header, ["---", *("---:" for _ in COLUMNS)]]
-    lines += [[cell.replace("|", "\\|") for cell in line] for line in _cells(rows)]
+    lines += [[cell.replace("|", "\\|") for cell in line] for line in table_cells(rows)]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 
 def latex_table(rows: list[Row]) -> str:
     """A tabular of LaTeX with booktabs' rules."""
-    lines = [_latex_line(line) for line in _cells(rows)]
+    lines = [_latex_line(line) for line in table_cells(rows)]
     head = [rf"\begin{{tabular}}{{l{'r' * len(COLUMNS)}}}", r"\toprule", _latex_line(["method", *COLUMNS]), r"\midrule"]
     return "\n".join([*head, *lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
 
@@ -93,7 +93,8 @@ def csv_table(rows: list[Row]) -> str:
 FORMATS = {"terminal": terminal_table, "markdown": markdown_table, "latex": latex_table, "csv": csv_table}
 
 
-def _cells(rows: list[Row]) -> list[list[str]]:
+def table_cells(rows: list[Row]) -> list[list[str]]:
+    """The text of each row: its name, then COLUMNS."""
     # names come from files of others: no escape sequence may reach a terminal
     return [[CONTROL.sub("?", row.name), *(text(row) for text in COLUMNS.values())] for row in rows]
 

@@ -3,22 +3,17 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from pathlib import Path
 from typing import Any
 
 import cv2
-import jinja2
 import numpy as np
-from matplotlib.figure import Figure
 
 from camera_relocalization_ros.core.doctor.examination import Examination
 from camera_relocalization_ros.core.doctor.finding import BAD, LEVELS, LOOK, OK, worst_level
-from camera_relocalization_ros.core.errors import RelocalizationError
 from camera_relocalization_ros.report.doctor_figures import draw_directions, draw_images, draw_places, draw_time
 from camera_relocalization_ros.report.doctor_template import PAGE
-from camera_relocalization_ros.report.figures import DOTS_PER_INCH
+from camera_relocalization_ros.report.page import data_source, figure_source, render_page, write_page
 
 VERDICTS = {
     OK: "fit for training.",
@@ -30,20 +25,15 @@ THUMBNAIL_WIDTH = 320
 
 def write_doctor_page(path: Path, examination: Examination) -> None:
     """Write the page, with its folder; raises RelocalizationError."""
-    text = doctor_page(examination)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise RelocalizationError(f"{path}: cannot be written ({error.strerror})") from error
+    write_page(path, doctor_page(examination))
 
 
 def doctor_page(examination: Examination) -> str:
     """The page; all that comes from the data set is escaped."""
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     level = worst_level(examination.findings)
     dataset = examination.dataset
-    return environment.from_string(PAGE).render(
+    return render_page(
+        PAGE,
         name=dataset.path.resolve().name,
         level=level,
         verdict=VERDICTS[level],
@@ -72,17 +62,7 @@ def _facts(examination: Examination) -> str:
 
 def _pictures(examination: Examination) -> dict[str, str]:
     drawn = {"places": draw_places, "directions": draw_directions, "time": draw_time, "images": draw_images}
-    return {name: _figure_source(draw(examination)) for name, draw in drawn.items()}
-
-
-def _figure_source(figure: Figure) -> str:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, dpi=DOTS_PER_INCH, format="png")
-    return _source(buffer.getvalue())
-
-
-def _source(png: bytes) -> str:
-    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
+    return {name: figure_source(draw(examination)) for name, draw in drawn.items()}
 
 
 def _worst(examination: Examination) -> list[dict[str, str]]:
@@ -104,7 +84,9 @@ def _thumbnail(path: Path) -> str:
     image_bgr = cv2.imread(str(path), cv2.IMREAD_COLOR)
     height, width = image_bgr.shape[:2]
     size = (THUMBNAIL_WIDTH, max(round(height * THUMBNAIL_WIDTH / width), 1))
-    return _source(cv2.imencode(".png", cv2.resize(image_bgr, size, interpolation=cv2.INTER_AREA))[1].tobytes())
+    return data_source(
+        cv2.imencode(".png", cv2.resize(image_bgr, size, interpolation=cv2.INTER_AREA))[1].tobytes(), "png"
+    )
 
 
 def _row(sequence: Any) -> dict[str, Any]:

@@ -1,18 +1,21 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The text of the doctor's page, for jinja2; whatever is put in is escaped by the environment."""
 
-PAGE = """<!DOCTYPE html>
+from __future__ import annotations
+
+from camera_relocalization_ros.report.page import STYLE
+
+PAGE = (
+    """<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
 <title>Doctor: {{ name }}</title>
 <style>
-body { font: 17px/1.5 sans-serif; max-width: 72rem; margin: 1.5rem auto; padding: 0 1rem; color: #222; }
-h1 { font-size: 1.5rem; } h2 { font-size: 1.2rem; margin-top: 2.2rem; border-top: 1px solid #ddd; padding-top: 1rem; }
-table { border-collapse: collapse; width: 100%; }
-td, th { text-align: left; vertical-align: top; padding: .35rem .7rem; border-bottom: 1px solid #e5e5e5; }
-td.level { width: 4rem; font-weight: bold; text-align: center; }
+"""
+    + STYLE
+    + """td.level { width: 4rem; font-weight: bold; text-align: center; }
 .OK { background: #d9f0d3; } .LOOK { background: #fee8a6; } .BAD { background: #b2182b; color: white; }
 p.verdict { font-size: 1.25rem; padding: .7rem 1rem; }
 img { max-width: 100%; } .worst img { width: 15rem; display: block; }
@@ -73,3 +76,4 @@ no result means anything unless it is well below the oracle's.</p>
 </body>
 </html>
 """
+)

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Where the cameras were and where the model said they were: from above, and in space, with the object."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from camera_relocalization_ros.core.overlay import box_edges
+from camera_relocalization_ros.core.results import Result
+from camera_relocalization_ros.report.figures import new_figure
+
+# truth green and estimate red, as the thesis has them, in Okabe and Ito's shades; truth is solid, the estimate is dots
+TRUTH, ESTIMATE, OBJECT = "#009E73", "#D55E00", "#444444"
+AXES = {"x": "#D55E00", "y": "#009E73", "z": "#0072B2"}
+# more lines between truth and estimate would hide both
+MAX_LINKS = 400
+
+
+def draw_trajectory(result: Result, box: np.ndarray | None = None) -> Figure:
+    """Truth and estimate from above and in space; box (2, 3): least and greatest corner of the object."""
+    figure = new_figure(12, 6.2)
+    above = figure.add_subplot(1, 2, 1)
+    space = figure.add_subplot(1, 2, 2, projection="3d")
+    for axes, columns in ((above, [0, 1]), (space, [0, 1, 2])):
+        _draw(axes, result, columns)
+        _draw_object(axes, box, columns)
+        axes.set_xlabel("x [m]")
+        axes.set_ylabel("y [m]")
+    above.set_aspect("equal")
+    above.grid(color="#dddddd")
+    above.set_title(f"from above (along -z of {result.info.parent_frame})", fontsize="medium")
+    space.set_zlabel("z [m]")
+    space.set_aspect("equal")
+    space.zaxis.set_major_locator(MaxNLocator(4))
+    handles = dict(zip(*reversed(above.get_legend_handles_labels())))
+    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncol=5, frameon=False)
+    return figure
+
+
+def _draw(axes: Axes, result: Result, columns: list[int]) -> None:
+    for number, name in enumerate(dict.fromkeys(result.sequences)):
+        part = result.select(result.sequences == name)
+        truth, estimate = part.truth[:, columns], part.estimate[:, columns]
+        for row in np.flatnonzero(part.compared)[:: max(len(part) // MAX_LINKS, 1)]:
+            axes.plot(*np.stack([truth[row], estimate[row]]).T, color="#bbbbbb", linewidth=0.5, zorder=1)
+        labels = ("", "", "") if number else ("truth", "estimate", "start")
+        axes.plot(*truth.T, color=TRUTH, linewidth=2.2, linestyle="-", label=labels[0], zorder=3)
+        axes.plot(*estimate.T, ".", color=ESTIMATE, markersize=4, label=labels[1], zorder=2)
+        axes.plot(
+            *truth[np.isfinite(truth).all(axis=1)][:1].T, "s", color=TRUTH, markersize=8, label=labels[2], zorder=4
+        )
+
+
+def _draw_object(axes: Axes, box: np.ndarray | None, columns: list[int]) -> None:
+    if box is not None:
+        for number, edge in enumerate(box_edges(box)):
+            axes.plot(*edge[:, columns].T, color=OBJECT, linewidth=1.2, label="" if number else "object", zorder=1)
+    length = 0.5 if box is None else 0.4 * float(np.ptp(box, axis=0).max())
+    for number in columns:
+        end = np.zeros(3)
+        end[number] = length
+        axes.plot(*np.stack([np.zeros(3), end])[:, columns].T, color=AXES["xyz"[number]], linewidth=2, zorder=4)
+        axes.text(*end[columns], "xyz"[number], color=AXES["xyz"[number]], fontweight="bold", zorder=5)
