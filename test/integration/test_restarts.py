@@ -1,0 +1,119 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Master, camera and node are killed and started again, each by itself; the answers come back by themselves.
+
+The masters are this test's own, because rostest's must live.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+from xmlrpc.client import ServerProxy
+
+import rosgraph
+import rostest
+from colour_bundle import COLOUR_BUNDLE
+from live import wait_for
+
+CAMERA = Path(__file__).resolve().parents[1] / "camera_script.py"
+IMAGE_TOPIC = "/camera/image_raw"
+DEADLINE_S = 60.0
+
+
+class RestartsTest(unittest.TestCase):
+    def setUp(self):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        logs = tempfile.TemporaryDirectory()
+        self.addCleanup(logs.cleanup)
+        uri = f"http://127.0.0.1:{self.port}"
+        self.environment = {**os.environ, "ROS_MASTER_URI": uri, "ROS_IP": "127.0.0.1", "ROS_LOG_DIR": logs.name}
+        self.master = self.start_master()
+
+    def start(self, *command):
+        """A process with all its children in a group of their own, which the end of the test kills."""
+        process = subprocess.Popen(command, env=self.environment, start_new_session=True)
+        self.addCleanup(kill, process)
+        return process
+
+    def start_master(self):
+        process = self.start("roscore", "-p", str(self.port))
+        wait_for(self.knows("/rosout"), "the master answers", DEADLINE_S)
+        return process
+
+    def knows(self, node):
+        """A condition: the master has a node of that name."""
+
+        def condition():
+            try:
+                return rosgraph.Master("/test", self.environment["ROS_MASTER_URI"]).lookupNode(node)
+            except (OSError, rosgraph.MasterException):
+                return False
+
+        return condition
+
+    def start_node(self):
+        command = ("rosrun", "camera_relocalization_ros", "relocalizer", f"image:={IMAGE_TOPIC}")
+        return self.start(*command, f"_bundle:={COLOUR_BUNDLE}")
+
+    def start_camera(self):
+        return self.start(sys.executable, str(CAMERA))
+
+    def assert_answers(self, when):
+        """Somebody new who asks the master for the poses hears some."""
+        command = ["rostopic", "echo", "-n", "3", "/relocalizer/pose/header/stamp"]
+        done = subprocess.run(
+            ["timeout", str(DEADLINE_S), *command], env=self.environment, stdout=subprocess.PIPE, check=False
+        )
+        assert done.returncode == 0, f"no poses {when}"
+
+    def test_master_is_killed_and_started_again(self):
+        node, camera = self.start_node(), self.start_camera()
+        self.assert_answers("at the start")
+        kill(self.master)
+        self.start_master()
+        self.assert_answers("from a camera that the new master does not know")
+        kill(camera)
+        self.start_camera()
+        self.assert_answers("from a camera that only the new master knows")
+        reset = ["timeout", str(DEADLINE_S), "rosservice", "call", "/relocalizer/reset"]
+        assert subprocess.run(reset, env=self.environment, check=False).returncode == 0
+        assert node.poll() is None
+
+    def test_camera_is_killed_and_started_again(self):
+        self.start_node()
+        camera = self.start_camera()
+        self.assert_answers("at the start")
+        kill(camera)
+        self.start_camera()
+        self.assert_answers("from the second camera")
+
+    def test_node_is_killed_and_respawned(self):
+        arguments = (f"bundle:={COLOUR_BUNDLE}", f"image_topic:={IMAGE_TOPIC}")
+        self.start("roslaunch", "camera_relocalization_ros", "relocalize.launch", *arguments)
+        self.start_camera()
+        self.assert_answers("at the start")
+        first = wait_for(self.knows("/relocalizer"), "the node is known", DEADLINE_S)
+        _, _, pid = ServerProxy(first).getPid("/test")
+        os.kill(pid, signal.SIGKILL)
+        wait_for(lambda: self.knows("/relocalizer")() not in (False, first), "another node has the name", DEADLINE_S)
+        self.assert_answers("from the node that was started again")
+
+
+def kill(process):
+    """End a process and its children at once, as a crash would."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+    process.wait()
+
+
+if __name__ == "__main__":
+    rostest.rosrun("camera_relocalization_ros", "test_restarts", RestartsTest)
