@@ -17,7 +17,7 @@ from camera_relocalization_ros.core.trajectory import Trajectory
 PERIOD_NS = 100_000_000
 
 
-def wait_for(condition: Callable[[], Any], what: str, timeout_s: float = 20.0) -> Any:
+def wait_for(condition: Callable[[], Any], what: str, timeout_s: float = 20.0, period_s: float = 0.01) -> Any:
     """The first true value of a condition; AssertionError when there is none in time."""
     deadline = time.monotonic() + timeout_s
     while True:
@@ -25,7 +25,7 @@ def wait_for(condition: Callable[[], Any], what: str, timeout_s: float = 20.0) -
         if value:
             return value
         assert time.monotonic() < deadline, f"not within {timeout_s} s: {what}"
-        time.sleep(0.01)
+        time.sleep(period_s)
 
 
 def known_trajectory(count: int) -> Trajectory:

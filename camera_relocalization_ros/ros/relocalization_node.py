@@ -24,6 +24,7 @@ from camera_relocalization_ros.inference.relocalizer import Estimate, Relocalize
 from camera_relocalization_ros.msg import ModelInfo, RelocalizerStatus
 from camera_relocalization_ros.ros import conversions
 from camera_relocalization_ros.ros.camera_watch import CameraWatch, topic_beside
+from camera_relocalization_ros.ros.master_watch import MasterWatch
 from camera_relocalization_ros.ros.model_loading import load_model
 from camera_relocalization_ros.ros.newest_frame import Arrival, NewestFrame
 from camera_relocalization_ros.ros.node_diagnostics import NodeDiagnostics
@@ -58,6 +59,7 @@ class RelocalizationNode:
         self._poses = PoseOutputs(params)
         self._model_info = rospy.Publisher("~model_info", ModelInfo, queue_size=1, latch=True)
         self._is_enabled = True
+        self._activity = RelocalizerStatus.IDLE
         self._image_size: tuple[int, int] | None = None
         self._between_images = threading.Lock()
 
@@ -70,7 +72,7 @@ class RelocalizationNode:
         rospy.on_shutdown(self.newest.close)
         with self._between_images:
             self._introduce_model()
-            self._publish_waiting()
+            self._look_at(None)
         while not rospy.is_shutdown():
             arrival = self.newest.take(self.params.stale_after)
             if self.newest.closed:
@@ -78,7 +80,7 @@ class RelocalizationNode:
             with self._between_images:
                 self._look_at(arrival)
 
-    def activity(self) -> int:
+    def _choose_activity(self) -> int:
         """One of RelocalizerStatus' ANSWERING, IDLE and DISABLED."""
         if not self._is_enabled:
             return RelocalizerStatus.DISABLED
@@ -97,7 +99,7 @@ class RelocalizationNode:
         """Look at images, or not."""
         with self._between_images:
             self._is_enabled = is_enabled
-            self._publish_waiting()
+            self._look_at(None)
 
     def use_model(self, relocalizer: Relocalizer) -> None:
         """Answer with another model of the same frames from the next image on."""
@@ -127,9 +129,10 @@ class RelocalizationNode:
         self._model_info.publish(model_info(self.relocalizer))
 
     def _look_at(self, arrival: Arrival | None) -> None:
+        self._activity = self._choose_activity()
         if arrival is None:
             self._publish_waiting()
-        elif self.activity() == RelocalizerStatus.ANSWERING:
+        elif self._activity == RelocalizerStatus.ANSWERING:
             self._answer(arrival)
         else:
             self._skip()
@@ -137,7 +140,7 @@ class RelocalizationNode:
     def _skip(self) -> None:
         self.status.skipped += 1
         is_due = time.monotonic() - self.status.published_s >= self.params.stale_after
-        if is_due or self.status.last.activity != self.activity():
+        if is_due or self.status.last.activity != self._activity:
             self._publish_waiting()
 
     def _answer(self, arrival: Arrival) -> None:
@@ -197,12 +200,12 @@ class RelocalizationNode:
         looked_at = self.status.answered + self.status.lost + sum(self.status.rejected.values())
         state = State.STALE if looked_at else State.WARMING_UP
         why = "no image for a while" if self.newest.seen else "no image yet"
-        reason = WHY_NOT.get(self.activity(), why)
+        reason = WHY_NOT.get(self._activity, why)
         self._publish_status(state, Header(stamp=rospy.Time.now()), reason=reason)
 
     def _publish_status(self, state: State, header: Header, **values: Any) -> None:
         about_node = {
-            "activity": self.activity(),
+            "activity": self._activity,
             "bundle_id": self.relocalizer.bundle.bundle_id,
             "tf_failures": self.tf.failures if self.tf is not None else 0,
         }
@@ -243,6 +246,7 @@ def main() -> int:
         rospy.logfatal(str(error))
         return 1
     subscriber = subscribe(node)
+    MasterWatch().start()
     rospy.loginfo(f"{node.params.bundle} answers images on {subscriber.resolved_name}")
     node.run()
     return 0

@@ -1,0 +1,324 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Topics, services, settings and diagnostics of one live node that broadcasts no TF."""
+
+import math
+import tempfile
+import threading
+import unittest
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import rospy
+import rostest
+from calibrated_bundle import SIGMA_M, SIGMA_RAD, write_calibrated_bundle
+from camera_relocalization_ros.msg import ModelInfo, RelocalizerStatus
+from camera_relocalization_ros.srv import LoadBundle, RelocalizeImage
+from colour_bundle import COLOUR_BUNDLE, QUAT_XYZW, edited_copy, known_position
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from dynamic_reconfigure.client import Client
+from geometry_msgs.msg import PoseStamped, PoseWithCovarianceStamped
+from helpers import CAMERA, CHILD_FRAME, PARENT_FRAME, START_NS, encoded, fake_image_rgb
+from live import wait_for
+from nav_msgs.msg import Odometry
+from nav_msgs.msg import Path as PathMessage
+from node_client import Heard, NodeClient, S
+from sensor_msgs.msg import CameraInfo
+from std_srvs.srv import SetBool, Trigger
+
+from camera_relocalization_ros.core.model_bundle import load_bundle
+from camera_relocalization_ros.ros import conversions
+
+NODE, COUNT = "/relocalizer", 30
+OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
+KNOWN_COVARIANCE = np.diag([SIGMA_M**2] * 3 + [SIGMA_RAD**2] * 3)
+
+
+def call(name, kind, *arguments):
+    """Call a service of the node."""
+    rospy.wait_for_service(f"{NODE}/{name}", 20.0)
+    return rospy.ServiceProxy(f"{NODE}/{name}", kind)(*arguments)
+
+
+class NodeInterfaceTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.client = NodeClient(NODE, "/camera/image_raw")
+        cls.diagnostics = Heard("/diagnostics", DiagnosticArray).wait_connected()
+        cls.folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(cls.folder.cleanup)
+        cls.calibrated = write_calibrated_bundle(Path(cls.folder.name) / "calibrated")
+
+    def hear(self, topic, kind):
+        """Listen to a topic of the node for the time of one test."""
+        heard = Heard(f"{NODE}/{topic}", kind)
+        self.addCleanup(heard.stop)
+        heard.wait_connected()
+        self.client.send_until(
+            lambda s: s.activity == RelocalizerStatus.ANSWERING, "the node knows that somebody listens"
+        )
+        return heard
+
+    def load(self, path):
+        answer = call("load_bundle", LoadBundle, str(path))
+        assert answer.ok, answer.message
+        return answer
+
+    def fly_calibrated(self):
+        """Answer with the calibrated bundle for the time of one test."""
+        self.load(self.calibrated)
+        self.addCleanup(self.load, COLOUR_BUNDLE)
+
+    def diagnosed(self, task, condition, what):
+        """The next report of a diagnostic task that meets a condition."""
+
+        def found():
+            tasks = [one for array in self.diagnostics.all()[-3:] for one in array.status]
+            tasks = [one for one in tasks if one.name == f"relocalizer: {task}" and condition(one)]
+            return tasks[-1] if tasks else None
+
+        return wait_for(found, what)
+
+    def test_nobody_listens_so_no_image_is_looked_at(self):
+        # before the first image of another test, or after its poses are no longer heard
+        idle = self.client.send_until(lambda s: s.activity == RelocalizerStatus.IDLE and s.frames_skipped, "it is idle")
+        assert idle.state in (RelocalizerStatus.WARMING_UP, RelocalizerStatus.STALE)
+        assert idle.reason == "nobody listens"
+        later = self.client.send_until(lambda s: s.frames_skipped > idle.frames_skipped, "it counts on")
+        assert later.frames_answered == idle.frames_answered
+        assert later.frames_seen > idle.frames_seen
+        poses = self.hear("pose", PoseStamped)
+        assert self.client.send().state == RelocalizerStatus.OK
+        poses.wait_at(self.client.stamp_ns)
+
+    def test_disabled_and_enabled(self):
+        poses = self.hear("pose", PoseStamped)
+        before = self.client.send()
+        assert call("set_enabled", SetBool, False).success
+        disabled = wait_for(
+            lambda: (
+                self.client.statuses.newest().activity == RelocalizerStatus.DISABLED and self.client.statuses.newest()
+            ),
+            "it says that it is disabled",
+        )
+        assert (disabled.state, disabled.reason) == (RelocalizerStatus.STALE, "disabled by ~set_enabled")
+        self.client.publish(fake_image_rgb(0))
+        skipped_ns = self.client.stamp_ns
+        wait_for(lambda: self.client.statuses.newest().frames_skipped > before.frames_skipped, "the image is skipped")
+        assert call("set_enabled", SetBool, True).success
+        self.client.send()
+        poses.wait_at(self.client.stamp_ns)
+        assert poses.at(skipped_ns) is None
+
+    def test_reset_forgets_earlier_images(self):
+        self.hear("pose", PoseStamped)
+        self.client.send()
+        assert self.client.send().window_length == 2
+        assert call("reset", Trigger).success
+        assert self.client.send().window_length == 1
+
+    def test_model_info_is_latched(self):
+        info = Heard(f"{NODE}/model_info", ModelInfo).newest()
+        bundle = load_bundle(COLOUR_BUNDLE)
+        assert info.bundle_id == bundle.bundle_id
+        assert info.path.endswith("test/data/colour_bundle")
+        assert (info.parent_frame, info.child_frame) == (PARENT_FRAME, CHILD_FRAME)
+        assert (info.backbone, info.head, info.precision) == ("none", "mean_colour", "fp32")
+        assert (info.window_length, info.max_gap, info.input_width, info.input_height) == (2, 0.5, 64, 48)
+        assert conversions.info_to_camera(info.camera) == CAMERA
+        assert (info.training_min.x, info.training_max.z) == (
+            bundle.training_range.min[0],
+            bundle.training_range.max[2],
+        )
+        assert list(info.providers) == ["CPUExecutionProvider"]
+        assert not info.has_covariance
+
+    def test_without_a_calibration_there_is_no_covariance(self):
+        self.hear("pose", PoseStamped)
+        self.client.send()
+        topics = dict(rospy.get_published_topics(NODE))
+        assert f"{NODE}/pose" in topics
+        assert f"{NODE}/pose_with_covariance" not in topics
+        assert f"{NODE}/odometry" not in topics
+
+    def test_covariance_score_and_odometry_of_a_calibrated_model(self):
+        self.fly_calibrated()
+        infos = Heard(f"{NODE}/model_info", ModelInfo)
+        wait_for(lambda: infos.newest().has_covariance, "the model is introduced")
+        poses = self.hear("pose_with_covariance", PoseWithCovarianceStamped)
+        odometry = self.hear("odometry", Odometry)
+        self.client.send_until(lambda s: s.state == RelocalizerStatus.OK, "it answers")
+        status = self.client.send(seed=3)
+        assert 0 < status.score < 1
+        pose = poses.wait_at(self.client.stamp_ns)
+        assert pose.header.frame_id == PARENT_FRAME
+        np.testing.assert_allclose(conversions.pose_of(pose.pose.pose)[0], known_position(fake_image_rgb(3)), atol=1e-5)
+        np.testing.assert_allclose(np.reshape(pose.pose.covariance, (6, 6)), KNOWN_COVARIANCE, atol=1e-9)
+        same = odometry.wait_at(self.client.stamp_ns)
+        assert (same.header.frame_id, same.child_frame_id) == (PARENT_FRAME, CHILD_FRAME)
+        assert same.pose == pose.pose
+        # what is not known is not zero
+        assert min(np.diag(np.reshape(same.twist.covariance, (6, 6)))) >= 1e6
+
+    def test_path_keeps_the_newest_poses(self):
+        paths = self.hear("path", PathMessage)
+        for _ in range(12):
+            self.client.send(gap_ns=S // 4)
+        path = paths.wait_at(self.client.stamp_ns)
+        stamps_ns = [pose.header.stamp.to_nsec() for pose in path.poses]
+        assert stamps_ns == [self.client.stamp_ns - k * S // 4 for k in (4, 3, 2, 1, 0)]
+        assert path.header.frame_id == PARENT_FRAME
+        # time goes back: the path starts anew
+        self.client.stamp_ns -= 100 * S
+        self.client.send()
+        assert len(paths.wait_at(self.client.stamp_ns).poses) == 1
+
+    def test_another_model_is_loaded_without_losing_an_image(self):
+        poses = self.hear("pose", PoseStamped)
+        before = self.client.send(gap_ns=S)
+        rate, stamps_ns = rospy.Rate(30), []
+        answers = []
+        loading = threading.Thread(target=lambda: answers.append(self.load(self.calibrated)))
+        for number in range(COUNT):
+            if number == COUNT // 3:
+                loading.start()
+            stamps_ns.append(self.client.publish(fake_image_rgb(0)))
+            rate.sleep()
+        loading.join()
+        self.addCleanup(self.load, COLOUR_BUNDLE)
+        assert answers[0].bundle_id == load_bundle(self.calibrated).bundle_id
+        after = self.client.send()
+        assert after.frames_answered - before.frames_answered == COUNT + 1
+        assert after.frames_dropped == before.frames_dropped
+        assert not math.isnan(after.score)
+        for stamp_ns in stamps_ns:
+            poses.wait_at(stamp_ns)
+
+    def test_a_bad_model_is_refused_and_the_old_one_stays(self):
+        self.hear("pose", PoseStamped)
+        folder = Path(tempfile.mkdtemp(dir=self.folder.name))
+        room = edited_copy(folder / "room", lambda values: values.update(parent_frame="room"))
+        damaged = edited_copy(folder / "damaged")
+        (damaged / "network.onnx").write_bytes(b"something else")
+        for path, says in [
+            ("/nowhere", "/nowhere: no such bundle"),
+            (damaged, "cut short or replaced"),
+            (room, "its parent_frame is 'room'; expected 'wing/base_link', that of the running model"),
+        ]:
+            answer = call("load_bundle", LoadBundle, str(path))
+            assert not answer.ok
+            assert says in answer.message
+            assert answer.bundle_id == load_bundle(COLOUR_BUNDLE).bundle_id
+        self.client.send()
+        assert self.client.send().state == RelocalizerStatus.OK
+
+    def test_one_image_by_itself_leaves_the_live_ones_alone(self):
+        self.hear("pose", PoseStamped)
+        self.client.send()
+        raw = conversions.rgb_to_image(fake_image_rgb(5), START_NS - S, "x")
+        compressed = conversions.encoded_to_compressed(encoded(fake_image_rgb(5)), ".png", START_NS - S, "x")
+        for request in ({"image": raw}, {"compressed": compressed}):
+            answer = rospy.ServiceProxy(f"{NODE}/relocalize_image", RelocalizeImage)(**request)
+            assert answer.ok, answer.message
+            assert (answer.state, answer.reason) == (RelocalizerStatus.DEGRADED, "seen in 1 of 2 images")
+            assert (answer.pose.header.stamp, answer.pose.header.frame_id) == (raw.header.stamp, PARENT_FRAME)
+            position, quat = conversions.pose_of(answer.pose.pose.pose)
+            np.testing.assert_allclose(position, known_position(fake_image_rgb(5)), atol=1e-5)
+            np.testing.assert_allclose(quat, QUAT_XYZW, atol=1e-6)
+            # not calibrated: not known, and never zero
+            assert all(map(math.isnan, answer.pose.pose.covariance))
+        assert self.client.send().window_length == 2
+
+    def test_one_image_that_cannot_be_answered(self):
+        service = rospy.ServiceProxy(f"{NODE}/relocalize_image", RelocalizeImage)
+        good = conversions.rgb_to_image(fake_image_rgb(5), START_NS, "x")
+        wide = conversions.rgb_to_image(np.zeros((10, 100, 3), np.uint8), START_NS, "x")
+        compressed = conversions.encoded_to_compressed(b"no picture", ".jpg", START_NS, "x")
+        for request, says in [
+            ({}, "0 images; expected one"),
+            ({"image": good, "compressed": compressed}, "2 images; expected one"),
+            ({"image": wide}, "100x10"),
+            ({"compressed": compressed}, "does not decode"),
+        ]:
+            answer = service(**request)
+            assert not answer.ok
+            assert says in answer.message
+            assert answer.state == RelocalizerStatus.LOST
+            assert math.isnan(answer.pose.pose.pose.position.x)
+
+    def test_a_covariance_for_one_image(self):
+        self.fly_calibrated()
+        answer = call(
+            "relocalize_image", RelocalizeImage, conversions.rgb_to_image(fake_image_rgb(5), START_NS, "x"), None
+        )
+        np.testing.assert_allclose(np.reshape(answer.pose.pose.covariance, (6, 6)), KNOWN_COVARIANCE, atol=1e-9)
+        assert 0 < answer.score < 1
+
+    def test_thresholds_by_dynamic_reconfigure(self):
+        self.fly_calibrated()
+        poses = self.hear("pose", PoseStamped)
+        settings = Client(NODE, timeout=20.0)
+        self.addCleanup(settings.update_configuration, {"lost_below": -1.0, "degraded_below": -1.0})
+        names = [one["name"] for one in settings.get_parameter_descriptions(20.0)]
+        assert {"lost_below", "degraded_below"} <= set(names)
+        self.client.send()
+        assert self.client.send().state == RelocalizerStatus.OK
+        settings.update_configuration({"degraded_below": 1.0})
+        degraded = self.client.send()
+        assert degraded.state == RelocalizerStatus.DEGRADED
+        assert "score" in degraded.reason
+        poses.wait_at(self.client.stamp_ns)
+        assert settings.update_configuration({"lost_below": 7.0})["lost_below"] == 1.0
+        lost = self.client.send()
+        lost_ns = self.client.stamp_ns
+        assert (lost.state, lost.window_length, lost.frames_lost) == (
+            RelocalizerStatus.LOST,
+            0,
+            degraded.frames_lost + 1,
+        )
+        assert "below 1" in lost.reason
+        assert rospy.get_param(f"{NODE}/lost_below") == 1.0
+        settings.update_configuration({"lost_below": -1.0, "degraded_below": -1.0})
+        assert self.client.send().state == RelocalizerStatus.OK
+        poses.wait_at(self.client.stamp_ns)
+        assert poses.at(lost_ns) is None
+
+    def test_diagnostics(self):
+        self.hear("pose", PoseStamped)
+        self.client.send()
+        self.client.send()
+        state = self.diagnosed("state", lambda one: one.message == "OK", "the state is OK")
+        values = {one.key: one.value for one in state.values}
+        assert state.level == OK
+        assert values["providers"] == "CPUExecutionProvider"
+        assert values["bundle"].startswith(load_bundle(COLOUR_BUNDLE).bundle_id)
+        images = self.diagnosed("images", lambda one: True, "images")
+        assert {"images per second", "answers per second", "dropped", "rejected", "skipped"} <= {
+            one.key for one in images.values
+        }
+        timing = {one.key for one in self.diagnosed("timing", lambda one: one.values, "timing").values}
+        assert {"latency p50, p95 [ms]", "inference_time p50, p95 [ms]", "age p50, p95 [ms]"} <= timing
+        assert self.diagnosed("tf", lambda one: True, "TF").message == "off"
+        assert self.diagnosed("temperature", lambda one: True, "temperature").message
+        self.client.publish(np.full((48, 64, 3), 255, np.uint8))
+        self.diagnosed("images", lambda one: one.level == WARN and "1 images rejected" in one.message, "a rejection")
+        self.diagnosed("state", lambda one: one.level == ERROR and "LOST: the network" in one.message, "it is LOST")
+        self.diagnosed("state", lambda one: one.level == WARN and "STALE" in one.message, "it is STALE")
+
+    def test_camera_info_is_compared_with_the_training_camera(self):
+        publisher = rospy.Publisher("/camera/camera_info", CameraInfo, queue_size=1, latch=True)
+        self.addCleanup(publisher.unregister)
+        for camera, level, says in [
+            (replace(CAMERA, fx=90.0, fy=90.0).scaled(640, 480), WARN, "focal length 90.0 network pixels"),
+            (CAMERA.scaled(1280, 720), ERROR, "expected the aspect ratio of 64x48"),
+            (CAMERA.scaled(320, 240), OK, "as trained, as far"),
+        ]:
+            publisher.publish(conversions.camera_to_info(camera, START_NS, "x"))
+            found = self.diagnosed("camera", lambda one, says=says: says in one.message, says)
+            assert found.level == level
+
+
+if __name__ == "__main__":
+    rospy.init_node("test_node_interface")
+    rostest.rosrun("camera_relocalization_ros", "test_node_interface", NodeInterfaceTest)

@@ -1,0 +1,136 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Three live nodes on one camera, each with another TF mode: what they broadcast, and what they do not."""
+
+import subprocess
+import unittest
+
+import numpy as np
+import rospy
+import rostest
+import tf2_ros
+from camera_relocalization_ros.msg import RelocalizerStatus
+from colour_bundle import QUAT_XYZW, known_position
+from geometry_msgs.msg import PoseStamped
+from helpers import CHILD_FRAME, PARENT_FRAME, fake_image_rgb
+from live import wait_for
+from node_client import STEP_NS, Heard, NodeClient
+from ros_helpers import transform
+from std_srvs.srv import Trigger
+from tf2_msgs.msg import TFMessage
+
+from camera_relocalization_ros.core.geometry import invert, pose_matrix
+from camera_relocalization_ros.ros import conversions
+
+TURNED = (0.0, 0.0, np.sqrt(0.5), np.sqrt(0.5))
+WHITE = np.full((48, 64, 3), 255, np.uint8)
+
+
+class NodeTfTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.tf = Heard("/tf", TFMessage)
+        cls.broadcaster = tf2_ros.TransformBroadcaster()
+        cls.client = NodeClient("/seen", "/camera/image_raw")
+        cls.statuses = {name: Heard(f"/{name}/status", RelocalizerStatus) for name in ("located", "corrected")}
+        for heard in cls.statuses.values():
+            heard.wait_connected().newest()
+        wait_for(lambda: cls.client.publisher.get_num_connections() == 3, "all nodes subscribe to the images", 60.0)
+        # the nodes' own listeners must hear what this test broadcasts
+        wait_for(lambda: cls.broadcaster.pub_tf.get_num_connections() == 4, "all nodes listen to /tf")
+        cls.truth = pose_matrix(known_position(fake_image_rgb(0)), QUAT_XYZW)
+
+    def setUp(self):
+        # what is in TF's buffers from the test before is older than any lookup of this one
+        self.client.next_stamp(20 * STEP_NS)
+
+    def broadcasts(self, child, stamp_ns):
+        """All transforms of a child frame at a stamp."""
+        found = [one for message in self.tf.all() for one in message.transforms]
+        return [one for one in found if one.child_frame_id == child and one.header.stamp.to_nsec() == stamp_ns]
+
+    def wait_broadcast(self, child, stamp_ns):
+        """T_parent_child (4, 4) of the one transform of a stamp, and its parent."""
+        found = wait_for(lambda: self.broadcasts(child, stamp_ns), f"{child} at {stamp_ns} in TF")
+        assert len(found) == 1
+        return pose_matrix(*conversions.transform_to_pose(found[0])), found[0].header.frame_id
+
+    def test_camera_mode_broadcasts_the_estimate(self):
+        self.client.send()
+        T_parent_camera, parent = self.wait_broadcast("seen_camera", self.client.stamp_ns)
+        assert parent == PARENT_FRAME
+        np.testing.assert_allclose(T_parent_camera, self.truth, atol=1e-5)
+
+    def test_object_mode_locates_the_airframe_by_tf_at_the_images_stamp(self):
+        stamp_ns = self.client.publish(fake_image_rgb(0))
+        self.statuses["located"].wait_at(stamp_ns)
+        # TF comes after the image, from before and after its stamp: the lookup waits, and interpolates
+        for offset_ns, x in ((-STEP_NS // 2, 1.0), (STEP_NS // 2, 3.0)):
+            self.broadcaster.sendTransform(transform(stamp_ns + offset_ns, "map", "base_link", (x, 0, 0), TURNED))
+            self.broadcaster.sendTransform(transform(stamp_ns + offset_ns, "base_link", CHILD_FRAME, (0, 0, 0.5)))
+        T_map_object, parent = self.wait_broadcast(f"{PARENT_FRAME}_estimate", stamp_ns)
+        assert parent == "map"
+        T_map_camera = pose_matrix(np.array([2.0, 0, 0.5]), np.array(TURNED))
+        np.testing.assert_allclose(T_map_object, T_map_camera @ invert(self.truth), atol=1e-5)
+
+    def test_odom_mode_broadcasts_the_correction(self):
+        stamp_ns = self.client.next_stamp() + STEP_NS
+        for offset_ns in (-STEP_NS, STEP_NS):
+            self.broadcaster.sendTransform(transform(stamp_ns + offset_ns, "odom", "front_camera", (4, 5, 6), TURNED))
+        assert self.client.publish(fake_image_rgb(0)) == stamp_ns
+        T_model_odom, parent = self.wait_broadcast("odom", stamp_ns)
+        assert parent == PARENT_FRAME
+        T_odom_camera = pose_matrix(np.array([4.0, 5, 6]), np.array(TURNED))
+        np.testing.assert_allclose(T_model_odom @ T_odom_camera, self.truth, atol=1e-5)
+
+    def test_without_the_camera_in_tf_the_failure_is_counted_and_the_pose_published(self):
+        poses = Heard("/located/pose", PoseStamped).wait_connected()
+        self.addCleanup(poses.stop)
+        before = self.statuses["located"].newest().tf_failures
+        # a transform of another time is no help
+        self.broadcaster.sendTransform(transform(self.client.stamp_ns - 10 * STEP_NS, "map", "base_link", (1, 0, 0)))
+        stamp_ns = self.client.publish(fake_image_rgb(0))
+        poses.wait_at(stamp_ns)
+
+        def failed():
+            self.client.publish(fake_image_rgb(0))
+            return self.statuses["located"].newest().tf_failures > before
+
+        wait_for(failed, "the failure is counted", period_s=0.2)
+        assert not self.broadcasts(f"{PARENT_FRAME}_estimate", stamp_ns)
+
+    def test_nothing_is_broadcast_when_lost(self):
+        self.client.send()
+        lost_ns = self.client.publish(WHITE)
+        assert self.client.statuses.wait_at(lost_ns).state == RelocalizerStatus.LOST
+        self.client.send()
+        self.wait_broadcast("seen_camera", self.client.stamp_ns)
+        assert not self.broadcasts("seen_camera", lost_ns)
+
+    def test_a_frame_never_gets_a_second_parent(self):
+        self.client.send()
+        self.wait_broadcast("seen_camera", self.client.stamp_ns)
+        rival = subprocess.Popen(
+            ["rosrun", "tf2_ros", "static_transform_publisher", "0", "0", "0", "0", "0", "0", "1"]
+            + ["somewhere", "seen_camera", "__name:=rival"],
+            stdin=subprocess.DEVNULL,
+        )
+        try:
+
+            def is_silent():
+                self.client.send()
+                last_ns = self.client.stamp_ns - 5 * STEP_NS
+                return not self.broadcasts("seen_camera", last_ns) and self.client.send().state == RelocalizerStatus.OK
+
+            wait_for(is_silent, "the node stops to broadcast what another node does")
+        finally:
+            rival.terminate()
+            rival.wait(20)
+        assert rospy.ServiceProxy("/seen/reset", Trigger)().success
+        self.client.send()
+        self.wait_broadcast("seen_camera", self.client.stamp_ns)
+
+
+if __name__ == "__main__":
+    rospy.init_node("test_node_tf")
+    rostest.rosrun("camera_relocalization_ros", "test_node_tf", NodeTfTest)
