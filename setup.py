@@ -13,11 +13,12 @@ SUBPACKAGES = (
     "inference",
     "learning",
     "learning.backbones",
+    "mapping",
     "report",
     "ros",
     "simulation",
 )
 
 packages = [PACKAGE] + [PACKAGE + "." + name for name in SUBPACKAGES]
-# the thesis' numbers
-setup(**generate_distutils_setup(packages=packages, package_data={PACKAGE + ".report": ["*.csv"]}))
+# the thesis' numbers, and the script of the result's page
+setup(**generate_distutils_setup(packages=packages, package_data={PACKAGE + ".report": ["*.csv", "*.js"]}))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Dependencies point one way: learning, simulation, report -> core <- inference <- ros."""
+"""Dependencies point one way: learning, simulation, report, mapping -> core <- inference <- ros."""
 
 import ast
 import subprocess
@@ -15,6 +15,7 @@ TIERS = {
     "learning": {"learning", "core"},
     "simulation": {"simulation", "core"},
     "report": {"report", "core"},
+    "mapping": {"mapping", "core"},
     "inference": {"inference", "core"},
     "ros": {"ros", "inference", "core", "msg"},
 }

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""reloc map: data set in, landmark map out."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+NAME = "map"
+HELP = "Make a map of landmarks of training images, by which poses of new images can be refined."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("dataset", help="DATASET or DATASET@SPLIT.PART: the training images")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="landmarks.npz to write")
+    parser.add_argument("--width", type=int, default=640, help="of images when features are taken (default: 640)")
+    parser.add_argument("--features", type=int, default=2000, metavar="N", help="per training image (default: 2000)")
+    parser.add_argument(
+        "--query-features", type=int, default=1000, metavar="N", help="per image in flight (default: 1000)"
+    )
+    parser.add_argument(
+        "--keep-camera", action="store_true", help="take the data set's intrinsics and camera frame as exact"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from dataclasses import replace
+
+    from camera_relocalization_ros.core.dataset import Dataset
+    from camera_relocalization_ros.core.landmark_map import save_map
+    from camera_relocalization_ros.core.local_features import FeatureSettings
+    from camera_relocalization_ros.inference.refinement import PoseRefiner
+    from camera_relocalization_ros.inference.refinement_errors import with_measured_deviation
+    from camera_relocalization_ros.mapping.builder import (
+        MapSettings,
+        build_landmarks,
+        compressed,
+        held_out,
+        survey,
+    )
+    from camera_relocalization_ros.mapping.report import map_report
+
+    dataset = Dataset.load(arguments.dataset)
+    features = FeatureSettings(arguments.width, arguments.features)
+    query = replace(features, limit=arguments.query_features)
+    settings = MapSettings(features, correct_camera=not arguments.keep_camera)
+    raw = survey(dataset, features)
+    landmarks, correction = build_landmarks(raw, settings)
+    view = raw.corrected(correction)
+    landmark_map = compressed(landmarks, view, correction, query)
+    remaining, left_out = held_out(landmarks, view, settings.tolerance_px)
+    without = PoseRefiner(compressed(remaining, view, correction, query), dataset.camera)
+    strongest = [raw.features[i].strongest(query.limit) for i in left_out]
+    landmark_map, errors = with_measured_deviation(landmark_map, without, strongest, raw.T_parent_child[left_out])
+    save_map(arguments.output, landmark_map)
+    print(map_report(landmarks, view, errors, len(left_out)))
+    print(f"{arguments.output}: {arguments.output.stat().st_size / 1e6:.1f} MB of {dataset.frame_count} images")
+    return 0

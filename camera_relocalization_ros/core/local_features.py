@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Points of an image that can be found again in another one, and what surrounds them (SIFT, Lowe 2004)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from camera_relocalization_ros.core.camera import CameraIntrinsics
+from camera_relocalization_ros.core.errors import ConfigError, FrameError
+
+DESCRIPTOR_SIZE = 128
+# of the entries of a descriptor of unit length few reach a half; finer steps than this change no match
+BYTES_PER_UNIT = 512
+
+
+@dataclass(frozen=True)
+class FeatureSettings:
+    """Images are brought to `width` pixels; at most `limit` points are taken, those of the strongest contrast."""
+
+    width: int = 640
+    limit: int = 1500
+    contrast: float = 0.02
+
+
+@dataclass(frozen=True)
+class LocalFeatures:
+    """Points of one image: rays (n, 2) are x/z and y/z in the optical frame, free of distortion; float64.
+
+    descriptors (n, 128) uint8 are of length 512, up to rounding; focal_px is the focal length of the image.
+    """
+
+    rays: np.ndarray
+    descriptors: np.ndarray
+    focal_px: float
+
+    def __len__(self) -> int:
+        return len(self.rays)
+
+    def strongest(self, count: int) -> LocalFeatures:
+        """The first `count`: they are sorted by descending contrast."""
+        return LocalFeatures(self.rays[:count], self.descriptors[:count], self.focal_px)
+
+
+class FeatureExtractor:
+    """Finds the points of images of one camera; raises ConfigError when OpenCV has no SIFT (before 4.4)."""
+
+    def __init__(self, camera: CameraIntrinsics, settings: FeatureSettings = FeatureSettings()) -> None:
+        if not hasattr(cv2, "SIFT_create"):
+            raise ConfigError(f"OpenCV {cv2.__version__} has no SIFT; landmarks need version 4.4 or newer")
+        self._camera = camera
+        self._size = (settings.width, round(camera.height * settings.width / camera.width))
+        self._scaled = camera.scaled(*self._size)
+        self._sift = cv2.SIFT_create(settings.limit, contrastThreshold=settings.contrast)
+
+    def extract(self, image_rgb: np.ndarray) -> LocalFeatures:
+        """The points of an image (H, W, 3) uint8; raises FrameError when it has not the camera's proportions."""
+        height, width = image_rgb.shape[:2]
+        if abs(width * self._camera.height - height * self._camera.width) > max(width, height):
+            expected = f"{self._camera.width}x{self._camera.height}"
+            raise FrameError(f"image of {width}x{height}; the intrinsics are for the proportions of {expected}")
+        grey = cv2.cvtColor(image_rgb, cv2.COLOR_RGB2GRAY)
+        if grey.shape[::-1] != self._size:
+            shrinks = self._size[0] < width
+            grey = cv2.resize(grey, self._size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+        points, descriptors = self._sift.detectAndCompute(grey, None)
+        if not points:
+            return LocalFeatures(np.empty((0, 2)), np.empty((0, DESCRIPTOR_SIZE), np.uint8), self._scaled.fx)
+        order = np.argsort([-point.response for point in points], kind="stable")
+        pixels = cv2.KeyPoint_convert(points).astype(np.float64)[order]
+        rays = cv2.undistortPoints(pixels[:, None], self._scaled.matrix, np.array(self._scaled.distortion))[:, 0]
+        return LocalFeatures(rays, _root_bytes(descriptors[order]), self._scaled.fx)
+
+
+def unit_descriptors(descriptors: np.ndarray) -> np.ndarray:
+    """Descriptors (n, d) of any length as float32 of unit length."""
+    floats = descriptors.astype(np.float32)
+    return floats / np.maximum(np.linalg.norm(floats, axis=1, keepdims=True), 1e-6)
+
+
+def _root_bytes(descriptors: np.ndarray) -> np.ndarray:
+    """Descriptors whose dot product is Hellinger's kernel (Arandjelovic & Zisserman 2012)."""
+    roots = np.sqrt(descriptors / np.maximum(descriptors.sum(axis=1, keepdims=True), 1e-6))
+    return np.clip(np.round(BYTES_PER_UNIT * roots), 0, 255).astype(np.uint8)

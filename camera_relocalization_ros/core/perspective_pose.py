@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The pose of a camera from points in space and where it sees them, with its covariance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from camera_relocalization_ros.core.geometry import invert, transform_points
+
+RANSAC_CONFIDENCE = 0.999
+ITERATIONS = 10
+# six numbers are estimated from two of each point
+LEAST_POINTS = 5
+
+
+@dataclass(frozen=True)
+class PerspectivePose:
+    """T_parent_camera (4, 4); covariance (6, 6) of position and rotations about the parent frame's axes (REP 103).
+
+    inliers: indices of the points it rests on; noise: standard deviation of their errors on z = 1.
+    """
+
+    T_parent_camera: np.ndarray
+    covariance: np.ndarray
+    inliers: np.ndarray
+    noise: float
+
+
+def ransac_pose(
+    points: np.ndarray, rays: np.ndarray, tolerance: float, iterations: int
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """T_parent_camera and indices of the points (n, 3) that agree with their rays (n, 2); None when none is found."""
+    if len(points) < LEAST_POINTS:
+        return None
+    found, rotvec, translation, inliers = cv2.solvePnPRansac(
+        points,
+        rays,
+        np.eye(3),
+        None,
+        iterationsCount=iterations,
+        reprojectionError=tolerance,
+        confidence=RANSAC_CONFIDENCE,
+        flags=cv2.SOLVEPNP_AP3P,
+    )
+    if not found or inliers is None or len(inliers) < LEAST_POINTS:
+        return None
+    T_camera_parent = np.eye(4)
+    T_camera_parent[:3, :3] = Rotation.from_rotvec(rotvec.ravel()).as_matrix()
+    T_camera_parent[:3, 3] = translation.ravel()
+    return invert(T_camera_parent), inliers.ravel()
+
+
+def refine_pose(
+    points: np.ndarray, rays: np.ndarray, T_parent_camera: np.ndarray, tolerance: float
+) -> PerspectivePose | None:
+    """The pose nearby that fits best, points further off than about `tolerance` on z = 1 counting less and less.
+
+    Gauss-Newton on Geman & McClure's robust error. None when too few points fit or these do not fix the pose.
+    """
+    for _ in range(ITERATIONS):
+        jacobians, errors, in_front = _linearised(points, rays, T_parent_camera)
+        weights = in_front / np.square(1.0 + np.sum(errors**2, axis=1) / tolerance**2)
+        normal = np.einsum("n,nki,nkj->ij", weights, jacobians, jacobians)
+        if not np.isfinite(normal).all() or np.linalg.cond(normal) > 1e12:
+            return None
+        step = np.linalg.solve(normal, np.einsum("n,nki,nk->i", weights, jacobians, errors))
+        T_parent_camera = _moved(T_parent_camera, step)
+        if np.linalg.norm(step) < 1e-7:
+            break
+    jacobians, errors, in_front = _linearised(points, rays, T_parent_camera)
+    inliers = np.flatnonzero(in_front & (np.linalg.norm(errors, axis=1) < tolerance))
+    if len(inliers) < LEAST_POINTS:
+        return None
+    noise = float(np.sqrt(np.sum(errors[inliers] ** 2) / (2 * len(inliers) - 6)))
+    normal = np.einsum("nki,nkj->ij", jacobians[inliers], jacobians[inliers])
+    if np.linalg.cond(normal) > 1e12:
+        return None
+    return PerspectivePose(T_parent_camera, noise**2 * np.linalg.inv(normal), inliers, noise)
+
+
+def project(points: np.ndarray, T_parent_camera: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where points (n, 3) appear on z = 1 (n, 2), and their depth (n,); no sense where the depth is not positive."""
+    local = transform_points(invert(T_parent_camera), points)
+    depth = local[:, 2]
+    return local[:, :2] / np.where(np.abs(depth) < 1e-6, 1e-6, depth)[:, None], depth
+
+
+def _linearised(
+    points: np.ndarray, rays: np.ndarray, T_parent_camera: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Jacobians (n, 2, 6) by position and fixed-axis rotation, errors (n, 2), and which points (n,) lie in front."""
+    projected, depth = project(points, T_parent_camera)
+    in_front = depth > 0.05
+    depth = np.where(in_front, depth, 1.0)
+    by_local = np.zeros((len(points), 2, 3))
+    by_local[:, 0, 0] = by_local[:, 1, 1] = 1.0
+    by_local[:, :, 2] = -projected
+    by_offset = by_local @ T_parent_camera[:3, :3].T / depth[:, None, None]
+    offsets = points - T_parent_camera[:3, 3]
+    # the camera moves against the points, and turns against them
+    by_turn = np.cross(by_offset, offsets[:, None, :])
+    errors = np.where(in_front[:, None], rays - projected, 0.0)
+    return np.concatenate([-by_offset, by_turn], axis=2), errors, in_front
+
+
+def _moved(T_parent_camera: np.ndarray, step: np.ndarray) -> np.ndarray:
+    moved = T_parent_camera.copy()
+    moved[:3, :3] = Rotation.from_rotvec(step[3:]).as_matrix() @ T_parent_camera[:3, :3]
+    moved[:3, 3] += step[:3]
+    return moved

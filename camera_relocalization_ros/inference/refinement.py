@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A pose made better by the landmarks of a map: what the image shows of them, matched and put through PnP."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from camera_relocalization_ros.core.camera import CameraIntrinsics
+from camera_relocalization_ros.core.geometry import invert, pose_matrix, position_quat
+from camera_relocalization_ros.core.landmark_map import LandmarkMap, load_map
+from camera_relocalization_ros.core.local_features import FeatureExtractor, LocalFeatures
+from camera_relocalization_ros.core.perspective_pose import PerspectivePose, project, ransac_pose, refine_pose
+
+
+@dataclass(frozen=True)
+class RefinementSettings:
+    """Landmarks are looked for that the `images` nearest to the prior saw, and, near where the first pose expects
+    them, those that the `images_again` nearest to it saw. Tolerances are in pixels of the image the features are of.
+    """
+
+    images: int = 40
+    images_again: int = 12
+    least_similarity: float = 0.6
+    distance_ratio: float = 0.9
+    ransac_iterations: int = 300
+    tolerance_px: float = 5.0
+    search_px: float = 12.0
+    least_inliers: int = 8
+
+
+@dataclass(frozen=True)
+class Refinement:
+    """Pose of the child frame in the parent frame from landmarks; found is False when there is none.
+
+    covariance (6, 6) as in Estimate; `inliers` landmarks of `matches` agree with it, to noise_px (standard deviation
+    of a coordinate). seconds: time per stage.
+    """
+
+    found: bool
+    position: np.ndarray
+    quat_xyzw: np.ndarray
+    covariance: np.ndarray
+    inliers: int
+    matches: int
+    noise_px: float
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+class PoseRefiner:
+    """Refines poses of images of one camera with one map; keeps nothing between images."""
+
+    def __init__(
+        self,
+        landmark_map: LandmarkMap,
+        camera: CameraIntrinsics,
+        settings: RefinementSettings = RefinementSettings(),
+    ) -> None:
+        self.landmark_map = landmark_map
+        self._settings = settings
+        self._extractor = FeatureExtractor(camera, landmark_map.feature_settings)
+        self._codes = landmark_map.decoded()
+        self._points = landmark_map.points.astype(np.float64)
+        self._lens_poses = landmark_map.lens_poses()
+        self._correction = landmark_map.camera_correction
+        self._T_child_lens = self._correction.T_child_lens
+
+    @classmethod
+    def from_file(cls, path: Path | str, camera: CameraIntrinsics) -> PoseRefiner:
+        """With the map of a file; raises BundleError, and ConfigError when OpenCV is too old."""
+        return cls(load_map(path), camera)
+
+    def refine(self, image_rgb: np.ndarray, position: np.ndarray, quat_xyzw: np.ndarray) -> Refinement:
+        """The pose of an image (H, W, 3) near the given one; raises FrameError when the image is of another camera."""
+        started = time.perf_counter()
+        features = self._extractor.extract(image_rgb)
+        extracted = time.perf_counter()
+        refinement = self.refine_features(features, position, quat_xyzw)
+        refinement.seconds["features"] = extracted - started
+        return refinement
+
+    def refine_features(self, features: LocalFeatures, position: np.ndarray, quat_xyzw: np.ndarray) -> Refinement:
+        """As `refine`, of the features of an image."""
+        started = time.perf_counter()
+        rays, codes = self._correction.apply(features.rays), self.landmark_map.encode(features.descriptors)
+        T_parent_lens = pose_matrix(position, quat_xyzw) @ self._T_child_lens
+        tolerance = self._settings.tolerance_px / features.focal_px
+        landmarks = self._near(T_parent_lens, self._settings.images)
+        matched, landmarks = self._match(codes, landmarks, None)
+        done_matching = time.perf_counter()
+        first = self._first_pose(self._points[landmarks], rays[matched], tolerance)
+        done_ransac = time.perf_counter()
+        matches, pose = len(matched), first
+        if first is not None:
+            again, landmarks = self._match_near(codes, rays, first, self._settings.search_px / features.focal_px)
+            better = refine_pose(self._points[landmarks], rays[again], first.T_parent_camera, tolerance)
+            if better is not None and len(better.inliers) >= len(first.inliers) // 2:
+                matches, pose = len(again), better
+        done = time.perf_counter()
+        stages = zip(("matching", "ransac", "again"), np.diff([started, done_matching, done_ransac, done]).tolist())
+        return self._answer(pose, matches, features.focal_px, dict(stages))
+
+    def _near(self, T_parent_lens: np.ndarray, count: int) -> np.ndarray:
+        """Landmarks that the images nearest to a pose saw; a metre counts as much as a radian."""
+        turned = np.einsum("nij,ij->n", self._lens_poses[:, :3, :3], T_parent_lens[:3, :3])
+        angles = np.arccos(np.clip((turned - 1) / 2, -1, 1))
+        distances = np.linalg.norm(self._lens_poses[:, :3, 3] - T_parent_lens[:3, 3], axis=1)
+        return self.landmark_map.seen_from(np.argsort(distances + angles)[:count])
+
+    def _match(
+        self, codes: np.ndarray, landmarks: np.ndarray, excluded: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Features (m,) and the landmarks (m,) of `landmarks` they match mutually; excluded (f, l) pairs do not."""
+        if not len(codes) or len(landmarks) < 2:
+            return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
+        similarity = codes @ self._codes[landmarks].T
+        if excluded is not None:
+            similarity[excluded] = -1.0
+        rows = np.arange(len(codes))
+        best = similarity.argmax(axis=1)
+        best_similarity = similarity[rows, best]
+        mutual = similarity.argmax(axis=0)[best] == rows
+        similarity[rows, best] = -1.0
+        ratio = np.sqrt(np.maximum(1 - best_similarity, 0) / np.maximum(1 - similarity.max(axis=1), 1e-9))
+        good = mutual & (best_similarity > self._settings.least_similarity) & (ratio < self._settings.distance_ratio)
+        return rows[good], landmarks[best[good]]
+
+    def _match_near(
+        self, codes: np.ndarray, rays: np.ndarray, pose: PerspectivePose, radius: float
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """As `_match`, with landmarks that should appear within `radius` on z = 1 of the feature."""
+        landmarks = self._near(pose.T_parent_camera, self._settings.images_again)
+        expected, depth = project(self._points[landmarks], pose.T_parent_camera)
+        visible = (depth > 0) & (np.abs(expected) < np.abs(rays).max(axis=0) + radius).all(axis=1)
+        landmarks, expected = landmarks[visible], expected[visible].astype(np.float32)
+        near = rays.astype(np.float32)
+        squared = np.square(near[:, :1] - expected[:, 0]) + np.square(near[:, 1:] - expected[:, 1])
+        return self._match(codes, landmarks, squared > radius**2)
+
+    def _first_pose(self, points: np.ndarray, rays: np.ndarray, tolerance: float) -> PerspectivePose | None:
+        found = ransac_pose(points, rays, tolerance, self._settings.ransac_iterations)
+        pose = None if found is None else refine_pose(points, rays, found[0], tolerance)
+        return pose if pose is not None and len(pose.inliers) >= self._settings.least_inliers else None
+
+    def _answer(
+        self, pose: PerspectivePose | None, matches: int, focal_px: float, seconds: dict[str, float]
+    ) -> Refinement:
+        if pose is None:
+            nothing = np.full(3, np.nan), np.full(4, np.nan), np.full((6, 6), np.nan)
+            return Refinement(False, *nothing, 0, matches, np.nan, seconds)
+        # the covariance is of the lens; millimetres away from it, the child frame's is the same
+        position, quat_xyzw = position_quat(pose.T_parent_camera @ invert(self._T_child_lens))
+        covariance = self.landmark_map.calibrated(pose.covariance)
+        noise_px = pose.noise * focal_px
+        return Refinement(True, position, quat_xyzw, covariance, len(pose.inliers), matches, noise_px, seconds)

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""How wrong refined poses really are, measured on images that the map was made without."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Sequence
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+from scipy.stats import chi2
+
+from camera_relocalization_ros.core.geometry import position_quat
+from camera_relocalization_ros.core.landmark_map import LandmarkMap
+from camera_relocalization_ros.core.local_features import LocalFeatures
+from camera_relocalization_ros.inference.refinement import PoseRefiner
+
+# priors are the true poses, moved by about what a regressor errs
+PRIOR_SD_M, PRIOR_SD_RAD = 0.1, 0.05
+# the share of errors that an ellipsoid of this probability must hold
+LEVEL = 0.9
+# poses further off than this are wrong, not inaccurate; what publishes must find them out otherwise
+OUTLIER_M, OUTLIER_RAD = 0.25, 0.17
+LEAST_SAMPLES = 20
+
+
+def with_measured_deviation(
+    landmark_map: LandmarkMap,
+    without: PoseRefiner,
+    features: Sequence[LocalFeatures],
+    T_parent_child: np.ndarray,
+    seed: int = 0,
+) -> tuple[LandmarkMap, np.ndarray]:
+    """The map with its covariances calibrated, and errors (m, 2) in metres and radians of the poses found.
+
+    without: refines with a map that was made without the images of `features` (n), whose poses are (n, 4, 4).
+    """
+    generator = np.random.default_rng(seed)
+    errors, covariances = [], []
+    for image_features, T_true in zip(features, T_parent_child):
+        prior = T_true.copy()
+        prior[:3, 3] += generator.normal(0, PRIOR_SD_M, 3)
+        prior[:3, :3] = Rotation.from_rotvec(generator.normal(0, PRIOR_SD_RAD, 3)).as_matrix() @ prior[:3, :3]
+        refined = without.refine_features(image_features, *position_quat(prior))
+        if refined.found:
+            errors.append(pose_difference(refined.position, refined.quat_xyzw, *position_quat(T_true)))
+            covariances.append(refined.covariance)
+    if len(errors) < LEAST_SAMPLES:
+        return landmark_map, np.empty((0, 2))
+    errors_n6, covariances_n66 = np.array(errors), np.array(covariances)
+    sizes = np.stack([np.linalg.norm(errors_n6[:, :3], axis=1), np.linalg.norm(errors_n6[:, 3:], axis=1)], axis=1)
+    usual = (sizes < (OUTLIER_M, OUTLIER_RAD)).all(axis=1)
+    deviation = np.concatenate([_fit(errors_n6[usual, s], covariances_n66[usual][:, s, s]) for s in _PARTS])
+    return replace(landmark_map, deviation=deviation), sizes
+
+
+def pose_difference(
+    position: np.ndarray, quat_xyzw: np.ndarray, position_gt: np.ndarray, quat_gt: np.ndarray
+) -> np.ndarray:
+    """Estimate against truth (6,): metres, and the rotation vector about fixed axes, as a covariance has them."""
+    turn = Rotation.from_quat(quat_xyzw) * Rotation.from_quat(quat_gt).inv()
+    return np.concatenate([position - position_gt, turn.as_rotvec()])
+
+
+_PARTS = (slice(0, 3), slice(3, 6))
+
+
+def _fit(errors_n3: np.ndarray, covariances_n33: np.ndarray) -> np.ndarray:
+    """Floor and scale (2,) under which LEVEL of the errors lie in their ellipsoid of that probability.
+
+    The floor, what errs whatever the image, is the typical deviation itself; the scale follows from the errors.
+    """
+    floor = np.sqrt(np.median(np.trace(covariances_n33, axis1=1, axis2=2)) / 3)
+    widened = covariances_n33 + floor**2 * np.eye(3)
+    squared = np.einsum("ni,ni->n", errors_n3, np.linalg.solve(widened, errors_n3[..., None])[..., 0])
+    # the quantile of a finite sample, as conformal prediction takes it
+    level = min(1.0, LEVEL * (len(squared) + 1) / len(squared))
+    return np.array([floor, np.sqrt(np.quantile(squared, level) / chi2.ppf(LEVEL, 3))])

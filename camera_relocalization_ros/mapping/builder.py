@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""From a data set to a landmark map: features, the camera's correction, matches, tracks, landmarks, confirmation."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+import numpy as np
+from tqdm import tqdm
+
+from camera_relocalization_ros.core.dataset import Dataset, load_image_rgb
+from camera_relocalization_ros.core.errors import DatasetError
+from camera_relocalization_ros.core.geometry import pose_matrix, position_quat
+from camera_relocalization_ros.core.landmark_map import LandmarkMap, encode, principal_axes
+from camera_relocalization_ros.core.lens import CameraCorrection
+from camera_relocalization_ros.core.local_features import FeatureExtractor, FeatureSettings, LocalFeatures
+from camera_relocalization_ros.mapping.confirmation import confirmed, needed_placements, placements
+from camera_relocalization_ros.mapping.landmarks import Landmarks, consistent_landmarks
+from camera_relocalization_ros.mapping.matching import match_pair
+from camera_relocalization_ros.mapping.pairs import image_pairs, looked_at
+from camera_relocalization_ros.mapping.self_calibration import calibrate
+from camera_relocalization_ros.mapping.tracks import join_matches
+from camera_relocalization_ros.mapping.triangulation import Observations, sums
+
+logger = logging.getLogger(__name__)
+
+# the camera is corrected when that makes this share more landmarks of the same images; less is noise of the poses
+WORTHWHILE = 0.05
+# matching tolerances of the rounds of self-calibration: a wrong focal length moves points by this many pixels
+CALIBRATION_ROUNDS_PX = (12.0, 8.0, 6.0, 6.0)
+# every fifth block of this many images is left out where errors are measured
+HELD_OUT_BLOCK, HELD_OUT_EVERY = 20, 5
+# of how many descriptors the principal axes are taken
+AXES_SAMPLE = 50_000
+
+
+@dataclass(frozen=True)
+class MapSettings:
+    """features: as they are taken of the training images. partners: images each image is matched with, of its own
+    placement and of others. tolerance_px: how far from where it should be a landmark may be seen.
+    """
+
+    features: FeatureSettings = FeatureSettings(limit=2000)
+    partners: tuple[int, int] = (8, 0)
+    partners_object: tuple[int, int] = (3, 8)
+    tolerance_px: float = 3.0
+    calibration_pairs: int = 250
+    correct_camera: bool = True
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What the builder sees of a data set: features, poses T_parent_child (n, 4, 4) and placement (n,) of n images."""
+
+    features: list[LocalFeatures]
+    T_parent_child: np.ndarray
+    placement: np.ndarray
+
+    @property
+    def image(self) -> np.ndarray:
+        """Index (f,) of the image of each feature, features numbered image after image."""
+        return np.repeat(np.arange(len(self.features)), [len(f) for f in self.features])
+
+    @property
+    def rays(self) -> np.ndarray:
+        """(f, 2) by the given intrinsics."""
+        return np.concatenate([f.rays for f in self.features])
+
+    def corrected(self, correction: CameraCorrection) -> Survey:
+        """The same with true rays and the poses of the lens."""
+        features = [LocalFeatures(correction.apply(f.rays), f.descriptors, f.focal_px) for f in self.features]
+        return Survey(features, self.T_parent_child @ correction.T_child_lens, self.placement)
+
+
+def survey(dataset: Dataset, settings: FeatureSettings) -> Survey:
+    """Take the features of all images; raises DatasetError when the intrinsics are not known."""
+    if dataset.camera is None:
+        raise DatasetError(f"{dataset.path}: the camera's intrinsics are not known; landmarks cannot be placed")
+    extractor = FeatureExtractor(dataset.camera, settings)
+    features = [extractor.extract(load_image_rgb(f.image_path)) for f in tqdm(dataset.frames, "features", unit="image")]
+    return Survey(features, pose_matrix(*dataset.positions_quats()), placements(dataset))
+
+
+def locate(view: Survey, pairs: np.ndarray, tolerance_px: float, label: str) -> Landmarks:
+    """Match the pairs of images and make landmarks of what they have in common."""
+    first = np.concatenate([[0], np.cumsum([len(f) for f in view.features])])
+    matches, strengths = [np.empty((0, 2), dtype=np.int64)], [np.empty(0)]
+    for a, b in tqdm(pairs, label, unit="pair"):
+        found, cosines = match_pair(
+            view.features[a], view.features[b], view.T_parent_child[a], view.T_parent_child[b], tolerance_px
+        )
+        matches.append(found + [first[a], first[b]])
+        strengths.append(cosines)
+    track = join_matches(np.concatenate(matches), np.concatenate(strengths), view.image)
+    tolerance = tolerance_px / view.features[0].focal_px
+    return consistent_landmarks(track, view.image, view.rays, view.T_parent_child, tolerance)
+
+
+def build_landmarks(raw: Survey, settings: MapSettings) -> tuple[Landmarks, CameraCorrection]:
+    """Landmarks of a survey, those of the object alone where it stood at several placements."""
+    several = len(np.unique(raw.placement)) > 1
+    depth_m = _depths_of_object(raw) if several else _depth_of_scene(raw, settings)
+    correction = self_calibrated(raw, depth_m, settings) if settings.correct_camera else CameraCorrection()
+    view = raw.corrected(correction)
+    partners = settings.partners_object if several else settings.partners
+    pairs = image_pairs(view.T_parent_child, depth_m, view.placement, *partners)
+    landmarks = locate(view, pairs, settings.tolerance_px, "landmarks")
+    if several:
+        needed = needed_placements(view.placement)
+        keep = confirmed(landmarks, view.placement, needed)
+        logger.info("%d of %d landmarks are confirmed by %d placements", keep.sum(), len(landmarks), needed)
+        landmarks = landmarks.take(keep)
+    return landmarks, correction
+
+
+def self_calibrated(raw: Survey, depth_m: np.ndarray, settings: MapSettings) -> CameraCorrection:
+    """The camera's correction from a sample of pairs of images of one placement; none when it gains too little."""
+    correction = CameraCorrection()
+    all_pairs = image_pairs(raw.T_parent_child, depth_m, raw.placement, settings.partners[0], 0)
+    pairs = _sample(all_pairs, settings)
+    for number, tolerance_px in enumerate((*CALIBRATION_ROUNDS_PX, settings.tolerance_px)):
+        landmarks = locate(raw.corrected(correction), pairs, tolerance_px, f"camera, round {number + 1}")
+        seen = Observations(landmarks.seen.image, landmarks.seen.landmark, raw.rays[landmarks.feature])
+        if number < len(CALIBRATION_ROUNDS_PX):
+            correction = calibrate(seen, raw.T_parent_child, len(landmarks), correction)
+    without = locate(raw, pairs, settings.tolerance_px, "camera, as it was")
+    is_worthwhile = len(landmarks) > (1 + WORTHWHILE) * len(without)
+    verdict = "corrected" if is_worthwhile else "left as it was"
+    logger.info("%d landmarks with a corrected camera, %d without: %s", len(landmarks), len(without), verdict)
+    return correction if is_worthwhile else CameraCorrection()
+
+
+def compressed(landmarks: Landmarks, view: Survey, correction: CameraCorrection, query: FeatureSettings) -> LandmarkMap:
+    """The map of landmarks: of each the mean descriptor, along the principal axes of all."""
+    descriptors = np.concatenate([f.descriptors for f in view.features])
+    sample = descriptors[:: max(1, len(descriptors) // AXES_SAMPLE)]
+    mean, axes = principal_axes(sample)
+    codes = sums(encode(descriptors[landmarks.feature], mean, axes), landmarks.seen.landmark, len(landmarks))
+    codes *= 127 / np.maximum(np.abs(codes).max(axis=1, keepdims=True), 1e-9)
+    order = np.argsort(landmarks.seen.image, kind="stable")
+    T_parent_lens = view.T_parent_child
+    positions, quats_xyzw = position_quat(T_parent_lens)
+    return LandmarkMap(
+        landmarks.points,
+        np.round(codes).astype(np.int8),
+        mean,
+        axes,
+        np.searchsorted(landmarks.seen.image[order], np.arange(len(T_parent_lens) + 1)),
+        landmarks.seen.landmark[order],
+        positions,
+        quats_xyzw,
+        correction.vector,
+        np.array([query.width, query.limit, query.contrast]),
+        np.array([0.0, 1.0, 0.0, 1.0]),
+    )
+
+
+def held_out(landmarks: Landmarks, view: Survey, tolerance_px: float) -> tuple[Landmarks, np.ndarray]:
+    """The landmarks that are left without a fifth of the images, in blocks, and the indices of these images."""
+    left_out = (np.arange(len(view.features)) // HELD_OUT_BLOCK) % HELD_OUT_EVERY == HELD_OUT_EVERY // 2
+    track = np.full(sum(len(f) for f in view.features), -1)
+    track[landmarks.feature] = landmarks.seen.landmark
+    track[left_out[view.image]] = -1
+    _, numbers = np.unique(track[track >= 0], return_inverse=True)
+    track[track >= 0] = numbers
+    tolerance = tolerance_px / view.features[0].focal_px
+    remaining = consistent_landmarks(track, view.image, view.rays, view.T_parent_child, tolerance)
+    return remaining, np.flatnonzero(left_out)
+
+
+def _depths_of_object(raw: Survey) -> np.ndarray:
+    """Distance (n,) of each image from what all of them look at."""
+    target = looked_at(raw.T_parent_child)
+    return np.linalg.norm(raw.T_parent_child[:, :3, 3] - target, axis=1)
+
+
+def _depth_of_scene(raw: Survey, settings: MapSettings) -> np.ndarray:
+    """How far away things usually are (n,), the same for all images: of a few landmarks at a guessed depth."""
+    positions = raw.T_parent_child[:, :3, 3]
+    guess = 2 * np.median(np.linalg.norm(positions - positions.mean(axis=0), axis=1))
+    pairs = _sample(image_pairs(raw.T_parent_child, np.full(len(positions), guess), raw.placement, 8, 0), settings)
+    landmarks = locate(raw, pairs, CALIBRATION_ROUNDS_PX[0], "depth")
+    if not len(landmarks):
+        raise DatasetError("no two images show the same place from a little apart; nothing can be triangulated")
+    offsets = landmarks.points[landmarks.seen.landmark] - positions[landmarks.seen.image]
+    return np.full(len(positions), np.median(np.linalg.norm(offsets, axis=1)))
+
+
+def _sample(pairs: np.ndarray, settings: MapSettings) -> np.ndarray:
+    order = np.random.default_rng(settings.seed).permutation(len(pairs))
+    return pairs[order[: settings.calibration_pairs]]

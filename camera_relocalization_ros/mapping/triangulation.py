@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Points in space from the rays of several images of known poses; all points at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+ITERATIONS = 5
+# errors on z = 1 beyond this count less and less (Geman & McClure 1985); three pixels at 600 pixels focal length
+ROBUST_SCALE = 0.005
+
+
+@dataclass(frozen=True)
+class Observations:
+    """Who sees what where: image (o,), landmark (o,) indices, rays (o, 2) on z = 1; sorted by nothing."""
+
+    image: np.ndarray
+    landmark: np.ndarray
+    rays: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.image)
+
+    def take(self, chosen: np.ndarray) -> Observations:
+        """Those of an index or a mask."""
+        return Observations(self.image[chosen], self.landmark[chosen], self.rays[chosen])
+
+    def renumbered(self, keep: np.ndarray) -> Observations:
+        """Those of the landmarks of a mask `keep` (l,), which are numbered anew."""
+        chosen = self.take(keep[self.landmark])
+        return replace(chosen, landmark=(np.cumsum(keep) - 1)[chosen.landmark])
+
+
+def triangulate(seen: Observations, T_parent_camera: np.ndarray, count: int) -> np.ndarray:
+    """Points (count, 3) in the parent frame nearest to their rays in the image; NaN where rays do not tell.
+
+    Begins with the point nearest to the rays in space, then minimises the error in the images (Gauss-Newton).
+    """
+    centres = T_parent_camera[seen.image, :3, 3]
+    directions = np.einsum("oij,oj->oi", T_parent_camera[seen.image, :3, :3], _homogeneous(seen.rays))
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    projectors = np.eye(3) - directions[:, :, None] * directions[:, None, :]
+    points = _solve(projectors, np.einsum("oij,oj->oi", projectors, centres), seen.landmark, count)
+    for _ in range(ITERATIONS):
+        jacobians, errors, weights = linearised(points, seen, T_parent_camera)
+        normal = np.einsum("o,oki,okj->oij", weights, jacobians, jacobians)
+        points = points + _solve(normal, np.einsum("o,oki,ok->oi", weights, jacobians, errors), seen.landmark, count)
+    return points
+
+
+def reprojection_errors(points: np.ndarray, seen: Observations, T_parent_camera: np.ndarray) -> np.ndarray:
+    """Distances (o,) on z = 1 between where points (l, 3) should appear and do; inf behind the camera."""
+    local = in_cameras(points, seen, T_parent_camera)
+    with np.errstate(all="ignore"):
+        errors = np.linalg.norm(seen.rays - local[:, :2] / local[:, 2:], axis=1)
+    return np.where(local[:, 2] > 1e-3, errors, np.inf)
+
+
+def parallax_angles(points: np.ndarray, seen: Observations, T_parent_camera: np.ndarray) -> np.ndarray:
+    """Largest angle (l,) in radians between the mean direction to a point and one of its rays, doubled."""
+    directions = points[seen.landmark] - T_parent_camera[seen.image, :3, 3]
+    directions /= np.maximum(np.linalg.norm(directions, axis=1, keepdims=True), 1e-9)
+    mean = sums(directions, seen.landmark, len(points))
+    mean /= np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), 1e-9)
+    cosine = np.ones(len(points))
+    np.minimum.at(cosine, seen.landmark, np.sum(directions * mean[seen.landmark], axis=1))
+    return 2 * np.arccos(np.clip(cosine, -1, 1))
+
+
+def sums(values: np.ndarray, groups: np.ndarray, count: int) -> np.ndarray:
+    """Sum of values (o, k) by group: (count, k)."""
+    return np.stack([np.bincount(groups, column, count) for column in values.T], axis=1)
+
+
+def linearised(
+    points: np.ndarray, seen: Observations, T_parent_camera: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Jacobians (o, 2, 3) of the projections, the errors (o, 2) that are left, and robust weights (o,) of these."""
+    local = in_cameras(points, seen, T_parent_camera)
+    depth = np.where(np.abs(local[:, 2]) < 1e-6, 1e-6, local[:, 2])
+    projected = local[:, :2] / depth[:, None]
+    on_plane = np.zeros((len(seen), 2, 3))
+    on_plane[:, 0, 0] = on_plane[:, 1, 1] = 1.0
+    on_plane[:, :, 2] = -projected
+    rotations = np.swapaxes(T_parent_camera[seen.image, :3, :3], 1, 2)
+    errors = np.nan_to_num(seen.rays - projected)
+    weights = 1.0 / np.square(1.0 + np.sum(errors**2, axis=1) / ROBUST_SCALE**2)
+    return on_plane @ rotations / depth[:, None, None], errors, weights
+
+
+def in_cameras(points: np.ndarray, seen: Observations, T_parent_camera: np.ndarray) -> np.ndarray:
+    """Points (o, 3) of the observed landmarks in the frames of the cameras that see them."""
+    offsets = points[seen.landmark] - T_parent_camera[seen.image, :3, 3]
+    return np.einsum("oji,oj->oi", T_parent_camera[seen.image, :3, :3], offsets)
+
+
+def _solve(matrices: np.ndarray, vectors: np.ndarray, landmark: np.ndarray, count: int) -> np.ndarray:
+    """x (count, 3) of the summed systems A x = b; NaN where A is singular."""
+    A = sums(matrices.reshape(-1, 9), landmark, count).reshape(-1, 3, 3)
+    b = sums(vectors, landmark, count)
+    solvable = np.isfinite(A).all(axis=(1, 2)) & (np.abs(np.linalg.det(np.nan_to_num(A))) > 1e-12)
+    x = np.full((count, 3), np.nan)
+    x[solvable] = np.linalg.solve(A[solvable], b[solvable][..., None])[..., 0]
+    return x
+
+
+def _homogeneous(rays: np.ndarray) -> np.ndarray:
+    return np.column_stack([rays, np.ones(len(rays))])
