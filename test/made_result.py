@@ -26,8 +26,8 @@ def made_result(count: int = 60, seed: int = 0, name: str = "made", **info) -> R
     covariance = np.diag([SIGMA_M**2] * 3 + [SIGMA_RAD**2] * 3)
     baseline = PoseErrors(np.full(count, 2.0), np.full(count, 90.0))
     told = ResultInfo(
-        *(OFFLINE, name, PARENT_FRAME, CHILD_FRAME, "bundle", "0123456789ab", "regressor", "flight", count, count),
-        **{"camera": CAMERA, **info},
+        *(OFFLINE, name, PARENT_FRAME, CHILD_FRAME, "bundle", "0123456789ab", "regressor"),
+        **{"data": "flight", "images": count, "answered": count, "camera": CAMERA, **info},
     )
     return Result(
         *(told, truth.stamps_ns, sequences, np.where(sequences == "placement1_a", "1", "2").astype(object), texts),

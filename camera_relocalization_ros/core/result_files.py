@@ -174,3 +174,13 @@ def _result(info: ResultInfo, rows: dict[str, list[str]], baselines: list[str]) 
         *(numbers("score"), matrix(TRUTH), matrix(ESTIMATE), covariances, *(numbers(name) for name in TIMES)),
         {name: PoseErrors(*(numbers(name + suffix) for suffix in BASELINE_SUFFIXES)) for name in baselines},
     )
+
+
+def result_folders(path: Path) -> list[Path]:
+    """The folder itself when it is a result, else the results right below it; raises ResultError when there is none."""
+    if (path / MANIFEST).is_file():
+        return [path]
+    found = sorted(manifest.parent for manifest in path.glob(f"*/{MANIFEST}"))
+    if not found:
+        raise ResultError(f"{path}: no {MANIFEST} in it or right below; make one with reloc evaluate or replay -o")
+    return found

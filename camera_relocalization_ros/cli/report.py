@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""reloc report: results as one HTML page."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+NAME = "report"
+HELP = "Write results of evaluate and replay as one HTML page with pictures, which needs no network."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "results",
+        nargs="+",
+        type=Path,
+        metavar="RESULT",
+        help="folder of reloc evaluate or replay -o, or a folder of such folders, as a run may be",
+    )
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.html", help="the page")
+    parser.add_argument("--reference", action="append", default=[], metavar="NAME", help="as of reloc compare")
+    parser.add_argument(
+        "--box",
+        type=float,
+        nargs=6,
+        metavar=("X0", "Y0", "Z0", "X1", "Y1", "Z1"),
+        help="least and greatest corner of the object in the parent frame, in metres: is drawn into the pictures",
+    )
+    parser.add_argument("--images", type=Path, metavar="DIR", help="where the images lie now, if they were moved")
+    parser.add_argument(
+        "--picture",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("FILE", "CAPTION"),
+        help="a PNG or JPEG to add, such as one of reloc explain; may be given again",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    import numpy as np
+
+    from camera_relocalization_ros.core.result_files import load_result, result_folders
+    from camera_relocalization_ros.report.page import write_page
+    from camera_relocalization_ros.report.result_page import PageInput, result_page
+
+    folders = [found for path in arguments.results for found in result_folders(path)]
+    inputs = [PageInput.of(folder, load_result(folder), arguments.images) for folder in folders]
+    box = None if arguments.box is None else np.sort(np.reshape(arguments.box, (2, 3)), axis=0)
+    pictures = tuple((Path(path), caption) for path, caption in arguments.picture)
+    write_page(arguments.output, result_page(inputs, tuple(arguments.reference), box, pictures))
+    print(arguments.output)
+    return 0

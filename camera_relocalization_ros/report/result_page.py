@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Results as one HTML file that needs no other and no network: numbers, pictures, and a flight that can be turned."""
+
+from __future__ import annotations
+
+import json
+import pkgutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Optional
+
+import numpy as np
+from markupsafe import Markup
+
+from camera_relocalization_ros.core.errors import ResultError
+from camera_relocalization_ros.core.image_files import SIGNATURES, encoded_suffix, read_image_file
+from camera_relocalization_ros.core.pose_metrics import GOOD_DEG, GOOD_M, limit_name, summarise
+from camera_relocalization_ros.core.result_files import image_path
+from camera_relocalization_ros.core.results import Result
+from camera_relocalization_ros.report.comparison import comparison_rows, same_images
+from camera_relocalization_ros.report.comparison_text import COLUMNS, table_cells
+from camera_relocalization_ros.report.page import data_source, figure_source, render_page
+from camera_relocalization_ros.report.result_figures import (
+    draw_cumulative,
+    draw_dependence,
+    draw_over_time,
+    draw_reliability,
+    run_seconds,
+)
+from camera_relocalization_ros.report.result_template import PAGE
+from camera_relocalization_ros.report.thumbnails import (
+    SHEET_SIDE,
+    Sheets,
+    thumbnail_sheets,
+    worst_picture,
+    worst_rows,
+)
+from camera_relocalization_ros.report.trajectory_figures import draw_trajectory
+
+SCRIPT = "trajectory_view.js"
+SUFFIXES = {*SIGNATURES, ".jpeg"}
+
+
+@dataclass(frozen=True)
+class PageInput:
+    """A result and the image file of each of its rows, None where none was kept."""
+
+    result: Result
+    images: list[Optional[Path]]
+
+    @classmethod
+    def of(cls, folder: Path, result: Result, image_folder: Path | None = None) -> PageInput:
+        """That of a result read from `folder`; `image_folder` in place of where the result says that images lie."""
+        paths = [image_path(folder, result, row, image_folder) for row in range(len(result))]
+        return cls(result, [path if path is not None and path.suffix.lower() in SUFFIXES else None for path in paths])
+
+
+def result_page(
+    inputs: list[PageInput],
+    references: tuple[str, ...] = (),
+    box: np.ndarray | None = None,
+    pictures: tuple[tuple[Path, str], ...] = (),
+) -> str:
+    """The page; box (2, 3): the object's least and greatest corner in the parent frame; pictures: files, captions.
+
+    Raises ResultError when a result has nothing to compare or a picture is no image.
+    """
+    results = [each.result for each in inputs]
+    summaries = [summarise(result) for result in results]
+    rows = comparison_rows(results, references, "sequences" if any(_is_mixed(result) for result in results) else "")
+    sheets = thumbnail_sheets([path for each in inputs for path in each.images])
+    has_covariance = any(result.has_covariance for result in results)
+    warnings = [] if same_images(results) else ["These results are not about the same images: compare with care."]
+    return render_page(
+        PAGE,
+        title=", ".join(dict.fromkeys(result.info.data for result in results)),
+        results=[_section(each, summary, box) for each, summary in zip(inputs, summaries)],
+        warnings=warnings,
+        sheets=sheets,
+        columns=list(COLUMNS),
+        rows=[{"kind": row.kind, "cells": _in_lines(cells)} for row, cells in zip(rows, table_cells(rows))],
+        cumulative=figure_source(draw_cumulative(results)),
+        reliability=figure_source(draw_reliability(results)) if has_covariance else "",
+        trust=[_trust(result, summary) for result, summary in zip(results, summaries) if result.has_states],
+        good=limit_name(GOOD_M, GOOD_DEG),
+        drawn="axes (x red, y green, z blue)" + (" and box" if box is not None else ""),
+        extra=[{"source": _file_source(path), "caption": caption} for path, caption in pictures],
+        flight=Markup(json.dumps(_flight(results, sheets, box), allow_nan=False).replace("<", "\\u003c")),
+        script=Markup(pkgutil.get_data(__package__, SCRIPT).decode("utf-8")),
+    )
+
+
+def _in_lines(cells: list[str]) -> list[str]:
+    """Numbers with their interval on a line of its own, which does not break."""
+    return [cells[0], *(cell.replace(" (", "\n(").replace(" to ", "\u00a0to\u00a0") for cell in cells[1:])]
+
+
+def _is_mixed(result: Result) -> bool:
+    return len(set(result.sequences)) > 1
+
+
+def _section(each: PageInput, summary: dict[str, Any], box: np.ndarray | None) -> dict[str, Any]:
+    result, info = each.result, each.result.info
+    told = f"{info.kind}: {info.method} of {info.bundle} ({info.bundle_id}) on {info.data}; "
+    told += f"poses of {info.child_frame} in {info.parent_frame}."
+    drawn = [
+        ("trajectory", draw_trajectory(result, box), "Truth and estimates; thin grey lines join those of one image."),
+        ("errors over time", draw_over_time(result), "Errors over time; bands: not OK."),
+        ("errors by distance and angle", draw_dependence(result), "Errors by where the camera was."),
+    ]
+    return {
+        "name": info.name,
+        "verdict": _verdict(summary),
+        "warnings": _warnings(result),
+        "origin": told,
+        "times": _times(summary),
+        "pictures": [{"alt": a, "source": figure_source(figure), "caption": caption} for a, figure, caption in drawn],
+        "worst": _worst(each, box),
+    }
+
+
+def _verdict(summary: dict[str, Any]) -> str:
+    position, orientation, counts = summary["position_m"], summary["orientation_deg"], summary["counts"]
+    told = f"half of the answers are within {position['median']:.2f} m and {orientation['median']:.1f} deg, "
+    told += f"95 of 100 within {position['p95']:.2f} m and {orientation['p95']:.1f} deg; "
+    told += f"the worst are {position['max']:.2f} m and {orientation['max']:.1f} deg off. "
+    told += f"{counts['answered']} of {counts['images']} images answered"
+    if counts["dropped"]:
+        told += f", {counts['dropped']} dropped"
+    told += "".join(f", {number} rejected ({reason})" for reason, number in counts["rejected"].items() if number)
+    return told + "."
+
+
+def _warnings(result: Result) -> list[str]:
+    trained = result.info.trained_on
+    told = f"{trained} images were trained on by this model: their errors are too small."
+    return [told] if trained else []
+
+
+def _times(summary: dict[str, Any]) -> str:
+    names = {"inference_s": "network", "latency_s": "arrival to pose", "age_s": "image taken to pose"}
+    parts = [
+        f"{told}: half within {1e3 * summary[name]['p50']:.0f} ms, 95 of 100 within {1e3 * summary[name]['p95']:.0f} ms"
+        for name, told in names.items()
+        if name in summary
+    ]
+    return "; ".join(parts) + "." if parts else ""
+
+
+def _trust(result: Result, summary: dict[str, Any]) -> list[str]:
+    shares = [f"{100 * summary['acceptance'][name]:.1f} %" for name in ("accepted", "false_accepts", "false_rejects")]
+    nees = [f"{summary['nees'][part]:.1f}" for part in ("pose", "position", "orientation")] if "nees" in summary else []
+    return [result.info.name, *shares, ", ".join(nees)]
+
+
+def _worst(each: PageInput, box: np.ndarray | None) -> list[dict[str, str]]:
+    result, errors, pictures = each.result, each.result.errors(), []
+    for row in worst_rows(result):
+        path = each.images[row]
+        source = worst_picture(result, row, path, box) if path is not None else None
+        caption = f"{result.sequences[row]}, {result.images[row].rpartition('/')[2] or f'row {row}'}: "
+        caption += f"{errors.position_m[row]:.2f} m, {errors.orientation_deg[row]:.1f} deg"
+        if source:
+            pictures.append({"source": source, "caption": caption})
+    return pictures
+
+
+def _flight(results: list[Result], sheets: Sheets, box: np.ndarray | None) -> dict[str, Any]:
+    """What trajectory_view.js reads: numbers rounded to what a page can show, null for what is not known."""
+    ends = np.cumsum([len(result) for result in results])
+    numbers = np.split(sheets.numbers, ends[:-1])
+    return {
+        "results": [_flight_of(result, part) for result, part in zip(results, numbers)],
+        "sheets": {"width": sheets.width, "height": sheets.height, "side": SHEET_SIDE, "sources": sheets.sources},
+        "box": None if box is None else np.asarray(box).tolist(),
+    }
+
+
+def _flight_of(result: Result, pictures: np.ndarray) -> dict[str, Any]:
+    errors, names = result.errors(), list(dict.fromkeys(result.sequences))
+    return {
+        "name": result.info.name,
+        "truth": _points(result.truth),
+        "estimate": _points(result.estimate),
+        "seconds": _rounded(run_seconds(result)[0], 3),
+        "position": _rounded(errors.position_m, 4),
+        "orientation": _rounded(errors.orientation_deg, 3),
+        "score": _rounded(result.scores, 4),
+        "state": result.states.tolist(),
+        "reason": result.reasons.tolist(),
+        "sequences": names,
+        "sequence": [names.index(name) for name in result.sequences],
+        "image": [image.rpartition("/")[2] for image in result.images],
+        "picture": pictures.tolist(),
+        "worst": worst_rows(result, 1)[0],
+    }
+
+
+def _rounded(values: np.ndarray, digits: int) -> list[Optional[float]]:
+    return [round(value, digits) if np.isfinite(value) else None for value in values.tolist()]
+
+
+def _points(poses: np.ndarray) -> list[Optional[list[float]]]:
+    known = np.isfinite(poses).all(axis=1)
+    return [point if is_known else None for point, is_known in zip(poses[:, :3].round(3).tolist(), known)]
+
+
+def _file_source(path: Path) -> str:
+    """A PNG or JPEG file as it is; raises DatasetError or ResultError."""
+    content = read_image_file(path)
+    suffix = encoded_suffix(content)
+    if not suffix:
+        raise ResultError(f"{path}: not a PNG or JPEG image")
+    return data_source(content, "png" if suffix == ".png" else "jpeg")

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: BSD-3-Clause
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from browser import CHROMIUM, Browser
+from helpers import fake_image_rgb
+from made_result import made_result
+
+from camera_relocalization_ros.cli.main import main
+from camera_relocalization_ros.core.result_files import load_result, write_result
+from camera_relocalization_ros.core.state import State
+from camera_relocalization_ros.report.result_page import PageInput, result_page
+from camera_relocalization_ros.report.thumbnails import thumbnail_sheets, worst_rows
+
+DATA = re.compile(r'<script id="flight-data" type="application/json">(.*?)</script>', re.S)
+EMBEDDED = re.compile(r'"data:image/(?:png|jpeg);base64,[A-Za-z0-9+/=]+"')
+BOX = ["--box", "-0.5", "-0.5", "-0.2", "0.5", "0.5", "0.2"]
+WORST_BY_DESIGN = 17
+
+
+def write_with_images(folder: Path, count: int = 60, seed: int = 0, **info):
+    """A result in `folder` with a plain image per frame whose colour tells the frame's number; row 17 is the worst."""
+    result = made_result(count, seed, image_folder="images", **info)
+    (folder / "images").mkdir(parents=True)
+    for row in range(count):
+        result.images[row] = f"{row:04d}.png"
+        # grey of 4 x the frame's number
+        cv2.imwrite(str(folder / "images" / result.images[row]), np.full((48, 64, 3), 4 * row, dtype=np.uint8))
+    result.estimate[WORST_BY_DESIGN, 0] += 3.0
+    result.states[10], result.states[40:44] = State.LOST, State.DEGRADED
+    result.estimate[20] = np.nan
+    write_result(folder, result)
+    return load_result(folder)
+
+
+def flight_of(page: str) -> dict:
+    return json.loads(DATA.search(page)[1])
+
+
+def test_page_stands_alone_and_escapes_what_others_wrote(tmp_path):
+    evil = "<script>alert('$x')</script>"
+    result = write_with_images(tmp_path, name=evil, data=evil)
+    result.reasons[0] = evil
+    page = result_page([PageInput.of(tmp_path, result)], ("thesis",))
+    bare, embedded = EMBEDDED.subn('"embedded"', page)
+    assert embedded >= 5 + 3  # the figures, a sheet, worst frames
+    assert "http" not in bare and "url(" not in bare
+    assert set(re.findall(r'(?:src|href)="([^"]*)"', bare)) == {"embedded", "data:,"}
+    assert "<script>alert" not in page and "&lt;script&gt;alert" in page
+    assert flight_of(page)["results"][0]["reason"][0] == evil
+
+
+def test_flight_tells_the_result(tmp_path):
+    result = write_with_images(tmp_path)
+    flight = flight_of(result_page([PageInput.of(tmp_path, result)], box=np.array([[0.0] * 3, [1.0] * 3])))["results"][
+        0
+    ]
+    assert flight["worst"] == WORST_BY_DESIGN == worst_rows(result)[0]
+    assert flight["estimate"][20] is None and flight["position"][20] is None
+    assert flight["truth"][5] == pytest.approx(result.truth[5, :3], abs=1e-3)
+    assert flight["picture"] == list(range(60))
+    assert flight["state"][10] == State.LOST
+
+
+def test_images_that_are_gone_or_no_images_are_grey(tmp_path):
+    result = write_with_images(tmp_path)
+    (tmp_path / "images" / "0000.png").unlink()
+    (tmp_path / "images" / "0001.png").write_bytes(b"x")
+    result.images[2] = "result.yaml"
+    images = PageInput.of(tmp_path, result).images
+    assert images[2] is None
+    sheets = thumbnail_sheets(images)
+    assert sheets.numbers[2] == -1 and len(sheets.sources) == 1
+    assert thumbnail_sheets([None, None]).sources == []
+
+
+def test_page_without_images_states_covariances_or_camera():
+    result = made_result(40, camera=None)
+    nothing = np.full((40, 6, 6), np.nan)
+    result = replace(result, covariances=nothing, scores=np.full(40, np.nan), baselines={})
+    page = result_page([PageInput.of(Path("nowhere"), result)])
+    assert "Can its covariance" not in page and "Worst frames" not in page
+
+
+def test_command(tmp_path, capsys):
+    write_with_images(tmp_path / "run" / "a")
+    write_with_images(tmp_path / "run" / "b", seed=1, name="other")
+    picture = tmp_path / "saliency.png"
+    cv2.imwrite(str(picture), fake_image_rgb(1))
+    page = tmp_path / "pages" / "report.html"
+    added = ["--picture", str(picture), "what it looks at"]
+    assert main(["report", str(tmp_path / "run"), "-o", str(page), *BOX, *added]) == 0
+    assert str(page) in capsys.readouterr().out
+    text = page.read_text(encoding="utf-8")
+    assert [each["name"] for each in flight_of(text)["results"]] == ["made", "other"]
+    assert text.count("what it looks at") == 2
+    assert main(["report", str(tmp_path), "-o", str(page)]) == 1
+    assert "no result.yaml in it or right below" in capsys.readouterr().err
+    picture.write_text("no picture")
+    assert main(["report", str(tmp_path / "run"), "-o", str(page), *added]) == 1
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: the page's script is not tried")
+def test_hovering_shows_the_frame_in_chromium(tmp_path):
+    write_with_images(tmp_path / "a")
+    write_with_images(tmp_path / "b", seed=1, name="other")
+    page = tmp_path / "report.html"
+    assert main(["report", str(tmp_path / "a"), str(tmp_path / "b"), "-o", str(page), *BOX]) == 0
+    with Browser(tmp_path / "profile") as browser:
+        browser.open(page)
+        told, shown = "document.getElementById('frame-text')", "document.getElementById('frame-picture')"
+        assert browser.evaluate("flightView.chosen()") == WORST_BY_DESIGN
+        for row in (33, 5):
+            browser.evaluate("document.getElementById('flight').scrollIntoView()")
+            corner = browser.evaluate("(r => [r.x, r.y])(document.getElementById('flight').getBoundingClientRect())")
+            x, y = browser.evaluate(f"flightView.screenOf({row})")
+            browser.move_mouse(corner[0] + x + 1, corner[1] + y + 1)
+            browser.wait_for(f"{told}.dataset.row === '{row}' && {shown}.dataset.row === '{row}'")
+            assert f"{row:04d}.png" in browser.evaluate(f"{told}.textContent")
+            grey = browser.evaluate(f"{shown}.getContext('2d').getImageData(50, 50, 1, 1).data[0]")
+            assert grey == pytest.approx(4 * row, abs=6)
+        browser.evaluate("document.getElementById('view-above').click()")
+        browser.evaluate(
+            "(c => { c.value = '1'; c.dispatchEvent(new Event('change')); })(document.getElementById('result-chooser'))"
+        )
+        assert browser.evaluate("flightView.chosen()") == WORST_BY_DESIGN
+        assert len(browser.pdf()) > 100_000
+        assert browser.complaints() == []
+        browser.evaluate("console.error('heard')")
+        assert "heard" in browser.complaints()[0]
