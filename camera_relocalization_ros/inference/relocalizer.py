@@ -7,7 +7,7 @@ import math
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Sequence
+from typing import Callable, Sequence
 
 import numpy as np
 import onnxruntime
@@ -18,7 +18,7 @@ from camera_relocalization_ros.core.model_bundle import Bundle, load_bundle
 from camera_relocalization_ros.core.signs import SignMeter
 from camera_relocalization_ros.core.state import State
 from camera_relocalization_ros.core.trust import judge
-from camera_relocalization_ros.inference.session import feature_count, open_session
+from camera_relocalization_ros.inference.session import feature_count, logger, open_session
 
 
 @dataclass(frozen=True)
@@ -68,14 +68,18 @@ class Relocalizer:
 
     @classmethod
     def from_bundle(
-        cls, path: Path | str, providers: Sequence[str] = ("CPUExecutionProvider",), threads: int = 0
+        cls,
+        path: Path | str,
+        providers: Sequence[str] = ("CPUExecutionProvider",),
+        threads: int = 0,
+        warn: Callable[[str], None] = logger.warning,
     ) -> Relocalizer:
         """Load a bundle folder and check its test vector, so that the first image is neither wrong nor slow.
 
-        threads: of ONNX Runtime, 0 for one per core. Raises BundleError.
+        providers, threads and warn as in open_session. Raises BundleError.
         """
         bundle = load_bundle(path)
-        return cls(bundle, open_session(bundle, providers, threads))
+        return cls(bundle, open_session(bundle, providers, threads, warn))
 
     def sibling(self) -> Relocalizer:
         """Another one on the same session, with a buffer of its own; both may be used at once."""

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Sequence
+import logging
+from typing import Any, Callable, Sequence
 
 import onnxruntime
 
@@ -17,23 +18,40 @@ from camera_relocalization_ros.core.test_vector import (
     relative_differences,
 )
 
+logger = logging.getLogger(__name__)
+
+CPU = "CPUExecutionProvider"
+
 # ONNX Runtime rounds float32 to ten bits on recent NVIDIA cards unless told not to; the test vector would tell
 PROVIDER_OPTIONS = {"CUDAExecutionProvider": {"use_tf32": "0"}}
 
 
-def open_session(bundle: Bundle, providers: Sequence[str], threads: int) -> onnxruntime.InferenceSession:
+def open_session(
+    bundle: Bundle, providers: Sequence[str], threads: int, warn: Callable[[str], None] = logger.warning
+) -> onnxruntime.InferenceSession:
     """A session that has answered the bundle's test vector, and so is warm.
 
-    threads: of ONNX Runtime, 0 for one per core. Raises BundleError when the network does not load, does not have
-    the inputs and outputs of docs/bundle_format.md, or answers otherwise than when the bundle was made.
+    providers: in order of preference. One that is missing, fails or answers the test vector wrongly is left for the
+    next, and `warn` is told why; those after it still take the operators that it does not have. The last one's
+    failure is an error, and so is any of the CPU, which no other could excuse. threads: of ONNX Runtime, 0 for one
+    per core. Raises BundleError when the network does not load, does not have the inputs and outputs of
+    docs/bundle_format.md, or answers otherwise than when the bundle was made.
     """
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 3
-    wanted = [(name, PROVIDER_OPTIONS.get(name, {})) for name in providers]
+    for index, name in enumerate(providers[:-1]):
+        try:
+            return _open_checked(bundle, providers[index:], threads)
+        except BundleError as error:
+            if name == CPU:
+                raise
+            warn(f"{name} is not used, {providers[index + 1]} is tried next: {error}")
+    return _open_checked(bundle, providers[-1:], threads)
+
+
+def _open_checked(bundle: Bundle, providers: Sequence[str], threads: int) -> onnxruntime.InferenceSession:
+    """A session on the first of the providers, which has answered the test vector; raises BundleError."""
     path = bundle.path / NETWORK
     try:
-        session = onnxruntime.InferenceSession(bundle.network, options, providers=wanted)
+        session = _create(bundle, providers, threads)
         _check_signature(session, bundle, str(path))
         found = _answers(session, bundle)
     except BundleError:
@@ -43,6 +61,21 @@ def open_session(bundle: Bundle, providers: Sequence[str], threads: int) -> onnx
     if bundle.known_answers is not None:
         made_with = f"{onnxruntime.__version__} on {', '.join(session.get_providers())}"
         check_answers(bundle, found, f"ONNX Runtime {made_with}")
+    return session
+
+
+def _create(bundle: Bundle, providers: Sequence[str], threads: int) -> onnxruntime.InferenceSession:
+    available = onnxruntime.get_available_providers()
+    if providers[0] not in available:
+        raise BundleError(f"this ONNX Runtime has no {providers[0]}; it has {', '.join(available)}")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    wanted = [(name, PROVIDER_OPTIONS.get(name, {})) for name in providers if name in available]
+    session = onnxruntime.InferenceSession(bundle.network, options, providers=wanted)
+    # a provider whose libraries do not load is left out by ONNX Runtime without an exception
+    if providers[0] not in session.get_providers():
+        raise BundleError(f"ONNX Runtime could not start {providers[0]}; see its message above")
     return session
 
 

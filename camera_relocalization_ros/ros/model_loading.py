@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import rospy
+
 from camera_relocalization_ros.core.bundle_sidecar import BundleSidecar
 from camera_relocalization_ros.core.errors import BundleError, ShapeError
 from camera_relocalization_ros.inference.relocalizer import Relocalizer
@@ -16,7 +18,7 @@ def load_model(path: Path | str, params: NodeParams, running: BundleSidecar | No
 
     What flies already, `running`, may be replaced by models of the same frames only.
     """
-    relocalizer = Relocalizer.from_bundle(path, params.providers, params.threads)
+    relocalizer = Relocalizer.from_bundle(path, params.providers, params.threads, rospy.logwarn)
     sidecar = relocalizer.bundle.sidecar
     check_frames(path, sidecar, params.parent_frame, params.child_frame, "the parameters")
     if running is not None:
