@@ -70,13 +70,14 @@ def correlation_length(values: np.ndarray, sequences: np.ndarray) -> int:
     return max(round(total), 1)
 
 
-def block_rows(sequences: np.ndarray, length: int, rng: np.random.Generator) -> np.ndarray:
-    """Rows (n,) drawn in runs of `length` neighbours; a run that meets its sequence's end goes on at its start."""
+def block_rows(sequences: np.ndarray, length: int, rng: np.random.Generator, draws: int = 1) -> np.ndarray:
+    """Rows (draws, n) in runs of `length` neighbours; a run that meets its sequence's end goes on at its start."""
+    count = len(sequences)
     starts, sizes = _runs(sequences)
-    drawn = rng.integers(0, len(sequences), -(-len(sequences) // length))
+    drawn = rng.integers(0, count, (draws, -(-count // length)))
     run = np.searchsorted(starts, drawn, side="right") - 1
-    offset = (drawn - starts[run])[:, None] + np.arange(length)
-    return (starts[run][:, None] + offset % sizes[run][:, None]).reshape(-1)[: len(sequences)]
+    offset = (drawn - starts[run])[..., None] + np.arange(length)
+    return (starts[run][..., None] + offset % sizes[run][..., None]).reshape(draws, -1)[:, :count]
 
 
 def block_bootstrap(
@@ -95,7 +96,7 @@ def block_bootstrap(
     length = length or 3 * correlation_length(values, sequences)
     length = int(np.clip(length, 1, max(len(values) // 3, 1)))
     rng = np.random.default_rng(seed)
-    drawn = np.stack([values[block_rows(sequences, length, rng)] for _ in range(RESAMPLES)])
+    drawn = values[block_rows(sequences, length, rng, RESAMPLES)]
     outside = (1 - CONFIDENCE) / 2
     low, high = np.quantile(statistic(drawn, axis=-1), [outside, 1 - outside])
     return Interval(float(statistic(values, axis=-1)), float(low), float(high))
@@ -150,7 +151,7 @@ def summarise(result: Result, intervals: bool = True) -> dict[str, Any]:
     if rows.has_states:
         summary["acceptance"] = acceptance(rows)
         if rows.accepted.any():
-            summary["accepted"] = error_summary(rows.select(rows.accepted), intervals)
+            summary["accepted"] = error_summary(rows.select(rows.accepted), intervals=False)
     if rows.has_covariance:
         squares = normalized_squares(rows)
         summary["nees"] = {part: float(values.mean()) for part, values in squares.items()}

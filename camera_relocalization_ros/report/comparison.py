@@ -37,14 +37,20 @@ class Row:
     numbers: Dict[str, float]
 
 
-def comparison_rows(results: list[Result], references: tuple[str, ...] = (), by: str = "") -> list[Row]:
+def comparison_rows(
+    results: list[Result],
+    references: tuple[str, ...] = (),
+    by: str = "",
+    summaries: list[dict[str, Any]] | None = None,
+) -> list[Row]:
     """Rows of all results, baselines after them, and the thesis' ("thesis", or "thesis:DATA_SET") last.
 
-    `by`: "sequences" or "placements" adds a row for each. Raises ResultError.
+    `by`: "sequences" or "placements" adds a row for each; `summaries` of `summarise` are made where they are not given.
+    Raises ResultError.
     """
     rows = []
-    for result in results:
-        rows.append(_result_row(result))
+    for result, summary in zip(results, summaries or map(summarise, results)):
+        rows.append(_result_row(result, summary))
         if by:
             groups = by_group(result, by)
             rows += [Row(f"  {name}", GROUP, _numbers(error_summary(part))) for name, part in groups.items()]
@@ -67,8 +73,7 @@ def common_images(results: list[Result]) -> list[Result]:
     return [result.select(np.isin(result.stamps_ns, list(common))) for result in results]
 
 
-def _result_row(result: Result) -> Row:
-    summary = summarise(result)
+def _result_row(result: Result, summary: dict[str, Any]) -> Row:
     numbers = _numbers(summary)
     counts = summary["counts"]
     numbers["answered"] = counts["answered"] / counts["images"] if counts["images"] else 0.0

@@ -67,7 +67,8 @@ def result_page(
     """
     results = [each.result for each in inputs]
     summaries = [summarise(result) for result in results]
-    rows = comparison_rows(results, references, "sequences" if any(_is_mixed(result) for result in results) else "")
+    by = "sequences" if any(len(set(result.sequences)) > 1 for result in results) else ""
+    rows = comparison_rows(results, references, by, summaries)
     sheets = thumbnail_sheets([path for each in inputs for path in each.images])
     has_covariance = any(result.has_covariance for result in results)
     warnings = [] if same_images(results) else ["These results are not about the same images: compare with care."]
@@ -93,10 +94,6 @@ def result_page(
 def _in_lines(cells: list[str]) -> list[str]:
     """Numbers with their interval on a line of its own, which does not break."""
     return [cells[0], *(cell.replace(" (", "\n(").replace(" to ", "\u00a0to\u00a0") for cell in cells[1:])]
-
-
-def _is_mixed(result: Result) -> bool:
-    return len(set(result.sequences)) > 1
 
 
 def _section(each: PageInput, summary: dict[str, Any], box: np.ndarray | None) -> dict[str, Any]:

@@ -44,8 +44,10 @@ def _draw(axes: Axes, result: Result, columns: list[int]) -> None:
     for number, name in enumerate(dict.fromkeys(result.sequences)):
         part = result.select(result.sequences == name)
         truth, estimate = part.truth[:, columns], part.estimate[:, columns]
-        for row in np.flatnonzero(part.compared)[:: max(len(part) // MAX_LINKS, 1)]:
-            axes.plot(*np.stack([truth[row], estimate[row]]).T, color="#bbbbbb", linewidth=0.5, zorder=1)
+        rows = np.flatnonzero(part.compared)[:: max(len(part) // MAX_LINKS, 1)]
+        # NaN lifts the pen between two links
+        links = np.stack([truth[rows], estimate[rows], np.full((len(rows), len(columns)), np.nan)], axis=1)
+        axes.plot(*links.reshape(-1, len(columns)).T, color="#bbbbbb", linewidth=0.5, zorder=1)
         labels = ("", "", "") if number else ("truth", "estimate", "start")
         axes.plot(*truth.T, color=TRUTH, linewidth=2.2, linestyle="-", label=labels[0], zorder=3)
         axes.plot(*estimate.T, ".", color=ESTIMATE, markersize=4, label=labels[1], zorder=2)

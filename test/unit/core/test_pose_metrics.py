@@ -41,9 +41,9 @@ def test_correlation_length_is_that_of_the_process():
 
 def test_blocks_are_neighbours_of_one_sequence():
     sequences = np.array(["a"] * 7 + ["b"] * 5, dtype=object)
-    rows = pose_metrics.block_rows(sequences, 3, np.random.default_rng(1))
-    assert len(rows) == 12
-    for block in rows.reshape(4, 3):
+    rows = pose_metrics.block_rows(sequences, 3, np.random.default_rng(1), draws=2)
+    assert rows.shape == (2, 12)
+    for block in rows.reshape(8, 3):
         size, start = (7, 0) if block[0] < 7 else (5, 7)
         assert block.tolist() == [start + (block[0] - start + k) % size for k in range(3)]
 
