@@ -16,8 +16,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--width", type=int, default=640, help="of images when features are taken (default: 640)")
     parser.add_argument("--features", type=int, default=2000, metavar="N", help="per training image (default: 2000)")
     parser.add_argument(
-        "--query-features", type=int, default=1000, metavar="N", help="per image in flight (default: 1000)"
+        "--query-features", type=int, default=800, metavar="N", help="per image in flight (default: 800)"
     )
+    parser.add_argument("--query-width", type=int, default=480, help="of images in flight (default: 480)")
     parser.add_argument(
         "--keep-camera", action="store_true", help="take the data set's intrinsics and camera frame as exact"
     )
@@ -42,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     dataset = Dataset.load(arguments.dataset)
     features = FeatureSettings(arguments.width, arguments.features)
-    query = replace(features, limit=arguments.query_features)
+    query = replace(features, width=arguments.query_width, limit=arguments.query_features)
     settings = MapSettings(features, correct_camera=not arguments.keep_camera)
     raw = survey(dataset, features)
     landmarks, correction = build_landmarks(raw, settings)
@@ -50,8 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     landmark_map = compressed(landmarks, view, correction, query)
     remaining, left_out = held_out(landmarks, view, settings.tolerance_px)
     without = PoseRefiner(compressed(remaining, view, correction, query), dataset.camera)
-    strongest = [raw.features[i].strongest(query.limit) for i in left_out]
-    landmark_map, errors = with_measured_deviation(landmark_map, without, strongest, raw.T_parent_child[left_out])
+    landmark_map, errors = with_measured_deviation(landmark_map, without, [dataset.frames[i] for i in left_out])
     save_map(arguments.output, landmark_map)
     print(map_report(landmarks, view, errors, len(left_out)))
     print(f"{arguments.output}: {arguments.output.stat().st_size / 1e6:.1f} MB of {dataset.frame_count} images")

@@ -85,10 +85,13 @@ class LandmarkMap:
         """T_parent_lens (n, 4, 4) of the images."""
         return pose_matrix(self.positions, self.quats_xyzw)
 
-    def seen_from(self, images: np.ndarray) -> np.ndarray:
-        """Indices of the landmarks that any of the images saw, ascending."""
+    def seen_from(self, images: np.ndarray, count: int) -> np.ndarray:
+        """Indices of up to `count` landmarks, first those that the first image saw, then those of the second..."""
         ranges = [self.seen[self.seen_first[i] : self.seen_first[i + 1]] for i in images]
-        return np.unique(np.concatenate(ranges)) if ranges else np.empty(0, dtype=np.int64)
+        if not ranges:
+            return np.empty(0, dtype=np.int64)
+        landmarks, first = np.unique(np.concatenate(ranges), return_index=True)
+        return landmarks[np.argsort(first)[:count]]
 
     def calibrated(self, covariance: np.ndarray) -> np.ndarray:
         """The covariance (6, 6) that errors really have, from that of the normal equations.

@@ -39,10 +39,6 @@ class LocalFeatures:
     def __len__(self) -> int:
         return len(self.rays)
 
-    def strongest(self, count: int) -> LocalFeatures:
-        """The first `count`: they are sorted by descending contrast."""
-        return LocalFeatures(self.rays[:count], self.descriptors[:count], self.focal_px)
-
 
 class FeatureExtractor:
     """Finds the points of images of one camera; raises ConfigError when OpenCV has no SIFT (before 4.4)."""
@@ -68,10 +64,9 @@ class FeatureExtractor:
         points, descriptors = self._sift.detectAndCompute(grey, None)
         if not points:
             return LocalFeatures(np.empty((0, 2)), np.empty((0, DESCRIPTOR_SIZE), np.uint8), self._scaled.fx)
-        order = np.argsort([-point.response for point in points], kind="stable")
-        pixels = cv2.KeyPoint_convert(points).astype(np.float64)[order]
+        pixels = cv2.KeyPoint_convert(points).astype(np.float64)
         rays = cv2.undistortPoints(pixels[:, None], self._scaled.matrix, np.array(self._scaled.distortion))[:, 0]
-        return LocalFeatures(rays, _root_bytes(descriptors[order]), self._scaled.fx)
+        return LocalFeatures(rays, _root_bytes(descriptors), self._scaled.fx)
 
 
 def unit_descriptors(descriptors: np.ndarray) -> np.ndarray:

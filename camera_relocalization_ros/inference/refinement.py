@@ -18,12 +18,13 @@ from camera_relocalization_ros.core.perspective_pose import PerspectivePose, pro
 
 @dataclass(frozen=True)
 class RefinementSettings:
-    """Landmarks are looked for that the `images` nearest to the prior saw, and, near where the first pose expects
-    them, those that the `images_again` nearest to it saw. Tolerances are in pixels of the image the features are of.
+    """`landmarks` are looked for that the training images nearest to the prior saw, at most `images` of these; then,
+    each near where the first pose expects it, `landmarks_again`. Tolerances are in pixels of the features' image.
     """
 
-    images: int = 40
-    images_again: int = 12
+    images: int = 60
+    landmarks: int = 2000
+    landmarks_again: int = 1000
     least_similarity: float = 0.6
     distance_ratio: float = 0.9
     ransac_iterations: int = 300
@@ -76,11 +77,15 @@ class PoseRefiner:
     def refine(self, image_rgb: np.ndarray, position: np.ndarray, quat_xyzw: np.ndarray) -> Refinement:
         """The pose of an image (H, W, 3) near the given one; raises FrameError when the image is of another camera."""
         started = time.perf_counter()
-        features = self._extractor.extract(image_rgb)
+        features = self.features(image_rgb)
         extracted = time.perf_counter()
         refinement = self.refine_features(features, position, quat_xyzw)
         refinement.seconds["features"] = extracted - started
         return refinement
+
+    def features(self, image_rgb: np.ndarray) -> LocalFeatures:
+        """What `refine` first makes of an image."""
+        return self._extractor.extract(image_rgb)
 
     def refine_features(self, features: LocalFeatures, position: np.ndarray, quat_xyzw: np.ndarray) -> Refinement:
         """As `refine`, of the features of an image."""
@@ -88,7 +93,7 @@ class PoseRefiner:
         rays, codes = self._correction.apply(features.rays), self.landmark_map.encode(features.descriptors)
         T_parent_lens = pose_matrix(position, quat_xyzw) @ self._T_child_lens
         tolerance = self._settings.tolerance_px / features.focal_px
-        landmarks = self._near(T_parent_lens, self._settings.images)
+        landmarks = self._near(T_parent_lens, self._settings.landmarks)
         matched, landmarks = self._match(codes, landmarks, None)
         done_matching = time.perf_counter()
         first = self._first_pose(self._points[landmarks], rays[matched], tolerance)
@@ -104,11 +109,12 @@ class PoseRefiner:
         return self._answer(pose, matches, features.focal_px, dict(stages))
 
     def _near(self, T_parent_lens: np.ndarray, count: int) -> np.ndarray:
-        """Landmarks that the images nearest to a pose saw; a metre counts as much as a radian."""
+        """`count` landmarks that the images nearest to a pose saw; a metre counts as much as a radian."""
         turned = np.einsum("nij,ij->n", self._lens_poses[:, :3, :3], T_parent_lens[:3, :3])
         angles = np.arccos(np.clip((turned - 1) / 2, -1, 1))
         distances = np.linalg.norm(self._lens_poses[:, :3, 3] - T_parent_lens[:3, 3], axis=1)
-        return self.landmark_map.seen_from(np.argsort(distances + angles)[:count])
+        nearest = np.argsort(distances + angles)[: self._settings.images]
+        return self.landmark_map.seen_from(nearest, count)
 
     def _match(
         self, codes: np.ndarray, landmarks: np.ndarray, excluded: np.ndarray | None
@@ -132,7 +138,7 @@ class PoseRefiner:
         self, codes: np.ndarray, rays: np.ndarray, pose: PerspectivePose, radius: float
     ) -> tuple[np.ndarray, np.ndarray]:
         """As `_match`, with landmarks that should appear within `radius` on z = 1 of the feature."""
-        landmarks = self._near(pose.T_parent_camera, self._settings.images_again)
+        landmarks = self._near(pose.T_parent_camera, self._settings.landmarks_again)
         expected, depth = project(self._points[landmarks], pose.T_parent_camera)
         visible = (depth > 0) & (np.abs(expected) < np.abs(rays).max(axis=0) + radius).all(axis=1)
         landmarks, expected = landmarks[visible], expected[visible].astype(np.float32)

@@ -9,10 +9,10 @@ from typing import Sequence
 import numpy as np
 from scipy.spatial.transform import Rotation
 from scipy.stats import chi2
+from tqdm import tqdm
 
-from camera_relocalization_ros.core.geometry import position_quat
+from camera_relocalization_ros.core.dataset import Frame, load_image_rgb
 from camera_relocalization_ros.core.landmark_map import LandmarkMap
-from camera_relocalization_ros.core.local_features import LocalFeatures
 from camera_relocalization_ros.inference.refinement import PoseRefiner
 
 # priors are the true poses, moved by about what a regressor errs
@@ -27,23 +27,22 @@ LEAST_SAMPLES = 20
 def with_measured_deviation(
     landmark_map: LandmarkMap,
     without: PoseRefiner,
-    features: Sequence[LocalFeatures],
-    T_parent_child: np.ndarray,
+    frames: Sequence[Frame],
     seed: int = 0,
 ) -> tuple[LandmarkMap, np.ndarray]:
     """The map with its covariances calibrated, and errors (m, 2) in metres and radians of the poses found.
 
-    without: refines with a map that was made without the images of `features` (n), whose poses are (n, 4, 4).
+    without: refines with a map that was made without the images of `frames`.
     """
     generator = np.random.default_rng(seed)
     errors, covariances = [], []
-    for image_features, T_true in zip(features, T_parent_child):
-        prior = T_true.copy()
-        prior[:3, 3] += generator.normal(0, PRIOR_SD_M, 3)
-        prior[:3, :3] = Rotation.from_rotvec(generator.normal(0, PRIOR_SD_RAD, 3)).as_matrix() @ prior[:3, :3]
-        refined = without.refine_features(image_features, *position_quat(prior))
+    for frame in tqdm(frames, "errors", unit="image"):
+        position = frame.position + generator.normal(0, PRIOR_SD_M, 3)
+        turn = Rotation.from_rotvec(generator.normal(0, PRIOR_SD_RAD, 3))
+        quat_xyzw = (turn * Rotation.from_quat(frame.quat_xyzw)).as_quat()
+        refined = without.refine(load_image_rgb(frame.image_path), position, quat_xyzw)
         if refined.found:
-            errors.append(pose_difference(refined.position, refined.quat_xyzw, *position_quat(T_true)))
+            errors.append(pose_difference(refined.position, refined.quat_xyzw, frame.position, frame.quat_xyzw))
             covariances.append(refined.covariance)
     if len(errors) < LEAST_SAMPLES:
         return landmark_map, np.empty((0, 2))

@@ -29,8 +29,9 @@ logger = logging.getLogger(__name__)
 WORTHWHILE = 0.05
 # matching tolerances of the rounds of self-calibration: a wrong focal length moves points by this many pixels
 CALIBRATION_ROUNDS_PX = (12.0, 8.0, 6.0, 6.0)
-# every fifth block of this many images is left out where errors are measured
-HELD_OUT_BLOCK, HELD_OUT_EVERY = 20, 5
+# of blocks of so many images every fourth is left out where errors are measured: seconds of a video, because images
+# that follow one another are much alike
+HELD_OUT_BLOCK, HELD_OUT_EVERY = 40, 4
 # of how many descriptors the principal axes are taken
 AXES_SAMPLE = 50_000
 
@@ -158,7 +159,7 @@ def compressed(landmarks: Landmarks, view: Survey, correction: CameraCorrection,
 
 
 def held_out(landmarks: Landmarks, view: Survey, tolerance_px: float) -> tuple[Landmarks, np.ndarray]:
-    """The landmarks that are left without a fifth of the images, in blocks, and the indices of these images."""
+    """The landmarks that are left without a fourth of the images, in blocks, and the indices of these images."""
     left_out = (np.arange(len(view.features)) // HELD_OUT_BLOCK) % HELD_OUT_EVERY == HELD_OUT_EVERY // 2
     track = np.full(sum(len(f) for f in view.features), -1)
     track[landmarks.feature] = landmarks.seen.landmark

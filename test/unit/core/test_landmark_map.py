@@ -37,11 +37,12 @@ def test_what_is_saved_is_loaded(tmp_path):
     assert loaded.camera_correction.scale == 1.0
 
 
-def test_landmarks_of_images_come_once():
+def test_landmarks_of_images_come_once_those_of_the_first_image_first():
     landmark_map = small_map()
-    assert landmark_map.seen_from(np.array([0, 2])).tolist() == [0, 1, 2, 4]
-    assert landmark_map.seen_from(np.array([1])).tolist() == []
-    assert landmark_map.seen_from(np.array([], dtype=int)).tolist() == []
+    assert landmark_map.seen_from(np.array([2, 0]), 9).tolist() == [4, 1, 2, 0]
+    assert landmark_map.seen_from(np.array([2, 0]), 2).tolist() == [4, 1]
+    assert landmark_map.seen_from(np.array([1]), 9).tolist() == []
+    assert landmark_map.seen_from(np.array([], dtype=int), 9).tolist() == []
 
 
 def test_covariance_gets_floor_and_scale():
