@@ -47,8 +47,14 @@ def draw_pose(
         end = _draw_line(drawn, camera, transform_points(T_camera_parent, ends), colour, 2 * thickness)
         if end is not None:
             _write(drawn, name, end, width / 1000, colour)
-    if text:
-        _write(drawn, text, (thickness * 4, height - thickness * 6), width / 1000, TEXT_COLOUR)
+    return draw_text(drawn, text) if text else drawn
+
+
+def draw_text(image_bgr: np.ndarray, text: str) -> np.ndarray:
+    """A copy of an image (H, W, 3) with a line of text below."""
+    height, width = image_bgr.shape[:2]
+    drawn = image_bgr.copy()
+    _write(drawn, text, (width // 100, height - max(width // 80, 5)), width / 1000, TEXT_COLOUR)
     return drawn
 
 

@@ -53,6 +53,7 @@ class NodeParams:
     camera_frame: str = ""
     tf_timeout: float = 0.2
     odometry: bool = False
+    object_box: tuple[float, ...] = ()
     path_length: int = 500
     lazy: bool = True
     providers: tuple[str, ...] = ("CPUExecutionProvider",)
@@ -61,6 +62,8 @@ class NodeParams:
     diagnostic_period: float = 1.0
     lost_below: float = setting(-1.0, "Score below which an answer is LOST; -1: as calibrated", -1.0, 1.0)
     degraded_below: float = setting(-1.0, "Score below which an answer is DEGRADED; -1: as calibrated", -1.0, 1.0)
+    smoothing: bool = setting(False, "Publish poses smoothed over time", False, True)
+    gate: bool = setting(False, "Call answers LOST that no camera can have moved to", False, True)
 
     @classmethod
     def from_values(cls, values: dict[str, Any]) -> NodeParams:
@@ -85,8 +88,14 @@ class NodeParams:
             if limits is not None:
                 fits = limits.min <= getattr(self, one.name) <= limits.max
                 self._check_range(one.name, fits, f"{limits.min} to {limits.max}")
+        self._check_box()
         if (self.image_width == 0) != (self.image_height == 0):
             raise ConfigError("of ~image_width and ~image_height one is 0; expected both, or none")
+
+    def _check_box(self) -> None:
+        low, high = self.object_box[:3], self.object_box[3:]
+        fits = not self.object_box or (len(low) == len(high) == 3 and all(a < b for a, b in zip(low, high)))
+        self._check_range("object_box", fits, "least x, y, z and greatest x, y, z in metres, or nothing")
 
     def _check_one_of(self, name: str, known: tuple[str, ...]) -> None:
         self._check_range(name, getattr(self, name) in known, f"one of {', '.join(known)}")

@@ -3,7 +3,7 @@
 
 Subscribes `image` (sensor_msgs/Image), or with ~transport compressed `image/compressed` (sensor_msgs/CompressedImage),
 and camera_info beside it. Publishes with the stamp of the image `~pose`, `~pose_with_covariance`, `~odometry`, `~path`
-(node_outputs), `/tf` (tf_output) and `~status` (node_status); `~model_info`; `/diagnostics` (node_diagnostics).
+(node_outputs), `~debug_image`, `/tf` (tf_output) and `~status` (node_status); further `~model_info` and `/diagnostics`.
 Services: node_services. Parameters: config/relocalizer.yaml.
 """
 
@@ -18,12 +18,15 @@ import rospy
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
+from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.errors import FrameError, RelocalizationError, StampError
 from camera_relocalization_ros.core.state import State
+from camera_relocalization_ros.inference.motion_filter import FilterSettings, MotionFilter
 from camera_relocalization_ros.inference.relocalizer import Estimate, Relocalizer
 from camera_relocalization_ros.msg import ModelInfo, RelocalizerStatus
 from camera_relocalization_ros.ros import conversions
 from camera_relocalization_ros.ros.camera_watch import CameraWatch, topic_beside
+from camera_relocalization_ros.ros.debug_image import DebugImage
 from camera_relocalization_ros.ros.master_watch import MasterWatch
 from camera_relocalization_ros.ros.model_loading import load_model
 from camera_relocalization_ros.ros.newest_frame import Arrival, NewestFrame
@@ -57,6 +60,8 @@ class RelocalizationNode:
         self.camera = CameraWatch(relocalizer.bundle.sidecar)
         self.tf = tf
         self._poses = PoseOutputs(params)
+        self._debug_image = DebugImage(params.object_box)
+        self._filter = _motion_filter(params)
         self._model_info = rospy.Publisher("~model_info", ModelInfo, queue_size=1, latch=True)
         self._is_enabled = True
         self._activity = RelocalizerStatus.IDLE
@@ -84,13 +89,14 @@ class RelocalizationNode:
         """One of RelocalizerStatus' ANSWERING, IDLE and DISABLED."""
         if not self._is_enabled:
             return RelocalizerStatus.DISABLED
-        has_listeners = self.tf is not None or self._poses.listeners() > 0
+        has_listeners = self.tf is not None or self._poses.listeners() + self._debug_image.listeners() > 0
         return RelocalizerStatus.ANSWERING if has_listeners or not self.params.lazy else RelocalizerStatus.IDLE
 
     def reset(self) -> None:
         """Forget earlier images, the path, and a rival in TF."""
         with self._between_images:
             self.relocalizer.reset()
+            self._filter.reset()
             self._poses.clear()
             if self.tf is not None:
                 self.tf.parent_watch.forget()
@@ -105,12 +111,14 @@ class RelocalizationNode:
         """Answer with another model of the same frames from the next image on."""
         with self._between_images:
             self.relocalizer = relocalizer
+            self._filter.reset()
             self._introduce_model()
 
     def use_settings(self, params: NodeParams) -> None:
         """Go on with other settings from the next image on."""
         with self._between_images:
             self.params = params
+            self._filter = _motion_filter(params)
             self._set_thresholds()
 
     def estimate_alone(self, message: Image | CompressedImage) -> Estimate:
@@ -150,7 +158,7 @@ class RelocalizationNode:
                 raise StampError("image without a stamp")
             image_rgb = conversions.message_to_rgb(arrival.message)
             self._notice_size(image_rgb)
-            estimate = self.relocalizer.estimate(image_rgb, header.stamp.to_nsec())
+            estimate = self._filter.update(self.relocalizer.estimate(image_rgb, header.stamp.to_nsec()))
         except FrameError as error:
             self._reject(header, error)
             return
@@ -158,6 +166,7 @@ class RelocalizationNode:
             self._give_up(estimate, header)
         else:
             self._publish(estimate, arrival)
+        self._debug_image.publish(header, image_rgb, estimate, self.camera.camera or self._training_camera())
 
     def _notice_size(self, image_rgb: np.ndarray) -> None:
         """Images of two sizes are of two cameras, as far as anyone knows: none of their windows is mixed."""
@@ -165,7 +174,12 @@ class RelocalizationNode:
         if self._image_size not in (None, size):
             rospy.logwarn(f"images have {size} pixels now, had {self._image_size}; earlier ones are forgotten")
             self.relocalizer.reset()
+            self._filter.reset()
         self._image_size = size
+
+    def _training_camera(self) -> CameraIntrinsics | None:
+        """What is assumed while no camera_info came; the field of view is the same, the size may be another."""
+        return self.relocalizer.bundle.sidecar.camera
 
     def _reject(self, header: Header, error: FrameError) -> None:
         self.relocalizer.reset()
@@ -210,6 +224,10 @@ class RelocalizationNode:
             "tf_failures": self.tf.failures if self.tf is not None else 0,
         }
         self.status.publish(state, header, **about_node, **values)
+
+
+def _motion_filter(params: NodeParams) -> MotionFilter:
+    return MotionFilter(FilterSettings(smooths=params.smoothing, gates=params.gate))
 
 
 def subscribe(node: RelocalizationNode) -> rospy.Subscriber:

@@ -20,10 +20,12 @@ from camera_relocalization_ros.core.errors import ReplayError, SyncError
 from camera_relocalization_ros.core.evaluation import PoseErrors, match_stamps, pose_errors
 from camera_relocalization_ros.core.model_bundle import load_bundle
 from camera_relocalization_ros.core.pose_stream import StreamLimits
+from camera_relocalization_ros.core.results import Result
 from camera_relocalization_ros.core.trajectory import Trajectory
 from camera_relocalization_ros.ros.bag_reader import image_topic, open_bag, read_image_stamps, topic_types
 from camera_relocalization_ros.ros.bag_tf import BagTransforms
 from camera_relocalization_ros.ros.conversions import COMPRESSED_SUFFIX
+from camera_relocalization_ros.ros.live_result import live_result
 from camera_relocalization_ros.ros.replay_recorder import ReplayRecorder
 from camera_relocalization_ros.ros.ros_session import START_TIMEOUT_S, RosSession
 
@@ -56,7 +58,8 @@ class ReplayResult:
     """What came back. estimate and truth (F,) have the same stamps: images that were answered and have a true pose.
 
     images, answered, dropped, rejected: counts of all images, with a true pose or not; latency_s and inference_s
-    (A,): of each answer, from the image's arrival at the node to its pose, and of the network alone.
+    (A,): of each answer, from the image's arrival at the node to its pose, and of the network alone. `frames` tells the
+    same and more of each image, answered or not; `topic` is the bag's with the images.
     """
 
     estimate: Trajectory
@@ -68,6 +71,8 @@ class ReplayResult:
     rejected: int
     latency_s: np.ndarray
     inference_s: np.ndarray
+    frames: Result
+    topic: str
 
     @property
     def answered_share(self) -> float:
@@ -101,7 +106,8 @@ def replay(
         raise ReplayError(f"rate {rate}; expected a number above 0")
     if rospy.core.is_initialized():
         raise ReplayError("this process is a ROS node already; a replay needs one of its own")
-    sidecar = load_bundle(bundle).sidecar
+    loaded = load_bundle(bundle)
+    sidecar = loaded.sidecar
     plan = plan_replay(bag, topic, parent, child, max_gap_s)
     if (sidecar.parent_frame, sidecar.child_frame) != (parent.lstrip("/"), child.lstrip("/")):
         logger.warning(
@@ -114,12 +120,13 @@ def replay(
         session.start(NODE[1:], _launch_command(bundle, plan))
         rospy.init_node("replay", disable_signals=True)
         try:
-            recorder.subscribe(NODE)
+            recorder.subscribe(NODE, sidecar.calibration is not None)
             session.wait_until(recorder.is_connected, START_TIMEOUT_S, "the node is ready")
             _play(session, recorder, plan, rate)
         finally:
             rospy.signal_shutdown("the replay is over")
-    return compare(plan, recorder)
+    frames = live_result(loaded, (parent, child), plan.bag, plan.stamps_ns, plan.truth, recorder)
+    return compare(plan, recorder, frames)
 
 
 def plan_replay(
@@ -139,7 +146,7 @@ def plan_replay(
     return ReplayPlan(Path(bag_path), bag_topic, transport, stamps_ns, truth, others, duration_s, end_s)
 
 
-def compare(plan: ReplayPlan, recorder: ReplayRecorder) -> ReplayResult:
+def compare(plan: ReplayPlan, recorder: ReplayRecorder, frames: Result) -> ReplayResult:
     """Errors of what was recorded; raises ReplayError when no answer has a true pose."""
     estimates = recorder.estimates()
     try:
@@ -157,6 +164,8 @@ def compare(plan: ReplayPlan, recorder: ReplayRecorder) -> ReplayResult:
         rejected=last.frames_rejected,
         latency_s=np.array([status.latency for status in answers]),
         inference_s=np.array([status.inference_time for status in answers]),
+        frames=frames,
+        topic=plan.image_topic,
     )
 
 

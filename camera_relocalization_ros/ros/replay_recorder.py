@@ -7,7 +7,7 @@ import time
 
 import numpy as np
 import rospy
-from geometry_msgs.msg import PoseStamped
+from geometry_msgs.msg import PoseStamped, PoseWithCovarianceStamped
 
 from camera_relocalization_ros.core.errors import ReplayError
 from camera_relocalization_ros.core.trajectory import Trajectory
@@ -20,16 +20,20 @@ class ReplayRecorder:
 
     def __init__(self) -> None:
         self.statuses: list[RelocalizerStatus] = []
+        self.covariances: dict[int, np.ndarray] = {}
         self._poses: dict[int, tuple[np.ndarray, np.ndarray]] = {}
         self._subscribers: list[rospy.Subscriber] = []
         self.last_heard_s = time.monotonic()
 
-    def subscribe(self, node: str) -> None:
-        """Listen to `node`/pose and `node`/status."""
+    def subscribe(self, node: str, with_covariance: bool) -> None:
+        """Listen to `node`/pose and `node`/status, and to covariances where the model tells them."""
         self._subscribers = [
             rospy.Subscriber(f"{node}/pose", PoseStamped, self.on_pose, queue_size=1000),
             rospy.Subscriber(f"{node}/status", RelocalizerStatus, self.on_status, queue_size=1000),
         ]
+        if with_covariance:
+            topic, kind = f"{node}/pose_with_covariance", PoseWithCovarianceStamped
+            self._subscribers.append(rospy.Subscriber(topic, kind, self.on_covariance, queue_size=1000))
 
     def is_connected(self) -> bool:
         """Whether the node is ready: it has said so, and its poses will be heard."""
@@ -40,6 +44,10 @@ class ReplayRecorder:
         position, quat_xyzw, stamp_ns = message_to_pose(message)
         self._poses[stamp_ns] = (position, quat_xyzw)
         self.last_heard_s = time.monotonic()
+
+    def on_covariance(self, message: PoseWithCovarianceStamped) -> None:
+        """Keep a covariance (6, 6) by its stamp."""
+        self.covariances[message.header.stamp.to_nsec()] = np.reshape(message.pose.covariance, (6, 6))
 
     def on_status(self, message: RelocalizerStatus) -> None:
         """Keep a status."""

@@ -24,7 +24,7 @@ from live import wait_for
 from nav_msgs.msg import Odometry
 from nav_msgs.msg import Path as PathMessage
 from node_client import Heard, NodeClient, S
-from sensor_msgs.msg import CameraInfo
+from sensor_msgs.msg import CameraInfo, Image
 from std_srvs.srv import SetBool, Trigger
 
 from camera_relocalization_ros.core.model_bundle import load_bundle
@@ -254,6 +254,33 @@ class NodeInterfaceTest(unittest.TestCase):
         )
         np.testing.assert_allclose(np.reshape(answer.pose.pose.covariance, (6, 6)), KNOWN_COVARIANCE, atol=1e-9)
         assert 0 < answer.score < 1
+
+    def test_debug_image_shows_the_estimate_and_is_drawn_only_for_who_looks(self):
+        heard = self.hear("debug_image", Image)
+        self.client.send()
+        drawn = conversions.message_to_rgb(heard.wait_at(self.client.stamp_ns))
+        sent = fake_image_rgb(0)
+        assert drawn.shape == sent.shape
+        assert 0.01 < np.any(drawn != sent, axis=2).mean() < 0.9
+
+    def test_gate_by_dynamic_reconfigure(self):
+        poses = self.hear("pose", PoseStamped)
+        settings = Client(NODE, timeout=20.0)
+        self.addCleanup(settings.update_configuration, {"gate": False})
+        black = np.zeros_like(fake_image_rgb(0))
+        white = np.full_like(black, 250)
+        settings.update_configuration({"gate": True})
+        before = [self.client.statuses.wait_at(self.client.publish(black)) for _ in range(10)][-1]
+        assert before.state == RelocalizerStatus.OK
+        # a metre along each axis within a tenth of a second; who waits where it was seen is believed in the end
+        jumps = [self.client.statuses.wait_at(self.client.publish(white)) for _ in range(8)]
+        assert jumps[0].state == RelocalizerStatus.LOST
+        assert "rejected by the gate" in jumps[0].reason
+        assert jumps[0].frames_lost == before.frames_lost + 1
+        assert RelocalizerStatus.DEGRADED in [status.state for status in jumps[1:]]
+        assert jumps[-1].state == RelocalizerStatus.OK
+        assert poses.at(jumps[0].header.stamp.to_nsec()) is None
+        poses.wait_at(self.client.stamp_ns)
 
     def test_thresholds_by_dynamic_reconfigure(self):
         self.fly_calibrated()

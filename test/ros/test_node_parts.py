@@ -44,7 +44,7 @@ def test_closing_ends_a_wait():
 def test_parameters_file_mirrors_the_defaults():
     values = yaml.safe_load((ROOT / "config" / "relocalizer.yaml").read_text(encoding="utf-8"))
     defaults = asdict(NodeParams())
-    assert {**values, "providers": tuple(values["providers"])} == defaults
+    assert {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()} == defaults
 
 
 def test_parameters_of_the_right_type_are_taken():
@@ -59,6 +59,8 @@ def test_parameters_of_the_right_type_are_taken():
         ({"bundle": 3}, "~bundle is 3 .int.; expected str"),
         ({"bundle": "b", "tf_mod": True}, "unknown parameter ~tf_mod; the node knows: bundle"),
         ({"bundle": "b", "transport": "h264"}, "'h264'; expected one of raw, compressed"),
+        ({"bundle": "b", "object_box": [0.0, 0.0, 0.0, 1.0, 1.0, -1.0]}, "~object_box is .*; expected least x, y, z"),
+        ({"bundle": "b", "object_box": [1.0, 2.0]}, "~object_box is .*; expected least x, y, z"),
         ({"bundle": "b", "lazy": "yes"}, "~lazy is 'yes' .str.; expected bool"),
         ({"bundle": "b", "tf_mode": "map"}, "~tf_mode is 'map'; expected one of none, camera, object, odom"),
         ({"bundle": "b", "image_width": 640}, "of ~image_width and ~image_height one is 0"),
