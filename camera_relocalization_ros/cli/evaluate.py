@@ -20,6 +20,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="folders of images, or data sets, of other places: how many does a calibrated bundle accept, and the ROC",
     )
+    parser.add_argument("-o", "--output", type=Path, metavar="RESULT", help="folder for reloc compare and reloc report")
+    parser.add_argument("--name", default="", help="of the result in tables (default: that of its folder)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the errors as JSON")
 
 
@@ -28,8 +30,10 @@ def run(arguments: argparse.Namespace) -> int:
     from camera_relocalization_ros.core.errors import BundleError
     from camera_relocalization_ros.core.evaluation import errors_table, write_json
     from camera_relocalization_ros.core.rejection import rejection_table
+    from camera_relocalization_ros.core.result_files import write_result
     from camera_relocalization_ros.inference.evaluation import evaluate
     from camera_relocalization_ros.inference.negatives import file_answers, image_paths, scores_of
+    from camera_relocalization_ros.inference.offline_result import offline_result
     from camera_relocalization_ros.inference.relocalizer import Relocalizer
 
     dataset = Dataset.load(arguments.dataset)
@@ -49,6 +53,10 @@ def run(arguments: argparse.Namespace) -> int:
         wrong = {name: file_answers(relocalizer, name, paths)[name] for name, paths in negatives.items()}
         scores = {name: scores_of(calibration, estimates) for name, estimates in wrong.items()}
         print(rejection_table(calibration, evaluation.trust.scores, scores))
+    if arguments.output:
+        name = arguments.name or arguments.output.resolve().name
+        write_result(arguments.output, offline_result(name, relocalizer.bundle, dataset, arguments.dataset, evaluation))
+        print(f"result: {arguments.output}")
     if arguments.json:
         baselines = {name: errors.summary() for name, errors in evaluation.baselines.items()}
         summary = {**evaluation.errors.summary(), "trained_on": evaluation.trained_on, "baselines": baselines}

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 NAME = "replay"
@@ -20,15 +21,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--max-gap", type=float, default=0.1, metavar="S", help="longest stretch between two transforms (default: 0.1)"
     )
+    parser.add_argument("-o", "--output", type=Path, metavar="RESULT", help="folder for reloc compare and reloc report")
+    parser.add_argument("--name", default="", help="of the result in tables (default: that of its folder)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the errors as JSON")
 
 
 def run(arguments: argparse.Namespace) -> int:
     from camera_relocalization_ros.core.errors import ReplayError
     from camera_relocalization_ros.core.evaluation import errors_table, write_json
+    from camera_relocalization_ros.core.result_files import write_result
 
     try:
         from camera_relocalization_ros.ros.bag_baselines import bag_baselines
+        from camera_relocalization_ros.ros.live_result import store_images, with_baselines
         from camera_relocalization_ros.ros.replay_evaluation import replay
     except ImportError as error:
         raise ReplayError(f"ROS or this package's messages are not there ({error}); source the workspace") from error
@@ -42,6 +47,11 @@ def run(arguments: argparse.Namespace) -> int:
     values = {**result.to_dict(), "baselines": {name: errors.summary() for name, errors in baselines.items()}}
     print(errors_table({"live node": result.errors, **baselines}))
     print(describe_answers(values))
+    if arguments.output:
+        name = arguments.name or arguments.output.resolve().name
+        frames = with_baselines(replace(result.frames, info=replace(result.frames.info, name=name)), baselines)
+        write_result(arguments.output, store_images(frames, arguments.output, arguments.bag, result.topic))
+        print(f"result: {arguments.output}")
     if arguments.json:
         write_json(arguments.json, values)
     return 0

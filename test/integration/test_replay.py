@@ -11,11 +11,16 @@ import tempfile
 import unittest
 from pathlib import Path
 
+import numpy as np
 import rostest
+from calibrated_bundle import SIGMA_M, write_calibrated_bundle
 from colour_bundle import COLOUR_BUNDLE
 from helpers import CHILD_FRAME, PARENT_FRAME
 from live import known_trajectory, wait_for, write_known_bag
 from ros_helpers import image_records, tf_records, write_bag
+
+from camera_relocalization_ros.core.result_files import image_path, load_result
+from camera_relocalization_ros.core.results import LIVE
 
 COUNT = 20
 FRAMES = ("--parent", PARENT_FRAME, "--child", CHILD_FRAME)
@@ -69,8 +74,11 @@ class ReplayTest(unittest.TestCase):
     def assert_replayed(self, topic, raw):
         bag = write_known_bag(self.folder / "f.bag", COUNT, raw)
         result_path = self.folder / "result.json"
-        code, output, errors = self.replay(bag, "--image-topic", topic, *FRAMES, "--json", str(result_path))
+        code, output, errors = self.replay(
+            bag, "--image-topic", topic, *FRAMES, "--json", str(result_path), "-o", "told"
+        )
         assert code == 0, errors
+        self.assert_result(load_result(self.folder / "told"))
         result = json.loads(result_path.read_text(encoding="utf-8"))
         assert (result["frames"], result["images"], result["answered"]) == (COUNT, COUNT, COUNT), output
         assert (result["answered_share"], result["rejected"], result["dropped"]) == (1.0, 0, 0)
@@ -79,6 +87,26 @@ class ReplayTest(unittest.TestCase):
         assert result["orientation_deg"]["max"] < 0.001
         assert 0 < result["latency_s"]["p50"] <= result["latency_s"]["p95"] < 1.0
         assert f"answered {COUNT} of {COUNT} images (100.0 %)" in output
+
+    def assert_result(self, result):
+        info = result.info
+        assert (info.kind, info.name, info.data) == (LIVE, "told", "f.bag")
+        assert (info.images, info.answered, info.dropped, info.rejected) == (COUNT, COUNT, 0, {})
+        assert result.compared.all()
+        assert result.errors().position_m.max() < 1e-05
+        assert np.isfinite([result.inference_s, result.latency_s, result.age_s]).all()
+        assert set(result.baselines) >= {"constant pose", "feature retrieval"}
+        assert all(image_path(self.folder / "told", result, row).is_file() for row in range(COUNT))
+
+    def test_covariances_are_heard(self):
+        bundle = write_calibrated_bundle(self.folder / "bundle")
+        bag = write_known_bag(self.folder / "f.bag", COUNT)
+        options = ("--image-topic", COMPRESSED, *FRAMES, "-o", "told")
+        code, _, errors = self.replay(bag, *options, bundle=bundle)
+        assert code == 0, errors
+        result = load_result(self.folder / "told")
+        assert result.has_covariance and result.has_states
+        np.testing.assert_allclose(result.covariances[0, :3, :3], np.eye(3) * SIGMA_M**2, atol=1e-6)
 
     def test_raw_images(self):
         self.assert_replayed(RAW, raw=True)
