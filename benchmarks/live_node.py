@@ -1,0 +1,179 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""The live node on a camera that publishes raw 1280x720 images: delay, drops, memory, beside the bare network.
+
+    python benchmarks/live_node.py models/airframe [BUNDLE...] --seconds 60
+    python benchmarks/live_node.py models/airframe --seconds 1200
+
+A real master, the node and the camera in processes of their own. Delay is from the stamp that the camera gives an image
+just before it is published to the arrival of its pose here. The bare network is the bundle in ONNX Runtime alone, on
+an input of its size, with nothing else running; it is timed before and after, because others may use the computer too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from xmlrpc.client import ServerProxy
+
+import numpy as np
+import rosgraph
+import rospy
+from camera_relocalization_ros.msg import RelocalizerStatus
+from extraction import memory_mb
+from geometry_msgs.msg import PoseStamped
+from sensor_msgs.msg import Image
+
+from camera_relocalization_ros.core.model_bundle import load_bundle
+from camera_relocalization_ros.inference.session import feature_count, open_session
+from camera_relocalization_ros.ros.conversions import rgb_to_image
+from camera_relocalization_ros.ros.ros_session import RosSession
+
+TOPIC, NODE = "/camera/image_raw", "/relocalizer"
+WIDTH, HEIGHT = 1280, 720
+START_TIMEOUT_S, SETTLE_S, MEMORY_PERIOD_S, WARM_UP_S = 60.0, 2.0, 5.0, 60.0
+BARE_RUNS = 200
+
+
+@dataclass
+class Flight:
+    """What was heard: delays by arrival time in seconds, inference times, and memory of the node by time."""
+
+    delays: list[tuple[float, float]] = field(default_factory=list)
+    inference_s: list[float] = field(default_factory=list)
+    memory: list[tuple[float, float]] = field(default_factory=list)
+    seen: int = 0
+    dropped: int = 0
+
+
+def camera(rate: float, seconds: float) -> None:
+    """Publish images of noise, each with the stamp of now, and print how many."""
+    rospy.init_node("camera", disable_signals=True)
+    publisher = rospy.Publisher(TOPIC, Image, queue_size=1, tcp_nodelay=True)
+    rng = np.random.default_rng(0)
+    images = [rgb_to_image(rng.integers(0, 255, (HEIGHT, WIDTH, 3), np.uint8), 1, "camera") for _ in range(4)]
+    while not publisher.get_num_connections():
+        time.sleep(0.05)
+    time.sleep(SETTLE_S)
+    count = round(rate * seconds)
+    start = time.monotonic()
+    for number in range(count):
+        time.sleep(max(start + number / rate - time.monotonic(), 0.0))
+        image = images[number % len(images)]
+        image.header.stamp = rospy.Time.now()
+        publisher.publish(image)
+    time.sleep(SETTLE_S)
+
+
+def fly(bundle: Path, rate: float, seconds: float) -> Flight:
+    """The node with a bundle under a camera for so long."""
+    flight, lock = Flight(), threading.Lock()
+
+    def on_pose(message: PoseStamped) -> None:
+        now = time.time()
+        with lock:
+            flight.delays.append((now, now - message.header.stamp.to_sec()))
+
+    def on_status(message: RelocalizerStatus) -> None:
+        if message.window_length:
+            flight.inference_s.append(message.inference_time)
+        flight.seen, flight.dropped = message.frames_seen, message.frames_dropped
+
+    with RosSession() as session:
+        node = ["rosrun", "camera_relocalization_ros", "relocalizer", f"image:={TOPIC}"]
+        # noise is no airframe: every answer counts here, whatever its score
+        settings = ["_lost_below:=0.0", "_degraded_below:=0.0"]
+        session.start("relocalizer", [*node, f"_bundle:={bundle.resolve()}", *settings])
+        rospy.init_node("benchmark", disable_signals=True)
+        rospy.Subscriber(f"{NODE}/pose", PoseStamped, on_pose, queue_size=100, tcp_nodelay=True)
+        rospy.Subscriber(f"{NODE}/status", RelocalizerStatus, on_status, queue_size=100)
+        master = rosgraph.Master("/benchmark")
+        session.wait_until(lambda: _is_up(master), START_TIMEOUT_S, "the node is ready")
+        _, _, pid = ServerProxy(master.lookupNode(NODE)).getPid("/benchmark")
+        publisher = subprocess.Popen([sys.executable, __file__, "--camera", str(rate), str(seconds)])
+        started = time.monotonic()
+        while publisher.poll() is None:
+            flight.memory.append((time.monotonic() - started, memory_mb(pid)))
+            time.sleep(min(MEMORY_PERIOD_S, seconds / 10))
+        rospy.signal_shutdown("done")
+    return flight
+
+
+def bare_ms(bundle_path: Path) -> np.ndarray:
+    """Times (N,) in ms of the bundle's network alone, in a stream of images with full windows."""
+    bundle = load_bundle(bundle_path)
+    session = open_session(bundle, ["CPUExecutionProvider"], 0)
+    size, rng = bundle.sidecar.preprocessing, np.random.default_rng(0)
+    feeds = {"image": rng.integers(0, 255, (1, size.height, size.width, 3), np.uint8)}
+    if bundle.sidecar.window_length > 1:
+        shape = (1, bundle.sidecar.window_length - 1, feature_count(session))
+        feeds["previous"] = rng.normal(size=shape).astype(np.float32)
+    times = []
+    for _ in range(BARE_RUNS):
+        started = time.perf_counter()
+        session.run(None, feeds)
+        times.append(1e3 * (time.perf_counter() - started))
+    return np.array(times)
+
+
+def report(name: str, flight: Flight, bare: np.ndarray, rate: float, seconds: float) -> None:
+    """Print what was measured."""
+    count = round(rate * seconds)
+    arrival_s, delay_s = np.array(flight.delays).T
+    delay_ms, inference_ms = 1e3 * delay_s, 1e3 * np.array(flight.inference_s)
+    p50, p95 = np.percentile(delay_ms, [50, 95])
+    bare50, bare95 = np.percentile(bare, [50, 95])
+    answered = len(delay_ms)
+    missing = count - answered
+    slope = np.polyfit(arrival_s - arrival_s[0], delay_ms, 1)[0]
+    memory = np.array(flight.memory)
+    late = memory[memory[:, 0] >= min(WARM_UP_S, seconds / 2)]
+    lines = [
+        f"{name}: {rate:g} images/s for {seconds:g} s",
+        f"  bare network         p50 {bare50:6.1f} ms   p95 {bare95:6.1f} ms",
+        "  network in the node  p50 {:6.1f} ms   p95 {:6.1f} ms".format(*np.percentile(inference_ms, [50, 95])),
+        f"  publish to pose      p50 {p50:6.1f} ms   p95 {p95:6.1f} ms: bare p50 + {p50 - bare50:.1f}, + {p95 - bare50:.1f}",
+        f"  not answered: {missing} of {count} ({100 * missing / count:.2f} %); "
+        f"{count - flight.seen} never arrived, {flight.dropped} gave way to a newer one",
+        f"  delay changes by {60 * slope:+.3f} ms a minute; memory {memory[-1, 1]:.0f} MB, "
+        f"{late[-1, 1] - late[0, 1]:+.1f} MB since {late[0, 0]:.0f} s",
+    ]
+    print("\n".join(lines), flush=True)
+
+
+def _is_up(master: rosgraph.Master) -> bool:
+    try:
+        return bool(master.lookupNode(NODE)) and bool(master.lookupService(f"{NODE}/reset"))
+    except rosgraph.MasterException:
+        return False
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("bundles", nargs="*", type=Path, default=[Path("models/airframe")])
+    parser.add_argument("--rate", type=float, default=30.0, help="images a second (default: 30)")
+    parser.add_argument("--seconds", type=float, default=60.0, help="of images (default: 60)")
+    parser.add_argument("--camera", nargs=2, type=float, metavar=("RATE", "SECONDS"), help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.camera:
+        camera(*arguments.camera)
+        return
+    if len(arguments.bundles) > 1:
+        # a process is a ROS node once
+        for bundle in arguments.bundles:
+            options = ["--rate", str(arguments.rate), "--seconds", str(arguments.seconds)]
+            subprocess.run([sys.executable, __file__, str(bundle), *options], check=True)
+        return
+    bundle = arguments.bundles[0]
+    before = bare_ms(bundle)
+    flight = fly(bundle, arguments.rate, arguments.seconds)
+    report(str(bundle), flight, np.concatenate([before, bare_ms(bundle)]), arguments.rate, arguments.seconds)
+
+
+if __name__ == "__main__":
+    main()
