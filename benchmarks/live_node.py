@@ -137,7 +137,8 @@ def report(name: str, flight: Flight, bare: np.ndarray, rate: float, seconds: fl
         f"{name}: {rate:g} images/s for {seconds:g} s",
         f"  bare network         p50 {bare50:6.1f} ms   p95 {bare95:6.1f} ms",
         "  network in the node  p50 {:6.1f} ms   p95 {:6.1f} ms".format(*np.percentile(inference_ms, [50, 95])),
-        f"  publish to pose      p50 {p50:6.1f} ms   p95 {p95:6.1f} ms: bare p50 + {p50 - bare50:.1f}, + {p95 - bare50:.1f}",
+        f"  publish to pose      p50 {p50:6.1f} ms   p95 {p95:6.1f} ms: "
+        f"bare p50 + {p50 - bare50:.1f}, + {p95 - bare50:.1f}",
         f"  not answered: {missing} of {count} ({100 * missing / count:.2f} %); "
         f"{count - flight.seen} never arrived, {flight.dropped} gave way to a newer one",
         f"  delay changes by {60 * slope:+.3f} ms a minute; memory {memory[-1, 1]:.0f} MB, "
