@@ -31,8 +31,8 @@ p.warning { background: #fee8a6; padding: .5rem 1rem; } figure { margin: 1rem 0;
 .worst figure { margin: 0; } .worst img { width: 100%; } .key span { font-weight: bold; }
 button, select { font: inherit; padding: .2rem .8rem; }
 @media print {
-  body { max-width: none; margin: 0; font-size: 11pt; } .no-print { display: none; } .numbers { font-size: 6.5pt; }
-  .numbers td, .numbers th { padding: .1rem .2rem; } .frame { flex-basis: 14rem; }
+  body { max-width: none; margin: 0; font-size: 11pt; } .no-print { display: none; } .numbers { font-size: 5.4pt; }
+  .numbers td, .numbers th { padding: .1rem .12rem; } .frame { flex-basis: 14rem; }
   #flight { flex-basis: 22rem; height: 22rem; }
   figure, .flight, tr { break-inside: avoid; } h2, h3 { break-after: avoid; } .worst { grid-template-columns: 1fr 1fr; }
 }

@@ -21,6 +21,7 @@ from camera_relocalization_ros.core.evaluation import PoseErrors, match_stamps, 
 from camera_relocalization_ros.core.model_bundle import load_bundle
 from camera_relocalization_ros.core.pose_stream import StreamLimits
 from camera_relocalization_ros.core.results import Result
+from camera_relocalization_ros.core.state import State
 from camera_relocalization_ros.core.trajectory import Trajectory
 from camera_relocalization_ros.ros.bag_reader import image_topic, open_bag, read_image_stamps, topic_types
 from camera_relocalization_ros.ros.bag_tf import BagTransforms
@@ -35,6 +36,8 @@ CLOCK_HZ = 200
 SKIP_EMPTY_S = 5
 # after the bag's end, the node is given this long to finish
 QUIET_S = 5.0
+# answers that the running errors are about
+RUNNING = 50
 
 logger = logging.getLogger(__name__)
 
@@ -169,6 +172,20 @@ def compare(plan: ReplayPlan, recorder: ReplayRecorder, frames: Result) -> Repla
     )
 
 
+def running_errors(plan: ReplayPlan, recorder: ReplayRecorder) -> str:
+    """The newest state and the errors of the newest answers, for a terminal line; "" before there is any."""
+    if not (newest := recorder.newest(RUNNING)):
+        return ""
+    try:
+        estimate, truth = match_stamps(newest, plan.truth)
+    except SyncError:
+        return ""
+    errors = pose_errors(estimate.positions, estimate.quats_xyzw, truth.positions, truth.quats_xyzw)
+    last = f"{errors.position_m[-1]:.2f} m {errors.orientation_deg[-1]:.1f} deg"
+    median = f"{np.median(errors.position_m):.2f} m {np.median(errors.orientation_deg):.1f} deg"
+    return f"{State(recorder.statuses[-1].state).name}, {last}, median of {len(truth)}: {median}"
+
+
 def _launch_command(bundle: Path, plan: ReplayPlan) -> list[str]:
     arguments = {
         "bundle": str(Path(bundle).resolve()),
@@ -192,6 +209,7 @@ def _play(session: RosSession, recorder: ReplayRecorder, plan: ReplayPlan, rate:
     with tqdm(total=len(plan.stamps_ns), desc="replay", unit="image") as progress:
 
         def is_over() -> bool:
+            progress.set_postfix_str(running_errors(plan, recorder), refresh=False)
             progress.update(int(recorder.statuses[-1].frames_seen) - progress.n)
             quiet_s = time.monotonic() - recorder.last_heard_s
             return recorder.has_all_until(last_ns) or (rospy.get_time() >= plan.end_s - 0.1 and quiet_s > QUIET_S)

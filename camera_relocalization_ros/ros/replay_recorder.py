@@ -69,6 +69,12 @@ class ReplayRecorder:
         if not self._poses:
             reasons = {status.reason for status in self.statuses if status.reason} or {"it received none"}
             raise ReplayError(f"the node answered no image: {'; '.join(sorted(reasons)[:3])}")
-        stamps_ns = sorted(self._poses)
-        positions, quats = zip(*(self._poses[stamp_ns] for stamp_ns in stamps_ns))
+        return self.newest(len(self._poses))
+
+    def newest(self, count: int) -> Trajectory:
+        """Of the poses heard those with the newest stamps, `count` at most; it may be empty."""
+        # a copy in one step, for callbacks may add to it meanwhile
+        poses = dict(self._poses)
+        stamps_ns = sorted(poses)[-count:]
+        positions, quats = ([poses[stamp_ns][part] for stamp_ns in stamps_ns] for part in (0, 1))
         return Trajectory(np.array(stamps_ns), np.array(positions), np.array(quats))

@@ -108,6 +108,22 @@ class ReplayTest(unittest.TestCase):
         assert result.has_covariance and result.has_states
         np.testing.assert_allclose(result.covariances[0, :3, :3], np.eye(3) * SIGMA_M**2, atol=1e-6)
 
+    def test_live_and_offline_agree(self):
+        bag = write_known_bag(self.folder / "f.bag", COUNT)
+        options = ("--image-topic", COMPRESSED, *FRAMES)
+        code, _, errors = self.replay(bag, *options, "-o", "live")
+        assert code == 0, errors
+        for command in (
+            ("extract", str(bag), *options, "-o", "set"),
+            ("evaluate", str(COLOUR_BUNDLE), "set", "-o", "offline"),
+        ):
+            subprocess.run(["reloc", *command], cwd=str(self.folder), env=self.environment, check=True, timeout=120)
+        live, offline = (load_result(self.folder / name) for name in ("live", "offline"))
+        np.testing.assert_array_equal(live.stamps_ns, offline.stamps_ns)
+        np.testing.assert_allclose(live.truth, offline.truth, atol=1e-9)
+        np.testing.assert_allclose(live.estimate, offline.estimate, atol=1e-9)
+        np.testing.assert_array_equal(live.states, offline.states)
+
     def test_raw_images(self):
         self.assert_replayed(RAW, raw=True)
 
