@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""The live node on `rosbag play --clock --loop`: time jumps back, and the answers stay right."""
+"""The live node on `rosbag play --clock`: looped, where time jumps back, and paused, where it stands still."""
 
 import collections
 import subprocess
@@ -14,6 +14,7 @@ import rostest
 from camera_relocalization_ros.msg import RelocalizerStatus
 from geometry_msgs.msg import PoseStamped
 from live import known_trajectory, wait_for, write_known_bag
+from std_srvs.srv import SetBool
 
 from camera_relocalization_ros.ros.conversions import message_to_pose
 
@@ -21,6 +22,37 @@ COUNT, LOOPS = 8, 3
 
 
 class LoopingBagTest(unittest.TestCase):
+    def test_a_paused_bag_is_stale_and_goes_on(self):
+        poses, statuses = {}, []
+        rospy.Subscriber("/relocalizer/pose", PoseStamped, lambda m: poses.update({m.header.stamp.to_nsec(): m}))
+        rospy.Subscriber("/relocalizer/status", RelocalizerStatus, statuses.append)
+        wait_for(lambda: statuses, "the node is ready", 60.0)
+        truth = known_trajectory(4 * COUNT)
+        with tempfile.TemporaryDirectory() as folder:
+            bag = write_known_bag(Path(folder) / "pause.bag", 4 * COUNT)
+            player = subprocess.Popen(
+                ["rosbag", "play", "--quiet", "--clock", "--delay=1", str(bag), "__name:=player"],
+                stdin=subprocess.DEVNULL,
+            )
+            try:
+                pause = rospy.ServiceProxy("/player/pause_playback", SetBool)
+                wait_for(lambda: len(poses) > 2, "some images are answered", 60.0)
+                assert pause(True).success
+                wait_for(lambda: statuses[-1].state == RelocalizerStatus.STALE, "the pause is told")
+                known = set(poses)
+                assert pause(False).success
+                last_ns = int(truth.stamps_ns[-1])
+                wait_for(lambda: last_ns in poses, "the last image is answered", 60.0)
+            finally:
+                player.terminate()
+                player.wait(20)
+        assert set(poses) - known
+        for stamp_ns, position in zip(truth.stamps_ns.tolist(), truth.positions):
+            if stamp_ns in poses:
+                np.testing.assert_allclose(message_to_pose(poses[stamp_ns])[0], position, atol=1e-5)
+        states = {status.header.stamp.to_nsec(): status.state for status in statuses}
+        assert states[last_ns] == RelocalizerStatus.OK
+
     def test_every_loop_is_answered_alike(self):
         poses, statuses = collections.defaultdict(list), []
         rospy.Subscriber("/relocalizer/pose", PoseStamped, lambda m: poses[m.header.stamp.to_nsec()].append(m))

@@ -186,6 +186,28 @@ class RelocalizerTest(unittest.TestCase):
             assert self.send(self.message(image_rgb, stamp_ns)).window_length == step
             self.assert_pose(*conversions.message_to_pose(self.pose_of(stamp_ns))[:2], 0)
 
+    def test_of_a_stream_with_a_tenth_of_corrupt_images_all_others_are_answered(self):
+        first_ns = START_NS + 100 * S
+        corrupt, white = [], np.full((48, 64, 3), 255, np.uint8)
+        for number in range(60):
+            message = self.message(white if number == 9 else fake_image_rgb(number % 7), first_ns + number * STEP_NS)
+            if number % 10 == 9:
+                corrupt.append(message.header.stamp.to_nsec())
+                message.data = message.data if number == 9 else message.data[: len(message.data) * (number - 9) // 60]
+            status = self.send(message)
+            expected = RelocalizerStatus.LOST if number % 10 == 9 else RelocalizerStatus.OK
+            if number % 10 == 0:
+                # the first after a bad one, or of all
+                expected = RelocalizerStatus.DEGRADED
+            assert status.state == expected, (number, status)
+        last_ns = first_ns + 59 * STEP_NS
+        assert self.send_image(last_ns + STEP_NS).state == RelocalizerStatus.DEGRADED
+        assert self.send_image(last_ns + 2 * STEP_NS).state == RelocalizerStatus.OK
+        self.pose_of(last_ns + 2 * STEP_NS)
+        answered = [stamp for stamp in self.listener.poses if first_ns <= stamp <= last_ns]
+        assert len(answered) == 54
+        assert not set(corrupt) & set(answered)
+
     def test_a_blackout_is_told_and_ends(self):
         self.send_image(START_NS + 90 * S)
         wait_for(lambda: self.listener.newest_state() == RelocalizerStatus.STALE, "the state is STALE")
