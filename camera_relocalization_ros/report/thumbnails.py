@@ -19,7 +19,7 @@ from camera_relocalization_ros.report.page import jpeg_source
 
 # of so many frames at most a page shows pictures; those of more are thinned out
 MAX_THUMBNAILS, SHEET_SIDE = 5000, 16
-WIDE, NARROW, MANY = 192, 112, 1500
+WIDE, NARROW, MANY = 240, 112, 1500
 QUALITY, WORST_QUALITY = 55, 80
 WORST_WIDTH, WORST_COUNT, WORST_SPACING = 420, 8, 10
 BLANK = 225
@@ -79,17 +79,17 @@ def worst_picture(result: Result, row: int, path: Path, box: np.ndarray | None) 
 
 
 def _height(paths: list[Path], width: int) -> int:
-    first = next((image for image in map(_small, paths[:5]) if image is not None), None)
+    first = next((image for image in (_small(path, width) for path in paths[:5]) if image is not None), None)
     return width * 3 // 4 if first is None else max(round(width * first.shape[0] / first.shape[1]), 1)
 
 
-def _small(path: Path) -> np.ndarray | None:
-    # JPEG is decoded at a quarter of its size, which saves most of the time
-    return cv2.imread(str(path), cv2.IMREAD_REDUCED_COLOR_4)
+def _small(path: Path, width: int) -> np.ndarray | None:
+    # JPEG is decoded at a part of its size, which saves most of the time
+    return cv2.imread(str(path), cv2.IMREAD_REDUCED_COLOR_4 if width == NARROW else cv2.IMREAD_REDUCED_COLOR_2)
 
 
 def _thumbnail(path: Path, width: int, height: int) -> np.ndarray:
-    image_bgr = _small(path)
+    image_bgr = _small(path, width)
     if image_bgr is None:
         return np.full((height, width, 3), BLANK, dtype=np.uint8)
     return cv2.resize(image_bgr, (width, height), interpolation=cv2.INTER_AREA)
