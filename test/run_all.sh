@@ -11,6 +11,9 @@ echo "== unit tests (no ROS) =="
 # without ROS's variables and paths: these tests must not need them; python -m puts this folder on the path
 env -u PYTHONPATH -u ROS_MASTER_URI -u ROS_PACKAGE_PATH -u ROS_ROOT -u ROS_DISTRO \
   python -m pytest test/unit --quiet --junit-xml="$results/unit.xml"
+echo "== core and inference on Python 3.8 (no ROS) =="
+env -u PYTHONPATH -u ROS_MASTER_URI -u ROS_PACKAGE_PATH -u ROS_ROOT -u ROS_DISTRO \
+  test/python38.sh "$results/python38.xml" || echo "python38" >>"$results/suites_failed"
 echo "== ROS tests (no master) =="
 # plain pytest does not: the built package, with its messages, must come first
 pytest test/ros --quiet --junit-xml="$results/ros.xml"

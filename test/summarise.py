@@ -26,8 +26,15 @@ def main(results: Path, lint: int) -> int:
     integration = sorted(Path(__file__).parent.glob("integration/*.test"))
     files = {"unit": [results / "unit.xml"], "ROS": [results / "ros.xml"]}
     files["integration"] = sorted((results / "rostest").rglob("*.xml"))
-    failed_rostests = results / "rostest_failed"
+    python38 = results / "python38.xml"
+    if python38.is_file():
+        files["Python 3.8"] = [python38]
+    else:
+        print("Python 3.8: skipped, there is none here")
     complaints = ["lint failed"] if lint else []
+    failed_rostests, failed_suites = results / "rostest_failed", results / "suites_failed"
+    if failed_suites.is_file():
+        complaints.append(f"suite failed: {', '.join(failed_suites.read_text().split())}")
     if failed_rostests.is_file():
         complaints.append(f"rostest failed: {', '.join(failed_rostests.read_text().split())}")
     total = [0, 0, 0]
