@@ -23,7 +23,7 @@ class RefinementSettings:
     """
 
     images: int = 60
-    landmarks: int = 2000
+    landmarks: int = 3000
     landmarks_again: int = 1000
     least_similarity: float = 0.6
     distance_ratio: float = 0.9

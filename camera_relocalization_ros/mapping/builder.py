@@ -14,8 +14,13 @@ from camera_relocalization_ros.core.errors import DatasetError
 from camera_relocalization_ros.core.geometry import pose_matrix, position_quat
 from camera_relocalization_ros.core.landmark_map import LandmarkMap, encode, principal_axes
 from camera_relocalization_ros.core.lens import CameraCorrection
-from camera_relocalization_ros.core.local_features import FeatureExtractor, FeatureSettings, LocalFeatures
-from camera_relocalization_ros.mapping.confirmation import confirmed, needed_placements, placements
+from camera_relocalization_ros.core.local_features import (
+    FeatureExtractor,
+    FeatureSettings,
+    LocalFeatures,
+    unit_descriptors,
+)
+from camera_relocalization_ros.mapping.confirmation import confirmed, needed_placements, placements, united
 from camera_relocalization_ros.mapping.landmarks import Landmarks, consistent_landmarks
 from camera_relocalization_ros.mapping.matching import match_pair
 from camera_relocalization_ros.mapping.pairs import image_pairs, looked_at
@@ -38,13 +43,13 @@ AXES_SAMPLE = 50_000
 
 @dataclass(frozen=True)
 class MapSettings:
-    """features: as they are taken of the training images. partners: images each image is matched with, of its own
-    placement and of others. tolerance_px: how far from where it should be a landmark may be seen.
+    """features: as they are taken of the training images. partners: images each image is matched with in a scene, and
+    with an object at several placements. tolerance_px: how far from where it should be a landmark may be seen.
     """
 
     features: FeatureSettings = FeatureSettings(limit=2000)
-    partners: tuple[int, int] = (8, 0)
-    partners_object: tuple[int, int] = (3, 8)
+    partners: int = 8
+    partners_object: int = 3
     tolerance_px: float = 3.0
     calibration_pairs: int = 250
     correct_camera: bool = True
@@ -106,20 +111,28 @@ def build_landmarks(raw: Survey, settings: MapSettings) -> tuple[Landmarks, Came
     correction = self_calibrated(raw, depth_m, settings) if settings.correct_camera else CameraCorrection()
     view = raw.corrected(correction)
     partners = settings.partners_object if several else settings.partners
-    pairs = image_pairs(view.T_parent_child, depth_m, view.placement, *partners)
+    pairs = image_pairs(view.T_parent_child, depth_m, view.placement, partners)
     landmarks = locate(view, pairs, settings.tolerance_px, "landmarks")
     if several:
-        needed = needed_placements(view.placement)
-        keep = confirmed(landmarks, view.placement, needed)
-        logger.info("%d of %d landmarks are confirmed by %d placements", keep.sum(), len(landmarks), needed)
-        landmarks = landmarks.take(keep)
+        landmarks = of_object(landmarks, view, settings.tolerance_px)
     return landmarks, correction
+
+
+def of_object(landmarks: Landmarks, view: Survey, tolerance_px: float) -> Landmarks:
+    """Landmarks of single placements made one where they agree; those that too few placements share are dropped."""
+    needed = needed_placements(view.placement)
+    track = united(landmarks, unit_descriptors(_codes(landmarks, view, *_axes(view))), view.image)
+    tolerance = tolerance_px / view.features[0].focal_px
+    joined = consistent_landmarks(track, view.image, view.rays, view.T_parent_child, tolerance)
+    keep = confirmed(joined, view.placement, needed)
+    logger.info("%d landmarks of single placements; %d are confirmed by %d", len(landmarks), keep.sum(), needed)
+    return joined.take(keep)
 
 
 def self_calibrated(raw: Survey, depth_m: np.ndarray, settings: MapSettings) -> CameraCorrection:
     """The camera's correction from a sample of pairs of images of one placement; none when it gains too little."""
     correction = CameraCorrection()
-    all_pairs = image_pairs(raw.T_parent_child, depth_m, raw.placement, settings.partners[0], 0)
+    all_pairs = image_pairs(raw.T_parent_child, depth_m, raw.placement, settings.partners)
     pairs = _sample(all_pairs, settings)
     for number, tolerance_px in enumerate((*CALIBRATION_ROUNDS_PX, settings.tolerance_px)):
         landmarks = locate(raw.corrected(correction), pairs, tolerance_px, f"camera, round {number + 1}")
@@ -135,10 +148,8 @@ def self_calibrated(raw: Survey, depth_m: np.ndarray, settings: MapSettings) -> 
 
 def compressed(landmarks: Landmarks, view: Survey, correction: CameraCorrection, query: FeatureSettings) -> LandmarkMap:
     """The map of landmarks: of each the mean descriptor, along the principal axes of all."""
-    descriptors = np.concatenate([f.descriptors for f in view.features])
-    sample = descriptors[:: max(1, len(descriptors) // AXES_SAMPLE)]
-    mean, axes = principal_axes(sample)
-    codes = sums(encode(descriptors[landmarks.feature], mean, axes), landmarks.seen.landmark, len(landmarks))
+    mean, axes = _axes(view)
+    codes = _codes(landmarks, view, mean, axes)
     codes *= 127 / np.maximum(np.abs(codes).max(axis=1, keepdims=True), 1e-9)
     order = np.argsort(landmarks.seen.image, kind="stable")
     T_parent_lens = view.T_parent_child
@@ -171,6 +182,17 @@ def held_out(landmarks: Landmarks, view: Survey, tolerance_px: float) -> tuple[L
     return remaining, np.flatnonzero(left_out)
 
 
+def _axes(view: Survey) -> tuple[np.ndarray, np.ndarray]:
+    descriptors = np.concatenate([f.descriptors for f in view.features])
+    return principal_axes(descriptors[:: max(1, len(descriptors) // AXES_SAMPLE)])
+
+
+def _codes(landmarks: Landmarks, view: Survey, mean: np.ndarray, axes: np.ndarray) -> np.ndarray:
+    """Sums (l, k) of the codes of the features that saw each landmark."""
+    descriptors = np.concatenate([f.descriptors for f in view.features])
+    return sums(encode(descriptors[landmarks.feature], mean, axes), landmarks.seen.landmark, len(landmarks))
+
+
 def _depths_of_object(raw: Survey) -> np.ndarray:
     """Distance (n,) of each image from what all of them look at."""
     target = looked_at(raw.T_parent_child)
@@ -181,7 +203,9 @@ def _depth_of_scene(raw: Survey, settings: MapSettings) -> np.ndarray:
     """How far away things usually are (n,), the same for all images: of a few landmarks at a guessed depth."""
     positions = raw.T_parent_child[:, :3, 3]
     guess = 2 * np.median(np.linalg.norm(positions - positions.mean(axis=0), axis=1))
-    pairs = _sample(image_pairs(raw.T_parent_child, np.full(len(positions), guess), raw.placement, 8, 0), settings)
+    pairs = _sample(
+        image_pairs(raw.T_parent_child, np.full(len(positions), guess), raw.placement, settings.partners), settings
+    )
     landmarks = locate(raw, pairs, CALIBRATION_ROUNDS_PX[0], "depth")
     if not len(landmarks):
         raise DatasetError("no two images show the same place from a little apart; nothing can be triangulated")

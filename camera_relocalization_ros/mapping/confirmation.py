@@ -4,13 +4,17 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from camera_relocalization_ros.core.dataset import Dataset
 from camera_relocalization_ros.core.split_kinds import placements_of
 from camera_relocalization_ros.mapping.landmarks import Landmarks
+from camera_relocalization_ros.mapping.tracks import join_matches
 
 # with two placements a wall may agree by chance; where there are three, three must
 MOST_NEEDED = 3
+# landmarks of two placements are one when they lie this close in the object's frame and look alike (cosine of codes)
+SAME_PLACE_M, LEAST_SIMILARITY = 0.04, 0.7
 
 
 def placements(dataset: Dataset) -> np.ndarray:
@@ -24,6 +28,22 @@ def placements(dataset: Dataset) -> np.ndarray:
 def needed_placements(placement: np.ndarray) -> int:
     """How many placements must agree on a landmark of a data set with these placements (f,)."""
     return min(len(np.unique(placement)), MOST_NEEDED)
+
+
+def united(landmarks: Landmarks, codes: np.ndarray, image: np.ndarray) -> np.ndarray:
+    """Track (f,) of every feature once landmarks in the same place that look alike are one; -1 for no landmark's.
+
+    codes (l, k): descriptors of the landmarks, of unit length; image (f,) of every feature. Landmarks that one image
+    sees apart stay apart.
+    """
+    _, first = np.unique(landmarks.seen.landmark, return_index=True)
+    spokes = np.stack([landmarks.feature, landmarks.feature[first][landmarks.seen.landmark]], axis=1)
+    pairs = cKDTree(landmarks.points).query_pairs(SAME_PLACE_M, output_type="ndarray")
+    alike = np.einsum("pk,pk->p", codes[pairs[:, 0]], codes[pairs[:, 1]])
+    pairs, alike = pairs[alike > LEAST_SIMILARITY], alike[alike > LEAST_SIMILARITY]
+    # what is one landmark already is joined before all else
+    strengths = np.concatenate([np.full(len(spokes), 2.0), alike])
+    return join_matches(np.concatenate([spokes, landmarks.feature[first][pairs]]), strengths, image)
 
 
 def confirmed(landmarks: Landmarks, placement: np.ndarray, needed: int) -> np.ndarray:

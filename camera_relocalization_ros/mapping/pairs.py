@@ -13,20 +13,17 @@ MOST_TURN, MOST_ZOOM = np.radians(35.0), np.log(1.6)
 SPACING = 4
 
 
-def image_pairs(
-    T_parent_camera: np.ndarray, depth_m: np.ndarray, group: np.ndarray, own: int, other: int
-) -> np.ndarray:
+def image_pairs(T_parent_camera: np.ndarray, depth_m: np.ndarray, group: np.ndarray, count: int) -> np.ndarray:
     """Pairs (p, 2) of indices, first below second, for poses (n, 4, 4).
 
-    depth_m (n,): how far away is what an image looks at. Each image gets about `own` partners of its own group (n,)
-    and `other` ones of the rest.
+    depth_m (n,): how far away is what an image looks at. Each image gets about `count` partners, all of its own
+    group (n,): images of an object at several placements share the object, and much by chance.
     """
     pairs = set()
     for i in range(len(T_parent_camera)):
         cost = _costs(T_parent_camera, depth_m, i)
-        for candidates, count in ((group == group[i], own), (group != group[i], other)):
-            chosen = _spread(np.flatnonzero(candidates & np.isfinite(cost)), cost, count)
-            pairs.update((min(i, j), max(i, j)) for j in chosen)
+        chosen = _spread(np.flatnonzero((group == group[i]) & np.isfinite(cost)), cost, count)
+        pairs.update((min(i, j), max(i, j)) for j in chosen)
     return np.array(sorted(pairs), dtype=np.int64).reshape(-1, 2)
 
 

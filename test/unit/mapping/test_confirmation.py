@@ -74,7 +74,7 @@ def test_at_an_unseen_placement_the_rooms_old_landmarks_win_unless_placements_co
     right = refined_errors_m(world, flown, confirmed_ones)
     # what a map of one placement after another holds: the room where it was in the object's frame
     depth_m = np.full(len(flown.features), 3.5)
-    everything = locate(flown, image_pairs(flown.T_parent_child, depth_m, flown.placement, 8, 0), 3.0, "everything")
+    everything = locate(flown, image_pairs(flown.T_parent_child, depth_m, flown.placement, 8), 3.0, "everything")
     wrong = refined_errors_m(world, flown, everything)
     assert np.mean(right < 0.02) > 0.9
     # the wrong answer is no failure to find one: it is consistent, and half a metre off or more
