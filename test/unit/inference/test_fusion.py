@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: BSD-3-Clause
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from camera_relocalization_ros.core.state import State
+from camera_relocalization_ros.inference.fusion import fuse
+from camera_relocalization_ros.inference.refinement import Refinement
+from camera_relocalization_ros.inference.relocalizer import Estimate
+
+IDENTITY = np.array([0.0, 0.0, 0.0, 1.0])
+REGRESSED_SD = np.array([0.1] * 3 + [0.05] * 3)
+REFINED_SD = np.array([0.01] * 3 + [0.005] * 3)
+
+
+def estimate(**changes):
+    plain = Estimate(
+        stamp_ns=0,
+        position=np.array([0.1, 0.0, 0.0]),
+        quat_xyzw=IDENTITY,
+        window_length=1,
+        inference_s=0.0,
+        descriptor=np.zeros(1),
+        state=State.OK,
+        reason="",
+        covariance=np.diag(REGRESSED_SD**2),
+    )
+    return replace(plain, **changes)
+
+
+def refinement(**changes):
+    return replace(Refinement(True, np.zeros(3), IDENTITY, np.diag(REFINED_SD**2), 40, 60, 1.0), **changes)
+
+
+def test_a_good_refined_pose_is_published_with_its_covariance():
+    fused = fuse(estimate(), refinement())
+    assert (fused.stage, fused.state, fused.refusal) == ("refined", State.OK, "")
+    assert fused.position.tolist() == [0, 0, 0]
+    assert np.diag(fused.covariance)[0] == pytest.approx(1e-4)
+
+
+@pytest.mark.parametrize(
+    ("faulty", "word"),
+    [
+        (refinement(found=False, position=np.full(3, np.nan)), "matches"),
+        (refinement(inliers=11), "landmarks"),
+        (refinement(covariance=np.diag((6 * REFINED_SD) ** 2)), "deviation"),
+        (refinement(position=np.array([1.0, 0.0, 0.0])), "regressed"),
+    ],
+)
+def test_a_refined_pose_that_cannot_be_trusted_is_refused_and_the_regressed_one_is_not_ok(faulty, word):
+    fused = fuse(estimate(), faulty)
+    assert (fused.stage, fused.state) == ("regression", State.DEGRADED)
+    assert word in fused.refusal
+    assert fused.position.tolist() == [0.1, 0, 0]
+
+
+def test_a_regression_that_is_lost_stays_lost_unless_landmarks_find_the_pose():
+    lost = estimate(state=State.LOST, reason="score")
+    assert fuse(lost, refinement()).state is State.OK
+    fused = fuse(lost, refinement(inliers=3))
+    assert (fused.state, fused.reason) == (State.LOST, "score")
+
+
+def test_without_a_covariance_the_answers_may_differ_by_what_regressors_err():
+    uncertain = estimate(covariance=None)
+    assert fuse(uncertain, refinement(position=np.array([1.0, 0.0, 0.0]))).stage == "refined"
+    assert fuse(uncertain, refinement(position=np.array([3.0, 0.0, 0.0]))).stage == "regression"
