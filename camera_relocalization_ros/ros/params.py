@@ -53,6 +53,7 @@ class NodeParams:
     camera_frame: str = ""
     tf_timeout: float = 0.2
     odometry: bool = False
+    odometry_topic: str = ""
     object_box: tuple[float, ...] = ()
     path_length: int = 500
     lazy: bool = True

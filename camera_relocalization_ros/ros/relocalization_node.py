@@ -36,6 +36,7 @@ from camera_relocalization_ros.ros.node_services import advertise_services
 from camera_relocalization_ros.ros.node_settings import serve_settings
 from camera_relocalization_ros.ros.node_status import NodeStatus, age_s
 from camera_relocalization_ros.ros.params import NodeParams, read_params
+from camera_relocalization_ros.ros.pose_now import PoseNow
 from camera_relocalization_ros.ros.tf_output import TfOutput, choose_frames
 
 MESSAGE_TYPES = {"raw": Image, "compressed": CompressedImage}
@@ -62,6 +63,8 @@ class RelocalizationNode:
         self._poses = PoseOutputs(params)
         self._debug_image = DebugImage(params.object_box)
         self._filter = _motion_filter(params)
+        camera_frame = params.camera_frame or relocalizer.bundle.sidecar.child_frame
+        self._pose_now = PoseNow(params.odometry_topic, camera_frame) if params.odometry_topic else None
         self._model_info = rospy.Publisher("~model_info", ModelInfo, queue_size=1, latch=True)
         self._is_enabled = True
         self._activity = RelocalizerStatus.IDLE
@@ -89,7 +92,8 @@ class RelocalizationNode:
         """One of RelocalizerStatus' ANSWERING, IDLE and DISABLED."""
         if not self._is_enabled:
             return RelocalizerStatus.DISABLED
-        has_listeners = self.tf is not None or self._poses.listeners() + self._debug_image.listeners() > 0
+        outputs = [self._poses, self._debug_image] + ([self._pose_now] if self._pose_now else [])
+        has_listeners = self.tf is not None or any(output.listeners() for output in outputs)
         return RelocalizerStatus.ANSWERING if has_listeners or not self.params.lazy else RelocalizerStatus.IDLE
 
     def reset(self) -> None:
@@ -194,6 +198,8 @@ class RelocalizationNode:
     def _publish(self, estimate: Estimate, arrival: Arrival) -> None:
         header = arrival.message.header
         pose = self._poses.publish(estimate)
+        if self._pose_now is not None:
+            self._pose_now.publish(estimate, pose.header.frame_id)
         if self.tf is not None:
             self.tf.send(estimate)
         self.status.answered += 1

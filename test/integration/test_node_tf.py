@@ -3,6 +3,7 @@
 """Three live nodes on one camera, each with another TF mode: what they broadcast, and what they do not."""
 
 import subprocess
+import threading
 import unittest
 
 import numpy as np
@@ -14,6 +15,7 @@ from colour_bundle import QUAT_XYZW, known_position
 from geometry_msgs.msg import PoseStamped
 from helpers import CHILD_FRAME, PARENT_FRAME, fake_image_rgb
 from live import wait_for
+from nav_msgs.msg import Odometry
 from node_client import STEP_NS, Heard, NodeClient
 from ros_helpers import transform
 from std_srvs.srv import Trigger
@@ -54,6 +56,49 @@ class NodeTfTest(unittest.TestCase):
         found = wait_for(lambda: self.broadcasts(child, stamp_ns), f"{child} at {stamp_ns} in TF")
         assert len(found) == 1
         return pose_matrix(*conversions.transform_to_pose(found[0])), found[0].header.frame_id
+
+    def fly_sideways(self, ending):
+        """Odometry of a body that moves at 1 m/s along x, 50 times a second, until the event is set."""
+        publisher = rospy.Publisher("/odom", Odometry, queue_size=10)
+        wait_for(publisher.get_num_connections, "the node hears odometry")
+        message = Odometry()
+        message.header.frame_id, message.child_frame_id = "odom_of_this_test", "nose"
+        message.pose.pose.orientation.w = message.twist.twist.linear.x = 1.0
+        start = rospy.Time.now()
+        while not ending.wait(0.02):
+            message.header.stamp = rospy.Time.now()
+            message.pose.pose.position.x = (message.header.stamp - start).to_sec()
+            publisher.publish(message)
+
+    def test_pose_now_is_carried_on_by_odometry(self):
+        static = tf2_ros.StaticTransformBroadcaster()
+        static.sendTransform(transform(1, "nose", "nose_camera"))
+        ending, answers = threading.Event(), Heard("/seen/pose_now", PoseStamped).wait_connected()
+        self.addCleanup(answers.stop)
+        flight = threading.Thread(target=self.fly_sideways, args=(ending,), daemon=True)
+        flight.start()
+        try:
+
+            def carried_on():
+                self.client.stamp_ns = rospy.Time.now().to_nsec()
+                self.client.publish(fake_image_rgb(0), gap_ns=-STEP_NS)
+                return answers.all()
+
+            # until odometry reaches back beyond an image
+            pose = wait_for(carried_on, "a pose of now", period_s=0.05)[-1]
+        finally:
+            ending.set()
+            flight.join()
+        position, quat_xyzw, stamp_ns = conversions.message_to_pose(pose)
+        sent_ns = [s.header.stamp.to_nsec() for s in self.client.statuses.all() if s.header.stamp.to_nsec() < stamp_ns]
+        horizon_s = (stamp_ns - sent_ns[-1]) * 1e-9
+        assert 0.1 <= horizon_s < 0.5
+        moved = invert(self.truth) @ pose_matrix(position, quat_xyzw)
+        np.testing.assert_allclose(moved[:3, :3], np.eye(3), atol=1e-6)
+        # which of the images it was is not said: at 1 m/s metres are seconds
+        candidates = [(stamp_ns - one) * 1e-9 for one in sent_ns[-20:]]
+        assert min(abs(moved[0, 3] - one) for one in candidates) < 0.005
+        np.testing.assert_allclose(moved[1:3, 3], 0.0, atol=1e-6)
 
     def test_camera_mode_broadcasts_the_estimate(self):
         self.client.send()
