@@ -17,7 +17,7 @@ TIERS = {
     "report": {"report", "core"},
     "mapping": {"mapping", "core"},
     "inference": {"inference", "core"},
-    "ros": {"ros", "inference", "core", "msg"},
+    "ros": {"ros", "inference", "core", "msg", "srv"},
 }
 # the one module of ros that writes what simulation yields
 EXCEPTIONS = {"ros/simulation_bag.py": {"simulation"}}
