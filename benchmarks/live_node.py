@@ -25,7 +25,6 @@ import numpy as np
 import rosgraph
 import rospy
 from camera_relocalization_ros.msg import RelocalizerStatus
-from extraction import memory_mb
 from geometry_msgs.msg import PoseStamped
 from sensor_msgs.msg import Image
 
@@ -98,10 +97,16 @@ def fly(bundle: Path, rate: float, seconds: float) -> Flight:
         publisher = subprocess.Popen([sys.executable, __file__, "--camera", str(rate), str(seconds)])
         started = time.monotonic()
         while publisher.poll() is None:
-            flight.memory.append((time.monotonic() - started, memory_mb(pid)))
+            flight.memory.append((time.monotonic() - started, own_memory_mb(pid)))
             time.sleep(min(MEMORY_PERIOD_S, seconds / 10))
         rospy.signal_shutdown("done")
     return flight
+
+
+def own_memory_mb(pid: int) -> float:
+    """Memory of a process that no other shares; shares of common pages would change as others come and go."""
+    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()
+    return sum(int(line.split()[1]) for line in rollup if line.startswith(("Private_Clean:", "Private_Dirty:"))) / 1024
 
 
 def bare_ms(bundle_path: Path) -> np.ndarray:
@@ -143,6 +148,7 @@ def report(name: str, flight: Flight, bare: np.ndarray, rate: float, seconds: fl
         f"{count - flight.seen} never arrived, {flight.dropped} gave way to a newer one",
         f"  delay changes by {60 * slope:+.3f} ms a minute; memory {memory[-1, 1]:.0f} MB, "
         f"{late[-1, 1] - late[0, 1]:+.1f} MB since {late[0, 0]:.0f} s",
+        "  memory by time: " + ", ".join(f"{t:.0f} s {mb:.0f} MB" for t, mb in memory[:: -(-len(memory) // 12)]),
     ]
     print("\n".join(lines), flush=True)
 
