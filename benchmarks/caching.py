@@ -87,7 +87,8 @@ def epoch_s(batches: Callable[[], Batches], config: TrainingConfig) -> np.ndarra
     optimiser = torch.optim.AdamW([*head.parameters(), *loss.parameters()], config.optimiser.learning_rate)
     start = np.array([time.monotonic(), time.process_time()])
     for cells_btcn, position_bt3, quat_bt4 in batches():
-        position_est, quat_est = head(cells_btcn)
+        features_nf = head.frame_features(cells_btcn.flatten(0, 1))
+        position_est, quat_est = head.poses(features_nf.unflatten(0, cells_btcn.shape[:2]))
         optimiser.zero_grad()
         loss(*(value.flatten(0, 1) for value in (position_est, quat_est, position_bt3, quat_bt4))).backward()
         optimiser.step()
