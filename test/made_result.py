@@ -9,7 +9,7 @@ from scipy.spatial.transform import Rotation
 
 from camera_relocalization_ros.core.evaluation import PoseErrors
 from camera_relocalization_ros.core.results import OFFLINE, Result, ResultInfo
-from camera_relocalization_ros.core.state import State
+from camera_relocalization_ros.core.state import Stage, State
 
 SIGMA_M, SIGMA_RAD = 0.1, 0.05
 
@@ -31,7 +31,8 @@ def made_result(count: int = 60, seed: int = 0, name: str = "made", **info) -> R
     )
     return Result(
         *(told, truth.stamps_ns, sequences, np.where(sequences == "placement1_a", "1", "2").astype(object), texts),
-        *(np.full(count, State.OK, dtype=np.int8), texts, np.full(count, 0.5)),
+        *(np.full(count, State.OK, dtype=np.int8), np.full(count, Stage.REGRESSION, dtype=np.int8), texts),
+        np.full(count, 0.5),
         *(np.hstack([truth.positions, truth.quats_xyzw]), np.hstack([positions, quats])),
         *(np.tile(covariance, (count, 1, 1)), np.full(count, 0.01), np.linspace(0.02, 0.03, count)),
         *(np.full(count, np.nan), {"constant pose": baseline}),

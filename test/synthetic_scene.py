@@ -35,7 +35,8 @@ def seen(generator, T_world_camera, points, codes, noise_px=NOISE_PX, half_width
         visible = generator.permutation(np.flatnonzero((np.abs(rays) < half_width).all(axis=1)))
     rays = rays[visible] + generator.normal(0, noise_px / FOCAL_PX, (len(visible), 2))
     changed = codes[visible] + generator.normal(0, 6.0, (len(visible), 128))
-    return LocalFeatures(rays, np.clip(np.round(changed), 0, 255).astype(np.uint8), FOCAL_PX)
+    found = np.clip(np.round(changed), 0, 255).astype(np.uint8)
+    return LocalFeatures(rays, found, FOCAL_PX * rays, FOCAL_PX)
 
 
 def circle(generator, count, radius_m=2.5, start=0.0):

@@ -20,6 +20,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="folders of images, or data sets, of other places: how many does a calibrated bundle accept, and the ROC",
     )
+    parser.add_argument(
+        "--stages",
+        metavar="STAGE,...",
+        help="of regression, refined (by landmarks alone) and fused (what is published); default: fused where the "
+        "bundle has a map, else regression",
+    )
     parser.add_argument("-o", "--output", type=Path, metavar="RESULT", help="folder for reloc compare and reloc report")
     parser.add_argument("--name", default="", help="of the result in tables (default: that of its folder)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the errors as JSON")
@@ -31,36 +37,44 @@ def run(arguments: argparse.Namespace) -> int:
     from camera_relocalization_ros.core.evaluation import errors_table, write_json
     from camera_relocalization_ros.core.rejection import rejection_table
     from camera_relocalization_ros.core.result_files import write_result
-    from camera_relocalization_ros.inference.evaluation import evaluate
+    from camera_relocalization_ros.inference.evaluation import evaluate_stages
     from camera_relocalization_ros.inference.negatives import file_answers, image_paths, scores_of
     from camera_relocalization_ros.inference.offline_result import offline_result
     from camera_relocalization_ros.inference.relocalizer import Relocalizer
+    from camera_relocalization_ros.inference.staged_relocalizer import chosen_stages, method_name
 
     dataset = Dataset.load(arguments.dataset)
     relocalizer = Relocalizer.from_bundle(arguments.bundle)
-    calibration = relocalizer.bundle.sidecar.calibration
+    bundle = relocalizer.bundle
+    calibration = bundle.sidecar.calibration
     if arguments.negatives and calibration is None:
         raise BundleError(f"{arguments.bundle}: --negatives needs a calibrated bundle; see reloc calibrate")
     negatives = {name: image_paths(name) for name in arguments.negatives}
-    evaluation = evaluate(relocalizer, dataset)
+    evaluations = evaluate_stages(relocalizer, dataset, chosen_stages(arguments.stages, bundle))
+    by_method = {method_name(bundle, stage): evaluation for stage, evaluation in evaluations.items()}
+    best = list(evaluations.values())[-1]
     print(f"{arguments.bundle} on {arguments.dataset}: {dataset.frame_count} frames")
-    if evaluation.warning:
-        print(evaluation.warning)
-    print(errors_table({relocalizer.bundle.sidecar.head: evaluation.errors, **evaluation.baselines}))
-    if evaluation.trust is not None:
-        print(evaluation.trust.table())
+    if best.warning:
+        print(best.warning)
+    print(errors_table({**{method: e.errors for method, e in by_method.items()}, **best.baselines}))
+    for method, evaluation in by_method.items():
+        if evaluation.trust is not None:
+            print(f"\n{method}\n{evaluation.trust.table()}")
     if negatives:
         wrong = {name: file_answers(relocalizer, name, paths)[name] for name, paths in negatives.items()}
         scores = {name: scores_of(calibration, estimates) for name, estimates in wrong.items()}
-        print(rejection_table(calibration, evaluation.trust.scores, scores))
+        print(rejection_table(calibration, best.trust.scores, scores))
     if arguments.output:
         name = arguments.name or arguments.output.resolve().name
-        write_result(arguments.output, offline_result(name, relocalizer.bundle, dataset, arguments.dataset, evaluation))
+        several = len(evaluations) > 1
+        for stage, evaluation in evaluations.items():
+            folder = arguments.output / stage if several else arguments.output
+            told = f"{name}, {stage}" if several else name
+            method = method_name(bundle, stage)
+            write_result(folder, offline_result(told, bundle, dataset, arguments.dataset, evaluation, method))
         print(f"result: {arguments.output}")
     if arguments.json:
-        baselines = {name: errors.summary() for name, errors in evaluation.baselines.items()}
-        summary = {**evaluation.errors.summary(), "trained_on": evaluation.trained_on, "baselines": baselines}
-        if evaluation.trust is not None:
-            summary["trust"] = evaluation.trust.summary()
-        write_json(arguments.json, summary)
+        baselines = {name: errors.summary() for name, errors in best.baselines.items()}
+        stages = {stage: evaluation.summary() for stage, evaluation in evaluations.items()}
+        write_json(arguments.json, {**best.summary(), "baselines": baselines, "stages": stages})
     return 0

@@ -69,6 +69,7 @@ def _describe_bundle(path: Path) -> str:
         "training positions: " + ", ".join(f"{axis} {a:.2f} to {b:.2f} m" for axis, a, b in zip("xyz", low, high)),
         _describe_test_vector(bundle),
         _describe_calibration(bundle),
+        _describe_map(bundle),
         "origin:",
     ]
     origin = yaml.safe_dump(sidecar.origin, sort_keys=False)
@@ -99,6 +100,17 @@ def _describe_calibration(bundle: Bundle) -> str:
         f"calibration: {calibration.frames} frames of {data}; left-out truths in 90 % ellipsoids: {held}\n"
         f"  score below {calibration.degraded_below:.3g} is DEGRADED, below {calibration.lost_below:.3g} LOST; "
         f"{calibration.false_accept:.1%} of {calibration.negatives} images of other things score higher"
+    )
+
+
+def _describe_map(bundle: Bundle) -> str:
+    landmark_map = bundle.landmark_map
+    if landmark_map is None:
+        return "landmarks: none, so poses are not refined (reloc map)"
+    features = landmark_map.feature_settings
+    return (
+        f"landmarks: {len(landmark_map)} of {len(landmark_map.positions)} images; "
+        f"in flight {features.limit} features at {features.width} pixels width are matched with them"
     )
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""reloc map: data set in, landmark map out."""
+"""reloc map: adds a map of landmarks to a bundle."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ import argparse
 from pathlib import Path
 
 NAME = "map"
-HELP = "Make a map of landmarks of training images, by which poses of new images can be refined."
+HELP = "Add a map of landmarks of training images to a bundle: poses get centimetres where they can."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("dataset", help="DATASET or DATASET@SPLIT.PART: the training images")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="landmarks.npz to write")
+    parser.add_argument(
+        "datasets", nargs="+", metavar="DATASET", help="DATASET or DATASET@SPLIT.PART: the training images"
+    )
+    parser.add_argument("--bundle", type=Path, required=True, help="folder of reloc export; an older map is replaced")
     parser.add_argument("--width", type=int, default=640, help="of images when features are taken (default: 640)")
     parser.add_argument("--features", type=int, default=2000, metavar="N", help="per training image (default: 2000)")
     parser.add_argument(
@@ -27,9 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     from dataclasses import replace
 
-    from camera_relocalization_ros.core.dataset import Dataset
-    from camera_relocalization_ros.core.landmark_map import save_map
+    from camera_relocalization_ros.core.dataset import Dataset, joined
     from camera_relocalization_ros.core.local_features import FeatureSettings
+    from camera_relocalization_ros.core.model_bundle import check_extensible, check_frames, load_bundle, replace_map
     from camera_relocalization_ros.inference.refinement import PoseRefiner
     from camera_relocalization_ros.inference.refinement_errors import with_measured_deviation
     from camera_relocalization_ros.mapping.builder import (
@@ -41,7 +43,11 @@ def run(arguments: argparse.Namespace) -> int:
     )
     from camera_relocalization_ros.mapping.report import map_report
 
-    dataset = Dataset.load(arguments.dataset)
+    dataset = joined([Dataset.load(spec) for spec in arguments.datasets])
+    # what does not fit is said before minutes are spent
+    bundle = load_bundle(arguments.bundle)
+    check_extensible(bundle)
+    check_frames(bundle, dataset)
     features = FeatureSettings(arguments.width, arguments.features)
     query = replace(features, width=arguments.query_width, limit=arguments.query_features)
     settings = MapSettings(features, correct_camera=not arguments.keep_camera)
@@ -52,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
     remaining, left_out = held_out(landmarks, view, settings.tolerance_px)
     without = PoseRefiner(compressed(remaining, view, correction, query), dataset.camera)
     landmark_map, errors = with_measured_deviation(landmark_map, without, [dataset.frames[i] for i in left_out])
-    save_map(arguments.output, landmark_map)
+    size = replace_map(bundle, landmark_map)
     print(map_report(landmarks, view, errors, len(left_out)))
-    print(f"{arguments.output}: {arguments.output.stat().st_size / 1e6:.1f} MB of {dataset.frame_count} images")
+    print(f"{arguments.bundle}: a map of {size / 1e6:.1f} MB, of {dataset.frame_count} images")
     return 0

@@ -106,6 +106,36 @@ class Dataset:
         return np.array([f.position for f in frames]), np.array([f.quat_xyzw for f in frames])
 
 
+def check_same_frames(datasets: list[Dataset]) -> None:
+    """Raises DatasetError when poses of different frames would be mixed."""
+    first = datasets[0]
+    for other in datasets[1:]:
+        if (other.parent_frame, other.child_frame) != (first.parent_frame, first.child_frame):
+            raise DatasetError(
+                f"{other.path}: poses of {other.child_frame!r} in {other.parent_frame!r}; "
+                f"expected {first.child_frame!r} in {first.parent_frame!r} as in {first.path}"
+            )
+
+
+def joined(datasets: list[Dataset]) -> Dataset:
+    """The sequences of data sets of one camera as one, named NUMBER/NAME where there are several.
+
+    Raises DatasetError when frames or intrinsics differ.
+    """
+    check_same_frames(datasets)
+    first = datasets[0]
+    for other in datasets[1:]:
+        if other.camera != first.camera:
+            raise DatasetError(
+                f"{other.path}: its camera is {other.camera}; expected {first.camera} as in {first.path}"
+            )
+    if len(datasets) == 1:
+        return first
+    numbered = enumerate(datasets, 1)
+    sequences = [replace(s, name=f"{number}/{s.name}") for number, dataset in numbered for s in dataset.sequences]
+    return replace(first, sequences=tuple(sequences), part="")
+
+
 def load_image_rgb(path: Path) -> np.ndarray:
     """The image (H, W, 3) uint8 in RGB order; raises DatasetError that names the file."""
     image_bgr = cv2.imread(str(path), cv2.IMREAD_COLOR)

@@ -22,26 +22,33 @@ STATISTICS = {"median": np.median, "mean": np.mean, "max": np.max, "std": np.std
 
 @dataclass(frozen=True)
 class PoseErrors:
-    """Error of each frame: position_m (N,) in metres, orientation_deg (N,) in degrees."""
+    """Error of each frame: position_m (N,) in metres, orientation_deg (N,) in degrees; NaN where there is no answer."""
 
     position_m: np.ndarray
     orientation_deg: np.ndarray
 
     def summary(self) -> dict[str, Any]:
-        """Frames, and median, mean, maximum and standard deviation of both errors, as plain numbers."""
+        """Frames with an answer, and median, mean, maximum and standard deviation of both errors, as plain numbers."""
+        known = np.isfinite(self.position_m)
         return {
-            "frames": len(self.position_m),
-            "position_m": {name: float(f(self.position_m)) for name, f in STATISTICS.items()},
-            "orientation_deg": {name: float(f(self.orientation_deg)) for name, f in STATISTICS.items()},
+            "frames": int(known.sum()),
+            **{
+                name: {
+                    statistic: float(f(values[known])) if known.any() else None for statistic, f in STATISTICS.items()
+                }
+                for name, values in (("position_m", self.position_m), ("orientation_deg", self.orientation_deg))
+            },
         }
 
 
 def pose_errors(
     positions_est: np.ndarray, quats_est: np.ndarray, positions_gt: np.ndarray, quats_gt: np.ndarray
 ) -> PoseErrors:
-    """Errors of estimates (N, 3), (N, 4) against the truth of the same frames, row by row."""
+    """Errors of estimates (N, 3), (N, 4) against the truth of the same frames, row by row; NaN where one is NaN."""
     position_m = np.linalg.norm(np.asarray(positions_est) - positions_gt, axis=-1)
-    return PoseErrors(position_m, np.degrees(angular_distance(quats_est, quats_gt)))
+    orientation_deg, known = np.full_like(position_m, np.nan), np.isfinite(position_m)
+    orientation_deg[known] = np.degrees(angular_distance(np.asarray(quats_est)[known], np.asarray(quats_gt)[known]))
+    return PoseErrors(position_m, orientation_deg)
 
 
 def match_stamps(estimate: Trajectory, truth: Trajectory) -> tuple[Trajectory, Trajectory]:
@@ -91,9 +98,13 @@ def errors_table(rows: dict[str, PoseErrors]) -> str:
     lines = [header]
     for method, errors in rows.items():
         summary = errors.summary()
-        position = "".join(f"{summary['position_m'][name]:8.3f}" for name in STATISTICS)
-        orientation = "".join(f"{summary['orientation_deg'][name]:8.2f}" for name in STATISTICS)
-        lines.append(f"{method:<22}{position}  {orientation}")
+        cells = [
+            "".join(f"{summary[part][name]:8.{digits}f}" if summary["frames"] else f"{'-':>8}" for name in STATISTICS)
+            for part, digits in (("position_m", 3), ("orientation_deg", 2))
+        ]
+        lines.append(f"{method:<22}" + "  ".join(cells))
+        if summary["frames"] < len(errors.position_m):
+            lines.append(f"  of {summary['frames']} of {len(errors.position_m)} frames; the others have no pose")
     return "\n".join(lines)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
@@ -103,10 +104,10 @@ class LandmarkMap:
         return scale[:, None] * (covariance + np.diag(floor)) * scale[None, :]
 
 
-def save_map(path: Path, landmark_map: LandmarkMap) -> None:
+def save_map(file: Path | IO[bytes], landmark_map: LandmarkMap) -> None:
     """Write a map as a compressed .npz file."""
     arrays = {name: np.asarray(getattr(landmark_map, name, VERSION)) for name in STORED_TYPES}
-    np.savez_compressed(path, **{name: arrays[name].astype(kind) for name, kind in STORED_TYPES.items()})
+    np.savez_compressed(file, **{name: arrays[name].astype(kind) for name, kind in STORED_TYPES.items()})
 
 
 def load_map(path: Path | str) -> LandmarkMap:

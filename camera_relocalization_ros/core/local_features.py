@@ -29,11 +29,13 @@ class FeatureSettings:
 class LocalFeatures:
     """Points of one image: rays (n, 2) are x/z and y/z in the optical frame, free of distortion; float64.
 
-    descriptors (n, 128) uint8 are of length 512, up to rounding; focal_px is the focal length of the image.
+    descriptors (n, 128) uint8 are of length 512, up to rounding; pixels (n, 2) are where the points lie in the grey
+    image, focal_px is its focal length.
     """
 
     rays: np.ndarray
     descriptors: np.ndarray
+    pixels: np.ndarray
     focal_px: float
 
     def __len__(self) -> int:
@@ -51,22 +53,38 @@ class FeatureExtractor:
         self._scaled = camera.scaled(*self._size)
         self._sift = cv2.SIFT_create(settings.limit, contrastThreshold=settings.contrast)
 
-    def extract(self, image_rgb: np.ndarray) -> LocalFeatures:
-        """The points of an image (H, W, 3) uint8; raises FrameError when it has not the camera's proportions."""
+    @property
+    def focal_px(self) -> float:
+        """Focal length of the grey images."""
+        return self._scaled.fx
+
+    def grey(self, image_rgb: np.ndarray) -> np.ndarray:
+        """An image (H, W, 3) uint8 in the size and the grey in which points are looked for.
+
+        Raises FrameError when it has not the camera's proportions.
+        """
         height, width = image_rgb.shape[:2]
         if abs(width * self._camera.height - height * self._camera.width) > max(width, height):
             expected = f"{self._camera.width}x{self._camera.height}"
             raise FrameError(f"image of {width}x{height}; the intrinsics are for the proportions of {expected}")
         grey = cv2.cvtColor(image_rgb, cv2.COLOR_RGB2GRAY)
-        if grey.shape[::-1] != self._size:
-            shrinks = self._size[0] < width
-            grey = cv2.resize(grey, self._size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+        if grey.shape[::-1] == self._size:
+            return grey
+        shrinks = self._size[0] < width
+        return cv2.resize(grey, self._size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+
+    def extract(self, grey: np.ndarray) -> LocalFeatures:
+        """The points of an image made by `grey`."""
         points, descriptors = self._sift.detectAndCompute(grey, None)
         if not points:
-            return LocalFeatures(np.empty((0, 2)), np.empty((0, DESCRIPTOR_SIZE), np.uint8), self._scaled.fx)
+            nothing = np.empty((0, 2))
+            return LocalFeatures(nothing, np.empty((0, DESCRIPTOR_SIZE), np.uint8), nothing, self.focal_px)
         pixels = cv2.KeyPoint_convert(points).astype(np.float64)
-        rays = cv2.undistortPoints(pixels[:, None], self._scaled.matrix, np.array(self._scaled.distortion))[:, 0]
-        return LocalFeatures(rays, _root_bytes(descriptors), self._scaled.fx)
+        return LocalFeatures(self.rays(pixels), _root_bytes(descriptors), pixels, self.focal_px)
+
+    def rays(self, pixels: np.ndarray) -> np.ndarray:
+        """Rays (n, 2) of pixels (n, 2) of a grey image."""
+        return cv2.undistortPoints(pixels[:, None], self._scaled.matrix, np.array(self._scaled.distortion))[:, 0]
 
 
 def unit_descriptors(descriptors: np.ndarray) -> np.ndarray:

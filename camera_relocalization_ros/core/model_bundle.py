@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The model bundle: the one thing that flies. A folder of bundle.yaml, network.onnx and two files of arrays.
+"""The model bundle: the one thing that flies. A folder of bundle.yaml, network.onnx and two or three files of arrays.
 
 The format is written down in docs/bundle_format.md. Reading a bundle runs no code of its author's.
 """
@@ -18,13 +18,17 @@ import yaml
 
 from camera_relocalization_ros.core.bundle_sidecar import BundleSidecar, PositionRange
 from camera_relocalization_ros.core.calibration import Calibration
+from camera_relocalization_ros.core.dataset import Dataset
 from camera_relocalization_ros.core.errors import BundleError
+from camera_relocalization_ros.core.landmark_map import LandmarkMap, load_map, save_map
 from camera_relocalization_ros.core.retrieval import RetrievalIndex, load_index, save_index
 from camera_relocalization_ros.core.test_vector import KnownAnswers, load_answers, save_answers
 
 FORMAT = "camera_relocalization_bundle"
 VERSION = 3
 SIDECAR, NETWORK, TRAINING, TEST_VECTOR = "bundle.yaml", "network.onnx", "training.npz", "test_vector.npz"
+# what a bundle may have since version 3
+LANDMARKS = "landmarks.npz"
 # what a bundle of each version consists of, besides the sidecar
 FILES = {1: (NETWORK, TRAINING), 2: (NETWORK, TRAINING, TEST_VECTOR), 3: (NETWORK, TRAINING, TEST_VECTOR)}
 MAX_SIDECAR_BYTES = 2**20
@@ -34,7 +38,7 @@ MAX_SIDECAR_BYTES = 2**20
 class Bundle:
     """A loaded bundle whose files agree with their checksums; `bundle_id` names its network.
 
-    `known_answers` is None in a bundle of version 1.
+    `known_answers` is None in a bundle of version 1, `landmark_map` in one that reloc map was not run on.
     """
 
     path: Path
@@ -43,11 +47,17 @@ class Bundle:
     network: bytes
     index: RetrievalIndex
     known_answers: KnownAnswers | None
+    landmark_map: LandmarkMap | None = None
 
     @property
     def has_members(self) -> bool:
         """Whether the network tells the answer of each member of its ensemble, as it does since version 3."""
         return self.known_answers is not None and self.known_answers.has_members
+
+    @property
+    def has_covariance(self) -> bool:
+        """Whether answers have one: all of a calibrated bundle, those by landmarks of another with a map."""
+        return self.sidecar.calibration is not None or self.landmark_map is not None
 
     @property
     def training_range(self) -> PositionRange:
@@ -65,7 +75,8 @@ def load_bundle(path: Path | str) -> Bundle:
     version, sidecar, checksums, training_range = _read_sidecar(path / SIDECAR)
     contents = {name: _checked_bytes(path / name, checksum) for name, checksum in checksums.items()}
     index, known_answers = _read_arrays(path, version)
-    bundle = Bundle(path, checksums[NETWORK][:12], sidecar, contents[NETWORK], index, known_answers)
+    landmark_map = load_map(path / LANDMARKS) if LANDMARKS in checksums else None
+    bundle = Bundle(path, checksums[NETWORK][:12], sidecar, contents[NETWORK], index, known_answers, landmark_map)
     if training_range is not None:
         _check_range(path / SIDECAR, training_range, bundle.training_range)
     size = sidecar.preprocessing
@@ -91,7 +102,7 @@ def save_bundle(
         (partial / NETWORK).write_bytes(network)
         save_index(partial / TRAINING, index)
         save_answers(partial / TEST_VECTOR, known_answers)
-        _write_sidecar(partial / SIDECAR, partial, sidecar, PositionRange.of(index.positions))
+        _write_sidecar(partial / SIDECAR, partial, sidecar, PositionRange.of(index.positions), FILES[VERSION])
         if path.exists():
             shutil.rmtree(path)
         os.replace(partial, path)
@@ -104,24 +115,66 @@ def replace_calibration(bundle: Bundle, calibration: Calibration) -> None:
 
     Raises BundleError when the bundle is of a version that has no place for one.
     """
-    if not bundle.has_members:
-        raise BundleError(f"{bundle.path}: a bundle before version {VERSION}; export its run again to calibrate it")
-    partial = bundle.path / (SIDECAR + ".partial")
+    check_extensible(bundle)
+    files = FILES[VERSION] if bundle.landmark_map is None else (*FILES[VERSION], LANDMARKS)
     try:
-        _write_sidecar(partial, bundle.path, replace(bundle.sidecar, calibration=calibration), bundle.training_range)
-        os.replace(partial, bundle.path / SIDECAR)
+        _replace_sidecar(bundle, replace(bundle.sidecar, calibration=calibration), files)
     except OSError as error:
         raise BundleError(f"{bundle.path}: cannot be written ({error.strerror})") from error
 
 
-def _write_sidecar(path: Path, folder: Path, sidecar: BundleSidecar, training_range: PositionRange) -> None:
-    """To `path`, with the checksums of the other files in `folder`."""
+def replace_map(bundle: Bundle, landmark_map: LandmarkMap) -> int:
+    """Write a landmark map into a loaded bundle and return its bytes; what fails half-way leaves a bundle without map.
+
+    Raises BundleError when the bundle is of a version that has no place for one.
+    """
+    check_extensible(bundle)
+    partial = bundle.path / (LANDMARKS + ".partial")
+    try:
+        with open(partial, "wb") as file:
+            save_map(file, landmark_map)
+        # the sidecar never vouches for a file that is being replaced
+        _replace_sidecar(bundle, bundle.sidecar, FILES[VERSION])
+        os.replace(partial, bundle.path / LANDMARKS)
+        _replace_sidecar(bundle, bundle.sidecar, (*FILES[VERSION], LANDMARKS))
+        return (bundle.path / LANDMARKS).stat().st_size
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise BundleError(f"{bundle.path}: cannot be written ({error.strerror})") from error
+
+
+def check_extensible(bundle: Bundle) -> None:
+    """Raise BundleError when a bundle is of a version that has no place for a calibration or a map."""
+    if not bundle.has_members:
+        raise BundleError(f"{bundle.path}: a bundle before version {VERSION}; export its run again to add to it")
+
+
+def check_frames(bundle: Bundle, dataset: Dataset) -> None:
+    """Raise BundleError when a bundle answers with poses of other frames than a data set has."""
+    sidecar = bundle.sidecar
+    if (sidecar.parent_frame, sidecar.child_frame) != (dataset.parent_frame, dataset.child_frame):
+        raise BundleError(
+            f"{bundle.path}: answers with poses of {sidecar.child_frame!r} in {sidecar.parent_frame!r}; "
+            f"{dataset.path} has {dataset.child_frame!r} in {dataset.parent_frame!r}"
+        )
+
+
+def _replace_sidecar(bundle: Bundle, sidecar: BundleSidecar, files: tuple[str, ...]) -> None:
+    partial = bundle.path / (SIDECAR + ".partial")
+    _write_sidecar(partial, bundle.path, sidecar, bundle.training_range, files)
+    os.replace(partial, bundle.path / SIDECAR)
+
+
+def _write_sidecar(
+    path: Path, folder: Path, sidecar: BundleSidecar, training_range: PositionRange, files: tuple[str, ...]
+) -> None:
+    """To `path`, with the checksums of `files` in `folder`."""
     values = {
         "format": FORMAT,
         "version": VERSION,
         **sidecar.to_dict(),
         "training_range": {"min": list(training_range.min), "max": list(training_range.max)},
-        "sha256": {name: _sha256((folder / name).read_bytes()) for name in FILES[VERSION]},
+        "sha256": {name: _sha256((folder / name).read_bytes()) for name in files},
     }
     path.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
 
@@ -139,7 +192,9 @@ def _read_sidecar(path: Path) -> tuple[int, BundleSidecar, dict[str, str], dict[
                 f"expected {FORMAT!r} version {' or '.join(map(str, FILES))}"
             )
         sidecar = BundleSidecar.from_dict(values, version)
-        checksums = {name: str(values["sha256"][name]) for name in FILES[version]}
+        has_map = version == VERSION and LANDMARKS in values["sha256"]
+        names = (*FILES[version], LANDMARKS) if has_map else FILES[version]
+        checksums = {name: str(values["sha256"][name]) for name in names}
         return version, sidecar, checksums, values["training_range"] if version > 1 else None
     # OverflowError: int of infinity; RecursionError: brackets nested by the thousand
     except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:

@@ -15,12 +15,12 @@ from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.dataset import safe_name
 from camera_relocalization_ros.core.errors import ConfigError, DatasetError, ResultError
 from camera_relocalization_ros.core.evaluation import PoseErrors
-from camera_relocalization_ros.core.results import COVARIANCE_SIZE, NO_STATE, Result, ResultInfo
-from camera_relocalization_ros.core.state import State
+from camera_relocalization_ros.core.results import COVARIANCE_SIZE, NO_STAGE, NO_STATE, Result, ResultInfo
+from camera_relocalization_ros.core.state import Stage, State
 from camera_relocalization_ros.core.strict_yaml import dataclass_from_dict, load_yaml_mapping
 from camera_relocalization_ros.core.trajectory import Trajectory, write_tum
 
-FORMAT, VERSION = "camera_relocalization_result", 1
+FORMAT, VERSION = "camera_relocalization_result", 2
 MANIFEST, FRAMES_FILE = "result.yaml", "frames.csv"
 MAX_ROWS, MAX_FIELD = 2_000_000, 4096
 TEXTS = ("sequence", "placement", "image", "reason")
@@ -30,7 +30,7 @@ ERRORS = ("position_error_m", "orientation_error_deg")
 TIMES = ("inference_s", "latency_s", "age_s")
 TRIANGLE = np.triu_indices(COVARIANCE_SIZE)
 COVARIANCE = tuple(f"cov_{row}{column}" for row, column in zip(*TRIANGLE))
-COLUMNS = ("stamp_ns", *TEXTS, "state", "score", *TRUTH, *ESTIMATE, *ERRORS, *COVARIANCE, *TIMES)
+COLUMNS = ("stamp_ns", *TEXTS, "state", "stage", "score", *TRUTH, *ESTIMATE, *ERRORS, *COVARIANCE, *TIMES)
 # beside those, two columns for each baseline
 BASELINE_SUFFIXES = (": position_error_m", ": orientation_error_deg")
 
@@ -104,10 +104,8 @@ def _write_frames(path: Path, result: Result) -> None:
         "stamp_ns": result.stamps_ns,
         **texts,
         "state": ["" if state == NO_STATE else State(state).name for state in result.states],
-        **{
-            name: ["" if np.isnan(value) else repr(float(value)) for value in values]
-            for name, values in numbers.items()
-        },
+        "stage": ["" if stage == NO_STAGE else Stage(stage).name for stage in result.stages],
+        **{name: [_number_text(value) for value in values] for name, values in numbers.items()},
     }
     order = [*COLUMNS, *(name for name in columns if name not in COLUMNS)]
     with open(path, "w", newline="", encoding="utf-8") as file:
@@ -167,10 +165,11 @@ def _result(info: ResultInfo, rows: dict[str, list[str]], baselines: list[str]) 
         for part in name.split("/"):
             safe_name(part)
     states = np.array([State[text] if text else NO_STATE for text in rows["state"]], dtype=np.int8)
+    stages = np.array([Stage[text] if text else NO_STAGE for text in rows["stage"]], dtype=np.int8)
     texts = {name: np.array(rows[name], dtype=object) for name in TEXTS}
     return Result(
         *(info, np.array([int(text) for text in rows["stamp_ns"]], dtype=np.int64)),
-        *(texts["sequence"], texts["placement"], texts["image"], states, texts["reason"]),
+        *(texts["sequence"], texts["placement"], texts["image"], states, stages, texts["reason"]),
         *(numbers("score"), matrix(TRUTH), matrix(ESTIMATE), covariances, *(numbers(name) for name in TIMES)),
         {name: PoseErrors(*(numbers(name + suffix) for suffix in BASELINE_SUFFIXES)) for name in baselines},
     )

@@ -17,7 +17,7 @@ from camera_relocalization_ros.core.evaluation import PoseErrors, pose_errors
 from camera_relocalization_ros.core.state import State
 
 OFFLINE, LIVE = "offline", "live"
-NO_STATE = -1
+NO_STATE = NO_STAGE = -1
 POSE_SIZE, COVARIANCE_SIZE = 7, 6
 
 
@@ -56,9 +56,10 @@ class Result:
     """Images in order, sequence after sequence: n rows.
 
     stamps_ns (n,) int64; sequences, placements, images, reasons (n,) of str; states (n,) of `State`, NO_STATE where
-    nothing was said; truth and estimate (n, 7): x, y, z, qx, qy, qz, qw; covariances (n, 6, 6) as in `Estimate`;
-    scores, inference_s, latency_s, age_s (n,). NaN is "there is none". latency: from the image's arrival to the pose;
-    age: from the image's stamp to the pose. baselines: errors of each on the same rows.
+    nothing was said; stages (n,) of `Stage`, NO_STAGE where there is no pose; truth and estimate (n, 7): x, y, z, qx,
+    qy, qz, qw; covariances (n, 6, 6) as in `Estimate`; scores, inference_s, latency_s, age_s (n,). NaN is "there is
+    none". latency: from the image's arrival to the pose; age: from the image's stamp to the pose. baselines: errors of
+    each on the same rows.
     """
 
     info: ResultInfo
@@ -67,6 +68,7 @@ class Result:
     placements: np.ndarray
     images: np.ndarray
     states: np.ndarray
+    stages: np.ndarray
     reasons: np.ndarray
     scores: np.ndarray
     truth: np.ndarray
@@ -115,13 +117,7 @@ class Result:
 
     def errors(self) -> PoseErrors:
         """Errors (n,) of all rows, NaN where nothing can be compared."""
-        rows = self.compared
-        found = PoseErrors(np.full(len(self), np.nan), np.full(len(self), np.nan))
-        if rows.any():
-            truth, estimate = self.truth[rows], self.estimate[rows]
-            errors = pose_errors(estimate[:, :3], estimate[:, 3:], truth[:, :3], truth[:, 3:])
-            found.position_m[rows], found.orientation_deg[rows] = errors.position_m, errors.orientation_deg
-        return found
+        return pose_errors(self.estimate[:, :3], self.estimate[:, 3:], self.truth[:, :3], self.truth[:, 3:])
 
     def select(self, rows: np.ndarray) -> Result:
         """The same of some rows; the counts of `info` stay those of all."""
@@ -133,7 +129,7 @@ class Result:
 
 
 ROW_FIELDS = (
-    *("stamps_ns", "sequences", "placements", "images", "states", "reasons", "scores", "truth", "estimate"),
+    *("stamps_ns", "sequences", "placements", "images", "states", "stages", "reasons", "scores", "truth", "estimate"),
     *("covariances", "inference_s", "latency_s", "age_s"),
 )
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What the relocalizer says of itself; the numbers are those of msg/RelocalizerStatus.msg."""
+"""What an answer is worth, and where it came from; the numbers are those of msg/RelocalizerStatus.msg."""
 
 from __future__ import annotations
 
@@ -14,3 +14,11 @@ class State(enum.IntEnum):
     DEGRADED = 2
     LOST = 3
     STALE = 4
+
+
+class Stage(enum.IntEnum):
+    """A pose is the network's, or that of landmarks found in the image, or of landmarks followed from one before."""
+
+    REGRESSION = 0
+    REFINED = 1
+    TRACKED = 2

@@ -19,7 +19,10 @@ STATES = (State.OK, State.DEGRADED, State.LOST)
 
 @dataclass(frozen=True)
 class TrustCheck:
-    """Of answers to n images of the scene: squares (n, 2) of `mahalanobis_squares`, states, errors and scores (n,)."""
+    """Of answers to n images of the scene: squares (n, 2) of `mahalanobis_squares`, states, errors and scores (n,).
+
+    Squares and errors are NaN where there is no covariance, or no answer.
+    """
 
     squares: np.ndarray
     states: np.ndarray
@@ -28,8 +31,9 @@ class TrustCheck:
 
     def coverage(self) -> dict[str, dict[str, float]]:
         """Share of truths inside of the ellipsoids of LEVELS, by kind and level."""
+        squares = self.squares[np.isfinite(self.squares).all(axis=1)]
         return {
-            kind: {f"{level:g}": float((self.squares[:, column] <= chi2.ppf(level, 3)).mean()) for level in LEVELS}
+            kind: {f"{level:g}": float((squares[:, column] <= chi2.ppf(level, 3)).mean()) for level in LEVELS}
             for column, kind in enumerate(("position", "orientation"))
         }
 
@@ -49,7 +53,7 @@ class TrustCheck:
             lines.append(f"{kind:<22}" + "".join(f"{share:>8.1%}" for share in shares.values()))
         lines.append(f"{'state':<22}{'share':>8}{'position [m]: median, 90 %':>30}{'orientation [deg]: the same':>30}")
         for state in STATES:
-            chosen = self.states == state
+            chosen = (self.states == state) & np.isfinite(self.errors.position_m)
             lines.append(f"{state.name:<22}{chosen.mean():>8.1%}" + (self._error_cells(chosen) if chosen.any() else ""))
         return "\n".join(lines)
 
@@ -69,10 +73,14 @@ def mahalanobis_squares(
     positions_gt: np.ndarray,
     quats_gt: np.ndarray,
 ) -> np.ndarray:
-    """Squared Mahalanobis distances (n, 2) of the true positions and orientations, by covariances (n, 6, 6)."""
-    turns = (Rotation.from_quat(quats_xyzw) * Rotation.from_quat(quats_gt).inv()).as_rotvec()
-    pairs = ((np.asarray(positions) - positions_gt, slice(0, 3)), (turns, slice(3, 6)))
-    return np.stack(
-        [np.einsum("ni,ni->n", e, np.linalg.solve(covariances[:, p, p], e[..., None])[..., 0]) for e, p in pairs],
-        axis=1,
-    )
+    """Squared Mahalanobis distances (n, 2) of the true positions and orientations, by covariances (n, 6, 6).
+
+    NaN where the covariance is.
+    """
+    squares, known = np.full((len(covariances), 2), np.nan), np.isfinite(covariances).all(axis=(1, 2))
+    turns = Rotation.from_quat(quats_xyzw[known]) * Rotation.from_quat(quats_gt[known]).inv()
+    parts = ((positions[known] - positions_gt[known], slice(0, 3)), (turns.as_rotvec(), slice(3, 6)))
+    for column, (errors, part) in enumerate(parts):
+        solved = np.linalg.solve(covariances[known][:, part, part], errors[..., None])[..., 0]
+        squares[known, column] = np.einsum("ni,ni->n", errors, solved)
+    return squares

@@ -4,16 +4,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Iterator, Protocol, Sequence
 
 import numpy as np
 from tqdm import tqdm
 
-from camera_relocalization_ros.core.dataset import Dataset, load_image_rgb
-from camera_relocalization_ros.core.errors import BundleError
+from camera_relocalization_ros.core.dataset import Dataset, Frame, load_image_rgb
 from camera_relocalization_ros.core.evaluation import PoseErrors, baseline_errors, pose_errors
+from camera_relocalization_ros.core.model_bundle import Bundle, check_frames
 from camera_relocalization_ros.core.provenance import is_training_pose
 from camera_relocalization_ros.core.trust_report import TrustCheck, mahalanobis_squares
 from camera_relocalization_ros.inference.relocalizer import Estimate, Relocalizer
+from camera_relocalization_ros.inference.staged_relocalizer import REGRESSION, StagedRelocalizer
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class Evaluation:
     """Estimates and errors of all frames, and the errors of the baselines on the same frames.
 
     `trained_on` is the number of these frames that the bundle was trained on: errors of those say little. `trust` is
-    None for a bundle without calibration.
+    None where no answer has a covariance.
     """
 
     estimates: list[Estimate]
@@ -40,36 +42,75 @@ class Evaluation:
             "bundle: it was trained on them, and the errors are too small"
         )
 
+    def summary(self) -> dict[str, Any]:
+        """Errors, frames trained on, and trust where there is any, as plain numbers."""
+        trust = {"trust": self.trust.summary()} if self.trust is not None else {}
+        return {**self.errors.summary(), "trained_on": self.trained_on, **trust}
 
-def answer_all(relocalizer: Relocalizer, dataset: Dataset, task: str) -> list[Estimate]:
-    """Estimates of all frames in order, under a progress bar; raises BundleError when the poses are of other frames."""
-    sidecar = relocalizer.bundle.sidecar
-    if (sidecar.parent_frame, sidecar.child_frame) != (dataset.parent_frame, dataset.child_frame):
-        raise BundleError(
-            f"{relocalizer.bundle.path}: answers with poses of {sidecar.child_frame!r} in {sidecar.parent_frame!r}; "
-            f"{dataset.path} has {dataset.child_frame!r} in {dataset.parent_frame!r}"
-        )
-    estimates = []
+
+class Answering(Protocol):
+    """What answers images of a stream one by one: a Relocalizer, or one with landmarks behind it."""
+
+    @property
+    def bundle(self) -> Bundle:
+        """That of the network."""
+
+    def reset(self) -> None:
+        """Forget earlier images."""
+
+    def estimate(self, image_rgb: np.ndarray, stamp_ns: int) -> Estimate:
+        """The pose of an image (H, W, 3) uint8."""
+
+
+def in_order(relocalizer: Answering, dataset: Dataset, task: str) -> Iterator[Frame]:
+    """All frames, under a progress bar; the relocalizer forgets what it saw where a sequence ends.
+
+    Raises BundleError when the poses are of other frames.
+    """
+    check_frames(relocalizer.bundle, dataset)
     with tqdm(total=dataset.frame_count, desc=task, unit="frame") as progress:
         for sequence in dataset.sequences:
             relocalizer.reset()
             for frame in sequence.frames:
-                estimates.append(relocalizer.estimate(load_image_rgb(frame.image_path), frame.stamp_ns))
+                yield frame
                 progress.update()
-    return estimates
 
 
-def evaluate(relocalizer: Relocalizer, dataset: Dataset) -> Evaluation:
+def answer_all(relocalizer: Answering, dataset: Dataset, task: str) -> list[Estimate]:
+    """Estimates of all frames in order; raises BundleError when the poses are of other frames."""
+    frames = in_order(relocalizer, dataset, task)
+    return [relocalizer.estimate(load_image_rgb(frame.image_path), frame.stamp_ns) for frame in frames]
+
+
+def evaluate(relocalizer: Answering, dataset: Dataset) -> Evaluation:
     """Answer every frame in order; raises BundleError when the frames of the poses differ."""
-    estimates = answer_all(relocalizer, dataset, "evaluate")
+    return judged(relocalizer.bundle, dataset, answer_all(relocalizer, dataset, "evaluate"))
+
+
+def evaluate_stages(relocalizer: Relocalizer, dataset: Dataset, stages: Sequence[str]) -> dict[str, Evaluation]:
+    """As `evaluate`, of each of some of STAGES; refined alone has no pose where the landmarks gave none.
+
+    Raises BundleError when landmarks are needed and the bundle has none, ConfigError when the camera is not known.
+    """
+    if tuple(stages) == (REGRESSION,):
+        return {REGRESSION: evaluate(relocalizer, dataset)}
+    staged = StagedRelocalizer(relocalizer, dataset.camera)
+    frames = in_order(staged, dataset, "evaluate")
+    answers = [staged.answer(load_image_rgb(frame.image_path), frame.stamp_ns) for frame in frames]
+    return {stage: judged(staged.bundle, dataset, [answer.of(stage) for answer in answers]) for stage in stages}
+
+
+def judged(bundle: Bundle, dataset: Dataset, estimates: list[Estimate]) -> Evaluation:
+    """Errors of the estimates of all frames, beside the baselines."""
     positions_gt, quats_gt = dataset.positions_quats()
     positions = np.array([estimate.position for estimate in estimates])
     quats = np.array([estimate.quat_xyzw for estimate in estimates])
     descriptors = np.array([estimate.descriptor for estimate in estimates])
     errors = pose_errors(positions, quats, positions_gt, quats_gt)
+    nothing = np.full((6, 6), np.nan)
+    covariances = np.array([nothing if e.covariance is None else e.covariance for e in estimates])
     trust = None
-    if relocalizer.bundle.sidecar.calibration is not None:
-        covariances = np.array([estimate.covariance for estimate in estimates])
+    if np.isfinite(covariances).all(axis=(1, 2)).any():
         trust = TrustCheck(
             mahalanobis_squares(covariances, positions, quats, positions_gt, quats_gt),
             np.array([estimate.state for estimate in estimates]),
@@ -79,7 +120,7 @@ def evaluate(relocalizer: Relocalizer, dataset: Dataset) -> Evaluation:
     return Evaluation(
         estimates,
         errors,
-        baseline_errors(relocalizer.bundle.index, descriptors, positions_gt, quats_gt),
-        int(is_training_pose(relocalizer.bundle.index, positions_gt, quats_gt).sum()),
+        baseline_errors(bundle.index, descriptors, positions_gt, quats_gt),
+        int(is_training_pose(bundle.index, positions_gt, quats_gt).sum()),
         trust,
     )

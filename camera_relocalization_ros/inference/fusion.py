@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Which of two answers to publish, the regressed pose or the refined one; docs/refinement.md explains the rule."""
+"""Which answer to publish, the regressed pose or the one from landmarks; docs/refinement.md explains the rule."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import enum
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.stats import chi2
 
-from camera_relocalization_ros.core.geometry import angular_distance
-from camera_relocalization_ros.core.state import State
+from camera_relocalization_ros.core.geometry import angular_distance, canonical_quat
+from camera_relocalization_ros.core.state import Stage, State
 from camera_relocalization_ros.inference.refinement import Refinement
 from camera_relocalization_ros.inference.refinement_errors import pose_difference
 from camera_relocalization_ros.inference.relocalizer import Estimate
@@ -31,47 +32,75 @@ class FusionRule:
     far_rad: float = 0.8
 
 
+class RefusalKind(enum.Enum):
+    """Why a pose from landmarks is not trusted."""
+
+    FEW = "few"
+    UNCERTAIN = "uncertain"
+    DISAGREES = "disagrees"
+
+
 @dataclass(frozen=True)
-class FusedPose:
-    """What to publish, as in Estimate; stage is "refined" or "regression", refusal why it is not "refined"."""
+class Refusal:
+    """The kind, and the same in words with numbers."""
 
-    position: np.ndarray
-    quat_xyzw: np.ndarray
-    covariance: np.ndarray | None
-    stage: str
-    state: State
-    reason: str
-    refusal: str = ""
+    kind: RefusalKind
+    told: str
 
 
-def fuse(estimate: Estimate, refinement: Refinement, rule: FusionRule = FusionRule()) -> FusedPose:
-    """The refined pose, OK, where it can be trusted; else the regressed one, which then is DEGRADED or LOST.
+def fuse(estimate: Estimate, refinement: Refinement, refusal: Refusal | None, stage: Stage = Stage.REFINED) -> Estimate:
+    """The pose from landmarks, OK, unless `why_refused` has a refusal; else the regressed one, DEGRADED or LOST."""
+    if refusal is not None:
+        return regression_alone(estimate, refusal.told)
+    return replace(
+        estimate,
+        position=refinement.position,
+        quat_xyzw=canonical_quat(refinement.quat_xyzw),
+        covariance=refinement.covariance,
+        stage=stage,
+        state=State.OK,
+        reason="",
+    )
 
-    A regressed pose alone is never OK: where there is a map, OK says centimetres.
-    """
-    refusal = why_refused(estimate, refinement, rule)
-    if not refusal:
-        pose = refinement.position, refinement.quat_xyzw, refinement.covariance
-        return FusedPose(*pose, "refined", State.OK, "")
-    pose = estimate.position, estimate.quat_xyzw, estimate.covariance
+
+def regression_alone(estimate: Estimate, why: str) -> Estimate:
+    """The regressed pose where a map gave none, and why: never OK, for with a map OK says centimetres."""
     if estimate.state is State.LOST:
-        return FusedPose(*pose, "regression", State.LOST, estimate.reason, refusal)
-    return FusedPose(*pose, "regression", State.DEGRADED, f"not refined: {refusal}", refusal)
+        return estimate
+    return replace(estimate, state=State.DEGRADED, reason=f"not refined: {why}")
 
 
-def why_refused(estimate: Estimate, refinement: Refinement, rule: FusionRule) -> str:
-    """Why the refined pose cannot be trusted; empty when it can."""
+def refined_alone(estimate: Estimate, refinement: Refinement) -> Estimate:
+    """The pose from landmarks whatever it is worth; of no numbers and LOST where there is none."""
+    told = (State.OK, "") if refinement.found else (State.LOST, f"no pose fits {refinement.matches} matches")
+    return replace(
+        estimate,
+        position=refinement.position,
+        quat_xyzw=refinement.quat_xyzw,
+        covariance=refinement.covariance,
+        stage=Stage.REFINED,
+        state=told[0],
+        reason=told[1],
+    )
+
+
+def why_refused(estimate: Estimate, refinement: Refinement, rule: FusionRule = FusionRule()) -> Refusal | None:
+    """Why the refined pose cannot be trusted; None when it can."""
+    found = len(refinement.landmarks)
     if not refinement.found:
-        return f"no pose fits {refinement.matches} matches"
-    if refinement.inliers < rule.least_inliers:
-        return f"{refinement.inliers} landmarks; {rule.least_inliers} are needed"
+        return Refusal(RefusalKind.FEW, f"no pose fits {refinement.matches} matches")
+    if found < rule.least_inliers:
+        return Refusal(RefusalKind.FEW, f"{found} landmarks; {rule.least_inliers} are needed")
     sd_m, sd_rad = (np.sqrt(np.linalg.eigvalsh(refinement.covariance[s, s])[-1]) for s in (slice(3), slice(3, 6)))
     if sd_m > rule.most_sd_m or sd_rad > rule.most_sd_rad:
-        return f"its standard deviation is {sd_m:.3f} m and {np.degrees(sd_rad):.1f} deg"
-    return _disagreement(estimate, refinement, rule)
+        told = f"its standard deviation is {sd_m:.3f} m and {np.degrees(sd_rad):.1f} deg"
+        return Refusal(RefusalKind.UNCERTAIN, told)
+    told = _disagreement(estimate, refinement, rule)
+    return Refusal(RefusalKind.DISAGREES, told) if told else None
 
 
 def _disagreement(estimate: Estimate, refinement: Refinement, rule: FusionRule) -> str:
+    """How far beyond both uncertainties the two poses differ; empty when they do not."""
     truth = refinement.position, refinement.quat_xyzw
     if estimate.covariance is None:
         distance_m = np.linalg.norm(estimate.position - refinement.position)

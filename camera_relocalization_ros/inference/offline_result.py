@@ -10,11 +10,13 @@ import numpy as np
 from camera_relocalization_ros.core.dataset import Dataset
 from camera_relocalization_ros.core.model_bundle import Bundle
 from camera_relocalization_ros.core.placements import placement_name
-from camera_relocalization_ros.core.results import COVARIANCE_SIZE, OFFLINE, Result, ResultInfo
+from camera_relocalization_ros.core.results import COVARIANCE_SIZE, NO_STAGE, OFFLINE, Result, ResultInfo
 from camera_relocalization_ros.inference.evaluation import Evaluation
 
 
-def offline_result(name: str, bundle: Bundle, dataset: Dataset, data: str, evaluation: Evaluation) -> Result:
+def offline_result(
+    name: str, bundle: Bundle, dataset: Dataset, data: str, evaluation: Evaluation, method: str
+) -> Result:
     """The result of `evaluate`; `data` names the data set as the user did. It has no latency and no age."""
     estimates, frames = evaluation.estimates, dataset.frames
     sequences = [sequence for sequence in dataset.sequences for _ in sequence.frames]
@@ -22,7 +24,7 @@ def offline_result(name: str, bundle: Bundle, dataset: Dataset, data: str, evalu
     no_covariance = np.full((COVARIANCE_SIZE, COVARIANCE_SIZE), np.nan)
     info = ResultInfo(
         *(OFFLINE, name, dataset.parent_frame, dataset.child_frame, str(bundle.path), bundle.bundle_id),
-        *(bundle.sidecar.head, data, len(frames), len(estimates)),
+        *(method, data, len(frames), int(np.isfinite(evaluation.errors.position_m).sum())),
         trained_on=evaluation.trained_on,
         image_folder=str(dataset.path.resolve()),
         camera=dataset.camera,
@@ -32,6 +34,7 @@ def offline_result(name: str, bundle: Bundle, dataset: Dataset, data: str, evalu
         *(_texts(s.name for s in sequences), _texts(placement_name(s.name, s.info) for s in sequences)),
         _texts(frame.image_path.relative_to(dataset.path).as_posix() for frame in frames),
         np.array([estimate.state for estimate in estimates], dtype=np.int8),
+        np.where(np.isfinite(evaluation.errors.position_m), [estimate.stage for estimate in estimates], NO_STAGE),
         _texts(estimate.reason for estimate in estimates),
         np.array([estimate.score for estimate in estimates]),
         np.hstack(dataset.positions_quats()),

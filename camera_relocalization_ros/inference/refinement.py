@@ -5,13 +5,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.geometry import invert, pose_matrix, position_quat
-from camera_relocalization_ros.core.landmark_map import LandmarkMap, load_map
+from camera_relocalization_ros.core.landmark_map import LandmarkMap
 from camera_relocalization_ros.core.local_features import FeatureExtractor, LocalFeatures
 from camera_relocalization_ros.core.perspective_pose import PerspectivePose, project, ransac_pose, refine_pose
 
@@ -37,22 +36,32 @@ class RefinementSettings:
 class Refinement:
     """Pose of the child frame in the parent frame from landmarks; found is False when there is none.
 
-    covariance (6, 6) as in Estimate; `inliers` landmarks of `matches` agree with it, to noise_px (standard deviation
-    of a coordinate). seconds: time per stage.
+    covariance (6, 6) as in Estimate; of `matches` landmarks those of index landmarks (i,), seen at pixels (i, 2) of the
+    grey image, agree with it, to noise_px (standard deviation of a coordinate). seconds: time per stage.
     """
 
     found: bool
     position: np.ndarray
     quat_xyzw: np.ndarray
     covariance: np.ndarray
-    inliers: int
+    landmarks: np.ndarray
+    pixels: np.ndarray
     matches: int
     noise_px: float
     seconds: dict[str, float] = field(default_factory=dict)
 
 
+def nothing_found(matches: int) -> Refinement:
+    """That there is no pose."""
+    no_pose = np.full(3, np.nan), np.full(4, np.nan), np.full((6, 6), np.nan)
+    return Refinement(False, *no_pose, np.empty(0, dtype=np.int64), np.empty((0, 2)), matches, np.nan)
+
+
 class PoseRefiner:
-    """Refines poses of images of one camera with one map; keeps nothing between images."""
+    """Refines poses of images of one camera with one map; keeps nothing between images.
+
+    Raises ConfigError when OpenCV is too old.
+    """
 
     def __init__(
         self,
@@ -61,52 +70,67 @@ class PoseRefiner:
         settings: RefinementSettings = RefinementSettings(),
     ) -> None:
         self.landmark_map = landmark_map
+        self.extractor = FeatureExtractor(camera, landmark_map.feature_settings)
+        self.points = landmark_map.points.astype(np.float64)
         self._settings = settings
-        self._extractor = FeatureExtractor(camera, landmark_map.feature_settings)
         self._codes = landmark_map.decoded()
-        self._points = landmark_map.points.astype(np.float64)
         self._lens_poses = landmark_map.lens_poses()
         self._correction = landmark_map.camera_correction
         self._T_child_lens = self._correction.T_child_lens
 
-    @classmethod
-    def from_file(cls, path: Path | str, camera: CameraIntrinsics) -> PoseRefiner:
-        """With the map of a file; raises BundleError, and ConfigError when OpenCV is too old."""
-        return cls(load_map(path), camera)
-
     def refine(self, image_rgb: np.ndarray, position: np.ndarray, quat_xyzw: np.ndarray) -> Refinement:
         """The pose of an image (H, W, 3) near the given one; raises FrameError when the image is of another camera."""
+        return self.refine_grey(self.extractor.grey(image_rgb), position, quat_xyzw)
+
+    def refine_grey(self, grey: np.ndarray, position: np.ndarray, quat_xyzw: np.ndarray) -> Refinement:
+        """As `refine`, of an image of the extractor's `grey`."""
         started = time.perf_counter()
-        features = self.features(image_rgb)
+        features = self.extractor.extract(grey)
         extracted = time.perf_counter()
         refinement = self.refine_features(features, position, quat_xyzw)
         refinement.seconds["features"] = extracted - started
         return refinement
 
-    def features(self, image_rgb: np.ndarray) -> LocalFeatures:
-        """What `refine` first makes of an image."""
-        return self._extractor.extract(image_rgb)
-
     def refine_features(self, features: LocalFeatures, position: np.ndarray, quat_xyzw: np.ndarray) -> Refinement:
         """As `refine`, of the features of an image."""
         started = time.perf_counter()
-        rays, codes = self._correction.apply(features.rays), self.landmark_map.encode(features.descriptors)
-        T_parent_lens = pose_matrix(position, quat_xyzw) @ self._T_child_lens
+        rays, codes = self.true_rays(features.rays), self.landmark_map.encode(features.descriptors)
         tolerance = self._settings.tolerance_px / features.focal_px
-        landmarks = self._near(T_parent_lens, self._settings.landmarks)
+        landmarks = self._near(self.lens_pose(position, quat_xyzw), self._settings.landmarks)
         matched, landmarks = self._match(codes, landmarks, None)
         done_matching = time.perf_counter()
-        first = self._first_pose(self._points[landmarks], rays[matched], tolerance)
+        first = self._first_pose(self.points[landmarks], rays[matched], tolerance)
         done_ransac = time.perf_counter()
-        matches, pose = len(matched), first
+        pose = first
         if first is not None:
-            again, landmarks = self._match_near(codes, rays, first, self._settings.search_px / features.focal_px)
-            better = refine_pose(self._points[landmarks], rays[again], first.T_parent_camera, tolerance)
+            again, landmarks_again = self._match_near(codes, rays, first, self._settings.search_px / features.focal_px)
+            better = refine_pose(self.points[landmarks_again], rays[again], first.T_parent_camera, tolerance)
             if better is not None and len(better.inliers) >= len(first.inliers) // 2:
-                matches, pose = len(again), better
+                matched, landmarks, pose = again, landmarks_again, better
         done = time.perf_counter()
+        answer = self.answer(pose, landmarks, features.pixels[matched])
         stages = zip(("matching", "ransac", "again"), np.diff([started, done_matching, done_ransac, done]).tolist())
-        return self._answer(pose, matches, features.focal_px, dict(stages))
+        answer.seconds.update(stages)
+        return answer
+
+    def true_rays(self, rays: np.ndarray) -> np.ndarray:
+        """Rays (n, 2) that fit the map, from those by the camera's intrinsics."""
+        return self._correction.apply(rays)
+
+    def lens_pose(self, position: np.ndarray, quat_xyzw: np.ndarray) -> np.ndarray:
+        """T_parent_lens (4, 4) of a pose of the child frame."""
+        return pose_matrix(position, quat_xyzw) @ self._T_child_lens
+
+    def answer(self, pose: PerspectivePose | None, landmarks: np.ndarray, pixels: np.ndarray) -> Refinement:
+        """What a pose of the lens says; pose.inliers index the landmarks (m,) and pixels (m, 2) that were matched."""
+        if pose is None:
+            return nothing_found(len(landmarks))
+        # the covariance is of the lens; millimetres away from it, the child frame's is the same
+        position, quat_xyzw = position_quat(pose.T_parent_camera @ invert(self._T_child_lens))
+        covariance = self.landmark_map.calibrated(pose.covariance)
+        noise_px = pose.noise * self.extractor.focal_px
+        fitting = landmarks[pose.inliers], pixels[pose.inliers]
+        return Refinement(True, position, quat_xyzw, covariance, *fitting, len(landmarks), noise_px)
 
     def _near(self, T_parent_lens: np.ndarray, count: int) -> np.ndarray:
         """`count` landmarks that the images nearest to a pose saw; a metre counts as much as a radian."""
@@ -139,7 +163,7 @@ class PoseRefiner:
     ) -> tuple[np.ndarray, np.ndarray]:
         """As `_match`, with landmarks that should appear within `radius` on z = 1 of the feature."""
         landmarks = self._near(pose.T_parent_camera, self._settings.landmarks_again)
-        expected, depth = project(self._points[landmarks], pose.T_parent_camera)
+        expected, depth = project(self.points[landmarks], pose.T_parent_camera)
         visible = (depth > 0) & (np.abs(expected) < np.abs(rays).max(axis=0) + radius).all(axis=1)
         landmarks, expected = landmarks[visible], expected[visible].astype(np.float32)
         near = rays.astype(np.float32)
@@ -150,15 +174,3 @@ class PoseRefiner:
         found = ransac_pose(points, rays, tolerance, self._settings.ransac_iterations)
         pose = None if found is None else refine_pose(points, rays, found[0], tolerance)
         return pose if pose is not None and len(pose.inliers) >= self._settings.least_inliers else None
-
-    def _answer(
-        self, pose: PerspectivePose | None, matches: int, focal_px: float, seconds: dict[str, float]
-    ) -> Refinement:
-        if pose is None:
-            nothing = np.full(3, np.nan), np.full(4, np.nan), np.full((6, 6), np.nan)
-            return Refinement(False, *nothing, 0, matches, np.nan, seconds)
-        # the covariance is of the lens; millimetres away from it, the child frame's is the same
-        position, quat_xyzw = position_quat(pose.T_parent_camera @ invert(self._T_child_lens))
-        covariance = self.landmark_map.calibrated(pose.covariance)
-        noise_px = pose.noise * focal_px
-        return Refinement(True, position, quat_xyzw, covariance, len(pose.inliers), matches, noise_px, seconds)

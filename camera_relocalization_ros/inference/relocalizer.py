@@ -16,7 +16,7 @@ from camera_relocalization_ros.core.errors import AnswerError, FrameError
 from camera_relocalization_ros.core.geometry import canonical_quat
 from camera_relocalization_ros.core.model_bundle import Bundle, load_bundle
 from camera_relocalization_ros.core.signs import SignMeter
-from camera_relocalization_ros.core.state import State
+from camera_relocalization_ros.core.state import Stage, State
 from camera_relocalization_ros.core.trust import judge
 from camera_relocalization_ros.inference.session import feature_count, logger, open_session
 
@@ -31,7 +31,8 @@ class Estimate:
 
     `covariance` (6, 6) is of x, y, z in metres and of rotations about the fixed x, y, z axes of the parent frame in
     radians (REP 103), None from a bundle without calibration. `score`, 0 to 1, is the share of known-good images that
-    looked no better than this one, NaN without calibration; `signs` are the measurements behind it.
+    looked no better than this one, NaN without calibration; `signs` are the measurements behind it. `stage` tells where
+    the pose came from; score and signs are always the regression's.
     """
 
     stamp_ns: int
@@ -45,6 +46,7 @@ class Estimate:
     covariance: np.ndarray | None = None
     score: float = math.nan
     signs: dict[str, float] = field(default_factory=dict)
+    stage: Stage = Stage.REGRESSION
 
 
 class Relocalizer:

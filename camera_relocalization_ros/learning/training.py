@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from camera_relocalization_ros.core.dataset import Dataset, load_image_rgb
+from camera_relocalization_ros.core.dataset import Dataset, check_same_frames, load_image_rgb
 from camera_relocalization_ros.core.errors import ConfigError, DatasetError
 from camera_relocalization_ros.core.preprocessing import Preprocessing
 from camera_relocalization_ros.core.provenance import TrainingSet
@@ -156,17 +156,6 @@ def _descriptors(cache: FeatureCache, network: PoseNetwork) -> np.ndarray:
             for first in range(0, len(cache.cells), ROWS_AT_ONCE)
         ]
     return np.concatenate(parts)
-
-
-def check_same_frames(datasets: list[Dataset]) -> None:
-    """Raises DatasetError when poses of different frames would be mixed."""
-    first = datasets[0]
-    for other in datasets[1:]:
-        if (other.parent_frame, other.child_frame) != (first.parent_frame, first.child_frame):
-            raise DatasetError(
-                f"{other.path}: poses of {other.child_frame!r} in {other.parent_frame!r}; "
-                f"expected {first.child_frame!r} in {first.parent_frame!r} as in {first.path}"
-            )
 
 
 def _samples(

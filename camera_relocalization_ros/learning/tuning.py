@@ -23,13 +23,13 @@ from optuna.trial import TrialState
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from camera_relocalization_ros.core.dataset import Dataset
+from camera_relocalization_ros.core.dataset import Dataset, check_same_frames
 from camera_relocalization_ros.core.errors import ConfigError, DatasetError, RelocalizationError
 from camera_relocalization_ros.core.evaluation import PoseErrors, constant_pose_errors
 from camera_relocalization_ros.learning.config import TrainingConfig
 from camera_relocalization_ros.learning.search_space import SearchSpace, suggested_config
 from camera_relocalization_ros.learning.study_results import ended_trials, write_results
-from camera_relocalization_ros.learning.training import check_same_frames, train
+from camera_relocalization_ros.learning.training import train
 
 SAMPLERS = {"random": optuna.samplers.RandomSampler, "tpe": optuna.samplers.TPESampler}
 # nothing is judged hopeless before the median of this many trials is known

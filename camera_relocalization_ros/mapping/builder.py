@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from tqdm import tqdm
@@ -76,7 +76,7 @@ class Survey:
 
     def corrected(self, correction: CameraCorrection) -> Survey:
         """The same with true rays and the poses of the lens."""
-        features = [LocalFeatures(correction.apply(f.rays), f.descriptors, f.focal_px) for f in self.features]
+        features = [replace(f, rays=correction.apply(f.rays)) for f in self.features]
         return Survey(features, self.T_parent_child @ correction.T_child_lens, self.placement)
 
 
@@ -85,7 +85,8 @@ def survey(dataset: Dataset, settings: FeatureSettings) -> Survey:
     if dataset.camera is None:
         raise DatasetError(f"{dataset.path}: the camera's intrinsics are not known; landmarks cannot be placed")
     extractor = FeatureExtractor(dataset.camera, settings)
-    features = [extractor.extract(load_image_rgb(f.image_path)) for f in tqdm(dataset.frames, "features", unit="image")]
+    images = (load_image_rgb(frame.image_path) for frame in tqdm(dataset.frames, "features", unit="image"))
+    features = [extractor.extract(extractor.grey(image)) for image in images]
     return Survey(features, pose_matrix(*dataset.positions_quats()), placements(dataset))
 
 

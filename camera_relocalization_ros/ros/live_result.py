@@ -14,7 +14,15 @@ from camera_relocalization_ros.core.errors import FrameError, ResultError
 from camera_relocalization_ros.core.evaluation import PoseErrors
 from camera_relocalization_ros.core.model_bundle import Bundle
 from camera_relocalization_ros.core.placements import placement_name
-from camera_relocalization_ros.core.results import COVARIANCE_SIZE, LIVE, NO_STATE, POSE_SIZE, Result, ResultInfo
+from camera_relocalization_ros.core.results import (
+    COVARIANCE_SIZE,
+    LIVE,
+    NO_STAGE,
+    NO_STATE,
+    POSE_SIZE,
+    Result,
+    ResultInfo,
+)
 from camera_relocalization_ros.core.trajectory import Trajectory
 from camera_relocalization_ros.msg import RelocalizerStatus
 from camera_relocalization_ros.ros.bag_reader import open_bag, read_images
@@ -47,6 +55,7 @@ def live_result(
         *(info, stamps_ns, _texts(bag.stem, len(stamps_ns)), _texts(placement_name(bag.stem, {}), len(stamps_ns))),
         _texts("", len(stamps_ns)),
         np.array([status.state if status else NO_STATE for status in told], dtype=np.int8),
+        np.array([status.stage if status and status.window_length else NO_STAGE for status in told], dtype=np.int8),
         np.array([status.reason if status else "" for status in told], dtype=object),
         _numbers(told, "score"),
         *(_at(stamps_ns, truth), _at(stamps_ns, poses)),

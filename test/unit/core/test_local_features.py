@@ -17,27 +17,32 @@ def blob_image(size=(640, 480)):
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
 
 
+def found_in(image_rgb, camera=CAMERA):
+    extractor = FeatureExtractor(camera)
+    return extractor.extract(extractor.grey(image_rgb))
+
+
 @pytest.mark.parametrize("size", [(640, 480), (1280, 960), (320, 240)])
 def test_rays_do_not_depend_on_the_size_of_the_image(size):
-    features = FeatureExtractor(CAMERA).extract(blob_image(size))
+    features = found_in(blob_image(size))
     expected = [(400 - 319.5) / 500, (300 - 239.5) / 500]
     assert np.linalg.norm(features.rays - expected, axis=1).min() < 2e-3
     np.testing.assert_allclose(np.linalg.norm(unit_descriptors(features.descriptors), axis=1), 1, rtol=1e-5)
 
 
 def test_an_empty_image_has_no_features():
-    assert len(FeatureExtractor(CAMERA).extract(np.zeros((480, 640, 3), np.uint8))) == 0
+    assert len(found_in(np.zeros((480, 640, 3), np.uint8))) == 0
 
 
 def test_distortion_is_taken_out():
     bent = CameraIntrinsics(640, 480, 500.0, 500.0, 319.5, 239.5, (-0.2, 0.05, 0.0, 0.0, 0.0))
-    straight, corrected = (FeatureExtractor(camera).extract(blob_image()) for camera in (CAMERA, bent))
+    straight, corrected = (found_in(blob_image(), camera) for camera in (CAMERA, bent))
     assert np.linalg.norm(corrected.rays, axis=1).max() > np.linalg.norm(straight.rays, axis=1).max()
 
 
 def test_an_image_of_other_proportions_and_an_old_opencv_are_refused(monkeypatch):
     with pytest.raises(FrameError, match="640x360"):
-        FeatureExtractor(CAMERA).extract(np.zeros((360, 640, 3), np.uint8))
+        FeatureExtractor(CAMERA).grey(np.zeros((360, 640, 3), np.uint8))
     monkeypatch.delattr(cv2, "SIFT_create")
     with pytest.raises(ConfigError, match=r"4\.4"):
         FeatureExtractor(CAMERA, FeatureSettings())

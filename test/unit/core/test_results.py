@@ -62,7 +62,7 @@ def test_each_of_several_sequences_has_its_trajectories(tmp_path):
 @pytest.mark.parametrize(
     "old, new, complaint",
     [
-        ("version: 1", "version: 9", "version 1"),
+        ("version: 2", "version: 9", "version 2"),
         ("kind: offline", "kind: dream", "'dream'"),
         ("images: 60", "images: many", "images"),
         ("name: made", "name: made\nhack: 1", "hack"),
@@ -115,4 +115,4 @@ def test_folder_without_manifest_is_no_result(tmp_path):
     with pytest.raises(ResultError, match="no result.yaml"):
         load_result(tmp_path)
     write_result(tmp_path, made_result(4))
-    assert yaml.safe_load((tmp_path / MANIFEST).read_text())["version"] == 1
+    assert yaml.safe_load((tmp_path / MANIFEST).read_text())["version"] == 2

@@ -4,8 +4,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from camera_relocalization_ros.core.state import State
-from camera_relocalization_ros.inference.fusion import fuse
+from camera_relocalization_ros.core.state import Stage, State
+from camera_relocalization_ros.inference.fusion import fuse, why_refused
 from camera_relocalization_ros.inference.refinement import Refinement
 from camera_relocalization_ros.inference.relocalizer import Estimate
 
@@ -30,12 +30,19 @@ def estimate(**changes):
 
 
 def refinement(**changes):
-    return replace(Refinement(True, np.zeros(3), IDENTITY, np.diag(REFINED_SD**2), 40, 60, 1.0), **changes)
+    return replace(
+        Refinement(True, np.zeros(3), IDENTITY, np.diag(REFINED_SD**2), np.arange(40), np.zeros((40, 2)), 60, 1.0),
+        **changes,
+    )
+
+
+def fused_of(regressed, refined):
+    return fuse(regressed, refined, why_refused(regressed, refined))
 
 
 def test_a_good_refined_pose_is_published_with_its_covariance():
-    fused = fuse(estimate(), refinement())
-    assert (fused.stage, fused.state, fused.refusal) == ("refined", State.OK, "")
+    fused = fused_of(estimate(), refinement())
+    assert (fused.stage, fused.state, fused.reason) == (Stage.REFINED, State.OK, "")
     assert fused.position.tolist() == [0, 0, 0]
     assert np.diag(fused.covariance)[0] == pytest.approx(1e-4)
 
@@ -44,26 +51,26 @@ def test_a_good_refined_pose_is_published_with_its_covariance():
     ("faulty", "word"),
     [
         (refinement(found=False, position=np.full(3, np.nan)), "matches"),
-        (refinement(inliers=11), "landmarks"),
+        (refinement(landmarks=np.arange(11)), "landmarks"),
         (refinement(covariance=np.diag((6 * REFINED_SD) ** 2)), "deviation"),
         (refinement(position=np.array([1.0, 0.0, 0.0])), "regressed"),
     ],
 )
 def test_a_refined_pose_that_cannot_be_trusted_is_refused_and_the_regressed_one_is_not_ok(faulty, word):
-    fused = fuse(estimate(), faulty)
-    assert (fused.stage, fused.state) == ("regression", State.DEGRADED)
-    assert word in fused.refusal
+    fused = fused_of(estimate(), faulty)
+    assert (fused.stage, fused.state) == (Stage.REGRESSION, State.DEGRADED)
+    assert fused.reason.startswith("not refined: ") and word in fused.reason
     assert fused.position.tolist() == [0.1, 0, 0]
 
 
 def test_a_regression_that_is_lost_stays_lost_unless_landmarks_find_the_pose():
     lost = estimate(state=State.LOST, reason="score")
-    assert fuse(lost, refinement()).state is State.OK
-    fused = fuse(lost, refinement(inliers=3))
+    assert fused_of(lost, refinement()).state is State.OK
+    fused = fused_of(lost, refinement(landmarks=np.arange(3)))
     assert (fused.state, fused.reason) == (State.LOST, "score")
 
 
 def test_without_a_covariance_the_answers_may_differ_by_what_regressors_err():
     uncertain = estimate(covariance=None)
-    assert fuse(uncertain, refinement(position=np.array([1.0, 0.0, 0.0]))).stage == "refined"
-    assert fuse(uncertain, refinement(position=np.array([3.0, 0.0, 0.0]))).stage == "regression"
+    assert fused_of(uncertain, refinement(position=np.array([1.0, 0.0, 0.0]))).stage is Stage.REFINED
+    assert fused_of(uncertain, refinement(position=np.array([3.0, 0.0, 0.0]))).stage is Stage.REGRESSION

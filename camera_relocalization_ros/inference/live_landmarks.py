@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Landmarks behind a live stream: each image is answered at once, and some are refined meanwhile in a thread."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import numpy as np
+
+from camera_relocalization_ros.inference.landmark_stage import LandmarkStage, RefinedImage
+from camera_relocalization_ros.inference.relocalizer import Estimate
+
+REFINED = "refined"
+
+
+class LiveLandmarks:
+    """Answers by following the landmarks of the image refined last; not thread-safe itself.
+
+    rate_hz: refinements a second at most, 0: one after the other. counts: how they ended, REFINED or a kind of refusal.
+    """
+
+    def __init__(self, stage: LandmarkStage, rate_hz: float, counts: Counter[str]) -> None:
+        self._stage = stage
+        self._counts = counts
+        self._period_s = 1 / rate_hz if rate_hz else 0.0
+        self._started_s = -self._period_s
+        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="refine")
+        self._pending: Future[RefinedImage] | None = None
+
+    def answer(self, image_rgb: np.ndarray, estimate: Estimate) -> Estimate:
+        """The best pose that is at hand for an image with its regression; raises FrameError."""
+        grey = self._stage.grey(image_rgb)
+        self._take_refined()
+        best = self._stage.follow(grey, estimate)
+        now_s = time.monotonic()
+        if self._pending is None and now_s - self._started_s >= self._period_s:
+            self._started_s = now_s
+            self._pending = self._worker.submit(self._stage.refine, grey, estimate, best)
+        return best
+
+    def reset(self) -> None:
+        """Forget earlier images, also the one that is being refined."""
+        self._stage.reset()
+        self._pending = None
+
+    def close(self) -> None:
+        """End the thread after what it is at."""
+        self._worker.shutdown(wait=False)
+
+    def _take_refined(self) -> None:
+        if self._pending is None or not self._pending.done():
+            return
+        refined, self._pending = self._pending.result(), None
+        self._counts[REFINED if refined.refusal is None else refined.refusal.kind.value] += 1
+        if refined.refusal is None:
+            self._stage.track(refined)
