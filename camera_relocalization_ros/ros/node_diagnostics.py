@@ -36,7 +36,7 @@ class NodeDiagnostics:
         """Publish from now on."""
         self._updater = Updater()
         tasks = [("state", self.state), ("images", self.images), ("timing", self.timing), ("camera", self.camera)]
-        for name, task in [*tasks, ("tf", self.tf), ("temperature", temperature)]:
+        for name, task in [*tasks, ("landmarks", self.landmarks), ("tf", self.tf), ("temperature", temperature)]:
             self._updater.add(name, task)
         threading.Thread(target=self._work, name="diagnostics", daemon=True).start()
 
@@ -66,6 +66,14 @@ class NodeDiagnostics:
         found.add("rejected", rejected)
         for kind, count in sorted(status.rejected.items()):
             found.add(f"rejected ({kind})", count)
+        return found
+
+    def landmarks(self, found: DiagnosticStatusWrapper) -> DiagnosticStatusWrapper:
+        """How refinements ended."""
+        counts = self._node.landmarks.counts
+        found.summary(OK, f"{sum(counts.values())} images were searched" if counts else "not used")
+        for kind, count in sorted(counts.items()):
+            found.add(kind, count)
         return found
 
     def timing(self, found: DiagnosticStatusWrapper) -> DiagnosticStatusWrapper:

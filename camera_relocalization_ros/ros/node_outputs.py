@@ -62,13 +62,15 @@ class PoseOutputs:
     def use(self, bundle: Bundle) -> None:
         """Publish estimates of this model from now on; what needs a covariance is advertised only if it has one."""
         self._frames = (bundle.sidecar.parent_frame, bundle.sidecar.child_frame)
-        if bundle.sidecar.calibration is not None:
+        if bundle.has_covariance:
             self._advertise_with_covariance()
             return
         for publisher, _ in self._with_covariance:
             publisher.unregister()
         self._with_covariance = []
-        rospy.loginfo(f"{bundle.path} has no calibration: there is no ~pose_with_covariance and no ~odometry")
+        rospy.loginfo(
+            f"{bundle.path} has no calibration and no map: there is no ~pose_with_covariance and no ~odometry"
+        )
 
     def listeners(self) -> int:
         """Subscribers of all these topics together."""
@@ -120,5 +122,6 @@ def model_info(relocalizer: Relocalizer) -> ModelInfo:
     info.training_min, info.training_max = Point(*span.min), Point(*span.max)
     info.training_data = [f"{one.name} {one.part}".strip() + f": {one.frames} frames" for one in sidecar.training_data]
     info.licence, info.providers = sidecar.weights_licence, relocalizer.providers
-    info.has_covariance = sidecar.calibration is not None
+    info.landmarks = 0 if bundle.landmark_map is None else len(bundle.landmark_map)
+    info.has_covariance = bundle.has_covariance
     return info

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from typing import Any
+from typing import Any, Mapping
 
 import rospy
 from std_msgs.msg import Header
@@ -39,13 +39,18 @@ class NodeStatus:
         status.frames_seen, status.frames_dropped = self._newest.seen, self._newest.dropped
         status.frames_answered, status.frames_lost, status.frames_skipped = self.answered, self.lost, self.skipped
         status.frames_rejected = sum(self.rejected.values())
-        status.rejected = [RejectionCount(kind, count) for kind, count in sorted(self.rejected.items())]
+        status.rejected = rejection_counts(self.rejected)
         for name, value in values.items():
             setattr(status, name, value)
         self._publisher.publish(status)
         self.last, self.published_s = status, time.monotonic()
         if status.window_length:
             self.recent.append(status)
+
+
+def rejection_counts(counts: Mapping[str, int]) -> list[RejectionCount]:
+    """Counts by kind as messages."""
+    return [RejectionCount(kind, count) for kind, count in sorted(counts.items())]
 
 
 def age_s(header: Header) -> float:

@@ -59,6 +59,7 @@ class NodeParams:
     lazy: bool = True
     providers: tuple[str, ...] = ("CPUExecutionProvider",)
     threads: int = 0
+    refinement_rate: float = 0.0
     stale_after: float = 2.0
     diagnostic_period: float = 1.0
     lost_below: float = setting(-1.0, "Score below which an answer is LOST; -1: as calibrated", -1.0, 1.0)
@@ -89,6 +90,7 @@ class NodeParams:
             if limits is not None:
                 fits = limits.min <= getattr(self, one.name) <= limits.max
                 self._check_range(one.name, fits, f"{limits.min} to {limits.max}")
+        self._check_range("refinement_rate", abs(self.refinement_rate) < math.inf, "refinements a second")
         self._check_box()
         if (self.image_width == 0) != (self.image_height == 0):
             raise ConfigError("of ~image_width and ~image_height one is 0; expected both, or none")

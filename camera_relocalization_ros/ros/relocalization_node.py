@@ -21,6 +21,7 @@ from std_msgs.msg import Header
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.errors import FrameError, RelocalizationError, StampError
 from camera_relocalization_ros.core.state import State
+from camera_relocalization_ros.inference.live_landmarks import REFINED
 from camera_relocalization_ros.inference.motion_filter import FilterSettings, MotionFilter
 from camera_relocalization_ros.inference.relocalizer import Estimate, Relocalizer
 from camera_relocalization_ros.msg import ModelInfo, RelocalizerStatus
@@ -31,10 +32,11 @@ from camera_relocalization_ros.ros.master_watch import MasterWatch
 from camera_relocalization_ros.ros.model_loading import load_model
 from camera_relocalization_ros.ros.newest_frame import Arrival, NewestFrame
 from camera_relocalization_ros.ros.node_diagnostics import NodeDiagnostics
+from camera_relocalization_ros.ros.node_landmarks import NodeLandmarks
 from camera_relocalization_ros.ros.node_outputs import PoseOutputs, model_info
 from camera_relocalization_ros.ros.node_services import advertise_services
 from camera_relocalization_ros.ros.node_settings import serve_settings
-from camera_relocalization_ros.ros.node_status import NodeStatus, age_s
+from camera_relocalization_ros.ros.node_status import NodeStatus, age_s, rejection_counts
 from camera_relocalization_ros.ros.params import NodeParams, read_params
 from camera_relocalization_ros.ros.pose_now import PoseNow
 from camera_relocalization_ros.ros.tf_output import TfOutput, choose_frames
@@ -59,6 +61,7 @@ class RelocalizationNode:
         self.newest = NewestFrame()
         self.status = NodeStatus(self.newest)
         self.camera = CameraWatch(relocalizer.bundle.sidecar)
+        self.landmarks = NodeLandmarks(self.camera, params.refinement_rate)
         self.tf = tf
         self._poses = PoseOutputs(params)
         self._debug_image = DebugImage(params.object_box)
@@ -99,8 +102,7 @@ class RelocalizationNode:
     def reset(self) -> None:
         """Forget earlier images, the path, and a rival in TF."""
         with self._between_images:
-            self.relocalizer.reset()
-            self._filter.reset()
+            self._forget_images()
             self._poses.clear()
             if self.tf is not None:
                 self.tf.parent_watch.forget()
@@ -127,7 +129,7 @@ class RelocalizationNode:
 
     def estimate_alone(self, message: Image | CompressedImage) -> Estimate:
         """The answer to one image by itself; leaves the live images alone. Raises FrameError."""
-        relocalizer = self.relocalizer.sibling()
+        relocalizer = self.landmarks.refining(self.relocalizer.sibling())
         return relocalizer.estimate(conversions.message_to_rgb(message), message.header.stamp.to_nsec())
 
     def _set_thresholds(self) -> None:
@@ -137,6 +139,7 @@ class RelocalizationNode:
     def _introduce_model(self) -> None:
         self._set_thresholds()
         self.camera.use(self.relocalizer.bundle.sidecar)
+        self.landmarks.use(self.relocalizer.bundle)
         self._poses.use(self.relocalizer.bundle)
         self._model_info.publish(model_info(self.relocalizer))
 
@@ -162,7 +165,8 @@ class RelocalizationNode:
                 raise StampError("image without a stamp")
             image_rgb = conversions.message_to_rgb(arrival.message)
             self._notice_size(image_rgb)
-            estimate = self._filter.update(self.relocalizer.estimate(image_rgb, header.stamp.to_nsec()))
+            regression = self.relocalizer.estimate(image_rgb, header.stamp.to_nsec())
+            estimate = self._filter.update(self.landmarks.answer(image_rgb, regression))
         except FrameError as error:
             self._reject(header, error)
             return
@@ -177,9 +181,13 @@ class RelocalizationNode:
         size = (image_rgb.shape[1], image_rgb.shape[0])
         if self._image_size not in (None, size):
             rospy.logwarn(f"images have {size} pixels now, had {self._image_size}; earlier ones are forgotten")
-            self.relocalizer.reset()
-            self._filter.reset()
+            self._forget_images()
         self._image_size = size
+
+    def _forget_images(self) -> None:
+        self.relocalizer.reset()
+        self.landmarks.reset()
+        self._filter.reset()
 
     def _training_camera(self) -> CameraIntrinsics | None:
         """What is assumed while no camera_info came; the field of view is the same, the size may be another."""
@@ -207,6 +215,7 @@ class RelocalizationNode:
             estimate.state,
             header,
             reason=estimate.reason,
+            stage=estimate.stage,
             window_length=estimate.window_length,
             inference_time=estimate.inference_s,
             latency=time.monotonic() - arrival.received_s,
@@ -227,6 +236,8 @@ class RelocalizationNode:
         about_node = {
             "activity": self._activity,
             "bundle_id": self.relocalizer.bundle.bundle_id,
+            "refinements": self.landmarks.counts[REFINED],
+            "refused": rejection_counts(self.landmarks.refused),
             "tf_failures": self.tf.failures if self.tf is not None else 0,
         }
         self.status.publish(state, header, **about_node, **values)

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The node's second stage: landmarks of the model's map, for the camera that camera_info describes."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+
+from camera_relocalization_ros.core.camera import CameraIntrinsics
+from camera_relocalization_ros.core.model_bundle import Bundle
+from camera_relocalization_ros.inference.fusion import regression_alone
+from camera_relocalization_ros.inference.landmark_stage import LandmarkStage
+from camera_relocalization_ros.inference.live_landmarks import REFINED, LiveLandmarks
+from camera_relocalization_ros.inference.relocalizer import Estimate, Relocalizer
+from camera_relocalization_ros.inference.staged_relocalizer import StagedRelocalizer
+from camera_relocalization_ros.ros.camera_watch import CameraWatch
+
+
+class NodeLandmarks:
+    """Refines where it can: a map in the bundle, and a camera_info that fits the model. Not thread-safe.
+
+    counts: how refinements ended since the node started, by kind.
+    """
+
+    def __init__(self, watch: CameraWatch, rate_hz: float) -> None:
+        self.counts: Counter[str] = Counter()
+        self._watch = watch
+        self._rate_hz = rate_hz
+        self._bundle: Bundle | None = None
+        self._camera: CameraIntrinsics | None = None
+        self._live: LiveLandmarks | None = None
+
+    @property
+    def refused(self) -> dict[str, int]:
+        """Those of `counts` that gave no pose to trust."""
+        return {kind: count for kind, count in self.counts.items() if kind != REFINED}
+
+    def use(self, bundle: Bundle) -> None:
+        """Refine by another model's map from now on; none is fine too."""
+        self._drop()
+        self._bundle = bundle
+
+    def reset(self) -> None:
+        """Forget earlier images."""
+        if self._live is not None:
+            self._live.reset()
+
+    def answer(self, image_rgb: np.ndarray, estimate: Estimate) -> Estimate:
+        """The best pose of an image with its regression; raises FrameError."""
+        if not self._has_map:
+            return estimate
+        camera, why_not = self._usable_camera()
+        if camera != self._camera:
+            self._drop()
+            self._camera = camera
+            if camera is not None:
+                stage = LandmarkStage(self._bundle.landmark_map, camera)
+                self._live = LiveLandmarks(stage, self._rate_hz, self.counts)
+        return regression_alone(estimate, why_not) if self._live is None else self._live.answer(image_rgb, estimate)
+
+    def refining(self, relocalizer: Relocalizer) -> Relocalizer | StagedRelocalizer:
+        """The relocalizer with landmarks behind it, where that is possible."""
+        camera, _ = self._usable_camera()
+        has_map = self._has_map and relocalizer.bundle.landmark_map is not None
+        return StagedRelocalizer(relocalizer, camera) if has_map and camera is not None else relocalizer
+
+    @property
+    def _has_map(self) -> bool:
+        return self._bundle is not None and self._bundle.landmark_map is not None and self._rate_hz >= 0
+
+    def _usable_camera(self) -> tuple[CameraIntrinsics | None, str]:
+        """The intrinsics, or None and why there are none that landmarks can be found with."""
+        match, camera = self._watch.match, self._watch.camera
+        if camera is None or match.complaint:
+            return None, match.complaint or "no camera_info came yet"
+        return camera, ""
+
+    def _drop(self) -> None:
+        if self._live is not None:
+            self._live.close()
+        self._live = self._camera = None
