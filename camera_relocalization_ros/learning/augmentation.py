@@ -83,8 +83,3 @@ def random_occlusion(image_rgb: np.ndarray, rng: np.random.Generator) -> np.ndar
         shift = rng.uniform(0.25, 0.75, 2) * [height, width]
         fill = np.roll(image_rgb, shift.astype(int), axis=(0, 1))
     return cv2.copyTo(fill, mask, image_rgb.copy())
-
-
-def with_background(image_rgb: np.ndarray, silhouette: np.ndarray, background_rgb: np.ndarray) -> np.ndarray:
-    """The image within the silhouette (H, W), the background everywhere else."""
-    return cv2.copyTo(image_rgb, silhouette, background_rgb.copy())

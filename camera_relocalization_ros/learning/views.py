@@ -13,11 +13,13 @@ from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.dataset import Dataset, Frame, load_image_rgb
 from camera_relocalization_ros.core.errors import DatasetError
 from camera_relocalization_ros.core.geometry import pose_matrix, position_quat
+from camera_relocalization_ros.core.image_parts import with_background
+from camera_relocalization_ros.core.mesh_files import load_mesh
 from camera_relocalization_ros.core.preprocessing import Preprocessing
+from camera_relocalization_ros.core.silhouette import ObjectMesh
 from camera_relocalization_ros.learning import augmentation as change
 from camera_relocalization_ros.learning.backgrounds import Backgrounds
 from camera_relocalization_ros.learning.config import AugmentationConfig
-from camera_relocalization_ros.learning.silhouette import ObjectMesh
 
 # views are made at twice the network's input size: sharp enough, and a quarter of the work at full size
 WORKING_SCALE = 2
@@ -55,7 +57,7 @@ class ViewMaker:
         camera = dataset.camera.scaled(working.width, working.height)
         if not augmentation.replaces_backgrounds:
             return cls(preprocessing, augmentation, seed, camera)
-        mesh = ObjectMesh.load(Path(augmentation.object_mesh))
+        mesh = load_mesh(Path(augmentation.object_mesh))
         if augmentation.backgrounds:
             backgrounds = Backgrounds.from_folder(Path(augmentation.backgrounds), camera, seed)
         else:
@@ -104,7 +106,7 @@ class ViewMaker:
         if silhouette is not None and background_draw < settings.background_share:
             turned = change.virtual_rotation(silhouette, self.camera, R_camera_virtual, cv2.BORDER_CONSTANT)
             if np.count_nonzero(turned) > MIN_OBJECT_SHARE * turned.size:
-                image_rgb = change.with_background(image_rgb, turned, self.backgrounds.draw(rng, position))
+                image_rgb = with_background(image_rgb, turned, self.backgrounds.draw(rng, position))
         image_rgb = change.random_exposure(image_rgb, exposure_rng, settings.exposure)
         if occlusion_draw < settings.occlusion_share:
             image_rgb = change.random_occlusion(image_rgb, rng)

@@ -13,7 +13,7 @@ from camera_relocalization_ros.core.dataset_writer import DatasetWriter
 from camera_relocalization_ros.core.errors import ConfigError
 from camera_relocalization_ros.core.geometry import invert, pose_matrix, transform_points
 from camera_relocalization_ros.core.preprocessing import Preprocessing
-from camera_relocalization_ros.learning.backgrounds import Backgrounds, painted_over, random_texture
+from camera_relocalization_ros.learning.backgrounds import Backgrounds, random_texture
 from camera_relocalization_ros.learning.config import AugmentationConfig
 from camera_relocalization_ros.learning.views import ViewMaker
 
@@ -160,12 +160,7 @@ def test_backgrounds_of_a_folder_fill_the_image(dataset, mesh_path, tmp_path):
     np.testing.assert_array_equal(backgrounds.images, np.full((2, 48, 64, 3), BLUE))
 
 
-def test_painting_over_uses_what_is_around_and_textures_fill_the_image():
-    image = np.full((48, 64, 3), 90, np.uint8)
-    mask = np.zeros((48, 64), np.uint8)
-    mask[10:30, 20:50] = 255
-    image[mask > 0] = 250
-    assert np.abs(painted_over(image, mask).astype(int) - 90).max() <= 2
+def test_textures_fill_the_image():
     texture = random_texture(np.random.default_rng(0), 64, 48)
     assert texture.shape == (48, 64, 3)
     assert texture.std() > 5

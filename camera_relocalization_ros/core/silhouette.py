@@ -4,16 +4,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import cv2
 import numpy as np
 
 from camera_relocalization_ros.core.camera import CameraIntrinsics
-from camera_relocalization_ros.core.errors import ConfigError
 from camera_relocalization_ros.core.geometry import invert, transform_points
 
-MESH_SUFFIXES = (".ply", ".stl", ".obj")
 # what is nearer to the camera than this is cut off: it would project to infinity
 NEAR_M = 0.05
 # corners are rounded to an eighth of a pixel
@@ -25,18 +22,6 @@ class ObjectMesh:
     """Triangles (F, 3, 3) of the object in the parent frame, metres; their order and winding do not matter."""
 
     triangles: np.ndarray
-
-    @classmethod
-    def load(cls, path: Path) -> ObjectMesh:
-        """The mesh of a PLY, STL or OBJ file; raises ConfigError that names the file."""
-        path = Path(path)
-        if path.suffix.lower() not in MESH_SUFFIXES or not path.is_file():
-            found = "no such file" if not path.is_file() else f"a {path.suffix or 'nameless'} file"
-            raise ConfigError(f"{path}: {found}; expected a triangle mesh ({', '.join(MESH_SUFFIXES)})")
-        triangles = _read_triangles(path)
-        if not len(triangles) or not np.isfinite(triangles).all():
-            raise ConfigError(f"{path}: {len(triangles)} triangles that can be read; expected a mesh of finite corners")
-        return cls(triangles)
 
     def silhouette(self, camera: CameraIntrinsics, T_parent_camera: np.ndarray, margin_px: int = 0) -> np.ndarray:
         """Mask (H, W) uint8: 255 where the object may be seen, widened by `margin_px`; else 0.
@@ -54,32 +39,6 @@ class ObjectMesh:
             disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * margin_px + 1, 2 * margin_px + 1))
             mask = cv2.dilate(mask, disc)
         return mask
-
-
-def _read_triangles(path: Path) -> np.ndarray:
-    """Triangles (F, 3, 3) of a mesh file, F = 0 when it cannot be read."""
-    try:
-        from vtkmodules.util.numpy_support import vtk_to_numpy
-        from vtkmodules.vtkCommonCore import vtkLogger
-        from vtkmodules.vtkFiltersCore import vtkTriangleFilter
-        from vtkmodules.vtkIOGeometry import vtkOBJReader, vtkSTLReader
-        from vtkmodules.vtkIOPLY import vtkPLYReader
-    except ImportError as error:
-        raise ConfigError(f"{path}: meshes are read with VTK, which comes with pyvista: pip install pyvista") from error
-    # VTK prints what is wrong with a file and answers with an empty mesh
-    vtkLogger.SetStderrVerbosity(vtkLogger.VERBOSITY_OFF)
-    reader = {".ply": vtkPLYReader, ".stl": vtkSTLReader, ".obj": vtkOBJReader}[path.suffix.lower()]()
-    reader.SetFileName(str(path))
-    to_triangles = vtkTriangleFilter()
-    to_triangles.PassLinesOff()
-    to_triangles.PassVertsOff()
-    to_triangles.SetInputConnection(reader.GetOutputPort())
-    to_triangles.Update()
-    mesh = to_triangles.GetOutput()
-    if not mesh.GetNumberOfPolys():
-        return np.empty((0, 3, 3))
-    corners = vtk_to_numpy(mesh.GetPolys().GetConnectivityArray()).reshape(-1, 3)
-    return vtk_to_numpy(mesh.GetPoints().GetData()).astype(np.float64)[corners]
 
 
 def _pixels(corners: np.ndarray, camera: CameraIntrinsics) -> np.ndarray:

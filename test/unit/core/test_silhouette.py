@@ -8,7 +8,8 @@ from scipy.spatial.transform import Rotation
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.errors import ConfigError
 from camera_relocalization_ros.core.geometry import invert, pose_matrix, transform_points
-from camera_relocalization_ros.learning.silhouette import NEAR_M, ObjectMesh
+from camera_relocalization_ros.core.mesh_files import load_mesh
+from camera_relocalization_ros.core.silhouette import NEAR_M, ObjectMesh
 
 CAMERA = CameraIntrinsics(320, 180, 194.0, 194.0, 159.5, 89.5)
 
@@ -35,7 +36,7 @@ def seen(mask, points_camera):
 @pytest.mark.parametrize("write", [write_box_ply, write_box_obj, write_box_stl])
 def test_a_mesh_file_gives_its_triangles(tmp_path, write):
     path = write(tmp_path / f"box.{write.__name__[-3:]}", 0.5, (1.0, 2.0, 3.0))
-    triangles = ObjectMesh.load(path).triangles
+    triangles = load_mesh(path).triangles
     assert triangles.shape == (12, 3, 3)
     np.testing.assert_allclose(triangles.reshape(-1, 3).min(axis=0), [0.75, 1.75, 2.75], atol=1e-6)
     np.testing.assert_allclose(triangles.reshape(-1, 3).max(axis=0), [1.25, 2.25, 3.25], atol=1e-6)
@@ -48,7 +49,7 @@ def test_what_is_no_mesh_is_named(tmp_path, name, content):
     if content is not None:
         (tmp_path / name).write_bytes(content)
     with pytest.raises(ConfigError, match=name):
-        ObjectMesh.load(tmp_path / name)
+        load_mesh(tmp_path / name)
 
 
 @pytest.mark.parametrize("seed", range(6))
