@@ -105,21 +105,27 @@ def main() -> None:
     parser.add_argument(
         "--flights", type=int, default=5, help="train on the first N flights of 300 images (default: 5)"
     )
+    parser.add_argument(
+        "--hall", type=int, default=0, help="seed of the hall in place of 0; give it a --work of its own"
+    )
     parser.add_argument("--duration", type=float, default=60.0, metavar="S", help="of each flight")
     parser.add_argument("--calibrate", action="store_true", help="calibrate the bundles, on flights of their own")
     arguments = parser.parse_args()
     work: Path = arguments.work
-    bags = [flight_bag(work / "bags", *flight, arguments.duration) for flight in TRAINING_FLIGHTS[: arguments.flights]]
+
+    def flown(placement: int, seed: int, hall: int) -> Path:
+        return flight_bag(work / "bags", placement, seed, hall or arguments.hall, arguments.duration)
+
+    bags = [flown(*flight) for flight in TRAINING_FLIGHTS[: arguments.flights]]
     data = data_set(work / f"train_{len(bags)}", bags)
     if not (data / "splits" / "watched.yaml").is_file():
         parts = ("--period", PERIOD, "--part", TRAIN, "--part", VAL)
         reloc("split", data, *parts, "--name", "watched")
-    tests = [data_set(work / n, [flight_bag(work / "bags", *f, arguments.duration)]) for n, f in TEST_FLIGHTS.items()]
+    tests = [data_set(work / name, [flown(*flight)]) for name, flight in TEST_FLIGHTS.items()]
 
     unseen = []
     if arguments.calibrate:
-        flown = [(f[1], flight_bag(work / "bags", *f, arguments.duration)) for f in CALIBRATION_FLIGHTS]
-        unseen = [data_set(work / f"calibration_{seed}", [bag]) for seed, bag in flown]
+        unseen = [data_set(work / f"calibration_{flight[1]}", [flown(*flight)]) for flight in CALIBRATION_FLIGHTS]
 
     lines = []
     for entry in arguments.recipe or [f"{THESIS}=config/training/thesis.yaml", "recommended="]:

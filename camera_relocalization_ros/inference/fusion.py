@@ -20,11 +20,13 @@ from camera_relocalization_ros.inference.relocalizer import Estimate
 class FusionRule:
     """When a refined pose is trusted: it rests on enough landmarks, these fix it, and it agrees with the regression.
 
-    allowed_share: of right pairs of answers that differ no more than their covariances say; where the regression has
-    no covariance they may differ by far_m and far_rad.
+    least_found: landmarks that a search among all must agree on; least_followed: those that were followed were found by
+    more before, and chance has no part in them. allowed_share: of right pairs of answers that differ no more than their
+    covariances say; where the regression has no covariance they may differ by far_m and far_rad.
     """
 
-    least_inliers: int = 12
+    least_found: int = 30
+    least_followed: int = 12
     most_sd_m: float = 0.05
     most_sd_rad: float = 0.035
     allowed_share: float = 0.999
@@ -84,13 +86,16 @@ def refined_alone(estimate: Estimate, refinement: Refinement) -> Estimate:
     )
 
 
-def why_refused(estimate: Estimate, refinement: Refinement, rule: FusionRule = FusionRule()) -> Refusal | None:
-    """Why the refined pose cannot be trusted; None when it can."""
+def why_refused(
+    estimate: Estimate, refinement: Refinement, stage: Stage = Stage.REFINED, rule: FusionRule = FusionRule()
+) -> Refusal | None:
+    """Why the pose by landmarks of a stage cannot be trusted; None when it can."""
     found = len(refinement.landmarks)
+    needed = rule.least_followed if stage is Stage.TRACKED else rule.least_found
     if not refinement.found:
         return Refusal(RefusalKind.FEW, f"no pose fits {refinement.matches} matches")
-    if found < rule.least_inliers:
-        return Refusal(RefusalKind.FEW, f"{found} landmarks; {rule.least_inliers} are needed")
+    if found < needed:
+        return Refusal(RefusalKind.FEW, f"{found} landmarks; {needed} are needed")
     sd_m, sd_rad = (np.sqrt(np.linalg.eigvalsh(refinement.covariance[s, s])[-1]) for s in (slice(3), slice(3, 6)))
     if sd_m > rule.most_sd_m or sd_rad > rule.most_sd_rad:
         told = f"its standard deviation is {sd_m:.3f} m and {np.degrees(sd_rad):.1f} deg"

@@ -57,7 +57,7 @@ class LandmarkStage:
         tracked = self._tracker.follow(grey, estimate.stamp_ns)
         if tracked is None:
             return regression_alone(estimate, NOT_YET)
-        return fuse(estimate, tracked, why_refused(estimate, tracked), Stage.TRACKED)
+        return fuse(estimate, tracked, why_refused(estimate, tracked, Stage.TRACKED), Stage.TRACKED)
 
     def refine(self, grey: np.ndarray, estimate: Estimate, prior: Estimate) -> RefinedImage:
         """What the landmarks that are looked for near `prior` say of an image with its regression."""

@@ -37,7 +37,8 @@ class Refinement:
     """Pose of the child frame in the parent frame from landmarks; found is False when there is none.
 
     covariance (6, 6) as in Estimate; of `matches` landmarks those of index landmarks (i,), seen at pixels (i, 2) of the
-    grey image, agree with it, to noise_px (standard deviation of a coordinate). seconds: time per stage.
+    grey image, agree with it, to noise_px (standard deviation of a coordinate). distance: from the nearest image of the
+    map, in metres and radians added up. seconds: time per stage.
     """
 
     found: bool
@@ -48,13 +49,14 @@ class Refinement:
     pixels: np.ndarray
     matches: int
     noise_px: float
+    distance: float
     seconds: dict[str, float] = field(default_factory=dict)
 
 
 def nothing_found(matches: int) -> Refinement:
     """That there is no pose."""
     no_pose = np.full(3, np.nan), np.full(4, np.nan), np.full((6, 6), np.nan)
-    return Refinement(False, *no_pose, np.empty(0, dtype=np.int64), np.empty((0, 2)), matches, np.nan)
+    return Refinement(False, *no_pose, np.empty(0, dtype=np.int64), np.empty((0, 2)), matches, np.nan, np.nan)
 
 
 class PoseRefiner:
@@ -74,7 +76,9 @@ class PoseRefiner:
         self.points = landmark_map.points.astype(np.float64)
         self._settings = settings
         self._codes = landmark_map.decoded()
-        self._lens_poses = landmark_map.lens_poses()
+        # an image without landmarks is none to be near to
+        self._images = np.flatnonzero(np.diff(landmark_map.seen_first))
+        self._lens_poses = landmark_map.lens_poses()[self._images]
         self._correction = landmark_map.camera_correction
         self._T_child_lens = self._correction.T_child_lens
 
@@ -127,18 +131,22 @@ class PoseRefiner:
             return nothing_found(len(landmarks))
         # the covariance is of the lens; millimetres away from it, the child frame's is the same
         position, quat_xyzw = position_quat(pose.T_parent_camera @ invert(self._T_child_lens))
-        covariance = self.landmark_map.calibrated(pose.covariance)
+        distance = self._distances(pose.T_parent_camera).min()
+        covariance = self.landmark_map.calibrated(pose.covariance, distance)
         noise_px = pose.noise * self.extractor.focal_px
         fitting = landmarks[pose.inliers], pixels[pose.inliers]
-        return Refinement(True, position, quat_xyzw, covariance, *fitting, len(landmarks), noise_px)
+        return Refinement(True, position, quat_xyzw, covariance, *fitting, len(landmarks), noise_px, distance)
 
     def _near(self, T_parent_lens: np.ndarray, count: int) -> np.ndarray:
-        """`count` landmarks that the images nearest to a pose saw; a metre counts as much as a radian."""
+        """`count` landmarks that the images nearest to a pose saw."""
+        nearest = np.argsort(self._distances(T_parent_lens))[: self._settings.images]
+        return self.landmark_map.seen_from(self._images[nearest], count)
+
+    def _distances(self, T_parent_lens: np.ndarray) -> np.ndarray:
+        """From the images of the map (n,); a metre counts as much as a radian."""
         turned = np.einsum("nij,ij->n", self._lens_poses[:, :3, :3], T_parent_lens[:3, :3])
         angles = np.arccos(np.clip((turned - 1) / 2, -1, 1))
-        distances = np.linalg.norm(self._lens_poses[:, :3, 3] - T_parent_lens[:3, 3], axis=1)
-        nearest = np.argsort(distances + angles)[: self._settings.images]
-        return self.landmark_map.seen_from(nearest, count)
+        return np.linalg.norm(self._lens_poses[:, :3, 3] - T_parent_lens[:3, 3], axis=1) + angles
 
     def _match(
         self, codes: np.ndarray, landmarks: np.ndarray, excluded: np.ndarray | None

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Sequence
 
 import numpy as np
+from scipy.optimize import minimize
 from scipy.spatial.transform import Rotation
 from scipy.stats import chi2
 from tqdm import tqdm
@@ -35,7 +36,7 @@ def with_measured_deviation(
     without: refines with a map that was made without the images of `frames`.
     """
     generator = np.random.default_rng(seed)
-    errors, covariances = [], []
+    errors, covariances, distances = [], [], []
     for frame in tqdm(frames, "errors", unit="image"):
         position = frame.position + generator.normal(0, PRIOR_SD_M, 3)
         turn = Rotation.from_rotvec(generator.normal(0, PRIOR_SD_RAD, 3))
@@ -44,12 +45,14 @@ def with_measured_deviation(
         if refined.found:
             errors.append(pose_difference(refined.position, refined.quat_xyzw, frame.position, frame.quat_xyzw))
             covariances.append(refined.covariance)
+            distances.append(refined.distance)
     if len(errors) < LEAST_SAMPLES:
         return landmark_map, np.empty((0, 2))
     errors_n6, covariances_n66 = np.array(errors), np.array(covariances)
     sizes = np.stack([np.linalg.norm(errors_n6[:, :3], axis=1), np.linalg.norm(errors_n6[:, 3:], axis=1)], axis=1)
     usual = (sizes < (OUTLIER_M, OUTLIER_RAD)).all(axis=1)
-    deviation = np.concatenate([_fit(errors_n6[usual, s], covariances_n66[usual][:, s, s]) for s in _PARTS])
+    spread = np.array(distances)[usual]
+    deviation = np.concatenate([_fit(errors_n6[usual, s], covariances_n66[usual][:, s, s], spread) for s in _PARTS])
     return replace(landmark_map, deviation=deviation), sizes
 
 
@@ -64,14 +67,25 @@ def pose_difference(
 _PARTS = (slice(0, 3), slice(3, 6))
 
 
-def _fit(errors_n3: np.ndarray, covariances_n33: np.ndarray) -> np.ndarray:
-    """Floor and scale (2,) under which LEVEL of the errors lie in their ellipsoid of that probability.
+def _fit(errors_n3: np.ndarray, covariances_n33: np.ndarray, distances_n: np.ndarray) -> np.ndarray:
+    """Floor, growth and scale (3,) under which LEVEL of the errors lie in their ellipsoid of that probability.
 
-    The floor, what errs whatever the image, is the typical deviation itself; the scale follows from the errors.
+    What errs whatever the image, and what the more the farther the map's images are, follows from the likelihood of
+    the errors; the scale makes up for their not being Gaussian.
     """
-    floor = np.sqrt(np.median(np.trace(covariances_n33, axis1=1, axis2=2)) / 3)
-    widened = covariances_n33 + floor**2 * np.eye(3)
-    squared = np.einsum("ni,ni->n", errors_n3, np.linalg.solve(widened, errors_n3[..., None])[..., 0])
+    start = np.sqrt(np.median(np.square(errors_n3)))
+
+    def widened(logs: np.ndarray) -> np.ndarray:
+        floor, growth = np.exp(logs)
+        return covariances_n33 + (floor**2 + (growth * distances_n) ** 2)[:, None, None] * np.eye(3)
+
+    def squares(logs: np.ndarray) -> np.ndarray:
+        return np.einsum("ni,ni->n", errors_n3, np.linalg.solve(widened(logs), errors_n3[..., None])[..., 0])
+
+    def loss(logs: np.ndarray) -> float:
+        return float(np.sum(np.linalg.slogdet(widened(logs))[1] + squares(logs)))
+
+    logs = minimize(loss, np.log([start, start / np.median(distances_n)]), method="Nelder-Mead").x
     # the quantile of a finite sample, as conformal prediction takes it
-    level = min(1.0, LEVEL * (len(squared) + 1) / len(squared))
-    return np.array([floor, np.sqrt(np.quantile(squared, level) / chi2.ppf(LEVEL, 3))])
+    level = min(1.0, LEVEL * (len(errors_n3) + 1) / len(errors_n3))
+    return np.array([*np.exp(logs), np.sqrt(np.quantile(squares(logs), level) / chi2.ppf(LEVEL, 3))])

@@ -166,7 +166,7 @@ def compressed(landmarks: Landmarks, view: Survey, correction: CameraCorrection,
         quats_xyzw,
         correction.vector,
         np.array([query.width, query.limit, query.contrast]),
-        np.array([0.0, 1.0, 0.0, 1.0]),
+        np.array([0.0, 0.0, 1.0, 0.0, 0.0, 1.0]),
     )
 
 

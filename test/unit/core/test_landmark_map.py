@@ -22,7 +22,7 @@ def small_map():
         quats_xyzw=np.tile([0.0, 0.0, 0.0, 1.0], (3, 1)),
         correction=np.array([1.0, *np.zeros(9)]),
         settings=np.array([640, 1000, 0.02]),
-        deviation=np.array([0.01, 1.5, 0.002, 1.2]),
+        deviation=np.array([0.01, 0.1, 1.5, 0.002, 0.0, 1.2]),
     )
 
 
@@ -45,10 +45,12 @@ def test_landmarks_of_images_come_once_those_of_the_first_image_first():
     assert landmark_map.seen_from(np.array([], dtype=int), 9).tolist() == []
 
 
-def test_covariance_gets_floor_and_scale():
-    covariance = small_map().calibrated(np.diag([1e-4, 1e-4, 1e-4, 1e-6, 1e-6, 1e-6]))
-    np.testing.assert_allclose(np.diag(covariance)[:3], 1.5**2 * (1e-4 + 0.01**2))
-    np.testing.assert_allclose(np.diag(covariance)[3:], 1.2**2 * (1e-6 + 0.002**2))
+def test_covariance_gets_floor_growth_and_scale():
+    covariance = np.diag([1e-4, 1e-4, 1e-4, 1e-6, 1e-6, 1e-6])
+    near, far = (small_map().calibrated(covariance, distance) for distance in (0.0, 0.5))
+    np.testing.assert_allclose(np.diag(near)[:3], 1.5**2 * (1e-4 + 0.01**2))
+    np.testing.assert_allclose(np.diag(far)[:3], 1.5**2 * (1e-4 + 0.01**2 + 0.05**2))
+    np.testing.assert_allclose(np.diag(far)[3:], 1.2**2 * (1e-6 + 0.002**2))
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def estimate(**changes):
 
 def refinement(**changes):
     return replace(
-        Refinement(True, np.zeros(3), IDENTITY, np.diag(REFINED_SD**2), np.arange(40), np.zeros((40, 2)), 60, 1.0),
+        Refinement(True, np.zeros(3), IDENTITY, np.diag(REFINED_SD**2), np.arange(40), np.zeros((40, 2)), 60, 1.0, 0.1),
         **changes,
     )
 
@@ -51,7 +51,7 @@ def test_a_good_refined_pose_is_published_with_its_covariance():
     ("faulty", "word"),
     [
         (refinement(found=False, position=np.full(3, np.nan)), "matches"),
-        (refinement(landmarks=np.arange(11)), "landmarks"),
+        (refinement(landmarks=np.arange(29)), "landmarks"),
         (refinement(covariance=np.diag((6 * REFINED_SD) ** 2)), "deviation"),
         (refinement(position=np.array([1.0, 0.0, 0.0])), "regressed"),
     ],
