@@ -13,7 +13,7 @@ from camera_relocalization_ros.core.model_bundle import Bundle
 from camera_relocalization_ros.core.state import Stage
 from camera_relocalization_ros.inference.fusion import refined_alone
 from camera_relocalization_ros.inference.landmark_stage import LandmarkStage
-from camera_relocalization_ros.inference.refinement import Refinement
+from camera_relocalization_ros.inference.refinement import PoseRefiner, Refinement
 from camera_relocalization_ros.inference.relocalizer import Estimate, Relocalizer
 
 REGRESSION, REFINED, FUSED = STAGES = "regression", "refined", "fused"
@@ -65,6 +65,11 @@ class StagedRelocalizer:
             raise ConfigError(f"{bundle.path}: the camera's intrinsics are not known, and landmarks need them")
         self._relocalizer = relocalizer
         self._landmarks = LandmarkStage(bundle.landmark_map, camera)
+
+    @property
+    def refiner(self) -> PoseRefiner:
+        """What finds the landmarks."""
+        return self._landmarks.refiner
 
     @property
     def bundle(self) -> Bundle:
