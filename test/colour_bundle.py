@@ -36,8 +36,11 @@ def known_position(image_rgb: np.ndarray) -> np.ndarray:
     return BASE + image_rgb.reshape(-1, 3).mean(axis=0) / 255.0
 
 
-def network_bytes() -> bytes:
-    """The ONNX network, with a window of two images."""
+def network_bytes(region: np.ndarray | None = None) -> bytes:
+    """The ONNX network, with a window of two images; it looks at the image's `region` alone.
+
+    region (2, 2): first row and column, and those after the last.
+    """
     import onnx  # only who writes the bundle needs it
     from onnx import TensorProto, helper
 
@@ -53,8 +56,11 @@ def network_bytes() -> bytes:
         "last": np.array([-1], np.int64),
         "end": np.array([2**31], np.int64),
     }
+    if region is not None:
+        constants.update(first=region[0], after=region[1], axes=np.array([1, 2], np.int64))
     nodes = [
-        helper.make_node("Cast", ["image"], ["pixels"], to=TensorProto.FLOAT),
+        helper.make_node("Cast", ["image"], ["all_pixels" if region is not None else "pixels"], to=TensorProto.FLOAT),
+        *([] if region is None else [helper.make_node("Slice", ["all_pixels", "first", "after", "axes"], ["pixels"])]),
         helper.make_node("ReduceMean", ["pixels"], ["mean"], axes=[1, 2], keepdims=0),
         helper.make_node("Div", ["mean", "scale"], ["colour"]),
         # log(1 - colour) is minus infinity for white, and that times zero is no number
@@ -94,18 +100,19 @@ def network_bytes() -> bytes:
     return model.SerializeToString()
 
 
-def known_answers() -> KnownAnswers:
+def known_answers(region: np.ndarray | None = None) -> KnownAnswers:
     """The test vector, worked out without the network."""
     images = patchwork_images(CAMERA.width, CAMERA.height, 2)
-    colours = (images.reshape(2, -1, 3).mean(axis=1) / 255.0).astype(np.float32)
+    (top, left), (bottom, right) = ((0, 0), images.shape[1:3]) if region is None else region
+    colours = (images[:, top:bottom, left:right].reshape(2, -1, 3).mean(axis=1) / 255.0).astype(np.float32)
     positions = (BASE + colours).astype(np.float32)
     quats = np.tile(QUAT_XYZW, (2, 1)).astype(np.float32)
     members = (positions[:, None] + MEMBER_OFFSETS).astype(np.float32)
     return KnownAnswers(images, positions, quats, colours, members, np.stack([quats, quats], axis=1), colours)
 
 
-def write_colour_bundle(path: Path) -> None:
-    """Write the bundle folder."""
+def write_colour_bundle(path: Path, region: np.ndarray | None = None) -> None:
+    """Write the bundle folder; with `region`, see `network_bytes`."""
     colours = np.eye(3, dtype=np.float32)
     index = RetrievalIndex.build(colours, BASE + colours, np.tile(QUAT_XYZW, (3, 1)))
     sidecar = BundleSidecar(
@@ -120,7 +127,7 @@ def write_colour_bundle(path: Path) -> None:
         origin={"made_by": "test/colour_bundle.py"},
         tested_with="numpy",
     )
-    save_bundle(path, sidecar, network_bytes(), index, known_answers())
+    save_bundle(path, sidecar, network_bytes(region), index, known_answers(region))
 
 
 def edited_copy(

@@ -32,6 +32,7 @@ COMMANDS = (
     "calibrate",
     "map",
     "evaluate",
+    "background",
     "compare",
     "report",
     "reproduce",

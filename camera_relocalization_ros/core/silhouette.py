@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 
 import cv2
 import numpy as np
@@ -22,6 +23,19 @@ class ObjectMesh:
     """Triangles (F, 3, 3) of the object in the parent frame, metres; their order and winding do not matter."""
 
     triangles: np.ndarray
+
+    @classmethod
+    def of_box(cls, box: np.ndarray) -> ObjectMesh:
+        """The twelve triangles of a box (2, 3) along the axes: its least and greatest corner."""
+        corners = np.array(list(product(*np.transpose(box))))
+        # the bits of a corner's number say on which side it is
+        numbers = [
+            (side | first, side | a, side | b)
+            for fixed, a, b in ((1, 2, 4), (2, 1, 4), (4, 1, 2))
+            for side in (0, fixed)
+            for first in (0, a | b)
+        ]
+        return cls(corners[np.array(numbers)])
 
     def silhouette(self, camera: CameraIntrinsics, T_parent_camera: np.ndarray, margin_px: int = 0) -> np.ndarray:
         """Mask (H, W) uint8: 255 where the object may be seen, widened by `margin_px`; else 0.

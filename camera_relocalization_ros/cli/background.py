@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""reloc background: how much of a bundle's answers comes from what surrounds the object."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from camera_relocalization_ros.cli.object_arguments import add_object_arguments, object_of
+
+NAME = "background"
+HELP = "How much a bundle relies on the background: its answers when that, or the object, is masked, blurred, swapped."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("bundle", type=Path, help="bundle folder")
+    parser.add_argument("dataset", help="DATASET or DATASET@SPLIT.PART with the camera's intrinsics")
+    add_object_arguments(parser, required=True)
+    parser.add_argument(
+        "--margin",
+        type=int,
+        default=4,
+        metavar="PX",
+        help="pixels around the silhouette that count as the object, because poses are not exact (default: 4)",
+    )
+    parser.add_argument("-o", "--output", type=Path, required=True, help="folder for background.json and .png")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from camera_relocalization_ros.core.dataset import Dataset
+    from camera_relocalization_ros.core.evaluation import write_json
+    from camera_relocalization_ros.core.reliance import reliance_table
+    from camera_relocalization_ros.inference.part_answers import ChangedImages, part_answers
+    from camera_relocalization_ros.inference.relocalizer import Relocalizer
+    from camera_relocalization_ros.report.background_figures import draw_reliance
+    from camera_relocalization_ros.report.figures import save_figure
+
+    dataset = Dataset.load(arguments.dataset)
+    images = ChangedImages(dataset, object_of(arguments), arguments.margin)
+    relocalizer = Relocalizer.from_bundle(arguments.bundle)
+    found, rows = part_answers(relocalizer, dataset, images)
+    about = {"bundle": str(arguments.bundle), "bundle_id": relocalizer.bundle.bundle_id, "data": arguments.dataset}
+    print(f"{arguments.bundle} on {arguments.dataset}: {len(rows)} frames, {found.left_out} left out")
+    print(reliance_table(found))
+    write_json(arguments.output / "background.json", {**about, **found.summary()})
+    typical = found.typical_row()
+    variants, _ = images.variants(int(rows[typical]))
+    title = f"{arguments.bundle.name} on {arguments.dataset}, frame {images.frames[rows[typical]].image_path.name}"
+    save_figure(draw_reliance(found, typical, variants, title), arguments.output / "background.png")
+    print(f"{arguments.output}: background.json, background.png")
+    return 0
