@@ -64,10 +64,12 @@ def refine_pose(
     for _ in range(ITERATIONS):
         jacobians, errors, in_front = _linearised(points, rays, T_parent_camera)
         weights = in_front / np.square(1.0 + np.sum(errors**2, axis=1) / tolerance**2)
-        normal = np.einsum("n,nki,nkj->ij", weights, jacobians, jacobians)
+        rows = jacobians.reshape(-1, 6)  # (2n, 6)
+        weighted = (rows * np.repeat(weights, 2)[:, None]).T
+        normal = weighted @ rows
         if not np.isfinite(normal).all() or np.linalg.cond(normal) > 1e12:
             return None
-        step = np.linalg.solve(normal, np.einsum("n,nki,nk->i", weights, jacobians, errors))
+        step = np.linalg.solve(normal, weighted @ errors.ravel())
         T_parent_camera = _moved(T_parent_camera, step)
         if np.linalg.norm(step) < 1e-7:
             break
@@ -76,7 +78,8 @@ def refine_pose(
     if len(inliers) < LEAST_POINTS:
         return None
     noise = float(np.sqrt(np.sum(errors[inliers] ** 2) / (2 * len(inliers) - 6)))
-    normal = np.einsum("nki,nkj->ij", jacobians[inliers], jacobians[inliers])
+    rows = jacobians[inliers].reshape(-1, 6)
+    normal = rows.T @ rows
     if np.linalg.cond(normal) > 1e12:
         return None
     return PerspectivePose(T_parent_camera, noise**2 * np.linalg.inv(normal), inliers, noise)
