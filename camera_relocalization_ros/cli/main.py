@@ -32,6 +32,7 @@ COMMANDS = (
     "calibrate",
     "map",
     "evaluate",
+    "features",
     "background",
     "compare",
     "report",

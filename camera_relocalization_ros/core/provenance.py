@@ -66,16 +66,22 @@ def frames_digest(dataset: Dataset) -> str:
 
 
 def is_training_pose(index: RetrievalIndex, positions: np.ndarray, quats_xyzw: np.ndarray) -> np.ndarray:
-    """Whether each true pose (N, 3), (N, 4) is that of a training image, as booleans (N,).
+    """Whether each true pose (N, 3), (N, 4) is that of a training image, as booleans (N,)."""
+    return training_rows(index, positions, quats_xyzw) >= 0
+
+
+def training_rows(index: RetrievalIndex, positions: np.ndarray, quats_xyzw: np.ndarray) -> np.ndarray:
+    """The training image (N,), by its row of the index, that has each true pose (N, 3), (N, 4); -1 where none has.
 
     A frame is known again by its pose, which is measured to more digits than two frames share; so frames are found
     whatever the data set, its split or its sequences are called now, and in bundles that tell no digest.
     """
     tree = cKDTree(index.positions)
     nearby = tree.query_ball_point(np.asarray(positions).astype(np.float32), SAME_POSITION_M)
-    return np.array(
-        [
-            bool(rows) and bool((angular_distance(index.quats_xyzw[rows], quat[None]) < SAME_ANGLE_RAD).any())
-            for rows, quat in zip(nearby, quats_xyzw)
-        ]
-    )
+    found = np.full(len(nearby), -1)
+    for number, (rows, quat) in enumerate(zip(nearby, quats_xyzw)):
+        if rows:
+            angles = angular_distance(index.quats_xyzw[rows], quat[None])
+            if angles.min() < SAME_ANGLE_RAD:
+                found[number] = rows[int(np.argmin(angles))]
+    return found

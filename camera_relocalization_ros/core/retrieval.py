@@ -62,6 +62,15 @@ class RetrievalIndex:
         projected = _unit((np.asarray(descriptors) - self.mean) @ self.components)
         return np.argmax(projected @ self.descriptors.T, axis=1)
 
+    def most_alike(self, descriptors: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """Index (M, count) of the training images most alike to raw descriptors (M, D), and cosine distances to them.
+
+        The most alike comes first; there are fewer than `count` when fewer were trained on.
+        """
+        distances = 1.0 - self.project(descriptors) @ self.descriptors.T
+        rows = np.argsort(distances, axis=1, kind="stable")[:, :count]
+        return rows, np.take_along_axis(distances, rows, axis=1)
+
 
 def _unit(vectors: np.ndarray) -> np.ndarray:
     return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)

@@ -152,7 +152,7 @@ def _trust(result: Result, summary: dict[str, Any]) -> list[str]:
 
 def _worst(each: PageInput, box: np.ndarray | None) -> list[dict[str, str]]:
     result, errors, pictures = each.result, each.result.errors(), []
-    for row in worst_rows(result):
+    for row in worst_rows(errors):
         path = each.images[row]
         source = worst_picture(result, row, path, box) if path is not None else None
         caption = f"{result.sequences[row]}, {result.images[row].rpartition('/')[2] or f'row {row}'}: "
@@ -189,7 +189,7 @@ def _flight_of(result: Result, pictures: np.ndarray) -> dict[str, Any]:
         "sequence": [names.index(name) for name in result.sequences],
         "image": [image.rpartition("/")[2] for image in result.images],
         "picture": pictures.tolist(),
-        "worst": worst_rows(result, 1)[0],
+        "worst": worst_rows(errors, 1)[0],
     }
 
 

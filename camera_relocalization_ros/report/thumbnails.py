@@ -11,6 +11,7 @@ from typing import List, Optional
 import cv2
 import numpy as np
 
+from camera_relocalization_ros.core.evaluation import PoseErrors
 from camera_relocalization_ros.core.geometry import pose_matrix
 from camera_relocalization_ros.core.overlay import draw_pose
 from camera_relocalization_ros.core.pose_metrics import GOOD_DEG, GOOD_M
@@ -49,9 +50,8 @@ def thumbnail_sheets(paths: list[Optional[Path]]) -> Sheets:
     return Sheets(width, height, sources, np.array([numbers.get(path, -1) for path in paths], dtype=int))
 
 
-def worst_rows(result: Result, count: int = WORST_COUNT) -> list[int]:
+def worst_rows(errors: PoseErrors, count: int = WORST_COUNT) -> list[int]:
     """Rows with the largest errors, metres and degrees weighed by what counts as good, none near another."""
-    errors = result.errors()
     badness = np.nan_to_num(errors.position_m / GOOD_M + errors.orientation_deg / GOOD_DEG, nan=-1.0)
     chosen: list[int] = []
     for row in np.argsort(-badness):

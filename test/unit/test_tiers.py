@@ -22,11 +22,11 @@ TIERS = {
 # the one module of ros that writes what simulation yields
 EXCEPTIONS = {"ros/simulation_bag.py": {"simulation"}}
 ROS_MODULES = {"rospy", "rosbag", "cv_bridge", "tf2_py", "tf2_ros", "genpy", "roslaunch", "rosgraph", "message_filters"}
-HEAVY = {"torch", "lightning", "pyvista", "vtkmodules", "matplotlib", "onnxruntime"}
+HEAVY = {"torch", "lightning", "pyvista", "vtkmodules", "matplotlib", "onnxruntime", "sklearn"}
 ALLOWED_HEAVY = {
     "learning": {"torch", "lightning", "onnxruntime"},
     "simulation": {"pyvista", "vtkmodules"},
-    "report": {"matplotlib"},
+    "report": {"matplotlib", "sklearn"},
     "inference": {"onnxruntime"},
 }
 # reads the mesh of an object, and imports VTK only where one is named

@@ -60,7 +60,7 @@ def test_flight_tells_the_result(tmp_path):
     flight = flight_of(result_page([PageInput.of(tmp_path, result)], box=np.array([[0.0] * 3, [1.0] * 3])))["results"][
         0
     ]
-    assert flight["worst"] == WORST_BY_DESIGN == worst_rows(result)[0]
+    assert flight["worst"] == WORST_BY_DESIGN == worst_rows(result.errors())[0]
     assert flight["estimate"][20] is None and flight["position"][20] is None
     assert flight["truth"][5] == pytest.approx(result.truth[5, :3], abs=1e-3)
     assert flight["picture"] == list(range(60))

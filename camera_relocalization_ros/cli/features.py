@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""reloc features: what looks alike to a bundle, as a map of all images and as the nearest training images of some."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+NAME = "features"
+HELP = "Map of the features of a data set beside the training images (t-SNE), and what the worst frames look like."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("bundle", type=Path, help="bundle folder")
+    parser.add_argument("dataset", help="DATASET or DATASET@SPLIT.PART")
+    parser.add_argument(
+        "--train", nargs="+", default=[], metavar="DATASET", help="data the bundle was trained on: for its images"
+    )
+    parser.add_argument(
+        "--frames", type=int, nargs="+", default=[], metavar="N", help="frames to show with their nearest, from 0"
+    )
+    parser.add_argument("--worst", type=int, default=4, metavar="N", help="worst frames to show as well (default: 4)")
+    parser.add_argument("--nearest", type=int, default=4, metavar="K", help="training images for each (default: 4)")
+    parser.add_argument("--seed", type=int, default=0, help="of the map (default: 0)")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="folder for features.json, .csv and pictures")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    import numpy as np
+
+    from camera_relocalization_ros.core.dataset import Dataset
+    from camera_relocalization_ros.core.evaluation import write_json
+    from camera_relocalization_ros.core.feature_space import Neighbours, training_frames
+    from camera_relocalization_ros.inference.evaluation import evaluate
+    from camera_relocalization_ros.inference.relocalizer import Relocalizer
+    from camera_relocalization_ros.report.feature_map import FeatureMap, draw_feature_map
+    from camera_relocalization_ros.report.figures import save_figure
+    from camera_relocalization_ros.report.neighbour_figures import draw_neighbours
+    from camera_relocalization_ros.report.thumbnails import worst_rows
+
+    dataset = Dataset.load(arguments.dataset)
+    _refuse_strange_numbers(arguments, dataset.frame_count)
+    relocalizer = Relocalizer.from_bundle(arguments.bundle)
+    bundle, index = relocalizer.bundle, relocalizer.bundle.index
+    training = training_frames(index, [Dataset.load(spec) for spec in arguments.train])
+    evaluation = evaluate(relocalizer, dataset)
+    descriptors = np.array([estimate.descriptor for estimate in evaluation.estimates])
+    neighbours = Neighbours.of(index, descriptors, *dataset.positions_quats(), arguments.nearest)
+
+    about = {"bundle": str(arguments.bundle), "bundle_id": bundle.bundle_id, "data": arguments.dataset}
+    told = {**neighbours.summary(), "training_images": len(index.positions), "training_images_found": len(training)}
+    write_json(arguments.output / "features.json", {**about, **told})
+    title = f"{arguments.bundle.name} on {arguments.dataset}"
+    print(f"{title}: {told['images']} images; medians:")
+    print("the training image most alike is {metres:.3f} m, {degrees:.2f} deg away".format(**told["nearest"]))
+    print(f"the training image nearest in truth is {told['oracle_metres']:.3f} m away")
+    print(f"{len(training)} of {len(index.positions)} training images found in --train")
+
+    found = FeatureMap.of(index, training, descriptors, dataset, arguments.seed)
+    save_figure(draw_feature_map(found, title), arguments.output / "feature_map.png")
+    found.write_csv(arguments.output / "feature_map.csv")
+    rows = list(dict.fromkeys([*arguments.frames, *worst_rows(evaluation.errors, arguments.worst)]))
+    if rows:
+        errors = evaluation.errors
+        queries = {row: f"error {errors.position_m[row]:.2f} m, {errors.orientation_deg[row]:.1f} deg" for row in rows}
+        figure = draw_neighbours(queries, dataset.frames, neighbours, training, f"{title}: training images most alike")
+        save_figure(figure, arguments.output / "nearest.png")
+    print(f"{arguments.output}: features.json, feature_map.csv, feature_map.png{', nearest.png' if rows else ''}")
+    return 0
+
+
+def _refuse_strange_numbers(arguments: argparse.Namespace, count: int) -> None:
+    from camera_relocalization_ros.core.errors import ConfigError
+
+    for number in arguments.frames:
+        if not 0 <= number < count:
+            raise ConfigError(f"--frames {number}; {arguments.dataset} has frames 0 to {count - 1}")
+    if arguments.nearest < 1 or arguments.worst < 0:
+        raise ConfigError(f"--nearest {arguments.nearest} --worst {arguments.worst}; expected at least 1 and 0")
