@@ -6,6 +6,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from camera_relocalization_ros.cli.object_arguments import add_object_arguments, object_of
+
 NAME = "report"
 HELP = "Write results of evaluate and replay as one HTML page with pictures, which needs no network."
 
@@ -20,13 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.html", help="the page")
     parser.add_argument("--reference", action="append", default=[], metavar="NAME", help="as of reloc compare")
-    parser.add_argument(
-        "--box",
-        type=float,
-        nargs=6,
-        metavar=("X0", "Y0", "Z0", "X1", "Y1", "Z1"),
-        help="least and greatest corner of the object in the parent frame, in metres: is drawn into the pictures",
-    )
+    add_object_arguments(parser, required=False)
     parser.add_argument("--images", type=Path, metavar="DIR", help="where the images lie now, if they were moved")
     parser.add_argument(
         "--picture",
@@ -39,16 +35,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    import numpy as np
-
     from camera_relocalization_ros.core.result_files import load_result, result_folders
     from camera_relocalization_ros.report.page import write_page
     from camera_relocalization_ros.report.result_page import PageInput, result_page
 
     folders = [found for path in arguments.results for found in result_folders(path)]
     inputs = [PageInput.of(folder, load_result(folder), arguments.images) for folder in folders]
-    box = None if arguments.box is None else np.sort(np.reshape(arguments.box, (2, 3)), axis=0)
+    drawn = object_of(arguments)
+    edges = None if drawn is None else drawn.edges()
     pictures = tuple((Path(path), caption) for path, caption in arguments.picture)
-    write_page(arguments.output, result_page(inputs, tuple(arguments.reference), box, pictures))
+    write_page(arguments.output, result_page(inputs, tuple(arguments.reference), edges, pictures))
     print(arguments.output)
     return 0

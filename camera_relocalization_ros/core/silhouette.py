@@ -14,6 +14,8 @@ from camera_relocalization_ros.core.geometry import invert, transform_points
 
 # what is nearer to the camera than this is cut off: it would project to infinity
 NEAR_M = 0.05
+# an edge is drawn where the surface bends by more
+BEND_DEG, DETAIL = 20.0, 1 / 30
 # corners are rounded to an eighth of a pixel
 SUBPIXEL_BITS = 3
 
@@ -36,6 +38,34 @@ class ObjectMesh:
             for first in (0, a | b)
         ]
         return cls(corners[np.array(numbers)])
+
+    def edges(self) -> np.ndarray:
+        """Where the surface bends by more than BEND_DEG, ends or meets more than one other: segments (E, 2, 3).
+
+        Details smaller than DETAIL of the longest side are merged first: what is round gets a few lines, not thousands.
+        """
+        corners, faces = self._merged()
+        sides = np.sort(faces[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1)
+        segments, side_of, counts = np.unique(sides, axis=0, return_inverse=True, return_counts=True)
+        a, b, c = np.moveaxis(corners[faces], 1, 0)
+        normals = np.cross(b - a, c - a).repeat(3, axis=0)
+        normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
+        # the sum of n n' does not know the winding: its second eigenvalue is 2 sin^2 of half the bend
+        moments = np.zeros((len(segments), 3, 3))
+        np.add.at(moments, side_of.ravel(), normals[:, :, None] * normals[:, None, :])
+        bends = np.linalg.eigvalsh(moments)[:, 1] > 2 * np.sin(np.radians(BEND_DEG) / 2) ** 2
+        return corners[segments[bends | (counts != 2)]]
+
+    def _merged(self) -> tuple[np.ndarray, np.ndarray]:
+        """Corners (C, 3) and faces (F, 3) after the corners in each cell of a grid became one, their mean."""
+        points = self.triangles.reshape(-1, 3)
+        cell = DETAIL * float(np.ptp(points, axis=0).max())
+        _, numbers = np.unique(np.round((points - points.min(axis=0)) / cell), axis=0, return_inverse=True)
+        numbers = numbers.ravel()
+        count = np.bincount(numbers)
+        corners = np.stack([np.bincount(numbers, axis) / count for axis in points.T], axis=1)
+        faces = np.unique(np.sort(numbers.reshape(-1, 3), axis=1), axis=0)
+        return corners, faces[(np.diff(faces, axis=1) > 0).all(axis=1)]
 
     def silhouette(self, camera: CameraIntrinsics, T_parent_camera: np.ndarray, margin_px: int = 0) -> np.ndarray:
         """Mask (H, W) uint8: 255 where the object may be seen, widened by `margin_px`; else 0.

@@ -63,7 +63,7 @@ def _draw_errors(axes: Axes, found: Reliance, quantity: str) -> None:
         medians = [found.median(variant(part, change), quantity) for change in CHANGES]
         _bars(axes, np.arange(len(CHANGES)) + side, medians, colour, hatch, f"{part} changed")
     axes.axhline(original.value, color="black", linestyle="--", label="images as they are")
-    axes.axhspan(original.low, original.high, color="black", alpha=0.12, linewidth=0)
+    axes.axhspan(original.low, original.high, color="black", alpha=0.12, linewidth=0, zorder=0)
     axes.set(ylabel=LABELS[quantity], xticks=range(len(CHANGES)), xticklabels=CHANGES, ylim=(0, None))
 
 
@@ -77,7 +77,8 @@ def _draw_shares(axes: Axes, found: Reliance) -> None:
             if np.isfinite(share.value):
                 axes.text(place, share.high + 0.02, f"{share.value:.2f}", ha="center", fontsize="small")
     axes.axhline(0.5, color="black", linestyle=":", linewidth=1)
-    axes.set(ylabel="background reliance\n(0: reads the object alone, 1: the background)", ylim=(0, 1.08))
+    axes.set_ylabel("background reliance\n(0: reads the object alone, 1: the background)", fontsize="small")
+    axes.set_ylim(0, 1.08)
     axes.set(xticks=range(len(CHANGES)), xticklabels=CHANGES)
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncol=2, frameon=False, fontsize="small")
 

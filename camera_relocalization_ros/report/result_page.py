@@ -58,10 +58,10 @@ class PageInput:
 def result_page(
     inputs: list[PageInput],
     references: tuple[str, ...] = (),
-    box: np.ndarray | None = None,
+    edges: np.ndarray | None = None,
     pictures: tuple[tuple[Path, str], ...] = (),
 ) -> str:
-    """The page; box (2, 3): the object's least and greatest corner in the parent frame; pictures: files, captions.
+    """The page; edges (E, 2, 3): of the object, in the parent frame; pictures: files, captions.
 
     Raises ResultError when a result has nothing to compare or a picture is no image.
     """
@@ -75,7 +75,7 @@ def result_page(
     return render_page(
         PAGE,
         title=", ".join(dict.fromkeys(result.info.data for result in results)),
-        results=[_section(each, summary, box) for each, summary in zip(inputs, summaries)],
+        results=[_section(each, summary, edges) for each, summary in zip(inputs, summaries)],
         warnings=warnings,
         sheets=sheets,
         columns=list(COLUMNS),
@@ -84,9 +84,9 @@ def result_page(
         reliability=figure_source(draw_reliability(results)) if has_covariance else "",
         trust=[_trust(result, summary) for result, summary in zip(results, summaries) if result.has_states],
         good=limit_name(GOOD_M, GOOD_DEG),
-        drawn="axes (x red, y green, z blue)" + (" and box" if box is not None else ""),
+        drawn="axes (x red, y green, z blue)" + (" and edges (yellow)" if edges is not None else ""),
         extra=[{"source": _file_source(path), "caption": caption} for path, caption in pictures],
-        flight=Markup(json.dumps(_flight(results, sheets, box), allow_nan=False).replace("<", "\\u003c")),
+        flight=Markup(json.dumps(_flight(results, sheets, edges), allow_nan=False).replace("<", "\\u003c")),
         script=Markup(pkgutil.get_data(__package__, SCRIPT).decode("utf-8")),
     )
 
@@ -96,12 +96,12 @@ def _in_lines(cells: list[str]) -> list[str]:
     return [cells[0], *(cell.replace(" (", "\n(").replace(" to ", "\u00a0to\u00a0") for cell in cells[1:])]
 
 
-def _section(each: PageInput, summary: dict[str, Any], box: np.ndarray | None) -> dict[str, Any]:
+def _section(each: PageInput, summary: dict[str, Any], edges: np.ndarray | None) -> dict[str, Any]:
     result, info = each.result, each.result.info
     told = f"{info.kind}: {info.method} of {info.bundle} ({info.bundle_id}) on {info.data}; "
     told += f"poses of {info.child_frame} in {info.parent_frame}."
     drawn = [
-        ("trajectory", draw_trajectory(result, box), "Truth and estimates; thin grey lines join those of one image."),
+        ("trajectory", draw_trajectory(result, edges), "Truth and estimates; thin grey lines join those of one image."),
         ("errors over time", draw_over_time(result), "Errors over time; bands: not OK."),
         ("errors by distance and angle", draw_dependence(result), "Errors by where the camera was."),
     ]
@@ -112,7 +112,7 @@ def _section(each: PageInput, summary: dict[str, Any], box: np.ndarray | None) -
         "origin": told,
         "times": _times(summary),
         "pictures": [{"alt": a, "source": figure_source(figure), "caption": caption} for a, figure, caption in drawn],
-        "worst": _worst(each, box),
+        "worst": _worst(each, edges),
     }
 
 
@@ -150,11 +150,11 @@ def _trust(result: Result, summary: dict[str, Any]) -> list[str]:
     return [result.info.name, *shares, ", ".join(nees)]
 
 
-def _worst(each: PageInput, box: np.ndarray | None) -> list[dict[str, str]]:
+def _worst(each: PageInput, edges: np.ndarray | None) -> list[dict[str, str]]:
     result, errors, pictures = each.result, each.result.errors(), []
     for row in worst_rows(errors):
         path = each.images[row]
-        source = worst_picture(result, row, path, box) if path is not None else None
+        source = worst_picture(result, row, path, edges) if path is not None else None
         caption = f"{result.sequences[row]}, {result.images[row].rpartition('/')[2] or f'row {row}'}: "
         caption += f"{errors.position_m[row]:.2f} m, {errors.orientation_deg[row]:.1f} deg"
         if source:
@@ -162,14 +162,14 @@ def _worst(each: PageInput, box: np.ndarray | None) -> list[dict[str, str]]:
     return pictures
 
 
-def _flight(results: list[Result], sheets: Sheets, box: np.ndarray | None) -> dict[str, Any]:
+def _flight(results: list[Result], sheets: Sheets, edges: np.ndarray | None) -> dict[str, Any]:
     """What trajectory_view.js reads: numbers rounded to what a page can show, null for what is not known."""
     ends = np.cumsum([len(result) for result in results])
     numbers = np.split(sheets.numbers, ends[:-1])
     return {
         "results": [_flight_of(result, part) for result, part in zip(results, numbers)],
         "sheets": {"width": sheets.width, "height": sheets.height, "side": SHEET_SIDE, "sources": sheets.sources},
-        "box": None if box is None else np.asarray(box).tolist(),
+        "edges": [] if edges is None else np.round(edges, 3).tolist(),
     }
 
 

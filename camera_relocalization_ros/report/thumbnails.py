@@ -62,7 +62,7 @@ def worst_rows(errors: PoseErrors, count: int = WORST_COUNT) -> list[int]:
     return chosen
 
 
-def worst_picture(result: Result, row: int, path: Path, box: np.ndarray | None) -> str | None:
+def worst_picture(result: Result, row: int, path: Path, edges: np.ndarray | None) -> str | None:
     """The image beside itself: the object where it truly is, and where the estimate says; None when unreadable."""
     image_bgr = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if image_bgr is None:
@@ -72,7 +72,7 @@ def worst_picture(result: Result, row: int, path: Path, box: np.ndarray | None) 
     if result.info.camera is None:
         return jpeg_source(image_bgr, WORST_QUALITY)
     drawn = [
-        draw_pose(image_bgr, result.info.camera, pose_matrix(pose[:3], pose[3:]), box, text)
+        draw_pose(image_bgr, result.info.camera, pose_matrix(pose[:3], pose[3:]), edges, text)
         for pose, text in ((result.truth[row], "truth"), (result.estimate[row], "estimate"))
     ]
     return jpeg_source(np.hstack(drawn), WORST_QUALITY)

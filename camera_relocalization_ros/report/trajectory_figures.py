@@ -8,7 +8,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from camera_relocalization_ros.core.overlay import box_edges
 from camera_relocalization_ros.core.results import Result
 from camera_relocalization_ros.report.figures import new_figure
 
@@ -17,16 +16,17 @@ TRUTH, ESTIMATE, OBJECT = "#009E73", "#D55E00", "#444444"
 AXES = {"x": "#D55E00", "y": "#009E73", "z": "#0072B2"}
 # more lines between truth and estimate would hide both
 MAX_LINKS = 400
+FEW_EDGES = 50
 
 
-def draw_trajectory(result: Result, box: np.ndarray | None = None) -> Figure:
-    """Truth and estimate from above and in space; box (2, 3): least and greatest corner of the object."""
+def draw_trajectory(result: Result, edges: np.ndarray | None = None) -> Figure:
+    """Truth and estimate from above and in space; edges (E, 2, 3): of the object."""
     figure = new_figure(12, 6.2)
     above = figure.add_subplot(1, 2, 1)
     space = figure.add_subplot(1, 2, 2, projection="3d")
     for axes, columns in ((above, [0, 1]), (space, [0, 1, 2])):
         _draw(axes, result, columns)
-        _draw_object(axes, box, columns)
+        _draw_object(axes, edges, columns)
         axes.set_xlabel("x [m]")
         axes.set_ylabel("y [m]")
     above.set_aspect("equal")
@@ -56,11 +56,13 @@ def _draw(axes: Axes, result: Result, columns: list[int]) -> None:
         )
 
 
-def _draw_object(axes: Axes, box: np.ndarray | None, columns: list[int]) -> None:
-    if box is not None:
-        for number, edge in enumerate(box_edges(box)):
-            axes.plot(*edge[:, columns].T, color=OBJECT, linewidth=1.2, label="" if number else "object", zorder=1)
-    length = 0.5 if box is None else 0.4 * float(np.ptp(box, axis=0).max())
+def _draw_object(axes: Axes, edges: np.ndarray | None, columns: list[int]) -> None:
+    if edges is not None:
+        # NaN lifts the pen between two edges
+        lines = np.concatenate([edges, np.full((len(edges), 1, 3), np.nan)], axis=1).reshape(-1, 3)
+        width = 1.2 if len(edges) <= FEW_EDGES else 0.5
+        axes.plot(*lines[:, columns].T, color=OBJECT, linewidth=width, label="object", zorder=1)
+    length = 0.5 if edges is None else 0.4 * float(np.ptp(edges, axis=(0, 1)).max())
     for number in columns:
         end = np.zeros(3)
         end[number] = length

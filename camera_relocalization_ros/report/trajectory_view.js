@@ -12,8 +12,11 @@
   const TRUTH = "#009E73", ESTIMATE = "#D55E00", OBJECT = "#444444", REACH = 25, LINE_GAP = 1.5;
   const AXIS_COLOURS = ["#D55E00", "#009E73", "#0072B2"];
   const STATES = { "-1": "no answer", 0: "WARMING_UP", 1: "OK", 2: "DEGRADED", 3: "LOST", 4: "STALE" };
-  const BOX_EDGES = [];
-  for (let a = 0; a < 8; a++) for (const bit of [1, 2, 4]) if (!(a & bit)) BOX_EDGES.push([a, a | bit]);
+  const FEW_EDGES = 50;
+  const extents = [0, 1, 2].map((axis) => {
+    const ends = data.edges.flatMap((edge) => edge.map((end) => end[axis]));
+    return Math.max(...ends) - Math.min(...ends);
+  });
   const sheets = data.sheets.sources.map(() => null);
   let result, yaw = -0.9, pitch = 0.6, zoom = 1, pan = [0, 0], centre = [0, 0, 0], radius = 1, chosen = 0, points = {};
 
@@ -49,12 +52,9 @@
   }
 
   function drawObject() {
-    if (data.box) {
-      const corners = [];
-      for (let k = 0; k < 8; k++) corners.push(project([0, 1, 2].map((axis) => data.box[(k >> axis) & 1][axis])));
-      for (const [a, b] of BOX_EDGES) line(corners[a], corners[b], OBJECT, 1.2);
-    }
-    const length = data.box ? 0.4 * Math.max(...data.box[0].map((v, k) => data.box[1][k] - v)) : 0.3 * radius;
+    const width = data.edges.length <= FEW_EDGES ? 1.2 : 0.5;
+    for (const [a, b] of data.edges) line(project(a), project(b), OBJECT, width);
+    const length = data.edges.length ? 0.4 * Math.max(...extents) : 0.3 * radius;
     for (let axis = 0; axis < 3; axis++) {
       const end = [0, 0, 0];
       end[axis] = length;

@@ -12,6 +12,7 @@ from std_msgs.msg import Header
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.geometry import pose_matrix
 from camera_relocalization_ros.core.overlay import draw_pose, draw_text
+from camera_relocalization_ros.core.silhouette import ObjectMesh
 from camera_relocalization_ros.core.state import State
 from camera_relocalization_ros.inference.relocalizer import Estimate
 from camera_relocalization_ros.ros import conversions
@@ -21,7 +22,7 @@ class DebugImage:
     """`object_box`: least and greatest x, y, z in the model's parent frame, or nothing."""
 
     def __init__(self, object_box: tuple[float, ...]) -> None:
-        self._box = np.array(object_box).reshape(2, 3) if object_box else None
+        self._edges = ObjectMesh.of_box(np.reshape(object_box, (2, 3))).edges() if object_box else None
         self._publisher = rospy.Publisher("~debug_image", Image, queue_size=1)
 
     def listeners(self) -> int:
@@ -40,6 +41,6 @@ class DebugImage:
             drawn = draw_text(image_bgr, text)
         else:
             T_parent_camera = pose_matrix(estimate.position, estimate.quat_xyzw)
-            drawn = draw_pose(image_bgr, camera, T_parent_camera, self._box, text)
+            drawn = draw_pose(image_bgr, camera, T_parent_camera, self._edges, text)
         drawn_rgb = cv2.cvtColor(drawn, cv2.COLOR_BGR2RGB)
         self._publisher.publish(conversions.rgb_to_image(drawn_rgb, header.stamp.to_nsec(), header.frame_id))

@@ -10,6 +10,7 @@ import pytest
 from browser import CHROMIUM, Browser
 from helpers import fake_image_rgb
 from made_result import made_result
+from mesh_files import write_box_ply
 
 from camera_relocalization_ros.cli.main import main
 from camera_relocalization_ros.core.result_files import load_result, write_result
@@ -57,9 +58,10 @@ def test_page_stands_alone_and_escapes_what_others_wrote(tmp_path):
 
 def test_flight_tells_the_result(tmp_path):
     result = write_with_images(tmp_path)
-    flight = flight_of(result_page([PageInput.of(tmp_path, result)], box=np.array([[0.0] * 3, [1.0] * 3])))["results"][
-        0
-    ]
+    edges = [[[0.0, 0.0, 0.0], [1.0, 0.0, 0.5]]]
+    told = flight_of(result_page([PageInput.of(tmp_path, result)], edges=np.array(edges)))
+    assert told["edges"] == edges
+    flight = told["results"][0]
     assert flight["worst"] == WORST_BY_DESIGN == worst_rows(result.errors())[0]
     assert flight["estimate"][20] is None and flight["position"][20] is None
     assert flight["truth"][5] == pytest.approx(result.truth[5, :3], abs=1e-3)
@@ -101,6 +103,9 @@ def test_command(tmp_path, capsys):
     assert text.count("what it looks at") == 2
     assert main(["report", str(tmp_path), "-o", str(page)]) == 1
     assert "no result.yaml in it or right below" in capsys.readouterr().err
+    mesh = write_box_ply(tmp_path / "box.ply", 0.5)
+    assert main(["report", str(tmp_path / "run"), "-o", str(page), "--mesh", str(mesh)]) == 0
+    assert len(flight_of(page.read_text(encoding="utf-8"))["edges"]) == 12
     picture.write_text("no picture")
     assert main(["report", str(tmp_path / "run"), "-o", str(page), *added]) == 1
 

@@ -88,3 +88,23 @@ def test_what_is_behind_the_camera_is_not_seen_and_what_reaches_there_is_cut():
 
 def test_a_camera_inside_the_object_sees_nothing_else():
     assert box_mesh(size=1.0, centre=(0.0, 0.0, 0.0)).silhouette(CAMERA, np.eye(4)).all()
+
+
+def test_a_box_has_twelve_edges_however_its_faces_are_cut_and_wound():
+    box = ObjectMesh.of_box(np.array([[-0.2, -0.4, 1.7], [0.4, 0.2, 2.3]]))
+    for mesh in (box, box_mesh(), ObjectMesh(box.triangles[::-1, ::-1])):
+        edges = np.sort(mesh.edges(), axis=1)
+        assert edges.shape == (12, 2, 3)
+        np.testing.assert_allclose(np.linalg.norm(edges[:, 0] - edges[:, 1], axis=1), 0.6)
+        assert len(np.unique(edges.reshape(12, 6).round(6), axis=0)) == 12
+    np.testing.assert_array_equal(
+        box.silhouette(CAMERA, np.eye(4)), box_mesh(centre=(0.1, -0.1, 2.0)).silhouette(CAMERA, np.eye(4))
+    )
+
+
+def test_a_sheet_has_its_border_and_a_fold_shows_from_twenty_degrees_on():
+    for angle, count in ((0.0, 4), (18.0, 4), (22.0, 5), (162.0, 4), (158.0, 5)):
+        bend = Rotation.from_euler("y", angle, degrees=True)
+        left = np.array([[[0, 0, 0], [0, 1, 0], [-1, 0.5, 0]]])
+        right = bend.apply(np.array([[0, 0, 0], [0, 1, 0], [1, 0.5, 0]]))[None]
+        assert len(ObjectMesh(np.concatenate([left, right]).astype(float)).edges()) == count
