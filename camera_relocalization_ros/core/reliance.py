@@ -49,8 +49,8 @@ class Reliance:
         """Background reliance, 0 to 1, by `change` and one of QUANTITIES.
 
         b / (b + o), with b the median by which answers move when the background is changed, and o when the object is:
-        0 reads the object alone, 1 the background alone. NaN where answers move with neither. It needs no truth, so a
-        model that errs is judged like one that does not.
+        0 reads the object alone, 1 the background alone. NaN where answers move with neither. Errors take no
+        part: at a place that a model does not know its background is wrong already, and no change makes it worse.
         """
         moved = [getattr(self.moved(variant(part, change)), quantity) for part in PARTS]
         return self._of_medians(*moved, lambda b, o: _ratio(b, b + o))
