@@ -32,6 +32,7 @@ COMMANDS = (
     "calibrate",
     "map",
     "evaluate",
+    "explain",
     "features",
     "background",
     "compare",
