@@ -28,6 +28,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     from camera_relocalization_ros.core.evaluation import errors_table, write_json
     from camera_relocalization_ros.core.result_files import write_result
+    from camera_relocalization_ros.core.silhouette import ObjectMesh
     from camera_relocalization_ros.report.flight_plot import plot_flight
     from camera_relocalization_ros.report.page import write_page
     from camera_relocalization_ros.report.result_page import PageInput, result_page
@@ -54,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
     told, page = arguments.output / "result", arguments.output / "report.html"
     frames = store_images(with_baselines(result.frames, baselines), told, bag, result.topic)
     write_result(told, frames)
-    write_page(page, result_page([PageInput.of(told, frames)], ("thesis",), bounding_box()))
+    write_page(page, result_page([PageInput.of(told, frames)], ("thesis",), ObjectMesh.of_box(bounding_box()).edges()))
     print(f"\n{len(result.truth)} images of {bag}, flown at placement {PLACEMENT}, which the model has never seen:")
     print(errors_table({"live node": result.errors, **baselines}))
     print(describe_answers(values))
