@@ -43,6 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
     methods = arguments.methods or [*METHODS, FILTERS]
     check_methods(methods)
     frames = ExplainedFrames(load_run(arguments.run_folder), Dataset.load(arguments.dataset))
+    frames.check_rows(arguments.frames or [])
     if FILTERS in methods:
         path = arguments.output / "filters.png"
         title = f"first-layer filters of {frames.run.config.backbone} (grey: weight 0; each in shares of its largest)"
@@ -61,14 +62,14 @@ def _explain_frames(frames: ExplainedFrames, methods: list[str], arguments: argp
     rows = arguments.frames
     if rows is None:
         rows = worst_rows(frames.errors(list(range(frames.dataset.frame_count))), arguments.worst)
-    frames.check_rows(rows)
     errors = frames.errors(rows)
     for row, position_m, orientation_deg in zip(rows, errors.position_m, errors.orientation_deg):
         told = f"frame {row}: {position_m:.2f} m, {orientation_deg:.1f} deg off"
         path = arguments.output / f"frame_{row}.png"
         save_figure(_figure(frames, row, methods, f"{arguments.run_folder.name} on {arguments.dataset}, {told}"), path)
         print(f"{path}: {told}")
-    print(f"into a page: reloc report RESULT -o FILE.html --picture {path} 'what frame {row} hangs on'")
+    pictures = f"--picture {arguments.output}/frame_N.png 'what frame N hangs on'"
+    print(f"into a page: reloc report RESULT -o FILE.html {pictures}")
 
 
 def _figure(frames: ExplainedFrames, row: int, methods: list[str], title: str) -> Figure:

@@ -30,16 +30,17 @@ def position_scalar(position: np.ndarray, reference: np.ndarray) -> Scalar:
 
 
 def orientation_scalar(quat_xyzw: np.ndarray, reference_xyzw: np.ndarray) -> Scalar:
-    """Of unit quaternions (b, 4): degrees (b,) beyond `quat_xyzw`, about the axis that turns the reference into it.
+    """Of unit quaternions (b, m, 4) of members: degrees (b,) beyond `quat_xyzw`, about the axis from the reference.
 
-    It is the sine of the angle, in degrees where that is small: smooth everywhere, and the same for q and -q.
+    It is the members' mean sine of the angle, in degrees where that is small: smooth everywhere, and the same for q
+    and -q, which the quaternion of the mean answer is not where a member's sign is turned.
     """
     turn = Rotation.from_quat(reference_xyzw).inv() * Rotation.from_quat(quat_xyzw)
     axis, vector, scalar = _direction(turn.as_rotvec()), quat_xyzw[:3], quat_xyzw[3]
     # the quaternion times (axis, 0): where it moves to when turned about the axis
     ahead = np.append(scalar * axis + np.cross(vector, axis), -vector @ axis)
     at_4, ahead_4 = (torch.from_numpy(np.asarray(value)).float() for value in (quat_xyzw, ahead))
-    return lambda _, quat_b4: np.degrees(2.0) * (quat_b4 @ at_4) * (quat_b4 @ ahead_4)
+    return lambda _, quat_bm4: np.degrees(2.0) * ((quat_bm4 @ at_4) * (quat_bm4 @ ahead_4)).mean(dim=1)
 
 
 class ExplainedFrames:
@@ -69,7 +70,7 @@ class ExplainedFrames:
     def answer(self, row: int) -> tuple[np.ndarray, np.ndarray]:
         """Position (3,) and quaternion (4,) as in flight, after the images before."""
         with torch.no_grad():
-            position_13, quat_14 = self._poses(self._tensor(row), self._previous(row))
+            position_13, quat_14, _ = self._poses(self._tensor(row), self._previous(row))
         return position_13[0].double().numpy(), quat_14[0].double().numpy()
 
     def errors(self, rows: list[int]) -> PoseErrors:
@@ -91,15 +92,16 @@ class ExplainedFrames:
             "orientation": orientation_scalar(quat_xyzw, self._quat_reference),
         }
         return {
-            name: lambda image_bhw3, scalar=scalar: scalar(*self._poses(image_bhw3, previous))
+            name: lambda image_bhw3, scalar=scalar: scalar(*self._poses(image_bhw3, previous)[::2])
             for name, scalar in scalars.items()
         }
 
-    def _poses(self, image_bhw3: torch.Tensor, previous: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
+    def _poses(self, image_bhw3: torch.Tensor, previous: torch.Tensor | None) -> tuple[torch.Tensor, ...]:
+        """Positions (b, 3) and quaternions (b, 4), and the members' quaternions (b, m, 4)."""
         if previous is not None:
             previous = previous.expand(len(image_bhw3), -1, -1)
-        position_b3, quat_b4 = self._step(image_bhw3, previous)[:2]
-        return position_b3, quat_b4
+        position_b3, quat_b4, _, _, quat_bm4 = self._step(image_bhw3, previous)[:5]
+        return position_b3, quat_b4, quat_bm4
 
     def _previous(self, row: int) -> torch.Tensor | None:
         """Frame features (1, t, f) of the images before in the window, as many as flight would have; None without."""
