@@ -51,7 +51,8 @@ def run(arguments: argparse.Namespace) -> int:
     values["baselines"] = {name: errors.summary() for name, errors in baselines.items()}
     write_json(arguments.output / "errors.json", values)
     title = f"A flight at placement {PLACEMENT}, which the model has never seen: live node against motion capture"
-    plot_flight(picture, title, result.estimate, result.truth, result.errors, outline())
+    is_ok = result.frames.accepted[result.frames.compared]
+    plot_flight(picture, title, result.estimate, result.truth, result.errors, is_ok, outline())
     told, page = arguments.output / "result", arguments.output / "report.html"
     frames = store_images(with_baselines(result.frames, baselines), told, bag, result.topic)
     write_result(told, frames)
