@@ -5,6 +5,7 @@ from scipy.spatial.transform import Rotation
 
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.geometry import invert, pose_matrix, transform_points
+from camera_relocalization_ros.core.image_parts import with_background
 from camera_relocalization_ros.learning.augmentation import (
     random_blur,
     random_exposure,
@@ -12,7 +13,6 @@ from camera_relocalization_ros.learning.augmentation import (
     random_occlusion,
     random_rotation,
     virtual_rotation,
-    with_background,
 )
 
 CAMERA = CameraIntrinsics(320, 180, 194.0, 194.0, 159.5, 89.5)
