@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import logging
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -94,12 +96,18 @@ def locate(view: Survey, pairs: np.ndarray, tolerance_px: float, label: str) -> 
     """Match the pairs of images and make landmarks of what they have in common."""
     first = np.concatenate([[0], np.cumsum([len(f) for f in view.features])])
     matches, strengths = [np.empty((0, 2), dtype=np.int64)], [np.empty(0)]
-    for a, b in tqdm(pairs, label, unit="pair"):
-        found, cosines = match_pair(
-            view.features[a], view.features[b], view.T_parent_child[a], view.T_parent_child[b], tolerance_px
-        )
-        matches.append(found + [first[a], first[b]])
-        strengths.append(cosines)
+
+    def matched(pair: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        a, b = pair
+        poses = view.T_parent_child[a], view.T_parent_child[b]
+        found, cosines = match_pair(view.features[a], view.features[b], *poses, tolerance_px)
+        return found + [first[a], first[b]], cosines
+
+    # NumPy lets go of the interpreter in the products that take the time
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for found, cosines in tqdm(pool.map(matched, pairs), label, len(pairs), unit="pair"):
+            matches.append(found)
+            strengths.append(cosines)
     track = join_matches(np.concatenate(matches), np.concatenate(strengths), view.image)
     tolerance = tolerance_px / view.features[0].focal_px
     return consistent_landmarks(track, view.image, view.rays, view.T_parent_child, tolerance)
