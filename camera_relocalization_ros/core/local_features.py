@@ -42,12 +42,19 @@ class LocalFeatures:
         return len(self.rays)
 
 
+def why_none() -> str:
+    """Why no points can be found on this computer; empty when they can."""
+    if hasattr(cv2, "SIFT_create"):
+        return ""
+    return f"OpenCV {cv2.__version__} has no SIFT; landmarks need version 4.4 or newer"
+
+
 class FeatureExtractor:
     """Finds the points of images of one camera; raises ConfigError when OpenCV has no SIFT (before 4.4)."""
 
     def __init__(self, camera: CameraIntrinsics, settings: FeatureSettings = FeatureSettings()) -> None:
-        if not hasattr(cv2, "SIFT_create"):
-            raise ConfigError(f"OpenCV {cv2.__version__} has no SIFT; landmarks need version 4.4 or newer")
+        if why_none():
+            raise ConfigError(why_none())
         self._camera = camera
         self._size = (settings.width, round(camera.height * settings.width / camera.width))
         self._scaled = camera.scaled(*self._size)

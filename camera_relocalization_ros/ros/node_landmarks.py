@@ -6,8 +6,10 @@ from __future__ import annotations
 from collections import Counter
 
 import numpy as np
+import rospy
 
 from camera_relocalization_ros.core.camera import CameraIntrinsics
+from camera_relocalization_ros.core.local_features import why_none
 from camera_relocalization_ros.core.model_bundle import Bundle
 from camera_relocalization_ros.inference.fusion import regression_alone
 from camera_relocalization_ros.inference.landmark_stage import LandmarkStage
@@ -40,6 +42,9 @@ class NodeLandmarks:
         """Refine by another model's map from now on; none is fine too."""
         self._drop()
         self._bundle = bundle
+        if self._has_map and why_none():
+            rospy.logwarn(f"{bundle.path}: its landmarks are not used: {why_none()}")
+            self._bundle = None
 
     def reset(self) -> None:
         """Forget earlier images."""

@@ -3,14 +3,21 @@ import subprocess
 import threading
 import time
 import xml.etree.ElementTree as ElementTree
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
+import rospy
 import yaml
+from colour_bundle import COLOUR_BUNDLE
 
 from camera_relocalization_ros.core.errors import ConfigError
+from camera_relocalization_ros.core.model_bundle import load_bundle
+from camera_relocalization_ros.ros.camera_watch import CameraWatch
 from camera_relocalization_ros.ros.newest_frame import NewestFrame
+from camera_relocalization_ros.ros.node_landmarks import NodeLandmarks
 from camera_relocalization_ros.ros.params import NodeParams
 from camera_relocalization_ros.ros.ros_session import log_reason
 
@@ -106,3 +113,18 @@ def test_launch_file_starts_the_node(options):
 )
 def test_reason_in_a_childs_output(text, reason):
     assert log_reason(text) == reason
+
+
+def test_where_opencv_is_too_old_a_map_is_warned_of_and_left_alone(monkeypatch):
+    told = []
+    monkeypatch.setattr(rospy, "logwarn", told.append)
+    monkeypatch.delattr(cv2, "SIFT_create")
+    bundle = replace(load_bundle(COLOUR_BUNDLE), landmark_map=object())
+    landmarks = NodeLandmarks(CameraWatch(bundle.sidecar), 0.0)
+    landmarks.use(bundle)
+    assert len(told) == 1 and "4.4" in told[0] and "not used" in told[0]
+    estimate = object()
+    assert landmarks.answer(np.zeros((48, 64, 3), np.uint8), estimate) is estimate
+    # a model without a map is nothing to warn of
+    landmarks.use(load_bundle(COLOUR_BUNDLE))
+    assert len(told) == 1
