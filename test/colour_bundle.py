@@ -18,6 +18,7 @@ import yaml
 from helpers import CAMERA, CHILD_FRAME, PARENT_FRAME
 
 from camera_relocalization_ros.core.bundle_sidecar import BundleSidecar
+from camera_relocalization_ros.core.dataset import Dataset, load_image_rgb
 from camera_relocalization_ros.core.model_bundle import SIDECAR, save_bundle
 from camera_relocalization_ros.core.preprocessing import Preprocessing
 from camera_relocalization_ros.core.retrieval import RetrievalIndex
@@ -34,6 +35,16 @@ MAX_GAP_S = 0.5
 def known_position(image_rgb: np.ndarray) -> np.ndarray:
     """What the bundle answers (3,) for an image (H, W, 3)."""
     return BASE + image_rgb.reshape(-1, 3).mean(axis=0) / 255.0
+
+
+def mean_colours(dataset: Dataset) -> np.ndarray:
+    """The bundle's features (N, 3) of the images of a data set."""
+    return np.array([load_image_rgb(f.image_path).reshape(-1, 3).mean(axis=0) / 255.0 for f in dataset.frames])
+
+
+def colour_index(dataset: Dataset) -> RetrievalIndex:
+    """What the bundle knows of its training images when it was trained on this data set."""
+    return RetrievalIndex.build(mean_colours(dataset), *dataset.positions_quats())
 
 
 def network_bytes(region: np.ndarray | None = None) -> bytes:

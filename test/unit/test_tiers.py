@@ -61,6 +61,17 @@ def test_a_tier_imports_only_what_lies_below_it(tier):
                 assert top in heavy, f"{relative} imports {module}"
 
 
+def test_tests_of_what_flies_import_nothing_that_does_not():
+    """They run on ROS Noetic's Python 3.8, where no other tier's libraries are installed."""
+    for tier in ("core", "inference"):
+        for path in (ROOT / "test" / "unit" / tier).glob("*.py"):
+            for module in imported_modules(path):
+                top, _, rest = module.partition(".")
+                below = rest.split(".")[0]
+                assert top != PACKAGE or below in TIERS[tier] | {"cli", "inference"}, f"{path.name} imports {module}"
+                assert top not in HEAVY - {"onnxruntime"}, f"{path.name} imports {module}"
+
+
 def test_what_flies_loads_no_torch_and_commands_load_nothing_heavy():
     flying = f"import {PACKAGE}.inference.relocalizer, {PACKAGE}.inference.evaluation"
     commands = f"from {PACKAGE}.cli.main import parser; parser()"

@@ -35,6 +35,7 @@ def seen(mask, points_camera):
 
 @pytest.mark.parametrize("write", [write_box_ply, write_box_obj, write_box_stl])
 def test_a_mesh_file_gives_its_triangles(tmp_path, write):
+    pytest.importorskip("vtkmodules")
     path = write(tmp_path / f"box.{write.__name__[-3:]}", 0.5, (1.0, 2.0, 3.0))
     triangles = load_mesh(path).triangles
     assert triangles.shape == (12, 3, 3)

@@ -123,6 +123,7 @@ def test_partners_are_far_and_neighbours_stay_neighbours():
 
 
 def test_command(tmp_path, capsys):
+    pytest.importorskip("vtkmodules")
     write_flight(tmp_path / "flight")
     write_flight(tmp_path / "blind", camera=None)
     write_colour_bundle(tmp_path / "bundle", TOP)

@@ -108,7 +108,7 @@ class SlowStage(LandmarkStage):
         self.gate = threading.Semaphore(0)
 
     def refine(self, *arguments):
-        self.gate.acquire()
+        assert self.gate.acquire(timeout=60)
         return super().refine(*arguments)
 
 
@@ -137,7 +137,7 @@ def test_a_live_stream_never_waits_for_a_refinement_and_takes_it_when_it_is_ther
     pending.result(timeout=30)
     assert answer(4).stage is Stage.REGRESSION
     assert counts == {"refined": 1}
-    slow.gate.release(10)
+    slow.gate.release()
     live.close()
 
 
