@@ -15,6 +15,10 @@ of its cores.
 
 from __future__ import annotations
 
+# before NumPy, as in the node: it tells OpenBLAS how to wait
+import camera_relocalization_ros  # noqa: F401
+
+# isort: split
 import argparse
 import time
 from dataclasses import dataclass

@@ -61,8 +61,6 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str] | None = None) -> int:
     """Exit code: 0 done, 1 the command could not do it (one line says why), 2 wrong usage (argparse)."""
-    # threads of PyTorch's OpenMP that wait by spinning cost half of the speed on a machine that does other work too
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     arguments = parser().parse_args(argv)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
     logging.getLogger("camera_relocalization_ros").setLevel(logging.INFO)

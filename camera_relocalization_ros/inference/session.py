@@ -70,6 +70,8 @@ def _create(bundle: Bundle, providers: Sequence[str], threads: int) -> onnxrunti
         raise BundleError(f"this ONNX Runtime has no {providers[0]}; it has {', '.join(available)}")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
+    # its threads else spin on after an answer, on cores that the search for landmarks needs
+    options.add_session_config_entry("session.force_spinning_stop", "1")
     options.log_severity_level = 3
     wanted = [(name, PROVIDER_OPTIONS.get(name, {})) for name in providers if name in available]
     session = onnxruntime.InferenceSession(bundle.network, options, providers=wanted)
