@@ -26,6 +26,7 @@ CAMERA = CameraIntrinsics(480, 360, 450.0, 450.0, 239.5, 179.5)
 T_PARENT_MIDDLE = pose_matrix(BASE + 0.5, QUAT_XYZW)
 DISTANCE_M, WIDTH_M, HEIGHT_M, PIXELS_PER_M = 2.0, 5.0, 4.0, 240
 STEP_NS = 100_000_000
+MAP_OPTIONS = ("--width", str(CAMERA.width), "--features", "500", "--query-features", "400", "--keep-camera")
 
 
 def paint(seed: int = 0) -> np.ndarray:
@@ -80,6 +81,5 @@ def write_wall_bundle(folder: Path) -> Path:
     bundle = folder / "wall_bundle"
     shutil.copytree(COLOUR_BUNDLE, bundle)
     write_wall_dataset(folder / "wall", 48)
-    options = ["--width", str(CAMERA.width), "--features", "500", "--query-features", "400", "--keep-camera"]
-    assert main(["map", str(folder / "wall"), "--bundle", str(bundle), *options]) == 0
+    assert main(["map", str(folder / "wall"), "--bundle", str(bundle), *MAP_OPTIONS]) == 0
     return bundle

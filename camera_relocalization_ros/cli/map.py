@@ -29,23 +29,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     from dataclasses import replace
 
+    from tqdm import tqdm
+
     from camera_relocalization_ros.core.dataset import Dataset, joined
     from camera_relocalization_ros.core.local_features import FeatureSettings
     from camera_relocalization_ros.core.model_bundle import check_extensible, check_frames, load_bundle, replace_map
     from camera_relocalization_ros.inference.refinement import PoseRefiner
     from camera_relocalization_ros.inference.refinement_errors import with_measured_deviation
-    from camera_relocalization_ros.mapping.builder import (
-        MapSettings,
-        build_landmarks,
-        compressed,
-        held_out,
-        survey,
-    )
+    from camera_relocalization_ros.mapping.builder import MapSettings, build_landmarks, compressed, survey
+    from camera_relocalization_ros.mapping.cross_validation import folds, tried, without
     from camera_relocalization_ros.mapping.report import map_report
 
     dataset = joined([Dataset.load(spec) for spec in arguments.datasets])
     # what does not fit is said before minutes are spent
-    bundle = load_bundle(arguments.bundle)
+    bundle = load_bundle(arguments.bundle, with_map=False)
     check_extensible(bundle)
     check_frames(bundle, dataset)
     features = FeatureSettings(arguments.width, arguments.features)
@@ -55,10 +52,13 @@ def run(arguments: argparse.Namespace) -> int:
     landmarks, correction = build_landmarks(raw, settings)
     view = raw.corrected(correction)
     landmark_map = compressed(landmarks, view, correction, query)
-    remaining, left_out = held_out(landmarks, view, settings.tolerance_px)
-    without = PoseRefiner(compressed(remaining, view, correction, query), dataset.camera)
-    landmark_map, errors = with_measured_deviation(landmark_map, without, [dataset.frames[i] for i in left_out])
+    left_out = folds(view.placement)
+    remaining = (without(landmarks, view, images, settings.tolerance_px) for images in left_out)
+    refiners = (PoseRefiner(compressed(some, view, correction, query), dataset.camera) for some in remaining)
+    frames = [[dataset.frames[i] for i in tried(images)] for images in left_out]
+    trials = tqdm(zip(refiners, frames), "errors", len(frames), unit="part")
+    landmark_map, errors = with_measured_deviation(landmark_map, trials)
     size = replace_map(bundle, landmark_map)
-    print(map_report(landmarks, view, errors, len(left_out)))
+    print(map_report(landmarks, view, errors, sum(len(part) for part in frames)))
     print(f"{arguments.bundle}: a map of {size / 1e6:.1f} MB, of {dataset.frame_count} images")
     return 0

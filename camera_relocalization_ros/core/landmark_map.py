@@ -15,7 +15,7 @@ from camera_relocalization_ros.core.geometry import pose_matrix
 from camera_relocalization_ros.core.lens import CameraCorrection
 from camera_relocalization_ros.core.local_features import DESCRIPTOR_SIZE, FeatureSettings, unit_descriptors
 
-VERSION = 2
+VERSION = 3
 # principal components of descriptors that are kept, one signed byte each
 CODE_SIZE = 64
 # a map of 100,000 images is no map of this package
@@ -46,7 +46,7 @@ class LandmarkMap:
     points (l, 3) metres; codes (l, k) int8, along the axes code_mean (128,), code_axes (128, k) of descriptors;
     seen_first (n + 1,) and seen (s,): image i saw the landmarks seen[seen_first[i]:seen_first[i + 1]];
     positions (n, 3), quats_xyzw (n, 4): of the lens, which sits in the child frame where `correction` (10,) says,
-    see CameraCorrection; settings (3,): of FeatureSettings; deviation (6,), see `calibrated`.
+    see CameraCorrection; settings (3,): of FeatureSettings; deviation (4,), see `calibrated`.
     """
 
     points: np.ndarray
@@ -94,14 +94,14 @@ class LandmarkMap:
         landmarks, first = np.unique(np.concatenate(ranges), return_index=True)
         return landmarks[np.argsort(first)[:count]]
 
-    def calibrated(self, covariance: np.ndarray, distance: float) -> np.ndarray:
-        """The covariance (6, 6) that errors really have, from that of the normal equations.
+    def calibrated(self, covariance: np.ndarray, count: int) -> np.ndarray:
+        """The covariance (6, 6) that errors really have, from that of the normal equations of `count` landmarks.
 
-        distance: from the nearest image of the map, in metres and radians added up. deviation holds of the position's
-        standard deviation a floor, what it grows by with the distance, and a scale, then of the rotation's the same.
+        deviation holds a scale of the position's standard deviation, and the standard deviation in metres that a pose
+        of a single landmark would have beside it, which falls with their number; then the rotation's, in radians.
         """
-        floor, growth, scale = (np.repeat(values, 3) for values in self.deviation.reshape(2, 3).T)
-        return scale[:, None] * (covariance + np.diag(floor**2 + (growth * distance) ** 2)) * scale[None, :]
+        scale, of_one = (np.repeat(values, 3) for values in self.deviation.reshape(2, 2).T)
+        return scale[:, None] * covariance * scale[None, :] + np.diag((of_one / count) ** 2)
 
 
 def save_map(file: Path | IO[bytes], landmark_map: LandmarkMap) -> None:
@@ -121,7 +121,7 @@ def load_map(path: Path | str) -> LandmarkMap:
         _check(landmark_map)
         return landmark_map
     except (TypeError, ValueError) as error:
-        raise BundleError(f"{path}: no landmark map that reloc map wrote ({error})") from error
+        raise BundleError(f"{path}: no landmark map of this reloc map ({error}); make it again") from error
 
 
 def _check(m: LandmarkMap) -> None:
@@ -137,7 +137,7 @@ def _check(m: LandmarkMap) -> None:
         "quats_xyzw": (images, 4),
         "correction": (10,),
         "settings": (3,),
-        "deviation": (6,),
+        "deviation": (4,),
     }
     found = {name: getattr(m, name).shape for name in expected}
     if found != expected or m.seen.ndim != 1:

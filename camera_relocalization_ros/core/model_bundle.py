@@ -65,14 +65,19 @@ class Bundle:
         return PositionRange.of(self.index.positions)
 
 
-def load_bundle(path: Path | str) -> Bundle:
-    """Read and check a bundle folder; raises BundleError that names the file, what was found and expected."""
+def load_bundle(path: Path | str, with_map: bool = True) -> Bundle:
+    """Read and check a bundle folder; raises BundleError that names the file, what was found and expected.
+
+    with_map: False leaves a map of landmarks unread, that of another version too: who makes a new one needs none.
+    """
     path = Path(path)
     if not path.exists():
         raise BundleError(f"{path}: no such bundle")
     if not (path / SIDECAR).is_file():
         raise BundleError(f"{path}: no {SIDECAR} in it; expected a bundle made by reloc export")
     version, sidecar, checksums, training_range = _read_sidecar(path / SIDECAR)
+    if not with_map:
+        checksums.pop(LANDMARKS, None)
     contents = {name: _checked_bytes(path / name, checksum) for name, checksum in checksums.items()}
     index, known_answers = _read_arrays(path, version)
     landmark_map = load_map(path / LANDMARKS) if LANDMARKS in checksums else None

@@ -37,8 +37,7 @@ class Refinement:
     """Pose of the child frame in the parent frame from landmarks; found is False when there is none.
 
     covariance (6, 6) as in Estimate; of `matches` landmarks those of index landmarks (i,), seen at pixels (i, 2) of the
-    grey image, agree with it, to noise_px (standard deviation of a coordinate). distance: from the nearest image of the
-    map, in metres and radians added up. seconds: time per stage.
+    grey image, agree with it, to noise_px (standard deviation of a coordinate). seconds: time per stage.
     """
 
     found: bool
@@ -49,14 +48,13 @@ class Refinement:
     pixels: np.ndarray
     matches: int
     noise_px: float
-    distance: float
     seconds: dict[str, float] = field(default_factory=dict)
 
 
 def nothing_found(matches: int) -> Refinement:
     """That there is no pose."""
     no_pose = np.full(3, np.nan), np.full(4, np.nan), np.full((6, 6), np.nan)
-    return Refinement(False, *no_pose, np.empty(0, dtype=np.int64), np.empty((0, 2)), matches, np.nan, np.nan)
+    return Refinement(False, *no_pose, np.empty(0, dtype=np.int64), np.empty((0, 2)), matches, np.nan)
 
 
 class PoseRefiner:
@@ -131,11 +129,10 @@ class PoseRefiner:
             return nothing_found(len(landmarks))
         # the covariance is of the lens; millimetres away from it, the child frame's is the same
         position, quat_xyzw = position_quat(pose.T_parent_camera @ invert(self._T_child_lens))
-        distance = self._distances(pose.T_parent_camera).min()
-        covariance = self.landmark_map.calibrated(pose.covariance, distance)
+        covariance = self.landmark_map.calibrated(pose.covariance, len(pose.inliers))
         noise_px = pose.noise * self.extractor.focal_px
         fitting = landmarks[pose.inliers], pixels[pose.inliers]
-        return Refinement(True, position, quat_xyzw, covariance, *fitting, len(landmarks), noise_px, distance)
+        return Refinement(True, position, quat_xyzw, covariance, *fitting, len(landmarks), noise_px)
 
     def _near(self, T_parent_lens: np.ndarray, count: int) -> np.ndarray:
         """`count` landmarks that the images nearest to a pose saw."""

@@ -4,13 +4,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Sequence
+from typing import Iterable, Sequence
 
 import numpy as np
 from scipy.optimize import minimize
 from scipy.spatial.transform import Rotation
 from scipy.stats import chi2
-from tqdm import tqdm
 
 from camera_relocalization_ros.core.dataset import Frame, load_image_rgb
 from camera_relocalization_ros.core.landmark_map import LandmarkMap
@@ -26,33 +25,31 @@ LEAST_SAMPLES = 20
 
 
 def with_measured_deviation(
-    landmark_map: LandmarkMap,
-    without: PoseRefiner,
-    frames: Sequence[Frame],
-    seed: int = 0,
+    landmark_map: LandmarkMap, trials: Iterable[tuple[PoseRefiner, Sequence[Frame]]], seed: int = 0
 ) -> tuple[LandmarkMap, np.ndarray]:
     """The map with its covariances calibrated, and errors (m, 2) in metres and radians of the poses found.
 
-    without: refines with a map that was made without the images of `frames`.
+    trials: frames, and what refines with a map that was made without them.
     """
     generator = np.random.default_rng(seed)
-    errors, covariances, distances = [], [], []
-    for frame in tqdm(frames, "errors", unit="image"):
-        position = frame.position + generator.normal(0, PRIOR_SD_M, 3)
-        turn = Rotation.from_rotvec(generator.normal(0, PRIOR_SD_RAD, 3))
-        quat_xyzw = (turn * Rotation.from_quat(frame.quat_xyzw)).as_quat()
-        refined = without.refine(load_image_rgb(frame.image_path), position, quat_xyzw)
-        if refined.found:
-            errors.append(pose_difference(refined.position, refined.quat_xyzw, frame.position, frame.quat_xyzw))
-            covariances.append(refined.covariance)
-            distances.append(refined.distance)
+    errors, covariances, counts = [], [], []
+    for without, frames in trials:
+        for frame in frames:
+            position = frame.position + generator.normal(0, PRIOR_SD_M, 3)
+            turn = Rotation.from_rotvec(generator.normal(0, PRIOR_SD_RAD, 3))
+            quat_xyzw = (turn * Rotation.from_quat(frame.quat_xyzw)).as_quat()
+            refined = without.refine(load_image_rgb(frame.image_path), position, quat_xyzw)
+            if refined.found:
+                errors.append(pose_difference(refined.position, refined.quat_xyzw, frame.position, frame.quat_xyzw))
+                covariances.append(refined.covariance)
+                counts.append(len(refined.landmarks))
     if len(errors) < LEAST_SAMPLES:
         return landmark_map, np.empty((0, 2))
     errors_n6, covariances_n66 = np.array(errors), np.array(covariances)
     sizes = np.stack([np.linalg.norm(errors_n6[:, :3], axis=1), np.linalg.norm(errors_n6[:, 3:], axis=1)], axis=1)
     usual = (sizes < (OUTLIER_M, OUTLIER_RAD)).all(axis=1)
-    spread = np.array(distances)[usual]
-    deviation = np.concatenate([_fit(errors_n6[usual, s], covariances_n66[usual][:, s, s], spread) for s in _PARTS])
+    counts_n = np.array(counts)[usual]
+    deviation = np.concatenate([_fit(errors_n6[usual, s], covariances_n66[usual][:, s, s], counts_n) for s in _PARTS])
     return replace(landmark_map, deviation=deviation), sizes
 
 
@@ -67,17 +64,16 @@ def pose_difference(
 _PARTS = (slice(0, 3), slice(3, 6))
 
 
-def _fit(errors_n3: np.ndarray, covariances_n33: np.ndarray, distances_n: np.ndarray) -> np.ndarray:
-    """Floor, growth and scale (3,) under which LEVEL of the errors lie in their ellipsoid of that probability.
+def _fit(errors_n3: np.ndarray, covariances_n33: np.ndarray, counts_n: np.ndarray) -> np.ndarray:
+    """Scale and deviation of one landmark (2,), under which LEVEL of the errors lie in their ellipsoid.
 
-    What errs whatever the image, and what the more the farther the map's images are, follows from the likelihood of
-    the errors; the scale makes up for their not being Gaussian.
+    Normal equations take the errors of landmarks for independent, and those of the map for none: how much of the
+    truth either is follows from the likelihood of the errors. A factor on both makes up for their not being Gaussian.
     """
-    start = np.sqrt(np.median(np.square(errors_n3)))
 
     def widened(logs: np.ndarray) -> np.ndarray:
-        floor, growth = np.exp(logs)
-        return covariances_n33 + (floor**2 + (growth * distances_n) ** 2)[:, None, None] * np.eye(3)
+        scale, of_one = np.exp(logs)
+        return scale**2 * covariances_n33 + np.square(of_one / counts_n)[:, None, None] * np.eye(3)
 
     def squares(logs: np.ndarray) -> np.ndarray:
         return np.einsum("ni,ni->n", errors_n3, np.linalg.solve(widened(logs), errors_n3[..., None])[..., 0])
@@ -85,7 +81,8 @@ def _fit(errors_n3: np.ndarray, covariances_n33: np.ndarray, distances_n: np.nda
     def loss(logs: np.ndarray) -> float:
         return float(np.sum(np.linalg.slogdet(widened(logs))[1] + squares(logs)))
 
-    logs = minimize(loss, np.log([start, start / np.median(distances_n)]), method="Nelder-Mead").x
+    start = np.log([1.0, np.sqrt(np.median(np.square(errors_n3))) * np.median(counts_n)])
+    logs = minimize(loss, start, method="Nelder-Mead").x
     # the quantile of a finite sample, as conformal prediction takes it
     level = min(1.0, LEVEL * (len(errors_n3) + 1) / len(errors_n3))
-    return np.array([*np.exp(logs), np.sqrt(np.quantile(squares(logs), level) / chi2.ppf(LEVEL, 3))])
+    return np.exp(logs) * np.sqrt(np.quantile(squares(logs), level) / chi2.ppf(LEVEL, 3))

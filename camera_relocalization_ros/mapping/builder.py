@@ -36,9 +36,6 @@ logger = logging.getLogger(__name__)
 WORTHWHILE = 0.05
 # matching tolerances of the rounds of self-calibration: a wrong focal length moves points by this many pixels
 CALIBRATION_ROUNDS_PX = (12.0, 8.0, 6.0, 6.0)
-# of a scene, of blocks of so many images every fourth is left out where errors are measured: images that follow one
-# another are much alike
-HELD_OUT_BLOCK, HELD_OUT_EVERY = 20, 4
 # of how many descriptors the principal axes are taken
 AXES_SAMPLE = 50_000
 
@@ -174,31 +171,8 @@ def compressed(landmarks: Landmarks, view: Survey, correction: CameraCorrection,
         quats_xyzw,
         correction.vector,
         np.array([query.width, query.limit, query.contrast]),
-        np.array([0.0, 0.0, 1.0, 0.0, 0.0, 1.0]),
+        np.array([1.0, 0.0, 1.0, 0.0]),
     )
-
-
-def held_out(landmarks: Landmarks, view: Survey, tolerance_px: float) -> tuple[Landmarks, np.ndarray]:
-    """The landmarks that are left without some of the images, and the indices of these images.
-
-    Left out is what flight is like: an object's last placement, for it will stand elsewhere; of a scene, a fourth.
-    """
-    several = len(np.unique(view.placement)) > 1
-    if several:
-        left_out = view.placement == view.placement.max()
-    else:
-        left_out = (np.arange(len(view.features)) // HELD_OUT_BLOCK) % HELD_OUT_EVERY == HELD_OUT_EVERY // 2
-    track = np.full(sum(len(f) for f in view.features), -1)
-    track[landmarks.feature] = landmarks.seen.landmark
-    track[left_out[view.image]] = -1
-    _, numbers = np.unique(track[track >= 0], return_inverse=True)
-    track[track >= 0] = numbers
-    tolerance = tolerance_px / view.features[0].focal_px
-    remaining = consistent_landmarks(track, view.image, view.rays, view.T_parent_child, tolerance)
-    if several:
-        needed = needed_placements(view.placement[~left_out])
-        remaining = remaining.take(confirmed(remaining, view.placement, needed))
-    return remaining, np.flatnonzero(left_out)
 
 
 def _axes(view: Survey) -> tuple[np.ndarray, np.ndarray]:

@@ -22,7 +22,7 @@ def small_map():
         quats_xyzw=np.tile([0.0, 0.0, 0.0, 1.0], (3, 1)),
         correction=np.array([1.0, *np.zeros(9)]),
         settings=np.array([640, 1000, 0.02]),
-        deviation=np.array([0.01, 0.1, 1.5, 0.002, 0.0, 1.2]),
+        deviation=np.array([1.5, 2.0, 1.2, 0.0]),
     )
 
 
@@ -45,12 +45,13 @@ def test_landmarks_of_images_come_once_those_of_the_first_image_first():
     assert landmark_map.seen_from(np.array([], dtype=int), 9).tolist() == []
 
 
-def test_covariance_gets_floor_growth_and_scale():
-    covariance = np.diag([1e-4, 1e-4, 1e-4, 1e-6, 1e-6, 1e-6])
-    near, far = (small_map().calibrated(covariance, distance) for distance in (0.0, 0.5))
-    np.testing.assert_allclose(np.diag(near)[:3], 1.5**2 * (1e-4 + 0.01**2))
-    np.testing.assert_allclose(np.diag(far)[:3], 1.5**2 * (1e-4 + 0.01**2 + 0.05**2))
-    np.testing.assert_allclose(np.diag(far)[3:], 1.2**2 * (1e-6 + 0.002**2))
+def test_covariance_is_widened_by_a_scale_and_by_what_falls_with_the_landmarks():
+    covariance = np.diag([1e-4, 1e-4, 1e-4, 1e-6, 1e-6, 1e-6]) + 1e-7
+    few, many = (small_map().calibrated(covariance, count) for count in (40, 400))
+    np.testing.assert_allclose(np.diag(few - 1.5**2 * covariance)[:3], 0.05**2)
+    np.testing.assert_allclose(np.diag(many - 1.5**2 * covariance)[:3], 0.005**2)
+    np.testing.assert_allclose(few[3:, 3:], 1.2**2 * covariance[3:, 3:])
+    np.testing.assert_allclose(few[:3, 3:], 1.5 * 1.2 * covariance[:3, 3:])
 
 
 @pytest.mark.parametrize(
@@ -65,6 +66,7 @@ def test_covariance_gets_floor_growth_and_scale():
         {"positions": np.zeros((2, 3))},
         {"settings": np.array([10**9, 1000, 0.02])},
         {"deviation": np.array([0.01, -1.0, 0.002, 1.2])},
+        {"deviation": np.zeros(6)},
         {"quats_xyzw": np.zeros((3, 4))},
     ],
 )

@@ -31,7 +31,7 @@ def estimate(**changes):
 
 def refinement(**changes):
     return replace(
-        Refinement(True, np.zeros(3), IDENTITY, np.diag(REFINED_SD**2), np.arange(40), np.zeros((40, 2)), 60, 1.0, 0.1),
+        Refinement(True, np.zeros(3), IDENTITY, np.diag(REFINED_SD**2), np.arange(40), np.zeros((40, 2)), 60, 1.0),
         **changes,
     )
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from colour_bundle import COLOUR_BUNDLE
 from helpers import START_NS, write_fake_dataset
-from painted_wall import CAMERA, STEP_NS, flight, paint, view, write_wall_bundle, write_wall_dataset
+from painted_wall import CAMERA, MAP_OPTIONS, STEP_NS, flight, paint, view, write_wall_bundle, write_wall_dataset
 
 from camera_relocalization_ros.cli.main import main
 from camera_relocalization_ros.core.geometry import position_quat
@@ -207,6 +207,10 @@ def test_a_map_is_replaced_kept_and_checked(bundle, tmp_path):
     (copy / LANDMARKS).write_bytes(content[:-100])
     with pytest.raises(Exception, match="cut short or replaced"):
         load_bundle(copy)
+    # whoever makes the map anew need not read the old one
+    write_wall_dataset(tmp_path / "wall", 24)
+    assert main(["map", str(tmp_path / "wall"), "--bundle", str(copy), *MAP_OPTIONS]) == 0
+    assert len(load_bundle(copy).landmark_map) > 300
     # a bundle that does not name a map has none, whatever lies beside it
     shutil.copy(COLOUR_BUNDLE / SIDECAR, copy / SIDECAR)
     assert load_bundle(copy).landmark_map is None

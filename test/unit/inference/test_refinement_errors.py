@@ -5,22 +5,30 @@ from scipy.stats import chi2
 from camera_relocalization_ros.inference.refinement_errors import _fit, pose_difference
 
 
-def test_floor_and_growth_of_the_error_are_found_and_nine_of_ten_lie_inside():
+def test_scale_and_error_of_one_landmark_are_found_and_nine_of_ten_lie_inside():
     generator = np.random.default_rng(0)
-    distances = generator.uniform(0.05, 0.6, 3000)
-    own = np.tile(np.diag([1.0, 4.0, 9.0]) * 1e-6, (3000, 1, 1))
-    sd = np.sqrt(own[:, [0, 1, 2], [0, 1, 2]] + 0.005**2 + (0.1 * distances[:, None]) ** 2)
-    floor, growth, scale = _fit(generator.normal(size=(3000, 3)) * sd, own, distances)
-    np.testing.assert_allclose([floor, growth, scale], [0.005, 0.1, 1.0], rtol=0.15)
+    counts = generator.integers(20, 400, 3000)
+    own = np.diag([1.0, 4.0, 9.0]) * (1e-3 / counts)[:, None, None]
+    sd = np.sqrt(1.5**2 * own[:, [0, 1, 2], [0, 1, 2]] + (0.4 / counts[:, None]) ** 2)
+    found = _fit(generator.normal(size=(3000, 3)) * sd, own, counts)
+    np.testing.assert_allclose(found, [1.5, 0.4], rtol=0.1)
 
 
-def test_heavy_tails_are_made_up_for_by_the_scale():
+def test_normal_equations_that_tell_all_are_left_as_they_are():
+    generator = np.random.default_rng(2)
+    counts = generator.integers(20, 400, 3000)
+    own = np.eye(3) * (1e-3 / counts)[:, None, None]
+    scale, of_one = _fit(generator.normal(size=(3000, 3)) * np.sqrt(1e-3 / counts[:, None]), own, counts)
+    widened = scale**2 * 1e-3 / counts + (of_one / counts) ** 2
+    np.testing.assert_allclose(widened, 1e-3 / counts, rtol=0.15)
+
+
+def test_heavy_tails_are_made_up_for():
     generator = np.random.default_rng(1)
-    distances, own = generator.uniform(0.05, 0.6, 3000), np.tile(np.eye(3) * 1e-6, (3000, 1, 1))
+    counts, own = generator.integers(20, 400, 3000), np.tile(np.eye(3) * 1e-6, (3000, 1, 1))
     errors = 0.01 * generator.standard_t(2, (3000, 3))
-    floor, growth, scale = _fit(errors, own, distances)
-    variances = scale**2 * (1e-6 + floor**2 + (growth * distances) ** 2)
-    inside = np.sum(errors**2, axis=1) / variances < chi2.ppf(0.9, 3)
+    scale, of_one = _fit(errors, own, counts)
+    inside = np.sum(errors**2, axis=1) / (scale**2 * 1e-6 + (of_one / counts) ** 2) < chi2.ppf(0.9, 3)
     assert abs(inside.mean() - 0.9) < 0.005
 
 

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Maps made without some of the images, on which errors are measured that flight will have."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from camera_relocalization_ros.mapping.builder import Survey
+from camera_relocalization_ros.mapping.confirmation import confirmed, needed_placements
+from camera_relocalization_ros.mapping.landmarks import Landmarks, consistent_landmarks
+
+# images that follow one another are much alike: a scene is left out in blocks of so many, every eighth block at once.
+# Of a map without more than that, errors are larger than those of the map that flies
+BLOCK, FOLDS = 20, 8
+# of the images left out, how many are tried: neighbours tell little more
+TRIED_EVERY = 4
+
+
+def folds(placement: np.ndarray) -> list[np.ndarray]:
+    """Masks (n,) of images to leave out together, what flight is like; every image is in one of them.
+
+    placement (n,) of each image: an object will stand elsewhere, so each placement is a fold; of a scene, blocks are.
+    """
+    numbers = np.unique(placement)
+    if len(numbers) > 1:
+        return [placement == number for number in numbers]
+    block = np.arange(len(placement)) // BLOCK
+    return [block % FOLDS == fold for fold in range(min(FOLDS, block.max(initial=0) + 1))]
+
+
+def tried(left_out: np.ndarray) -> np.ndarray:
+    """Indices of those images of a mask on which errors are measured."""
+    return np.flatnonzero(left_out)[::TRIED_EVERY]
+
+
+def without(landmarks: Landmarks, view: Survey, left_out: np.ndarray, tolerance_px: float) -> Landmarks:
+    """The landmarks as they are where the images of a mask (n,) were never seen; their tracks are not taken apart."""
+    track = np.full(sum(len(f) for f in view.features), -1)
+    track[landmarks.feature] = landmarks.seen.landmark
+    track[left_out[view.image]] = -1
+    _, numbers = np.unique(track[track >= 0], return_inverse=True)
+    track[track >= 0] = numbers
+    tolerance = tolerance_px / view.features[0].focal_px
+    remaining = consistent_landmarks(track, view.image, view.rays, view.T_parent_child, tolerance)
+    if len(np.unique(view.placement)) == 1:
+        return remaining
+    needed = needed_placements(view.placement[~left_out])
+    return remaining.take(confirmed(remaining, view.placement, needed))
