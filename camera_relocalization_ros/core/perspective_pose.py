@@ -12,9 +12,13 @@ from scipy.spatial.transform import Rotation
 from camera_relocalization_ros.core.geometry import invert, transform_points
 
 RANSAC_CONFIDENCE = 0.999
-ITERATIONS = 10
+# of each descent of `refine_pose`, and how often its tolerance then follows the errors: to so many times their median,
+# which is three and a half standard deviations of a coordinate, but no less than a share of the first tolerance
+ITERATIONS, NARROWINGS, MEDIANS, LEAST_SHARE = 5, 2, 3.0, 0.1
 # six numbers are estimated from two of each point
 LEAST_POINTS = 5
+# of the normal equations; metres and radians, far below what any image tells
+WORST_CONDITION, LEAST_STEP = 1e12, 1e-5
 
 
 @dataclass(frozen=True)
@@ -57,32 +61,29 @@ def ransac_pose(
 def refine_pose(
     points: np.ndarray, rays: np.ndarray, T_parent_camera: np.ndarray, tolerance: float
 ) -> PerspectivePose | None:
-    """The pose nearby that fits best, points further off than about `tolerance` on z = 1 counting less and less.
+    """The pose nearby that fits best, points further off than about a tolerance on z = 1 counting less and less.
 
-    Gauss-Newton on Geman & McClure's robust error. None when too few points fit or these do not fix the pose.
+    Gauss-Newton on Geman & McClure's robust error. The tolerance is the given one first, then as narrow as the errors
+    of most points allow: a few wrong matches that are off by little bend a pose more than all right ones hold it. The
+    covariance is that of all inliers but the one with the most influence, which may be wrong. None when too few points
+    fit or these do not fix the pose.
     """
-    for _ in range(ITERATIONS):
-        jacobians, errors, in_front = _linearised(points, rays, T_parent_camera)
-        weights = in_front / np.square(1.0 + np.sum(errors**2, axis=1) / tolerance**2)
-        rows = jacobians.reshape(-1, 6)  # (2n, 6)
-        weighted = (rows * np.repeat(weights, 2)[:, None]).T
-        normal = weighted @ rows
-        if not np.isfinite(normal).all() or np.linalg.cond(normal) > 1e12:
+    pose = _descend(points, rays, T_parent_camera, tolerance)
+    for _ in range(NARROWINGS):
+        if pose is None:
             return None
-        step = np.linalg.solve(normal, weighted @ errors.ravel())
-        T_parent_camera = _moved(T_parent_camera, step)
-        if np.linalg.norm(step) < 1e-7:
-            break
-    jacobians, errors, in_front = _linearised(points, rays, T_parent_camera)
-    inliers = np.flatnonzero(in_front & (np.linalg.norm(errors, axis=1) < tolerance))
-    if len(inliers) < LEAST_POINTS:
-        return None
-    noise = float(np.sqrt(np.sum(errors[inliers] ** 2) / (2 * len(inliers) - 6)))
-    rows = jacobians[inliers].reshape(-1, 6)
-    normal = rows.T @ rows
-    if np.linalg.cond(normal) > 1e12:
-        return None
-    return PerspectivePose(T_parent_camera, noise**2 * np.linalg.inv(normal), inliers, noise)
+        sizes = _sizes(points, rays, pose)
+        fitting = sizes[sizes < tolerance]
+        if len(fitting) < LEAST_POINTS:
+            return None
+        narrow = np.clip(MEDIANS * np.median(fitting), LEAST_SHARE * tolerance, tolerance)
+        pose = _descend(points, rays, pose, narrow)
+    return None if pose is None else _with_covariance(points, rays, pose, narrow)
+
+
+def truncated_error(points: np.ndarray, rays: np.ndarray, T_parent_camera: np.ndarray, tolerance: float) -> float:
+    """Sum of squared errors on z = 1, none counting more than the tolerance squared: less is better."""
+    return float(np.sum(np.minimum(_sizes(points, rays, T_parent_camera), tolerance) ** 2))
 
 
 def project(points: np.ndarray, T_parent_camera: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -90,6 +91,51 @@ def project(points: np.ndarray, T_parent_camera: np.ndarray) -> tuple[np.ndarray
     local = transform_points(invert(T_parent_camera), points)
     depth = local[:, 2]
     return local[:, :2] / np.where(np.abs(depth) < 1e-6, 1e-6, depth)[:, None], depth
+
+
+def _sizes(points: np.ndarray, rays: np.ndarray, T_parent_camera: np.ndarray) -> np.ndarray:
+    """Distances (n,) on z = 1 between points and rays; infinite where a point is not in front."""
+    _, errors, in_front = _linearised(points, rays, T_parent_camera)
+    return np.where(in_front, np.linalg.norm(errors, axis=1), np.inf)
+
+
+def _descend(points: np.ndarray, rays: np.ndarray, T_parent_camera: np.ndarray, tolerance: float) -> np.ndarray | None:
+    """T_parent_camera at the minimum nearby of the robust error; None where the points do not fix it."""
+    for _ in range(ITERATIONS):
+        jacobians, errors, in_front = _linearised(points, rays, T_parent_camera)
+        weights = in_front / np.square(1.0 + np.sum(errors**2, axis=1) / tolerance**2)
+        rows = jacobians.reshape(-1, 6)  # (2n, 6)
+        weighted = (rows * np.repeat(weights, 2)[:, None]).T
+        normal = weighted @ rows
+        if not np.isfinite(normal).all() or np.linalg.cond(normal) > WORST_CONDITION:
+            return None
+        step = np.linalg.solve(normal, weighted @ errors.ravel())
+        T_parent_camera = _moved(T_parent_camera, step)
+        if np.linalg.norm(step) < LEAST_STEP:
+            break
+    return T_parent_camera
+
+
+def _with_covariance(
+    points: np.ndarray, rays: np.ndarray, T_parent_camera: np.ndarray, tolerance: float
+) -> PerspectivePose | None:
+    jacobians, errors, in_front = _linearised(points, rays, T_parent_camera)
+    inliers = np.flatnonzero(in_front & (np.linalg.norm(errors, axis=1) < tolerance))
+    if len(inliers) < LEAST_POINTS:
+        return None
+    noise = float(np.sqrt(np.sum(errors[inliers] ** 2) / (2 * len(inliers) - 6)))
+    jacobians = jacobians[inliers]
+    rows = jacobians.reshape(-1, 6)
+    normal = rows.T @ rows
+    if np.linalg.cond(normal) > WORST_CONDITION:
+        return None
+    # the part (n, 2, 2) that each point has in what it is predicted to be: of the greatest the pose hangs on that point
+    leverages = jacobians @ np.linalg.inv(normal) @ jacobians.transpose(0, 2, 1)
+    most = jacobians[np.linalg.eigvalsh(leverages)[:, -1].argmax()]
+    normal = normal - most.T @ most
+    if np.linalg.cond(normal) > WORST_CONDITION:
+        return None
+    return PerspectivePose(T_parent_camera, noise**2 * np.linalg.inv(normal), inliers, noise)
 
 
 def _linearised(

@@ -12,13 +12,20 @@ from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.geometry import invert, pose_matrix, position_quat
 from camera_relocalization_ros.core.landmark_map import LandmarkMap
 from camera_relocalization_ros.core.local_features import FeatureExtractor, LocalFeatures
-from camera_relocalization_ros.core.perspective_pose import PerspectivePose, project, ransac_pose, refine_pose
+from camera_relocalization_ros.core.perspective_pose import (
+    PerspectivePose,
+    project,
+    ransac_pose,
+    refine_pose,
+    truncated_error,
+)
 
 
 @dataclass(frozen=True)
 class RefinementSettings:
     """`landmarks` are looked for that the training images nearest to the prior saw, at most `images` of these; then,
-    each near where the first pose expects it, `landmarks_again`. Tolerances are in pixels of the features' image.
+    each near where the first pose expects it, `landmarks_again`. Tolerances are in pixels of the features' image:
+    tolerance_px of what agrees at all, precise_px of what agrees with the truth.
     """
 
     images: int = 60
@@ -26,9 +33,11 @@ class RefinementSettings:
     landmarks_again: int = 1000
     least_similarity: float = 0.6
     distance_ratio: float = 0.9
-    ransac_iterations: int = 300
+    ransac_iterations: int = 1000
     tolerance_px: float = 5.0
+    precise_px: float = 1.5
     search_px: float = 12.0
+    last_search_px: float = 4.0
     least_inliers: int = 8
 
 
@@ -97,18 +106,16 @@ class PoseRefiner:
         """As `refine`, of the features of an image."""
         started = time.perf_counter()
         rays, codes = self.true_rays(features.rays), self.landmark_map.encode(features.descriptors)
-        tolerance = self._settings.tolerance_px / features.focal_px
         landmarks = self._near(self.lens_pose(position, quat_xyzw), self._settings.landmarks)
         matched, landmarks = self._match(codes, landmarks, None)
         done_matching = time.perf_counter()
-        first = self._first_pose(self.points[landmarks], rays[matched], tolerance)
+        pixel = 1.0 / features.focal_px
+        tolerance, iterations = self._settings.tolerance_px * pixel, self._settings.ransac_iterations
+        rough = ransac_pose(self.points[landmarks], rays[matched], tolerance, iterations)
         done_ransac = time.perf_counter()
-        pose = first
-        if first is not None:
-            again, landmarks_again = self._match_near(codes, rays, first, self._settings.search_px / features.focal_px)
-            better = refine_pose(self.points[landmarks_again], rays[again], first.T_parent_camera, tolerance)
-            if better is not None and len(better.inliers) >= len(first.inliers) // 2:
-                matched, landmarks, pose = again, landmarks_again, better
+        pose = None
+        if rough is not None:
+            pose, matched, landmarks = self._precise_pose(codes, rays, rough[0], pixel)
         done = time.perf_counter()
         answer = self.answer(pose, landmarks, features.pixels[matched])
         stages = zip(("matching", "ransac", "again"), np.diff([started, done_matching, done_ransac, done]).tolist())
@@ -165,18 +172,41 @@ class PoseRefiner:
         return rows[good], landmarks[best[good]]
 
     def _match_near(
-        self, codes: np.ndarray, rays: np.ndarray, pose: PerspectivePose, radius: float
+        self, codes: np.ndarray, rays: np.ndarray, landmarks: np.ndarray, T_parent_lens: np.ndarray, radius: float
     ) -> tuple[np.ndarray, np.ndarray]:
         """As `_match`, with landmarks that should appear within `radius` on z = 1 of the feature."""
-        landmarks = self._near(pose.T_parent_camera, self._settings.landmarks_again)
-        expected, depth = project(self.points[landmarks], pose.T_parent_camera)
+        expected, depth = project(self.points[landmarks], T_parent_lens)
         visible = (depth > 0) & (np.abs(expected) < np.abs(rays).max(axis=0) + radius).all(axis=1)
         landmarks, expected = landmarks[visible], expected[visible].astype(np.float32)
         near = rays.astype(np.float32)
         squared = np.square(near[:, :1] - expected[:, 0]) + np.square(near[:, 1:] - expected[:, 1])
         return self._match(codes, landmarks, squared > radius**2)
 
-    def _first_pose(self, points: np.ndarray, rays: np.ndarray, tolerance: float) -> PerspectivePose | None:
-        found = ransac_pose(points, rays, tolerance, self._settings.ransac_iterations)
-        pose = None if found is None else refine_pose(points, rays, found[0], tolerance)
-        return pose if pose is not None and len(pose.inliers) >= self._settings.least_inliers else None
+    def _precise_pose(
+        self, codes: np.ndarray, rays: np.ndarray, T_parent_lens: np.ndarray, pixel: float
+    ) -> tuple[PerspectivePose | None, np.ndarray, np.ndarray]:
+        """The pose near a rough one (None when too few landmarks agree), the features (m,) and landmarks (m,) matched.
+
+        A pixel is so large on z = 1. Landmarks are looked for where the rough pose expects them, and again, closer by,
+        where the pose expects them that these give.
+        """
+        tolerance = self._settings.tolerance_px * pixel
+        near = self._near(T_parent_lens, self._settings.landmarks_again)
+        matched, landmarks = self._match_near(codes, rays, near, T_parent_lens, self._settings.search_px * pixel)
+        T_parent_lens = self._best_start(self.points[landmarks], rays[matched], T_parent_lens, pixel)
+        matched, landmarks = self._match_near(codes, rays, near, T_parent_lens, self._settings.last_search_px * pixel)
+        pose = refine_pose(self.points[landmarks], rays[matched], T_parent_lens, tolerance)
+        is_enough = pose is not None and len(pose.inliers) >= self._settings.least_inliers
+        return pose if is_enough else None, matched, landmarks
+
+    def _best_start(self, points: np.ndarray, rays: np.ndarray, T_parent_lens: np.ndarray, pixel: float) -> np.ndarray:
+        """Where to refine from: what a rough pose leads to may be a local minimum far from the truth.
+
+        Of the minima near it and near what few exact matches say, that which fits more of the matches better.
+        """
+        tolerance, precise = self._settings.tolerance_px * pixel, self._settings.precise_px * pixel
+        exact = ransac_pose(points, rays, precise, self._settings.ransac_iterations)
+        starts = [T_parent_lens] if exact is None else [T_parent_lens, exact[0]]
+        poses = (refine_pose(points, rays, start, tolerance) for start in starts)
+        minima = [pose.T_parent_camera for pose in poses if pose is not None] or [T_parent_lens]
+        return minima[int(np.argmin([truncated_error(points, rays, minimum, precise) for minimum in minima]))]
