@@ -3,11 +3,13 @@
 """The live node on a camera that publishes raw 1280x720 images: delay, drops, memory, beside the bare network.
 
     python benchmarks/live_node.py models/airframe [BUNDLE...] --seconds 60
-    python benchmarks/live_node.py models/airframe --seconds 1200
+    python benchmarks/live_node.py models/airframe --seconds 1200 --bag out/demo/flight.bag
 
-A real master, the node and the camera in processes of their own. Delay is from the stamp that the camera gives an image
-just before it is published to the arrival of its pose here. The bare network is the bundle in ONNX Runtime alone, on
-an input of its size, with nothing else running; it is timed before and after, because others may use the computer too.
+The images are noise, or the first ones of a bag, forwards and backwards in turns, with its camera_info: landmarks of a
+bundle with a map are found in those alone. A real master, the node and the camera in processes of their own. Delay is
+from the stamp that the camera gives an image just before it is published to the arrival of its pose here. The bare
+network is the bundle in ONNX Runtime alone, on an input of its size, with nothing else running; it is timed before and
+after, because others may use the computer too.
 """
 
 from __future__ import annotations
@@ -17,7 +19,9 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from xmlrpc.client import ServerProxy
 
@@ -26,36 +30,57 @@ import rosgraph
 import rospy
 from camera_relocalization_ros.msg import RelocalizerStatus
 from geometry_msgs.msg import PoseStamped
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import CameraInfo, Image
 
 from camera_relocalization_ros.core.model_bundle import load_bundle
+from camera_relocalization_ros.core.state import Stage, State
 from camera_relocalization_ros.inference.session import feature_count, open_session
-from camera_relocalization_ros.ros.conversions import rgb_to_image
+from camera_relocalization_ros.ros.bag_reader import TRANSPORTS, open_bag, read_camera, read_images, topic_types
+from camera_relocalization_ros.ros.conversions import camera_to_info, message_to_rgb, rgb_to_image
 from camera_relocalization_ros.ros.ros_session import RosSession
 
-TOPIC, NODE = "/camera/image_raw", "/relocalizer"
-WIDTH, HEIGHT = 1280, 720
+TOPIC, INFO_TOPIC, NODE, CAMERA = "/camera/image_raw", "/camera/camera_info", "/relocalizer", "camera"
+WIDTH, HEIGHT, IMAGES_OF_NOISE, IMAGES_OF_BAG = 1280, 720, 4, 100
 START_TIMEOUT_S, SETTLE_S, MEMORY_PERIOD_S, WARM_UP_S = 60.0, 2.0, 5.0, 60.0
 BARE_RUNS = 200
 
 
 @dataclass
 class Flight:
-    """What was heard: delays by arrival time in seconds, inference times, and memory of the node by time."""
+    """What was heard: delays by arrival time in seconds, inference times, how many answers had which state and stage,
+    and memory of the node by time."""
 
     delays: list[tuple[float, float]] = field(default_factory=list)
     inference_s: list[float] = field(default_factory=list)
+    states: Counter[tuple[str, str]] = field(default_factory=Counter)
     memory: list[tuple[float, float]] = field(default_factory=list)
     seen: int = 0
     dropped: int = 0
 
 
-def camera(rate: float, seconds: float) -> None:
-    """Publish images of noise, each with the stamp of now, and print how many."""
-    rospy.init_node("camera", disable_signals=True)
-    publisher = rospy.Publisher(TOPIC, Image, queue_size=1, tcp_nodelay=True)
+def noise() -> list[Image]:
+    """Images that show nothing."""
     rng = np.random.default_rng(0)
-    images = [rgb_to_image(rng.integers(0, 255, (HEIGHT, WIDTH, 3), np.uint8), 1, "camera") for _ in range(4)]
+    return [rgb_to_image(rng.integers(0, 255, (HEIGHT, WIDTH, 3), np.uint8), 1, CAMERA) for _ in range(IMAGES_OF_NOISE)]
+
+
+def recorded(bag_path: Path) -> tuple[list[Image], CameraInfo | None]:
+    """The first images of a bag, there and back, so that the last one is beside the first, and their camera."""
+    with open_bag(bag_path) as bag:
+        topic = next(name for name, kind in topic_types(bag).items() if kind in TRANSPORTS)
+        messages = (message for _, message in islice(read_images(bag, topic), IMAGES_OF_BAG))
+        images = [rgb_to_image(message_to_rgb(message), 1, CAMERA) for message in messages]
+        intrinsics = read_camera(bag, topic)
+    return images + images[-2:0:-1], None if intrinsics is None else camera_to_info(intrinsics, 1, CAMERA)
+
+
+def camera(rate: float, seconds: float, bag: Path | None) -> None:
+    """Publish images, each with the stamp of now."""
+    rospy.init_node(CAMERA, disable_signals=True)
+    publisher = rospy.Publisher(TOPIC, Image, queue_size=1, tcp_nodelay=True)
+    images, info = (noise(), None) if bag is None else recorded(bag)
+    if info is not None:
+        rospy.Publisher(INFO_TOPIC, CameraInfo, queue_size=1, latch=True).publish(info)
     while not publisher.get_num_connections():
         time.sleep(0.05)
     time.sleep(SETTLE_S)
@@ -69,7 +94,7 @@ def camera(rate: float, seconds: float) -> None:
     time.sleep(SETTLE_S)
 
 
-def fly(bundle: Path, rate: float, seconds: float) -> Flight:
+def fly(bundle: Path, rate: float, seconds: float, bag: Path | None) -> Flight:
     """The node with a bundle under a camera for so long."""
     flight, lock = Flight(), threading.Lock()
 
@@ -81,6 +106,7 @@ def fly(bundle: Path, rate: float, seconds: float) -> Flight:
     def on_status(message: RelocalizerStatus) -> None:
         if message.window_length:
             flight.inference_s.append(message.inference_time)
+            flight.states[State(message.state).name, Stage(message.stage).name] += 1
         flight.seen, flight.dropped = message.frames_seen, message.frames_dropped
 
     with RosSession() as session:
@@ -94,7 +120,10 @@ def fly(bundle: Path, rate: float, seconds: float) -> Flight:
         master = rosgraph.Master("/benchmark")
         session.wait_until(lambda: _is_up(master), START_TIMEOUT_S, "the node is ready")
         _, _, pid = ServerProxy(master.lookupNode(NODE)).getPid("/benchmark")
-        publisher = subprocess.Popen([sys.executable, __file__, "--camera", str(rate), str(seconds)])
+        images = [] if bag is None else ["--bag", bag]
+        publisher = subprocess.Popen(
+            [sys.executable, __file__, "--camera", "--rate", str(rate), "--seconds", str(seconds), *images]
+        )
         started = time.monotonic()
         while publisher.poll() is None:
             flight.memory.append((time.monotonic() - started, own_memory_mb(pid)))
@@ -146,6 +175,7 @@ def report(name: str, flight: Flight, bare: np.ndarray, rate: float, seconds: fl
         f"bare p50 + {p50 - bare50:.1f}, + {p95 - bare50:.1f}",
         f"  not answered: {missing} of {count} ({100 * missing / count:.2f} %); "
         f"{count - flight.seen} never arrived, {flight.dropped} gave way to a newer one",
+        "  answers: " + ", ".join(f"{n} {state} by {stage}" for (state, stage), n in flight.states.most_common()),
         f"  delay changes by {60 * slope:+.3f} ms a minute; memory {memory[-1, 1]:.0f} MB, "
         f"{late[-1, 1] - late[0, 1]:+.1f} MB since {late[0, 0]:.0f} s",
         "  memory by time: " + ", ".join(f"{t:.0f} s {mb:.0f} MB" for t, mb in memory[:: -(-len(memory) // 12)]),
@@ -165,20 +195,22 @@ def main() -> None:
     parser.add_argument("bundles", nargs="*", type=Path, default=[Path("models/airframe")])
     parser.add_argument("--rate", type=float, default=30.0, help="images a second (default: 30)")
     parser.add_argument("--seconds", type=float, default=60.0, help="of images (default: 60)")
-    parser.add_argument("--camera", nargs=2, type=float, metavar=("RATE", "SECONDS"), help=argparse.SUPPRESS)
+    parser.add_argument("--bag", type=Path, help="of images in place of noise")
+    parser.add_argument("--camera", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.camera:
-        camera(*arguments.camera)
+        camera(arguments.rate, arguments.seconds, arguments.bag)
         return
     if len(arguments.bundles) > 1:
         # a process is a ROS node once
         for bundle in arguments.bundles:
             options = ["--rate", str(arguments.rate), "--seconds", str(arguments.seconds)]
+            options += ["--bag", str(arguments.bag)] if arguments.bag else []
             subprocess.run([sys.executable, __file__, str(bundle), *options], check=True)
         return
     bundle = arguments.bundles[0]
     before = bare_ms(bundle)
-    flight = fly(bundle, arguments.rate, arguments.seconds)
+    flight = fly(bundle, arguments.rate, arguments.seconds, arguments.bag)
     report(str(bundle), flight, np.concatenate([before, bare_ms(bundle)]), arguments.rate, arguments.seconds)
 
 
