@@ -54,3 +54,24 @@ def test_points_that_do_not_fix_a_pose_give_none():
     same_point = np.repeat(points[:1], 20, axis=0), np.repeat(rays[:1], 20, axis=0)
     assert refine_pose(*same_point, T_true, TOLERANCE) is None
     assert refine_pose(np.empty((0, 3)), np.empty((0, 2)), T_true, TOLERANCE) is None
+
+
+def test_matches_that_are_off_by_little_do_not_bend_the_pose():
+    T_true, points, rays, generator = view(3)
+    rays = rays + generator.normal(0, NOISE / 20, rays.shape)
+    # all to the same side, and within the first tolerance
+    rays[:20, 0] += TOLERANCE / 2
+    pose = refine_pose(points, rays, T_true, TOLERANCE)
+    assert not set(pose.inliers) & set(range(20)) and set(pose.inliers) >= set(range(20, 100))
+    alone = refine_pose(points[20:], rays[20:], T_true, TOLERANCE)
+    assert np.abs(error(pose.T_parent_camera, alone.T_parent_camera)).max() < NOISE / 20
+
+
+def test_covariance_does_not_rest_on_one_point():
+    T_true, points, rays, generator = view(4, 40)
+    rays[1:] *= 0.05
+    points = transform_points(T_true, np.column_stack([rays, np.ones(40)]) * generator.uniform(1, 4, (40, 1)))
+    noisy = rays + generator.normal(0, NOISE / 20, rays.shape)
+    lone, others = refine_pose(points, noisy, T_true, TOLERANCE), refine_pose(points[1:], noisy[1:], T_true, TOLERANCE)
+    # the lone point at the edge of the image would make the pose far more certain; without it the rest are alone
+    assert np.trace(lone.covariance[:3, :3]) > 0.3 * np.trace(others.covariance[:3, :3])
