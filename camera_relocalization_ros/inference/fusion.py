@@ -21,15 +21,17 @@ class FusionRule:
     """When a refined pose is trusted: it rests on enough landmarks, these fix it, and it agrees with the regression.
 
     least_found: landmarks that a search among all must agree on; least_followed: those that were followed were found by
-    more before, and chance has no part in them. allowed_share: of right pairs of answers that differ no more than their
-    covariances say; where the regression has no covariance they may differ by far_m and far_rad.
+    more before, and chance has no part in them. allowed_share: of right pairs of answers that would differ no more than
+    their covariances say, were errors Gaussian; tail: so many times as far they may differ, for a regression that errs
+    may err by far. Where it has no covariance they may differ by far_m and far_rad.
     """
 
-    least_found: int = 30
+    least_found: int = 20
     least_followed: int = 12
     most_sd_m: float = 0.05
     most_sd_rad: float = 0.035
     allowed_share: float = 0.999
+    tail: float = 2.0
     far_m: float = 2.0
     far_rad: float = 0.8
 
@@ -114,5 +116,5 @@ def _disagreement(estimate: Estimate, refinement: Refinement, rule: FusionRule) 
         return f"{distance_m:.2f} m and {np.degrees(angle_rad):.0f} deg from the regressed pose" if far else ""
     difference = pose_difference(estimate.position, estimate.quat_xyzw, *truth)
     squared = difference @ np.linalg.solve(estimate.covariance + refinement.covariance, difference)
-    limit = chi2.ppf(rule.allowed_share, 6)
+    limit = rule.tail**2 * chi2.ppf(rule.allowed_share, 6)
     return f"{np.sqrt(squared / limit):.1f} times as far from the regressed pose as allowed" if squared > limit else ""

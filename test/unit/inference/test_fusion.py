@@ -51,9 +51,9 @@ def test_a_good_refined_pose_is_published_with_its_covariance():
     ("faulty", "word"),
     [
         (refinement(found=False, position=np.full(3, np.nan)), "matches"),
-        (refinement(landmarks=np.arange(29)), "landmarks"),
+        (refinement(landmarks=np.arange(19)), "landmarks"),
         (refinement(covariance=np.diag((6 * REFINED_SD) ** 2)), "deviation"),
-        (refinement(position=np.array([1.0, 0.0, 0.0])), "regressed"),
+        (refinement(position=np.array([1.2, 0.0, 0.0])), "regressed"),
     ],
 )
 def test_a_refined_pose_that_cannot_be_trusted_is_refused_and_the_regressed_one_is_not_ok(faulty, word):
@@ -74,3 +74,10 @@ def test_without_a_covariance_the_answers_may_differ_by_what_regressors_err():
     uncertain = estimate(covariance=None)
     assert fused_of(uncertain, refinement(position=np.array([1.0, 0.0, 0.0]))).stage is Stage.REFINED
     assert fused_of(uncertain, refinement(position=np.array([3.0, 0.0, 0.0]))).stage is Stage.REGRESSION
+
+
+@pytest.mark.parametrize(("distance_m", "stage"), [(0.9, Stage.REFINED), (1.0, Stage.REGRESSION)])
+def test_answers_may_differ_by_twice_what_gaussian_errors_do(distance_m, stage):
+    # 99.9 % of six Gaussian numbers lie within 4.74 deviations, here of the root of 0.1^2 + 0.01^2 m
+    refined = refinement(position=np.array([0.1 + distance_m, 0.0, 0.0]))
+    assert fused_of(estimate(), refined).stage is stage

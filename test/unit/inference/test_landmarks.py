@@ -2,6 +2,8 @@
 """A bundle with a map: found, followed, fused and lost, on real images of a painted wall."""
 
 import json
+import os
+import sys
 import threading
 from collections import Counter
 
@@ -17,7 +19,7 @@ from camera_relocalization_ros.core.model_bundle import LANDMARKS, SIDECAR, load
 from camera_relocalization_ros.core.result_files import load_result
 from camera_relocalization_ros.core.state import Stage, State
 from camera_relocalization_ros.inference.landmark_stage import LandmarkStage
-from camera_relocalization_ros.inference.live_landmarks import LiveLandmarks
+from camera_relocalization_ros.inference.live_landmarks import NICENESS, LiveLandmarks
 from camera_relocalization_ros.inference.relocalizer import Relocalizer
 from camera_relocalization_ros.inference.staged_relocalizer import StagedRelocalizer
 
@@ -151,6 +153,22 @@ def test_a_rate_leaves_images_unrefined(relocalizer, stage):
             live._pending.result(timeout=30)
     live.close()
     assert sum(counts.values()) == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have priorities of their own on Linux alone")
+def test_answers_go_before_refinements(relocalizer):
+    class WatchedStage(LandmarkStage):
+        def refine(self, *arguments):
+            niceness.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+            return super().refine(*arguments)
+
+    niceness = []
+    live = LiveLandmarks(WatchedStage(relocalizer.bundle.landmark_map, CAMERA), 0.0, Counter())
+    image = view(flight(1, seed=5)[0], WALL)
+    live.answer(image, relocalizer.estimate(image, stamp(0)))
+    live._pending.result(timeout=30)
+    live.close()
+    assert niceness == [os.getpriority(os.PRIO_PROCESS, 0) + NICENESS]
 
 
 def test_stages_are_evaluated_side_by_side(bundle, tmp_path, capsys):
