@@ -7,11 +7,13 @@ import time
 from dataclasses import dataclass, field
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.geometry import invert, pose_matrix, position_quat
 from camera_relocalization_ros.core.landmark_map import LandmarkMap
 from camera_relocalization_ros.core.local_features import FeatureExtractor, LocalFeatures
+from camera_relocalization_ros.core.mutual_matches import mutual_matches, mutual_matches_of_pairs
 from camera_relocalization_ros.core.perspective_pose import (
     PerspectivePose,
     project,
@@ -107,7 +109,7 @@ class PoseRefiner:
         started = time.perf_counter()
         rays, codes = self.true_rays(features.rays), self.landmark_map.encode(features.descriptors)
         landmarks = self._near(self.lens_pose(position, quat_xyzw), self._settings.landmarks)
-        matched, landmarks = self._match(codes, landmarks, None)
+        matched, landmarks = self._match(codes, landmarks)
         done_matching = time.perf_counter()
         pixel = 1.0 / features.focal_px
         tolerance, iterations = self._settings.tolerance_px * pixel, self._settings.ransac_iterations
@@ -152,24 +154,13 @@ class PoseRefiner:
         angles = np.arccos(np.clip((turned - 1) / 2, -1, 1))
         return np.linalg.norm(self._lens_poses[:, :3, 3] - T_parent_lens[:3, 3], axis=1) + angles
 
-    def _match(
-        self, codes: np.ndarray, landmarks: np.ndarray, excluded: np.ndarray | None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Features (m,) and the landmarks (m,) of `landmarks` they match mutually; excluded (f, l) pairs do not."""
-        if not len(codes) or len(landmarks) < 2:
+    def _match(self, codes: np.ndarray, landmarks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Features (m,) and the landmarks (m,) of `landmarks` they match mutually."""
+        if len(landmarks) < 2:
             return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
         similarity = codes @ self._codes[landmarks].T
-        if excluded is not None:
-            similarity[excluded] = -1.0
-        rows = np.arange(len(codes))
-        best = similarity.argmax(axis=1)
-        best_similarity = similarity[rows, best]
-        # argmax along columns takes five times as long as max
-        mutual = best_similarity == similarity.max(axis=0)[best]
-        similarity[rows, best] = -1.0
-        ratio = np.sqrt(np.maximum(1 - best_similarity, 0) / np.maximum(1 - similarity.max(axis=1), 1e-9))
-        good = mutual & (best_similarity > self._settings.least_similarity) & (ratio < self._settings.distance_ratio)
-        return rows[good], landmarks[best[good]]
+        rows, columns, _ = mutual_matches(similarity, self._settings.least_similarity, self._settings.distance_ratio)
+        return rows, landmarks[columns]
 
     def _match_near(
         self, codes: np.ndarray, rays: np.ndarray, landmarks: np.ndarray, T_parent_lens: np.ndarray, radius: float
@@ -177,10 +168,13 @@ class PoseRefiner:
         """As `_match`, with landmarks that should appear within `radius` on z = 1 of the feature."""
         expected, depth = project(self.points[landmarks], T_parent_lens)
         visible = (depth > 0) & (np.abs(expected) < np.abs(rays).max(axis=0) + radius).all(axis=1)
-        landmarks, expected = landmarks[visible], expected[visible].astype(np.float32)
-        near = rays.astype(np.float32)
-        squared = np.square(near[:, :1] - expected[:, 0]) + np.square(near[:, 1:] - expected[:, 1])
-        return self._match(codes, landmarks, squared > radius**2)
+        landmarks, expected = landmarks[visible], expected[visible]
+        # few pairs are near: a matrix of all would take most of the time
+        pairs = cKDTree(rays).sparse_distance_matrix(cKDTree(expected), radius, output_type="ndarray")
+        similarity = np.einsum("pd,pd->p", codes[pairs["i"]], self._codes[landmarks[pairs["j"]]])
+        limits = self._settings.least_similarity, self._settings.distance_ratio
+        rows, columns, _ = mutual_matches_of_pairs(pairs["i"], pairs["j"], similarity, *limits)
+        return rows, landmarks[columns]
 
     def _precise_pose(
         self, codes: np.ndarray, rays: np.ndarray, T_parent_lens: np.ndarray, pixel: float

@@ -7,6 +7,7 @@ import numpy as np
 
 from camera_relocalization_ros.core.geometry import invert
 from camera_relocalization_ros.core.local_features import LocalFeatures, unit_descriptors
+from camera_relocalization_ros.core.mutual_matches import NONE, mutual_matches
 
 # cosine below which two descriptors are never of the same point
 LEAST_SIMILARITY = 0.8
@@ -22,17 +23,9 @@ def match_pair(
         return np.empty((0, 2), dtype=np.int64), np.empty(0, dtype=np.float32)
     similarity = unit_descriptors(a.descriptors) @ unit_descriptors(b.descriptors).T
     far = np.abs(epipolar_distances(a.rays, b.rays, invert(T_parent_b) @ T_parent_a)) > tolerance_px / b.focal_px
-    similarity[far] = -1.0
-    rows = np.arange(len(a))
-    best = similarity.argmax(axis=1)
-    best_similarity = similarity[rows, best]
-    # argmax along columns takes five times as long as max
-    mutual = best_similarity == similarity.max(axis=0)[best]
-    similarity[rows, best] = -1.0
-    second = similarity.max(axis=1)
-    ratio = np.sqrt(np.maximum(1 - best_similarity, 0) / np.maximum(1 - second, 1e-9))
-    good = mutual & (best_similarity > LEAST_SIMILARITY) & (ratio < DISTANCE_RATIO)
-    return np.stack([rows[good], best[good]], axis=1), best_similarity[good]
+    similarity[far] = NONE
+    rows, columns, cosines = mutual_matches(similarity, LEAST_SIMILARITY, DISTANCE_RATIO)
+    return np.stack([rows, columns], axis=1), cosines
 
 
 def epipolar_distances(rays_a: np.ndarray, rays_b: np.ndarray, T_b_a: np.ndarray) -> np.ndarray:
