@@ -7,8 +7,15 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from camera_relocalization_ros.core.bundle_sidecar import MAX_GAP_S, MAX_WINDOW
 from camera_relocalization_ros.core.errors import ConfigError
 from camera_relocalization_ros.core.strict_yaml import dataclass_from_dict, load_yaml_mapping
+from camera_relocalization_ros.core.test_vector import MAX_MEMBERS
+
+# of a layer; a slip of the pen shall not ask for more memory than there is
+MAX_SIZE = 65536
+# NumPy's generators take no larger one
+MAX_SEED = 2**32 - 1
 
 
 @dataclass(frozen=True)
@@ -30,6 +37,17 @@ class HeadConfig:
     gru_hidden: int = 128
     window_length: int = 2
     max_gap_s: float = 0.5
+
+    def __post_init__(self) -> None:
+        # what a bundle cannot hold is no use in a head
+        most = {"members": MAX_MEMBERS, "window_length": MAX_WINDOW}
+        for name, value in asdict(self).items():
+            if isinstance(value, int):
+                low, high = 0 if name == "cell_channels" else 1, most.get(name, MAX_SIZE)
+                if not low <= value <= high:
+                    raise ConfigError(f"head.{name} is {value}; expected {low} to {high}")
+        if not 0 < self.max_gap_s <= MAX_GAP_S:
+            raise ConfigError(f"head.max_gap_s is {self.max_gap_s}; expected more than 0, at most {MAX_GAP_S} s")
 
 
 @dataclass(frozen=True)
@@ -127,6 +145,10 @@ class TrainingConfig:
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
     finetune: OptimiserConfig = field(default_factory=lambda: OptimiserConfig(epochs=4, learning_rate=1e-4))
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.seed <= MAX_SEED:
+            raise ConfigError(f"seed is {self.seed}; expected 0 to {MAX_SEED}")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for YAML."""

@@ -29,6 +29,12 @@ def test_round_trip():
     assert config_from_dict(config.to_dict(), "test") == config
 
 
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_a_seed_that_no_generator_takes_is_refused(seed):
+    with pytest.raises(ConfigError, match=f"seed is {seed}; expected 0 to"):
+        load_config(None, seed=seed)
+
+
 @pytest.mark.parametrize("text", ["hed: {}", "head: {hiden: 3}", "seed: many", "head: 3", "[1, 2]", "a: ["])
 def test_unknown_keys_and_wrong_types_are_errors_that_name_the_file(tmp_path, text):
     path = tmp_path / "recipe.yaml"
