@@ -7,7 +7,7 @@ import torch
 import yaml
 from helpers import write_fake_dataset
 
-from camera_relocalization_ros.core.errors import ConfigError
+from camera_relocalization_ros.core.errors import ConfigError, DatasetError
 from camera_relocalization_ros.learning.config import load_config
 from camera_relocalization_ros.learning.fitting import trainer_precision
 from camera_relocalization_ros.learning.optimisation import check_optimiser
@@ -38,26 +38,34 @@ def test_the_recipe_of_the_thesis_says_what_the_thesis_says():
 @pytest.mark.parametrize(
     "changes, message",
     [
-        ({"name": "sgd"}, "no optimiser.name 'sgd'; known: adamw, adam"),
-        ({"schedule": "steps"}, "no optimiser.schedule 'steps'"),
-        ({"epochs": 0}, "optimiser.epochs is 0; expected at least 1"),
-        ({"learning_rate": 0.0}, "optimiser.learning_rate is 0.0"),
-        ({"ema_decay": 1.0}, "optimiser.ema_decay is 1.0"),
-        ({"patience": 7}, "expected some .reloc train --val"),
-        ({"schedule": "plateau"}, "expected some .reloc train --val"),
+        ({"optimiser": {"name": "sgd"}}, "no optimiser.name 'sgd'; known: adamw, adam"),
+        ({"optimiser": {"schedule": "steps"}}, "no optimiser.schedule 'steps'"),
+        ({"optimiser": {"epochs": 0}}, "optimiser.epochs is 0; expected at least 1"),
+        ({"optimiser": {"learning_rate": 0.0}}, "optimiser.learning_rate is 0.0"),
+        ({"optimiser": {"ema_decay": 1.0}}, "optimiser.ema_decay is 1.0"),
+        ({"optimiser": {"patience": 7}}, "expected some .reloc train --val"),
+        ({"optimiser": {"schedule": "plateau"}}, "expected some .reloc train --val"),
+        ({"precision": "8"}, "precision is '8'"),
+        ({"backbone": "resnet"}, "no backbone 'resnet'"),
+        ({"head": {"name": "transformer"}}, "no head 'transformer'"),
+        ({"head": {"name": "spatial_lstm", "hidden": 100}}, "head.hidden is 100; spatial_lstm needs a multiple of 32"),
+        ({"loss": {"name": "mse"}}, "no loss 'mse'"),
+        ({"loss": {"p": 3}}, "loss.p is 3"),
+        ({"head": {"name": "temporal_gru", "max_gap_s": 0.01}}, "no 2 consecutive frames within 0.01 s"),
     ],
 )
 def test_what_cannot_be_trained_is_said_before_it_begins(tmp_path, toy_config, changes, message):
     dataset = write_fake_dataset(tmp_path / "set")
-    with pytest.raises(ConfigError, match=message):
-        train([dataset], [], toy_config(optimiser=changes), tmp_path / "run", tmp_path / "cache")
+    with pytest.raises((ConfigError, DatasetError), match=message):
+        train([dataset], [], toy_config(**changes), tmp_path / "run", tmp_path / "cache")
     assert not (tmp_path / "run").exists() and not (tmp_path / "cache").exists()
 
 
-def test_unknown_precision_is_an_error(tmp_path, toy_config):
-    config = toy_config(precision="8")
-    with pytest.raises(ConfigError, match="precision is '8'"):
-        train([write_fake_dataset(tmp_path / "set")], [], config, tmp_path / "run", tmp_path / "cache")
+def test_a_batch_that_processes_cannot_share_is_said_before_it_begins(tmp_path, toy_config, monkeypatch):
+    monkeypatch.setattr("camera_relocalization_ros.learning.training.process", lambda: (0, 3))
+    with pytest.raises(ConfigError, match="batches of 8 cannot be shared evenly by 3 processes"):
+        train([write_fake_dataset(tmp_path / "set")], [], toy_config(), tmp_path / "run", tmp_path / "cache")
+    assert not (tmp_path / "cache").exists()
 
 
 def test_the_rate_falls_on_plateaus_and_training_stops_with_the_best_weights(tmp_path, toy_config):

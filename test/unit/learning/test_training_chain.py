@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Data set -> cache -> training -> run -> bundle -> pose, with a toy backbone."""
 
+from dataclasses import replace
+
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -85,6 +88,24 @@ def test_data_sets_of_other_frames_are_not_mixed(tmp_path, toy_config, monkeypat
     second = write_fake_dataset(tmp_path / "second")
     with pytest.raises(DatasetError, match="'map'.*expected.*'wing/base_link'"):
         train([first, second], [], toy_config(), tmp_path / "run", tmp_path / "cache")
+
+
+@pytest.mark.parametrize("held_out", [False, True])
+def test_images_of_other_cameras_are_not_mixed(tmp_path, toy_config, held_out):
+    first = write_fake_dataset(tmp_path / "first")
+    second = write_fake_dataset(tmp_path / "second", camera=replace(first.camera, fx=61.0))
+    sets = ([first], [second]) if held_out else ([first, second], [])
+    with pytest.raises(DatasetError, match="second: its camera is .*fx=61.0.*; expected .*fx=60.0.* as in .*first"):
+        train(*sets, toy_config(), tmp_path / "run", tmp_path / "cache")
+
+
+def test_images_of_other_sizes_are_not_mixed(tmp_path, toy_config):
+    first, second = (write_fake_dataset(tmp_path / name, camera=None) for name in ("first", "second"))
+    for frame in second.frames:
+        cv2.imwrite(str(frame.image_path), np.zeros((50, 64, 3), np.uint8))
+    with pytest.raises(DatasetError, match="second: images of 64x50; expected 64x48 as in .*first"):
+        train([first, second], [], toy_config(), tmp_path / "run", tmp_path / "cache")
+    assert not (tmp_path / "cache").exists()
 
 
 def test_no_window_of_the_heads_length_is_an_error(tmp_path, toy_config):
