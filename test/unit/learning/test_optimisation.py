@@ -23,7 +23,9 @@ def epochs(run_folder):
 
 @pytest.mark.parametrize("name", ["airframe.yaml", "thesis.yaml"])
 def test_shipped_recipes_can_be_trained(name):
-    check_optimiser(load_config(RECIPES / name).optimiser, held_out=True)
+    recipe = load_config(RECIPES / name)
+    check_optimiser(recipe.optimiser, held_out=True)
+    check_optimiser(recipe.finetune, held_out=True)
 
 
 def test_the_recipe_of_the_thesis_says_what_the_thesis_says():
@@ -33,6 +35,8 @@ def test_the_recipe_of_the_thesis_says_what_the_thesis_says():
     assert (optimiser["schedule"], optimiser["patience"]) == ("plateau", 7)
     assert (head["grid_rows"], head["grid_cols"], head["cell_channels"], head["hidden"]) == (1, 1, 0, 2048)
     assert values["augmentation"] == {"views": 0}
+    # the thesis fine-tuned in the same way, and averaged no weights
+    assert values["finetune"] == optimiser and optimiser["ema_decay"] == 0.0
 
 
 @pytest.mark.parametrize(
