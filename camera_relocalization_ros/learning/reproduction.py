@@ -31,6 +31,8 @@ CELL, ERRORS, BASELINES, HEAD_FOLDER = "cell.json", "errors.npz", "baselines.jso
 # long ones would show too little of the volume
 HELD_OUT_CYCLE, HELD_OUT_SHARE, HELD_OUT_FEWEST = 50, 0.1, 2
 FRAMES_AT_ONCE = 1024
+# the row of PoseNet has its Euclidean norms (Kendall et al. 2015, eq. 2), whatever the others have
+POSENET_LOSS, POSENET_P = "beta", 2
 
 
 @dataclass(frozen=True)
@@ -196,12 +198,19 @@ def _features(run: Run, dataset: Dataset, cache_folder: Path) -> FeatureCache:
 
 
 def _config(cell: Cell, recipe: TrainingConfig) -> TrainingConfig:
+    loss = cell.combination.loss
     return replace(
         recipe,
         backbone=cell.combination.backbone,
         seed=cell.seed,
         head=replace(recipe.head, name=cell.combination.head),
-        loss=replace(recipe.loss, name=cell.combination.loss, distance="", weighting=""),
+        loss=replace(
+            recipe.loss,
+            name=loss,
+            p=POSENET_P if loss == POSENET_LOSS else recipe.loss.p,
+            distance="",
+            weighting="",
+        ),
     )
 
 

@@ -19,6 +19,7 @@ from camera_relocalization_ros.inference.evaluation import evaluate
 from camera_relocalization_ros.inference.relocalizer import Relocalizer
 from camera_relocalization_ros.learning import reproduction
 from camera_relocalization_ros.learning.backbones import BACKBONES
+from camera_relocalization_ros.learning.config import load_config
 from camera_relocalization_ros.learning.export import export
 from camera_relocalization_ros.learning.reproduction import (
     Cell,
@@ -173,6 +174,13 @@ def test_the_airframe_tables_hold_the_temporal_models(workplace, capsys):
     assert "## Table 4.17: Temporal-GRU on airframe-ind" in printed
     assert "hangar is no data set of the thesis" in printed
     assert printed.count("0.268 / 5.16") == 1
+
+
+@pytest.mark.parametrize(("loss", "p"), [("beta", 2), ("nh", 1), ("qeh", 1)])
+def test_the_row_of_posenet_has_its_norm_and_a_beta_of_its_range(tmp_path, loss, p):
+    config = reproduction._config(toy_cell(tmp_path, loss=loss), load_config(reproduce._thesis_recipe()))
+    assert (config.loss.name, config.loss.p) == (loss, p)
+    assert 120 <= config.loss.beta <= 750
 
 
 def test_the_command_fine_tunes_by_the_recipe_of_its_section(workplace, capsys):
