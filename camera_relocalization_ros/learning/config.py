@@ -114,7 +114,8 @@ class OptimiserConfig:
     `name` is a key of optimisation.OPTIMISERS, `schedule` one of optimisation.SCHEDULES: one_cycle warms up and
     falls as a cosine over all epochs, plateau falls by plateau_factor after plateau_patience epochs in which the
     held-out loss did not, constant stays. After `patience` such epochs training stops and the best epoch's weights
-    are kept (0: it never does, and the last are). With ema_decay the answer is that of weights averaged over steps.
+    are kept (0: it never does, and the last are). With ema_decay the answer is that of weights averaged over steps;
+    after n steps the average keeps the smaller of ema_decay and (1 + n) / (10 + n) of itself.
     """
 
     name: str = "adamw"

@@ -6,11 +6,13 @@ import pytest
 import torch
 import yaml
 from helpers import write_fake_dataset
+from torch.optim.swa_utils import AveragedModel
 
 from camera_relocalization_ros.core.errors import ConfigError, DatasetError
 from camera_relocalization_ros.learning.config import load_config
 from camera_relocalization_ros.learning.fitting import trainer_precision
 from camera_relocalization_ros.learning.optimisation import check_optimiser
+from camera_relocalization_ros.learning.pose_training import averaging
 from camera_relocalization_ros.learning.training import train
 
 RECIPES = Path(__file__).parents[3] / "config/training"
@@ -96,6 +98,19 @@ def test_answers_are_those_of_the_averaged_weights(tmp_path, toy_config):
     # an average without memory is the last step; one with memory lags behind
     assert torch.allclose(states[0], states[1], atol=1e-6)
     assert not torch.allclose(states[0], states[2], atol=1e-6)
+
+
+def test_the_average_forgets_the_first_weights_soon_and_later_as_slowly_as_it_is_told():
+    weight = torch.nn.Linear(1, 1, bias=False).requires_grad_(False)
+    average, expected = AveragedModel(weight, multi_avg_fn=averaging(0.9)), 0.0
+    for step in range(150):
+        weight.weight.fill_(float(step == 0))
+        average.update_parameters(weight)
+        expected = 1.0 if step == 0 else expected * min(0.9, (1 + step) / (10 + step))
+        assert average.module.weight.item() == pytest.approx(expected, rel=1e-4)
+        if step == 10:
+            assert expected < 1e-4  # 0.35 without warming up
+    assert expected > 0
 
 
 @pytest.mark.parametrize("val", [False, True])
