@@ -82,10 +82,7 @@ def train(name: str, recipe: Path | None, head: str | None, seed: int, data: Pat
     if not bundle.is_dir():
         options = ["--config", recipe] if recipe else []
         options += ["--head", head] if head else []
-        if name == THESIS:
-            inputs = watched(data)
-        else:
-            inputs = [data, "--object-mesh", object_mesh(work)]
+        inputs = watched(data) if name == THESIS else [data, "--object-mesh", object_mesh(work)]
         reloc("train", *inputs, *options, "--seed", seed, "--cache", work / "feature_cache", "-o", run)
         reloc("export", run, "-o", bundle)
     return bundle
