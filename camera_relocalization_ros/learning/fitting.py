@@ -15,14 +15,19 @@ from typing import Any, Sequence
 
 import lightning
 import torch
-from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.plugins.environments import TorchElasticEnvironment
 from torch.utils.data import DataLoader, Sampler
 
 from camera_relocalization_ros.core.errors import ConfigError
 from camera_relocalization_ros.learning.config import OptimiserConfig
-from camera_relocalization_ros.learning.optimisation import HELD_OUT_LOSS, PLATEAU, PlateauSchedule
+from camera_relocalization_ros.learning.optimisation import (
+    HELD_OUT_LOSS,
+    PLATEAU,
+    PlateauSchedule,
+    ResumableEarlyStopping,
+)
 from camera_relocalization_ros.learning.pose_training import PoseTraining
 from camera_relocalization_ros.learning.run_folder import SUMMARY
 from camera_relocalization_ros.learning.samples import OrderedDraws, TrainingDraws, WindowSamples
@@ -65,19 +70,21 @@ def fit(
     loaders = {"train_dataloaders": _loader(samples, draws)}
     if val_samples is not None:
         loaders["val_dataloaders"] = _loader(val_samples, OrderedDraws(val_samples))
-    trainer = _trainer(optimiser, precision, run_folder, callbacks)
+    table = EpochTable(run_folder / EPOCHS)
+    trainer = _trainer(optimiser, precision, run_folder, [*callbacks, table])
     last = folder / f"{LAST}.ckpt"
     if last.is_file() and rank == 0:
         logger.info("going on with the training of %s", run_folder)
     trainer.fit(module, ckpt_path=last if last.is_file() else None, **loaders)
-    metrics = dict(trainer.callback_metrics)
+    # the trainer's own are empty where a training is taken up again that had no epoch left
+    metrics = dict(table.metrics)
     if optimiser.patience:
         best = torch.load(folder / f"{BEST}.ckpt", map_location="cpu", weights_only=True)
         module.load_state_dict(best["state_dict"])
         metrics.update(trainer.validate(module, loaders["val_dataloaders"], verbose=False)[0])
     trainer.strategy.barrier()
     module.eval().cpu()
-    return {"epochs": trainer.current_epoch, **{name: round(float(value), 4) for name, value in metrics.items()}}
+    return {"epochs": len(table.rows), **{name: round(float(value), 4) for name, value in metrics.items()}}
 
 
 def remove_checkpoints(run_folder: Path) -> None:
@@ -110,12 +117,12 @@ def _loader(samples: WindowSamples, draws: Sampler) -> DataLoader:
 def _trainer(
     config: OptimiserConfig, precision: str, run_folder: Path, callbacks: Sequence[lightning.Callback]
 ) -> lightning.Trainer:
-    watching: list[lightning.Callback] = [EpochTable(run_folder / EPOCHS)]
+    watching: list[lightning.Callback] = []
     if config.schedule == PLATEAU:
         watching.append(PlateauSchedule(config))
     folder = run_folder / CHECKPOINTS
     if config.patience:
-        watching.append(EarlyStopping(HELD_OUT_LOSS, patience=config.patience))
+        watching.append(ResumableEarlyStopping(HELD_OUT_LOSS, patience=config.patience))
         watching.append(ModelCheckpoint(folder, BEST, HELD_OUT_LOSS, enable_version_counter=False))
     # last in the list: its checkpoint holds what the others know after the epoch
     watching.append(ModelCheckpoint(folder, LAST, enable_version_counter=False, save_on_train_epoch_end=True))
@@ -161,25 +168,30 @@ def _fast_precision() -> str:
 
 
 class EpochTable(lightning.Callback):
-    """One line of epochs.csv per epoch; the table is part of the checkpoint, so a resumed training has it whole."""
+    """One line of epochs.csv per epoch, and the last epoch's metrics.
+
+    Both are part of the checkpoint, so a resumed training has them whole.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._rows: list[dict[str, float]] = []
+        self.rows: list[dict[str, float]] = []
+        self.metrics: dict[str, float] = {}
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         row = {"epoch": trainer.current_epoch, "learning_rate": trainer.optimizers[0].param_groups[0]["lr"]}
-        row.update({name: float(value) for name, value in sorted(trainer.callback_metrics.items())})
+        self.metrics = {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}
+        row.update(self.metrics)
         row.update({name: value.item() for name, value in pl_module.loss.named_parameters()})
-        self._rows.append(row)
+        self.rows.append(row)
         if trainer.is_global_zero:
             with open(self._path, "w", newline="", encoding="utf-8") as file:
                 table = csv.DictWriter(file, fieldnames=list(row))
                 table.writeheader()
-                table.writerows(self._rows)
+                table.writerows(self.rows)
 
     def state_dict(self) -> dict[str, Any]:
-        return {"rows": self._rows}
+        return {"rows": self.rows, "metrics": self.metrics}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self._rows = list(state_dict["rows"])
+        self.rows, self.metrics = list(state_dict["rows"]), dict(state_dict["metrics"])
