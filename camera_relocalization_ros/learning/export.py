@@ -49,6 +49,7 @@ def export(run: Run, path: Path, precision: str = "fp32", calibration: Dataset |
             "recipe": run.config.to_dict(),
             "training": run.results,
             "parity_with_torch": parity,
+            "backbone_sha256": run.backbone_sha256,
         },
         precision=precision,
         weights_licence=backbone.weights.licence,

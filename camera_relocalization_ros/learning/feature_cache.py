@@ -24,6 +24,7 @@ from tqdm import tqdm
 from camera_relocalization_ros.core.dataset import Dataset
 from camera_relocalization_ros.core.errors import ConfigError, DatasetError
 from camera_relocalization_ros.core.preprocessing import Preprocessing
+from camera_relocalization_ros.learning.backbones.weights import tensors_digest
 from camera_relocalization_ros.learning.backgrounds import background_files
 from camera_relocalization_ros.learning.config import AugmentationConfig, TrainingConfig
 from camera_relocalization_ros.learning.feature_store import FeatureStore, StoredCells
@@ -72,10 +73,7 @@ class FrozenPart:
 
         Images, and pictures for backgrounds, count by name, size and time of change; a mesh by its bytes.
         """
-        digest = hashlib.sha256()
-        weights = self.network.backbone.state_dict()
-        for name in sorted(weights):
-            digest.update(name.encode() + weights[name].numpy().tobytes())
+        digest = tensors_digest(self.network.backbone.state_dict())
         camera = dataset.camera.to_dict() if dataset.camera else None
         pooling = [type(self.network).__name__, self.config.head.grid_rows, self.config.head.grid_cols]
         settings = [CACHE_VERSION, LIBRARIES, self.config.backbone, pooling, asdict(self.preprocessing), camera]

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Sequence
 
@@ -18,6 +19,7 @@ from camera_relocalization_ros.core.preprocessing import Preprocessing
 from camera_relocalization_ros.core.provenance import TrainingSet
 from camera_relocalization_ros.core.retrieval import RetrievalIndex
 from camera_relocalization_ros.learning.backbones import build_backbone
+from camera_relocalization_ros.learning.backbones.weights import tensors_digest
 from camera_relocalization_ros.learning.config import AugmentationConfig, TrainingConfig
 from camera_relocalization_ros.learning.feature_cache import FeatureCache, FrozenPart, build_cache
 from camera_relocalization_ros.learning.fitting import fit, process, remove_checkpoints, trainer_precision
@@ -63,6 +65,7 @@ def train(
     # all that a recipe or data can be refused for is built before hours may go into the cache
     trainer_precision(config.precision)
     frozen = _frozen_part(datasets + val_datasets, config, start)
+    published = start.backbone_sha256 if start else tensors_digest(frozen.network.backbone.state_dict()).hexdigest()
     network = _network(frozen, config, start, np.concatenate([dataset.positions_quats()[0] for dataset in datasets]))
     module = PoseTraining(network, config.loss, optimiser)
     windows = _windows(datasets, network.pose_head.window_length, config)
@@ -83,7 +86,7 @@ def train(
         "training_s": round(time.monotonic() - started - cached_s, 1),
         **metrics,
     }
-    run = _run(config, datasets, frozen, module.answering, caches, results)
+    run = replace(_run(config, datasets, frozen, module.answering, caches, results), backbone_sha256=published)
     if process()[0] == 0:
         run.save(run_folder)
         remove_checkpoints(run_folder)

@@ -9,7 +9,7 @@ import os
 import pickle
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors import SafetensorError
@@ -124,6 +124,14 @@ def read_state_dict(backbone: Backbone) -> dict[str, torch.Tensor]:
     if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise ConfigError(f"{path}: holds {type(state).__name__}; expected named tensors")
     return state
+
+
+def tensors_digest(state: dict[str, torch.Tensor]) -> Any:
+    """SHA-256 object, to be read or gone on with, of named tensors in the order of their names."""
+    digest = hashlib.sha256()
+    for name in sorted(state):
+        digest.update(name.encode() + state[name].numpy().tobytes())
+    return digest
 
 
 def load_into(backbone: Backbone, state: dict[str, torch.Tensor], dropped: tuple[str, ...] = ()) -> None:

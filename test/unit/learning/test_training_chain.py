@@ -2,12 +2,14 @@
 """Data set -> cache -> training -> run -> bundle -> pose, with a toy backbone."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import torch
 from helpers import write_fake_dataset
+from toy_backbone import ToyBackbone
 
 from camera_relocalization_ros.core.dataset import load_image_rgb
 from camera_relocalization_ros.core.errors import BundleError, ConfigError, DatasetError, FrameError
@@ -129,6 +131,42 @@ def test_an_unfinished_or_damaged_run_is_named(tmp_path, toy_config):
     (tmp_path / "run" / "head.pt").write_bytes(b"cut short")
     with pytest.raises(ConfigError, match="damaged run"):
         load_run(tmp_path / "run")
+
+
+def test_a_run_is_there_whole_or_not_at_all(tmp_path, toy_config, monkeypatch):
+    run = train([write_fake_dataset(tmp_path / "set")], [], toy_config(), tmp_path / "run", tmp_path / "cache")
+    real = Path.write_text
+
+    def disk_full(path, text, **options):
+        real(path, text[: len(text) // 2], **options)
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", disk_full)
+    with pytest.raises(OSError, match="No space"):
+        run.save(tmp_path / "run")
+    with pytest.raises(ConfigError, match="no run.yaml"):
+        load_run(tmp_path / "run")
+
+
+@pytest.mark.parametrize("finetuned", [False, True])
+def test_a_head_is_not_exported_on_other_weights_than_it_was_trained_on(tmp_path, toy_config, monkeypatch, finetuned):
+    dataset = write_fake_dataset(tmp_path / "set")
+    train([dataset], [], toy_config(), tmp_path / "run", tmp_path / "cache")
+    if finetuned:
+        train([dataset], [], toy_config(), tmp_path / "tuned", tmp_path / "cache", start=load_run(tmp_path / "run"))
+    run = load_run(tmp_path / ("tuned" if finetuned else "run"))
+    export(run, tmp_path / "bundle")
+    published = load_bundle(tmp_path / "bundle").sidecar.origin["backbone_sha256"]
+    assert published == run.backbone_sha256 and len(published) == 64
+
+    def other_weights(backbone):
+        backbone.first.weight.data *= 1.001
+
+    monkeypatch.setattr(ToyBackbone, "load_pretrained", other_weights)
+    with pytest.raises(ConfigError, match=f"weights of backbone toy have SHA-256 .*; expected {published[:12]}"):
+        export(run, tmp_path / "other")
+    # a run of an earlier version tells nothing
+    export(replace(run, backbone_sha256=""), tmp_path / "other")
 
 
 @pytest.mark.parametrize("name", ["network.onnx", "training.npz"])
