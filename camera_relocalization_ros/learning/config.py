@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -155,6 +155,11 @@ class TrainingConfig:
         """Plain values for YAML."""
         return asdict(self)
 
+    def without_paths(self) -> dict[str, Any]:
+        """Plain values but for the paths of mesh and backgrounds, which may be others on other machines."""
+        augmentation = replace(self.augmentation, object_mesh="", backgrounds="")
+        return replace(self, augmentation=augmentation).to_dict()
+
 
 def config_from_dict(values: dict[str, Any], source: str) -> TrainingConfig:
     """The recipe with the given keys changed; raises ConfigError that names `source` and the key."""
@@ -170,11 +175,19 @@ def load_config(
     seed: int | None = None,
     object_mesh: Path | None = None,
 ) -> TrainingConfig:
-    """The recipe of a YAML file, else `base`, else the recommended one, with what else is given taking its place."""
-    values = load_yaml_mapping(path) if path is not None else (base or TrainingConfig()).to_dict()
+    """The recipe `base`, else the recommended one, changed by a YAML file, and that by what else is given.
+
+    A loss by its name takes the place of distance and weighting.
+    """
+    values = (base or TrainingConfig()).to_dict()
+    for key, value in (load_yaml_mapping(path) if path is not None else {}).items():
+        is_section = isinstance(value, dict) and isinstance(values.get(key), dict)
+        values[key] = {**values[key], **value} if is_section else value
     values.update({key: value for key, value in (("backbone", backbone), ("seed", seed)) if value is not None})
     mesh = str(object_mesh) if object_mesh is not None else None
     for section, key, value in (("head", "name", head), ("loss", "name", loss), ("augmentation", "object_mesh", mesh)):
         if value is not None:
             values[section] = {**(values.get(section) or {}), key: value}
+    if loss is not None:
+        values["loss"] = {**values["loss"], "distance": "", "weighting": ""}
     return config_from_dict(values, str(path or "recipe"))
