@@ -172,6 +172,9 @@ def test_the_command_sets_the_reduced_network_beside_fp32(tmp_path, untrained_ru
     arguments = ["--precision", "int8", "--calibrate", spec, "--evaluate", spec]
     assert main(["export", str(tmp_path / "run"), "-o", str(tmp_path / "bundle"), *arguments]) == 0
     rows = capsys.readouterr().out.splitlines()
+    assert "--evaluate" not in "".join(rows)
+    assert main(["export", str(tmp_path / "run"), "-o", str(tmp_path / "half"), "--precision", "fp16"]) == 0
+    assert "what the errors of fp16 are beside those of fp32, --evaluate DATASET prints" in capsys.readouterr().out
     assert rows[1].split() == [
         "precision",
         "position",
