@@ -162,6 +162,16 @@ def onnx_session(frozen: FrozenPart) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(model, options, providers=providers)
 
 
+def files_of_views(augmentation: AugmentationConfig) -> list[str]:
+    """What mesh and backgrounds hold, wherever they lie: a digest, and the pictures' names and sizes; [] without."""
+    if not augmentation.replaces_backgrounds:
+        return []
+    files = [_sha256(Path(augmentation.object_mesh))]
+    if augmentation.backgrounds:
+        files += [f"{path.name} {path.stat().st_size}" for path in background_files(Path(augmentation.backgrounds))]
+    return files
+
+
 def _size_and_time(path: Path) -> str:
     try:
         status = path.stat()

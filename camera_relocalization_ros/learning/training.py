@@ -98,7 +98,8 @@ def _job(
 ) -> dict[str, Any]:
     """What must be the same for an interrupted training to be taken up again."""
     return {
-        "recipe": config.to_dict(),
+        # what lies behind its paths is part of the fingerprints
+        "recipe": config.without_paths(),
         "start": start.weights_digest() if start else "",
         "data": [frozen.fingerprint(dataset, config.augmentation) for dataset in datasets],
         "held_out": [frozen.fingerprint(dataset, ORIGINALS_ONLY) for dataset in val_datasets],

@@ -13,6 +13,7 @@ import pytest
 import torch
 import yaml
 from helpers import OWN_PROCESS, write_fake_dataset
+from mesh_files import write_box_ply
 
 from camera_relocalization_ros.core.errors import ConfigError
 from camera_relocalization_ros.learning.run_folder import Run, load_run
@@ -99,6 +100,25 @@ def test_killed_after_the_last_epoch_nothing_is_trained_again(tmp_path, toy_conf
     assert all(
         torch.equal(value, state(tmp_path / "killed")[name]) for name, value in state(tmp_path / "whole").items()
     )
+
+
+def test_a_mesh_may_lie_elsewhere_when_a_training_is_taken_up_again(tmp_path, toy_config, monkeypatch):
+    dataset, mesh = write_fake_dataset(tmp_path / "set"), write_box_ply(tmp_path / "box.ply")
+
+    def train_with(mesh):
+        config = toy_config(augmentation={"object_mesh": str(mesh), "views": 2})
+        return train([dataset], [], config, tmp_path / "run", tmp_path / "cache")
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as killing:
+        killing.setattr(Run, "save", killed)
+        with pytest.raises(KeyboardInterrupt):
+            train_with(mesh)
+    with pytest.raises(ConfigError, match="interrupted training of another recipe or other data"):
+        train_with(write_box_ply(tmp_path / "other.ply", size=0.7))
+    assert train_with(mesh.rename(tmp_path / "moved.ply")).results["epochs"] == 3
 
 
 def test_two_processes_train_as_one_does(tmp_path, toy_config):
