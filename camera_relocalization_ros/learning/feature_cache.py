@@ -32,10 +32,12 @@ from camera_relocalization_ros.learning.pose_network import PooledBackbone, Trun
 from camera_relocalization_ros.learning.views import ViewMaker
 
 # raise it when the same settings give other features than before
-CACHE_VERSION = 3
+CACHE_VERSION = 4
 # what decodes, turns and computes; another version of it may answer differently
 LIBRARIES = {"numpy": np.__version__, "opencv": cv2.__version__, "onnxruntime": onnxruntime.__version__}
 DESCRIPTOR_ROWS = 256
+# in order of preference; without this CUDA rounds float32 to ten bits, and what flies does not
+PROVIDERS = {"CUDAExecutionProvider": {"use_tf32": "0"}, "CPUExecutionProvider": {}}
 logger = logging.getLogger(__name__)
 
 
@@ -156,9 +158,8 @@ def onnx_session(frozen: FrozenPart) -> onnxruntime.InferenceSession:
     model = onnx_bytes(frozen.network, (image,), ["image"], ["cells"])
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
-    providers = [
-        p for p in ("CUDAExecutionProvider", "CPUExecutionProvider") if p in onnxruntime.get_available_providers()
-    ]
+    available = onnxruntime.get_available_providers()
+    providers = [(name, settings) for name, settings in PROVIDERS.items() if name in available]
     return onnxruntime.InferenceSession(model, options, providers=providers)
 
 

@@ -136,15 +136,21 @@ def _trainer(
         use_distributed_sampler=False,
         num_sanity_val_steps=0,
         log_every_n_steps=1,
-        **_processes(),
+        **trainer_processes(),
     )
 
 
-def _processes() -> dict[str, Any]:
+def trainer_processes() -> dict[str, Any]:
+    """How Lightning's trainer shares the work; raises ConfigError for more processes on a machine than it has GPUs."""
     _, processes = process()
     if processes == 1:
         return {"devices": 1}
     local = int(os.environ["LOCAL_WORLD_SIZE"])
+    if torch.cuda.is_available() and local > torch.cuda.device_count():
+        raise ConfigError(
+            f"{local} processes on a machine with {torch.cuda.device_count()} GPU(s); expected at most one for each "
+            "(--nproc-per-node), or none that torch sees (CUDA_VISIBLE_DEVICES=) to train on processors"
+        )
     return {"strategy": "ddp", "devices": local, "num_nodes": processes // local}
 
 

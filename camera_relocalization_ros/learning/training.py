@@ -22,7 +22,13 @@ from camera_relocalization_ros.learning.backbones import build_backbone
 from camera_relocalization_ros.learning.backbones.weights import tensors_digest
 from camera_relocalization_ros.learning.config import AugmentationConfig, TrainingConfig
 from camera_relocalization_ros.learning.feature_cache import FeatureCache, FrozenPart, build_cache
-from camera_relocalization_ros.learning.fitting import fit, process, remove_checkpoints, trainer_precision
+from camera_relocalization_ros.learning.fitting import (
+    fit,
+    process,
+    remove_checkpoints,
+    trainer_precision,
+    trainer_processes,
+)
 from camera_relocalization_ros.learning.optimisation import check_optimiser
 from camera_relocalization_ros.learning.pose_network import PooledBackbone, PoseHead, PoseNetwork, Tail, Trunk
 from camera_relocalization_ros.learning.pose_training import PoseTraining
@@ -64,6 +70,7 @@ def train(
     lightning.seed_everything(config.seed, verbose=False)
     # all that a recipe or data can be refused for is built before hours may go into the cache
     trainer_precision(config.precision)
+    trainer_processes()
     frozen = _frozen_part(datasets + val_datasets, config, start)
     published = start.backbone_sha256 if start else tensors_digest(frozen.network.backbone.state_dict()).hexdigest()
     network = _network(frozen, config, start, np.concatenate([dataset.positions_quats()[0] for dataset in datasets]))

@@ -10,7 +10,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from camera_relocalization_ros.core.errors import ConfigError, DatasetError
 from camera_relocalization_ros.learning.config import load_config
-from camera_relocalization_ros.learning.fitting import trainer_precision
+from camera_relocalization_ros.learning.fitting import trainer_precision, trainer_processes
 from camera_relocalization_ros.learning.optimisation import check_optimiser
 from camera_relocalization_ros.learning.pose_training import averaging
 from camera_relocalization_ros.learning.training import train
@@ -72,6 +72,19 @@ def test_a_batch_that_processes_cannot_share_is_said_before_it_begins(tmp_path, 
     with pytest.raises(ConfigError, match="batches of 8 cannot be shared evenly by 3 processes"):
         train([write_fake_dataset(tmp_path / "set")], [], toy_config(), tmp_path / "run", tmp_path / "cache")
     assert not (tmp_path / "cache").exists()
+
+
+def test_more_processes_than_gpus_are_one_line_before_it_begins(tmp_path, toy_config, monkeypatch):
+    for name, value in {"RANK": "0", "WORLD_SIZE": "4", "LOCAL_WORLD_SIZE": "4", "TORCHELASTIC_RUN_ID": "test"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    dataset = write_fake_dataset(tmp_path / "set")
+    with pytest.raises(ConfigError, match="4 processes on a machine with 2 GPU.*CUDA_VISIBLE_DEVICES="):
+        train([dataset], [], toy_config(), tmp_path / "run", tmp_path / "cache")
+    assert not (tmp_path / "cache").exists()
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
+    assert trainer_processes() == {"strategy": "ddp", "devices": 4, "num_nodes": 1}
 
 
 def test_the_rate_falls_on_plateaus_and_training_stops_with_the_best_weights(tmp_path, toy_config):
