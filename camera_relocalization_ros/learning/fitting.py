@@ -92,17 +92,26 @@ def remove_checkpoints(run_folder: Path) -> None:
     shutil.rmtree(run_folder / CHECKPOINTS, ignore_errors=True)
 
 
-def _prepare(folder: Path, job: dict[str, Any]) -> None:
-    digest = hashlib.sha256(json.dumps(job, sort_keys=True).encode()).hexdigest()
+def check_job(run_folder: Path, job: dict[str, Any]) -> None:
+    """Raises ConfigError when `run_folder` holds an interrupted training of another job."""
+    folder = run_folder / CHECKPOINTS
     path = folder / JOB
-    if path.is_file() and path.read_text(encoding="utf-8") != digest:
+    if path.is_file() and path.read_text(encoding="utf-8") != _digest(job):
         raise ConfigError(
-            f"{folder.parent}: holds an interrupted training of another recipe or other data; "
+            f"{run_folder}: holds an interrupted training of another recipe or other data; "
             f"repeat that one to finish it, delete {folder}, or choose another folder"
         )
+
+
+def _digest(job: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(job, sort_keys=True).encode()).hexdigest()
+
+
+def _prepare(folder: Path, job: dict[str, Any]) -> None:
+    check_job(folder.parent, job)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(digest, encoding="utf-8")
+        (folder / JOB).write_text(_digest(job), encoding="utf-8")
         # what was finished here before is no longer: its files are about to be replaced
         (folder.parent / SUMMARY).unlink(missing_ok=True)
     except OSError as error:

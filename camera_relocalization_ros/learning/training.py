@@ -23,6 +23,7 @@ from camera_relocalization_ros.learning.backbones.weights import tensors_digest
 from camera_relocalization_ros.learning.config import AugmentationConfig, TrainingConfig
 from camera_relocalization_ros.learning.feature_cache import FeatureCache, FrozenPart, build_cache
 from camera_relocalization_ros.learning.fitting import (
+    check_job,
     fit,
     process,
     remove_checkpoints,
@@ -79,13 +80,14 @@ def train(
     val_windows = _windows(val_datasets, network.pose_head.window_length, config)
     items = sum(map(len, windows)) * (config.augmentation.views + 1)
     shared_batch_size(optimiser.batch_size, items, process()[1])
+    job = _job(config, start, frozen, datasets, val_datasets)
+    check_job(run_folder, job)
 
     caches = [build_cache(dataset, frozen, config.augmentation, cache_folder) for dataset in datasets]
     val_caches = [build_cache(dataset, frozen, ORIGINALS_ONLY, cache_folder) for dataset in val_datasets]
     cached_s = time.monotonic() - started
     samples = WindowSamples(list(map(Source, caches, windows)))
     val_samples = WindowSamples(list(map(Source, val_caches, val_windows))) if val_datasets else None
-    job = _job(config, start, frozen, datasets, val_datasets)
     metrics = fit(module, samples, val_samples, optimiser, config.precision, config.seed, run_folder, job, callbacks)
     results = {
         "datasets": [f"{dataset.path.name}: {dataset.frame_count} frames" for dataset in datasets],

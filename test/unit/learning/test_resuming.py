@@ -65,7 +65,8 @@ def test_killed_in_mid_epoch_and_taken_up_again_gives_the_same_weights(tmp_path,
 
     other = toy_config(head, optimiser={"epochs": 41, **changes})
     with pytest.raises(ConfigError, match="interrupted training of another recipe"):
-        train([dataset], [dataset], other, tmp_path / "killed", tmp_path / "cache")
+        train([dataset], [dataset], other, tmp_path / "killed", tmp_path / "other_cache")
+    assert not (tmp_path / "other_cache").exists()
     train([dataset], [dataset], config, tmp_path / "killed", tmp_path / "cache")
     whole, resumed = state(tmp_path / "whole"), state(tmp_path / "killed")
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
