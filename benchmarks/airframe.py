@@ -9,8 +9,8 @@ Makes the flights, data sets, runs and bundles below --work, skipping what is th
 ten are flown in the hall of seed 0, the others in five other halls; the test flights in the hall of seed 0, and one
 in a hall never seen. Of every 30 s of the training flights the thesis' recipe watches the last 4, which it is not
 trained on, to know when to stop. With --calibrate the bundles learn their covariance and lost detection from eight
-more flights at placements 1-5, each in a hall of its own. Each line ends with what feature retrieval and the oracle
-reach.
+more flights at placements 1-5, each in a hall of its own. Each recipe is told with the number of images it was trained
+on; the baselines of a flight are those of the first recipe's training images.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ import subprocess
 from pathlib import Path
 
 import numpy as np
+
+from camera_relocalization_ros.core.model_bundle import load_bundle
 
 IMAGE_TOPIC = "/dji_sdk/image_raw/compressed"
 OBJECT_FRAME, CAMERA_FRAME = "wing/base_link", "M100/camera_optical_frame"
@@ -66,6 +68,13 @@ def object_mesh(work: Path) -> Path:
     return mesh
 
 
+def watched(data: Path) -> list[str]:
+    """A data set as `reloc train` takes it, with a part held out; split now if it is not."""
+    if not (data / "splits" / "watched.yaml").is_file():
+        reloc("split", data, "--period", PERIOD, "--part", TRAIN, "--part", VAL, "--name", "watched")
+    return [f"{data}@watched.train", "--val", f"{data}@watched.val"]
+
+
 def train(name: str, recipe: Path | None, head: str | None, seed: int, data: Path, work: Path) -> Path:
     """The bundle of a recipe, trained now if it is not there; the thesis' sees no mesh, as it had none."""
     run = work / f"{name}_{seed}"
@@ -73,10 +82,7 @@ def train(name: str, recipe: Path | None, head: str | None, seed: int, data: Pat
     if not bundle.is_dir():
         options = ["--config", recipe] if recipe else []
         options += ["--head", head] if head else []
-        if name == THESIS:
-            inputs = [f"{data}@watched.train", "--val", f"{data}@watched.val"]
-        else:
-            inputs = [data, "--object-mesh", object_mesh(work)]
+        inputs = watched(data) if name == THESIS else [data, "--object-mesh", object_mesh(work)]
         reloc("train", *inputs, *options, "--seed", seed, "--cache", work / "feature_cache", "-o", run)
         reloc("export", run, "-o", bundle)
     return bundle
@@ -89,6 +95,20 @@ def medians(bundle: Path, test: Path) -> dict[str, tuple[float, float]]:
     errors = json.loads(result.read_text(encoding="utf-8"))
     every = {"model": errors, **errors["baselines"]}
     return {name: (e["position_m"]["median"], e["orientation_deg"]["median"]) for name, e in every.items()}
+
+
+def trained_on(bundle: Path) -> int:
+    """Number of images that a bundle was trained on."""
+    return sum(part.frames for part in load_bundle(bundle).sidecar.training_data)
+
+
+def line(name: str, test: Path, of_seeds: list[tuple[float, float]]) -> str:
+    """Mean and spread over seeds of the median errors (m, deg)."""
+    begin, mean = f"{test.name:16} {name:28}", np.mean(of_seeds, axis=0)
+    if len(of_seeds) == 1:
+        return f"{begin} {mean[0]:.3f} m  {mean[1]:.2f} deg"
+    spread = np.std(of_seeds, axis=0, ddof=1)
+    return f"{begin} {mean[0]:.3f} +- {spread[0]:.3f} m  {mean[1]:.2f} +- {spread[1]:.2f} deg"
 
 
 def main() -> None:
@@ -118,30 +138,26 @@ def main() -> None:
 
     bags = [flown(*flight) for flight in TRAINING_FLIGHTS[: arguments.flights]]
     data = data_set(work / f"train_{len(bags)}", bags)
-    if not (data / "splits" / "watched.yaml").is_file():
-        parts = ("--period", PERIOD, "--part", TRAIN, "--part", VAL)
-        reloc("split", data, *parts, "--name", "watched")
     tests = [data_set(work / name, [flown(*flight)]) for name, flight in TEST_FLIGHTS.items()]
 
     unseen = []
     if arguments.calibrate:
         unseen = [data_set(work / f"calibration_{flight[1]}", [flown(*flight)]) for flight in CALIBRATION_FLIGHTS]
 
-    lines = []
+    lines, baselines = [], {}
     for entry in arguments.recipe or [f"{THESIS}=config/training/thesis.yaml", "recommended="]:
         name, _, file = entry.partition("=")
         recipe = Path(file) if file else None
         bundles = [train(name, recipe, arguments.head, seed, data, work) for seed in arguments.seeds]
         for bundle in bundles if unseen else []:
             reloc("calibrate", bundle, *unseen)
+        images = trained_on(bundles[0])
         for test in tests:
             results = [medians(bundle, test) for bundle in bundles]
-            of_seeds = np.array([result["model"] for result in results])
-            mean, spread = of_seeds.mean(axis=0), of_seeds.std(axis=0, ddof=1) if len(of_seeds) > 1 else np.zeros(2)
-            retrieval, oracle = (results[0][baseline] for baseline in ("feature retrieval", "oracle nearest pose"))
-            line = f"{name:14} {test.name:16} {mean[0]:.3f} +- {spread[0]:.3f} m  {mean[1]:5.2f} +- {spread[1]:.2f} deg"
-            line += f"   retrieval {retrieval[0]:.3f} m {retrieval[1]:5.2f} deg"
-            lines.append(f"{line}   oracle {oracle[0]:.3f} m {oracle[1]:5.2f} deg")
+            lines.append(line(f"{name} ({images} images)", test, [result.pop("model") for result in results]))
+            if test not in baselines:
+                baselines[test] = results[0]
+    lines += [line(name, test, [errors]) for test in tests for name, errors in baselines[test].items()]
     print("\n".join(["", f"medians over seeds {arguments.seeds}, {len(bags)} training flights", *lines]))
 
 

@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""What the feature cache is worth, and what a big one takes: seconds of an epoch, views a second, memory.
+"""What the feature cache is worth, what a big one takes, and how long a data set takes to become a bundle.
 
-    python benchmarks/caching.py [--images 256] [--big 19000] [--work DIR]
+    python benchmarks/caching.py [--images 256] [--big 19000] [--bundle 1000] [--work DIR]
 
 Speed: an epoch of head training on cached features beside the same epoch (images, batches, head, loss, optimiser)
 with the frozen backbone in the loop, which reads, decodes and shrinks images in threads and runs the network once in
 ONNX Runtime and once in eager PyTorch. Memory: `reloc train` for an epoch on a cache of --big images in all views,
 whose features are noise and whose images are links to one; peak of its memory (PSS, sampled) and of its resident set,
 pages of files included (as the kernel counts them). Processor seconds tell what other programs did to the clock's.
+Bundle: `reloc train` by the recommended recipe on --bundle images with nothing cached, then `reloc export`.
+Each of the three is left out where its number is 0; --images 0 --big 0 times the bundle alone.
 """
 
 from __future__ import annotations
@@ -41,6 +43,7 @@ from camera_relocalization_ros.learning.feature_cache import FrozenPart, build_c
 from camera_relocalization_ros.learning.feature_store import FeatureStore
 from camera_relocalization_ros.learning.losses import PoseLoss
 from camera_relocalization_ros.learning.pose_network import PooledBackbone, PoseHead
+from camera_relocalization_ros.learning.run_folder import read_summary
 from camera_relocalization_ros.learning.samples import Source, TrainingDraws, WindowSamples, windows_of
 
 CAMERA = CameraIntrinsics(640, 480, 585.0, 585.0, 319.5, 239.5)
@@ -48,6 +51,7 @@ RECIPE = {"head": {"name": "regressor"}, "optimiser": {"epochs": 1}}
 START_NS, PERIOD_NS = 1_500_000_000_000_000_000, 33_333_333
 CACHED_EPOCHS = 9
 MEMORY_PERIOD_S = 0.5
+PROGRAM = "import sys; from camera_relocalization_ros.cli.main import main; sys.exit(main())"
 Batches = Iterator["tuple[torch.Tensor, torch.Tensor, torch.Tensor]"]
 
 
@@ -148,10 +152,8 @@ def memory(work: Path, count: int) -> dict[str, float]:
         store.append(((noise[row % 64], poses[row]) for row in range(count)), 0)
     recipe = work / "recipe.yaml"
     recipe.write_text(yaml.safe_dump(RECIPE), encoding="utf-8")
-    program = "import sys; from camera_relocalization_ros.cli.main import main; sys.exit(main())"
-    arguments = ["train", dataset.path, "--config", recipe, "--cache", work / "cache", "-o", work / "run"]
     start, peak_mb, peak_rss_mb = time.monotonic(), 0.0, 0.0
-    process = subprocess.Popen([sys.executable, "-c", program, *map(str, arguments)], stderr=subprocess.DEVNULL)
+    process = reloc("train", dataset.path, "--config", recipe, "--cache", work / "cache", "-o", work / "run")
     while process.poll() is None:
         peak_mb = max(peak_mb, memory_mb(process.pid))
         peak_rss_mb = max(peak_rss_mb, resident_peak_mb(process.pid))
@@ -164,6 +166,34 @@ def memory(work: Path, count: int) -> dict[str, float]:
         "peak_pss_mb": peak_mb,
         "peak_rss_mb": peak_rss_mb,
     }
+
+
+def bundle(work: Path, count: int) -> dict[str, float]:
+    """Seconds of `reloc train` and `reloc export` by the recommended recipe, and what the training took of its own."""
+    dataset, run = data_set(work / "walk", count, linked=False), work / "walk_run"
+    seconds = []
+    for arguments in (
+        ("train", dataset.path, "--cache", work / "walk_cache", "-o", run),
+        ("export", run, "-o", work / "walk_bundle"),
+    ):
+        start = time.monotonic()
+        if reloc(*arguments).wait():
+            raise SystemExit(f"reloc {arguments[0]} failed")
+        seconds.append(time.monotonic() - start)
+    told = read_summary(run)["results"]
+    return {
+        "train_s": seconds[0],
+        "of_it_caching_s": told["caching_s"],
+        "of_it_training_s": told["training_s"],
+        "export_s": seconds[1],
+        "data_set_to_bundle_s": sum(seconds),
+    }
+
+
+def reloc(*arguments: object) -> subprocess.Popen:
+    """The reloc program, begun; what it says is dropped."""
+    command = [sys.executable, "-c", PROGRAM, *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def resident_peak_mb(pid: int) -> float:
@@ -179,14 +209,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=int, default=256, help="of the comparison of speed; 0: leave it out")
     parser.add_argument("--big", type=int, default=19_000, help="images of the big cache; 0: leave it out")
+    parser.add_argument("--bundle", type=int, default=1000, help="images that become a bundle; 0: leave it out")
     parser.add_argument("--work", type=Path, help="where data go; the big cache takes 16 GB (default: temporary)")
     arguments = parser.parse_args()
-    result = {"cores": os.cpu_count()}
+    result = {"cores": len(os.sched_getaffinity(0))}
     with tempfile.TemporaryDirectory(dir=arguments.work) as name:
         if arguments.images:
             result["speed"] = {"images": arguments.images, **speed(Path(name), arguments.images)}
         if arguments.big:
             result["memory"] = {"images": arguments.big, **memory(Path(name), arguments.big)}
+        if arguments.bundle:
+            result["bundle"] = {"images": arguments.bundle, **bundle(Path(name), arguments.bundle)}
     print(json.dumps(result, indent=1))
 
 

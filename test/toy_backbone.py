@@ -6,7 +6,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from camera_relocalization_ros.learning.backbones.contract import Backbone, WeightsFile
+from camera_relocalization_ros.learning.backbones.contract import Backbone
+from camera_relocalization_ros.learning.backbones.weights import WeightsFile
 
 
 class ToyBackbone(Backbone):

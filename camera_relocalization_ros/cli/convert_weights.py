@@ -27,7 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
     output = arguments.output
     if output is None:
         if not isinstance(backbone.weights, LocalWeights):
-            raise ConfigError(f"backbone {backbone.name} reads no file from the weights folder; name one with --output")
+            raise ConfigError(f"backbone {backbone.name} takes no converted file by itself; name one with --output")
         output = backbone.weights.converted_path()
     count = convert(arguments.caffemodel, arguments.prototxt, backbone, output)
     print(f"{output}: {count} layers, {backbone.name}")

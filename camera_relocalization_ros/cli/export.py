@@ -41,6 +41,8 @@ def run(arguments: argparse.Namespace) -> int:
     difference = export(finished, arguments.output, arguments.precision, calibration)
     size_mb = sum(path.stat().st_size for path in arguments.output.iterdir()) / 1e6
     print(f"{arguments.output}: {size_mb:.1f} MB; ONNX Runtime differs from PyTorch by at most {difference:.1e}")
+    if judge is None and arguments.precision != "fp32":
+        print(f"what the errors of {arguments.precision} are beside those of fp32, --evaluate DATASET prints")
     if judge is not None:
         with tempfile.TemporaryDirectory() as folder:
             bundles = {arguments.precision: arguments.output}

@@ -4,6 +4,10 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from camera_relocalization_ros.learning.backbones.weights import DrawnWeights, FileWeights
 
 NAME = "list"
 HELP = "List backbones (and whether their weights are found), heads and losses."
@@ -18,14 +22,14 @@ def run(arguments: argparse.Namespace) -> int:
     from camera_relocalization_ros.learning.heads import HEADS
     from camera_relocalization_ros.learning.losses import DISTANCES, LOSSES, WEIGHTINGS
 
-    found = {name: _found(backbone.weights) for name, backbone in BACKBONES.items()}
+    problems = {name: _problem(backbone.weights) for name, backbone in BACKBONES.items()}
     backbones = [
         (
             name,
             str(backbone.input_width),
             str(backbone.feature_channels),
             backbone.cut_layer or "-",
-            {True: "found", False: "missing", None: "random"}[found[name]],
+            {None: "random", "": "found"}.get(problems[name], "missing"),
             backbone.weights.licence,
         )
         for name, backbone in BACKBONES.items()
@@ -35,25 +39,28 @@ def run(arguments: argparse.Namespace) -> int:
     losses = [(name, f"{distance} x {weighting}") for name, (distance, weighting) in LOSSES.items()]
     _print_table(("LOSS", "DISTANCE x WEIGHTING"), losses)
     print(f"Distances: {', '.join(DISTANCES)}.\nWeightings: {', '.join(WEIGHTINGS)}.")
-    missing = [name for name, is_there in found.items() if is_there is False]
+    missing = {name: problem for name, problem in problems.items() if problem}
     if missing:
         print("\nTo get the missing weights:")
-    for name in missing:
-        print(f"  {name}: {BACKBONES[name].weights.how()}")
+    for name, problem in missing.items():
+        print(f"  {name}: {problem}")
     return 0
 
 
-def _found(weights) -> bool | None:
-    """Whether the file is there; None for weights that have none."""
+def _problem(weights: FileWeights | DrawnWeights) -> str | None:
+    """Why the file cannot be read and what to do, "" when it can; None for weights that have no file."""
     from camera_relocalization_ros.core.errors import ConfigError
-    from camera_relocalization_ros.learning.backbones.weights import DrawnWeights
+    from camera_relocalization_ros.learning.backbones.weights import DrawnWeights, present_file
 
     if isinstance(weights, DrawnWeights):
         return None
     try:
-        return weights.path().is_file()
-    except ConfigError:
-        return False
+        if not weights.path().is_file():
+            return weights.how()
+        present_file(weights)
+    except ConfigError as error:
+        return str(error)
+    return ""
 
 
 def _summary(described: type) -> str:

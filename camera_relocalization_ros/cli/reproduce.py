@@ -185,11 +185,11 @@ def _notes(config_path: Path, recipe: TrainingConfig, data: list[GridData], fine
     from camera_relocalization_ros.core.grid import DATA_SETS
 
     known = [name for names in DATA_SETS.values() for name in names]
-    notes = [
-        f"Recipe: {config_path.name}; heads on frozen networks, where the thesis fine-tuned their last layers too."
-    ]
+    steps = "heads on frozen networks"
+    steps += ", then their last layers with them" if finetune else ", where the thesis trained their last layers too"
+    notes = [f"Recipe: {config_path.name}; {steps}."]
     for part in data:
-        used = part.for_recipe(recipe)
+        used = part.for_recipe(recipe, finetune)
         watched = f", {used.val.frame_count} watched while training" if used.val else ""
         notes.append(f"{part.name}: {used.train.frame_count} frames train{watched}, {used.test.frame_count} test.")
         if part.name not in known:

@@ -16,7 +16,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--backbone", help="pretrained CNN (recommended: efficientnet_lite0)")
     parser.add_argument("--head", help="regressor (recommended), spatial_lstm or temporal_gru")
     parser.add_argument("--loss", help="qeh (recommended), nh, nh_canonical, geodesic or beta")
-    parser.add_argument("--config", type=Path, metavar="FILE.yaml", help="recipe; flags win over it")
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE.yaml", help="recipe, or changes to RUN's; flags win over it"
+    )
     parser.add_argument(
         "--finetune", type=Path, metavar="RUN", help="go on from this run's head and train the backbone's tail too"
     )

@@ -117,18 +117,24 @@ def check_same_frames(datasets: list[Dataset]) -> None:
             )
 
 
-def joined(datasets: list[Dataset]) -> Dataset:
-    """The sequences of data sets of one camera as one, named NUMBER/NAME where there are several.
-
-    Raises DatasetError when frames or intrinsics differ.
-    """
-    check_same_frames(datasets)
+def check_same_camera(datasets: list[Dataset]) -> None:
+    """Raises DatasetError when images of different intrinsics would be mixed."""
     first = datasets[0]
     for other in datasets[1:]:
         if other.camera != first.camera:
             raise DatasetError(
                 f"{other.path}: its camera is {other.camera}; expected {first.camera} as in {first.path}"
             )
+
+
+def joined(datasets: list[Dataset]) -> Dataset:
+    """The sequences of data sets of one camera as one, named NUMBER/NAME where there are several.
+
+    Raises DatasetError when frames or intrinsics differ.
+    """
+    check_same_frames(datasets)
+    check_same_camera(datasets)
+    first = datasets[0]
     if len(datasets) == 1:
         return first
     numbered = enumerate(datasets, 1)

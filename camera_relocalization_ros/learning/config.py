@@ -3,12 +3,19 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from camera_relocalization_ros.core.bundle_sidecar import MAX_GAP_S, MAX_WINDOW
 from camera_relocalization_ros.core.errors import ConfigError
 from camera_relocalization_ros.core.strict_yaml import dataclass_from_dict, load_yaml_mapping
+from camera_relocalization_ros.core.test_vector import MAX_MEMBERS
+
+# of a layer; a slip of the pen shall not ask for more memory than there is
+MAX_SIZE = 65536
+# NumPy's generators take no larger one
+MAX_SEED = 2**32 - 1
 
 
 @dataclass(frozen=True)
@@ -30,6 +37,17 @@ class HeadConfig:
     gru_hidden: int = 128
     window_length: int = 2
     max_gap_s: float = 0.5
+
+    def __post_init__(self) -> None:
+        # what a bundle cannot hold is no use in a head
+        most = {"members": MAX_MEMBERS, "window_length": MAX_WINDOW}
+        for name, value in asdict(self).items():
+            if isinstance(value, int):
+                low, high = 0 if name == "cell_channels" else 1, most.get(name, MAX_SIZE)
+                if not low <= value <= high:
+                    raise ConfigError(f"head.{name} is {value}; expected {low} to {high}")
+        if not 0 < self.max_gap_s <= MAX_GAP_S:
+            raise ConfigError(f"head.max_gap_s is {self.max_gap_s}; expected more than 0, at most {MAX_GAP_S} s")
 
 
 @dataclass(frozen=True)
@@ -96,7 +114,8 @@ class OptimiserConfig:
     `name` is a key of optimisation.OPTIMISERS, `schedule` one of optimisation.SCHEDULES: one_cycle warms up and
     falls as a cosine over all epochs, plateau falls by plateau_factor after plateau_patience epochs in which the
     held-out loss did not, constant stays. After `patience` such epochs training stops and the best epoch's weights
-    are kept (0: it never does, and the last are). With ema_decay the answer is that of weights averaged over steps.
+    are kept (0: it never does, and the last are). With ema_decay the answer is that of weights averaged over steps;
+    after n steps the average keeps the smaller of ema_decay and (1 + n) / (10 + n) of itself.
     """
 
     name: str = "adamw"
@@ -128,9 +147,18 @@ class TrainingConfig:
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
     finetune: OptimiserConfig = field(default_factory=lambda: OptimiserConfig(epochs=4, learning_rate=1e-4))
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.seed <= MAX_SEED:
+            raise ConfigError(f"seed is {self.seed}; expected 0 to {MAX_SEED}")
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values for YAML."""
         return asdict(self)
+
+    def without_paths(self) -> dict[str, Any]:
+        """Plain values but for the paths of mesh and backgrounds, which may be others on other machines."""
+        augmentation = replace(self.augmentation, object_mesh="", backgrounds="")
+        return replace(self, augmentation=augmentation).to_dict()
 
 
 def config_from_dict(values: dict[str, Any], source: str) -> TrainingConfig:
@@ -147,11 +175,19 @@ def load_config(
     seed: int | None = None,
     object_mesh: Path | None = None,
 ) -> TrainingConfig:
-    """The recipe of a YAML file, else `base`, else the recommended one, with what else is given taking its place."""
-    values = load_yaml_mapping(path) if path is not None else (base or TrainingConfig()).to_dict()
+    """The recipe `base`, else the recommended one, changed by a YAML file, and that by what else is given.
+
+    A loss by its name takes the place of distance and weighting.
+    """
+    values = (base or TrainingConfig()).to_dict()
+    for key, value in (load_yaml_mapping(path) if path is not None else {}).items():
+        is_section = isinstance(value, dict) and isinstance(values.get(key), dict)
+        values[key] = {**values[key], **value} if is_section else value
     values.update({key: value for key, value in (("backbone", backbone), ("seed", seed)) if value is not None})
     mesh = str(object_mesh) if object_mesh is not None else None
     for section, key, value in (("head", "name", head), ("loss", "name", loss), ("augmentation", "object_mesh", mesh)):
         if value is not None:
             values[section] = {**(values.get(section) or {}), key: value}
+    if loss is not None:
+        values["loss"] = {**values["loss"], "distance": "", "weighting": ""}
     return config_from_dict(values, str(path or "recipe"))

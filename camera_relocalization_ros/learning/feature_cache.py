@@ -24,6 +24,7 @@ from tqdm import tqdm
 from camera_relocalization_ros.core.dataset import Dataset
 from camera_relocalization_ros.core.errors import ConfigError, DatasetError
 from camera_relocalization_ros.core.preprocessing import Preprocessing
+from camera_relocalization_ros.learning.backbones.weights import tensors_digest
 from camera_relocalization_ros.learning.backgrounds import background_files
 from camera_relocalization_ros.learning.config import AugmentationConfig, TrainingConfig
 from camera_relocalization_ros.learning.feature_store import FeatureStore, StoredCells
@@ -31,10 +32,12 @@ from camera_relocalization_ros.learning.pose_network import PooledBackbone, Trun
 from camera_relocalization_ros.learning.views import ViewMaker
 
 # raise it when the same settings give other features than before
-CACHE_VERSION = 3
+CACHE_VERSION = 4
 # what decodes, turns and computes; another version of it may answer differently
 LIBRARIES = {"numpy": np.__version__, "opencv": cv2.__version__, "onnxruntime": onnxruntime.__version__}
 DESCRIPTOR_ROWS = 256
+# in order of preference; without this CUDA rounds float32 to ten bits, and what flies does not
+PROVIDERS = {"CUDAExecutionProvider": {"use_tf32": "0"}, "CPUExecutionProvider": {}}
 logger = logging.getLogger(__name__)
 
 
@@ -72,10 +75,7 @@ class FrozenPart:
 
         Images, and pictures for backgrounds, count by name, size and time of change; a mesh by its bytes.
         """
-        digest = hashlib.sha256()
-        weights = self.network.backbone.state_dict()
-        for name in sorted(weights):
-            digest.update(name.encode() + weights[name].numpy().tobytes())
+        digest = tensors_digest(self.network.backbone.state_dict())
         camera = dataset.camera.to_dict() if dataset.camera else None
         pooling = [type(self.network).__name__, self.config.head.grid_rows, self.config.head.grid_cols]
         settings = [CACHE_VERSION, LIBRARIES, self.config.backbone, pooling, asdict(self.preprocessing), camera]
@@ -158,10 +158,19 @@ def onnx_session(frozen: FrozenPart) -> onnxruntime.InferenceSession:
     model = onnx_bytes(frozen.network, (image,), ["image"], ["cells"])
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
-    providers = [
-        p for p in ("CUDAExecutionProvider", "CPUExecutionProvider") if p in onnxruntime.get_available_providers()
-    ]
+    available = onnxruntime.get_available_providers()
+    providers = [(name, settings) for name, settings in PROVIDERS.items() if name in available]
     return onnxruntime.InferenceSession(model, options, providers=providers)
+
+
+def files_of_views(augmentation: AugmentationConfig) -> list[str]:
+    """What mesh and backgrounds hold, wherever they lie: a digest, and the pictures' names and sizes; [] without."""
+    if not augmentation.replaces_backgrounds:
+        return []
+    files = [_sha256(Path(augmentation.object_mesh))]
+    if augmentation.backgrounds:
+        files += [f"{path.name} {path.stat().st_size}" for path in background_files(Path(augmentation.backgrounds))]
+    return files
 
 
 def _size_and_time(path: Path) -> str:

@@ -15,14 +15,19 @@ from typing import Any, Sequence
 
 import lightning
 import torch
-from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.plugins.environments import TorchElasticEnvironment
 from torch.utils.data import DataLoader, Sampler
 
 from camera_relocalization_ros.core.errors import ConfigError
 from camera_relocalization_ros.learning.config import OptimiserConfig
-from camera_relocalization_ros.learning.optimisation import HELD_OUT_LOSS, PLATEAU, PlateauSchedule
+from camera_relocalization_ros.learning.optimisation import (
+    HELD_OUT_LOSS,
+    PLATEAU,
+    PlateauSchedule,
+    ResumableEarlyStopping,
+)
 from camera_relocalization_ros.learning.pose_training import PoseTraining
 from camera_relocalization_ros.learning.run_folder import SUMMARY
 from camera_relocalization_ros.learning.samples import OrderedDraws, TrainingDraws, WindowSamples
@@ -65,19 +70,21 @@ def fit(
     loaders = {"train_dataloaders": _loader(samples, draws)}
     if val_samples is not None:
         loaders["val_dataloaders"] = _loader(val_samples, OrderedDraws(val_samples))
-    trainer = _trainer(optimiser, precision, run_folder, callbacks)
+    table = EpochTable(run_folder / EPOCHS)
+    trainer = _trainer(optimiser, precision, run_folder, [*callbacks, table])
     last = folder / f"{LAST}.ckpt"
     if last.is_file() and rank == 0:
         logger.info("going on with the training of %s", run_folder)
     trainer.fit(module, ckpt_path=last if last.is_file() else None, **loaders)
-    metrics = dict(trainer.callback_metrics)
+    # the trainer's own are empty where a training is taken up again that had no epoch left
+    metrics = dict(table.metrics)
     if optimiser.patience:
         best = torch.load(folder / f"{BEST}.ckpt", map_location="cpu", weights_only=True)
         module.load_state_dict(best["state_dict"])
         metrics.update(trainer.validate(module, loaders["val_dataloaders"], verbose=False)[0])
     trainer.strategy.barrier()
     module.eval().cpu()
-    return {"epochs": trainer.current_epoch, **{name: round(float(value), 4) for name, value in metrics.items()}}
+    return {"epochs": len(table.rows), **{name: round(float(value), 4) for name, value in metrics.items()}}
 
 
 def remove_checkpoints(run_folder: Path) -> None:
@@ -85,17 +92,26 @@ def remove_checkpoints(run_folder: Path) -> None:
     shutil.rmtree(run_folder / CHECKPOINTS, ignore_errors=True)
 
 
-def _prepare(folder: Path, job: dict[str, Any]) -> None:
-    digest = hashlib.sha256(json.dumps(job, sort_keys=True).encode()).hexdigest()
+def check_job(run_folder: Path, job: dict[str, Any]) -> None:
+    """Raises ConfigError when `run_folder` holds an interrupted training of another job."""
+    folder = run_folder / CHECKPOINTS
     path = folder / JOB
-    if path.is_file() and path.read_text(encoding="utf-8") != digest:
+    if path.is_file() and path.read_text(encoding="utf-8") != _digest(job):
         raise ConfigError(
-            f"{folder.parent}: holds an interrupted training of another recipe or other data; "
+            f"{run_folder}: holds an interrupted training of another recipe or other data; "
             f"repeat that one to finish it, delete {folder}, or choose another folder"
         )
+
+
+def _digest(job: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(job, sort_keys=True).encode()).hexdigest()
+
+
+def _prepare(folder: Path, job: dict[str, Any]) -> None:
+    check_job(folder.parent, job)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(digest, encoding="utf-8")
+        (folder / JOB).write_text(_digest(job), encoding="utf-8")
         # what was finished here before is no longer: its files are about to be replaced
         (folder.parent / SUMMARY).unlink(missing_ok=True)
     except OSError as error:
@@ -110,12 +126,12 @@ def _loader(samples: WindowSamples, draws: Sampler) -> DataLoader:
 def _trainer(
     config: OptimiserConfig, precision: str, run_folder: Path, callbacks: Sequence[lightning.Callback]
 ) -> lightning.Trainer:
-    watching: list[lightning.Callback] = [EpochTable(run_folder / EPOCHS)]
+    watching: list[lightning.Callback] = []
     if config.schedule == PLATEAU:
         watching.append(PlateauSchedule(config))
     folder = run_folder / CHECKPOINTS
     if config.patience:
-        watching.append(EarlyStopping(HELD_OUT_LOSS, patience=config.patience))
+        watching.append(ResumableEarlyStopping(HELD_OUT_LOSS, patience=config.patience))
         watching.append(ModelCheckpoint(folder, BEST, HELD_OUT_LOSS, enable_version_counter=False))
     # last in the list: its checkpoint holds what the others know after the epoch
     watching.append(ModelCheckpoint(folder, LAST, enable_version_counter=False, save_on_train_epoch_end=True))
@@ -129,15 +145,21 @@ def _trainer(
         use_distributed_sampler=False,
         num_sanity_val_steps=0,
         log_every_n_steps=1,
-        **_processes(),
+        **trainer_processes(),
     )
 
 
-def _processes() -> dict[str, Any]:
+def trainer_processes() -> dict[str, Any]:
+    """How Lightning's trainer shares the work; raises ConfigError for more processes on a machine than it has GPUs."""
     _, processes = process()
     if processes == 1:
         return {"devices": 1}
     local = int(os.environ["LOCAL_WORLD_SIZE"])
+    if torch.cuda.is_available() and local > torch.cuda.device_count():
+        raise ConfigError(
+            f"{local} processes on a machine with {torch.cuda.device_count()} GPU(s); expected at most one for each "
+            "(--nproc-per-node), or none that torch sees (CUDA_VISIBLE_DEVICES=) to train on processors"
+        )
     return {"strategy": "ddp", "devices": local, "num_nodes": processes // local}
 
 
@@ -161,25 +183,30 @@ def _fast_precision() -> str:
 
 
 class EpochTable(lightning.Callback):
-    """One line of epochs.csv per epoch; the table is part of the checkpoint, so a resumed training has it whole."""
+    """One line of epochs.csv per epoch, and the last epoch's metrics.
+
+    Both are part of the checkpoint, so a resumed training has them whole.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._rows: list[dict[str, float]] = []
+        self.rows: list[dict[str, float]] = []
+        self.metrics: dict[str, float] = {}
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         row = {"epoch": trainer.current_epoch, "learning_rate": trainer.optimizers[0].param_groups[0]["lr"]}
-        row.update({name: float(value) for name, value in sorted(trainer.callback_metrics.items())})
+        self.metrics = {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}
+        row.update(self.metrics)
         row.update({name: value.item() for name, value in pl_module.loss.named_parameters()})
-        self._rows.append(row)
+        self.rows.append(row)
         if trainer.is_global_zero:
             with open(self._path, "w", newline="", encoding="utf-8") as file:
                 table = csv.DictWriter(file, fieldnames=list(row))
                 table.writeheader()
-                table.writerows(self._rows)
+                table.writerows(self.rows)
 
     def state_dict(self) -> dict[str, Any]:
-        return {"rows": self._rows}
+        return {"rows": self.rows, "metrics": self.metrics}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self._rows = list(state_dict["rows"])
+        self.rows, self.metrics = list(state_dict["rows"]), dict(state_dict["metrics"])

@@ -7,6 +7,7 @@ from typing import Any, Iterable
 
 import lightning
 import torch
+from lightning.pytorch.callbacks import EarlyStopping
 from torch import nn
 from torch.optim.lr_scheduler import OneCycleLR, ReduceLROnPlateau
 
@@ -47,6 +48,16 @@ def build_optimiser(parameters: Iterable[nn.Parameter], config: OptimiserConfig,
         return {"optimizer": optimiser}
     schedule = OneCycleLR(optimiser, config.learning_rate, max(steps, 2), pct_start=0.1)
     return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+class ResumableEarlyStopping(EarlyStopping):
+    """Lightning's, but a training that it had stopped stays stopped when it is taken up again.
+
+    Its state holds the epochs without progress, but not the decision, and another epoch would be trained.
+    """
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        trainer.should_stop = trainer.should_stop or self.wait_count >= self.patience
 
 
 class PlateauSchedule(lightning.Callback):

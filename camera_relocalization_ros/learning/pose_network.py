@@ -7,7 +7,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from camera_relocalization_ros.core.errors import ConfigError
 from camera_relocalization_ros.learning.backbones.contract import Backbone
 from camera_relocalization_ros.learning.config import HeadConfig
 from camera_relocalization_ros.learning.heads import build_head
@@ -57,8 +56,6 @@ class PoseHead(nn.Module):
 
     def __init__(self, channels: int, config: HeadConfig) -> None:
         super().__init__()
-        if config.members < 1:
-            raise ConfigError(f"head.members is {config.members}; expected at least 1")
         self.members = nn.ModuleList(build_head(channels, config) for _ in range(config.members))
         self.window_length: int = self.members[0].window_length
         self.feature_size = config.members * config.hidden

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Callable
 
 import lightning
 import numpy as np
@@ -18,6 +18,20 @@ from camera_relocalization_ros.learning.optimisation import HELD_OUT_LOSS, build
 from camera_relocalization_ros.learning.pose_network import PoseNetwork
 
 Batch = "tuple[torch.Tensor, torch.Tensor, torch.Tensor]"
+
+
+def averaging(decay: float) -> Callable[[list, list, Any], None]:
+    """An update for AveragedModel that forgets sooner while the training is young, however small the data.
+
+    With `decay` alone, what is left of the first weights after 100 steps at 0.995 is 0.6 of the answer.
+    """
+
+    def update(averaged: list, current: list, count: Any) -> None:
+        # as TensorFlow's ExponentialMovingAverage does with num_updates
+        warm = (1.0 + int(count)) / (10.0 + int(count))
+        get_ema_multi_avg_fn(min(decay, warm))(averaged, current, count)
+
+    return update
 
 
 class PoseTraining(lightning.LightningModule):
@@ -35,7 +49,7 @@ class PoseTraining(lightning.LightningModule):
         self._errors: list[np.ndarray] = []
         self.average = None
         if optimiser.ema_decay:
-            self.average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(optimiser.ema_decay))
+            self.average = AveragedModel(network, multi_avg_fn=averaging(optimiser.ema_decay))
             # it follows by averaging; without this, processes would wait for its gradients
             self.average.requires_grad_(False)
 

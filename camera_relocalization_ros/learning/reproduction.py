@@ -23,7 +23,7 @@ from camera_relocalization_ros.learning.config import TrainingConfig
 from camera_relocalization_ros.learning.feature_cache import FeatureCache, FrozenPart, build_cache
 from camera_relocalization_ros.learning.optimisation import PLATEAU
 from camera_relocalization_ros.learning.pose_network import PooledBackbone, PoseHead
-from camera_relocalization_ros.learning.run_folder import SUMMARY, Run, load_run
+from camera_relocalization_ros.learning.run_folder import Run, load_run
 from camera_relocalization_ros.learning.training import ORIGINALS_ONLY, train
 
 CELL, ERRORS, BASELINES, HEAD_FOLDER = "cell.json", "errors.npz", "baselines.json", "head"
@@ -31,6 +31,8 @@ CELL, ERRORS, BASELINES, HEAD_FOLDER = "cell.json", "errors.npz", "baselines.jso
 # long ones would show too little of the volume
 HELD_OUT_CYCLE, HELD_OUT_SHARE, HELD_OUT_FEWEST = 50, 0.1, 2
 FRAMES_AT_ONCE = 1024
+# the row of PoseNet has its Euclidean norms (Kendall et al. 2015, eq. 2), whatever the others have
+POSENET_LOSS, POSENET_P = "beta", 2
 
 
 @dataclass(frozen=True)
@@ -42,9 +44,10 @@ class GridData:
     val: Dataset | None
     test: Dataset
 
-    def for_recipe(self, config: TrainingConfig) -> GridData:
+    def for_recipe(self, config: TrainingConfig, finetune: bool = False) -> GridData:
         """The same with a part of the training data held out, if the recipe must watch some and none is given."""
-        if self.val or not (config.optimiser.patience or config.optimiser.schedule == PLATEAU):
+        steps = (config.optimiser, config.finetune) if finetune else (config.optimiser,)
+        if self.val or not any(step.patience or step.schedule == PLATEAU for step in steps):
             return self
         kept, held_out = hold_out(self.train)
         return replace(self, train=kept, val=held_out)
@@ -102,7 +105,7 @@ def run_cell(
     Raises ConfigError when the folder holds a cell of another recipe or other data.
     """
     config = _config(cell, recipe)
-    data = data.for_recipe(config)
+    data = data.for_recipe(config, finetune)
     digest = _digest(config, data, finetune)
     finished = _finished(cell.folder, digest)
     if finished is not None:
@@ -112,20 +115,19 @@ def run_cell(
     if finetune:
         head_folder = cell.folder / HEAD_FOLDER
         # a head that was finished before a kill is not trained again
-        is_done = (head_folder / SUMMARY).is_file()
-        start = load_run(head_folder) if is_done else train(*training, head_folder, cache_folder)
+        if _finished(head_folder, digest) is not None:
+            start = load_run(head_folder)
+        else:
+            start = train(*training, head_folder, cache_folder)
+            _finish(head_folder, digest, started, {})
         run = train(*training, cell.folder, cache_folder, start=start)
     else:
         run = train(*training, cell.folder, cache_folder)
     positions, quats = answers(run, data.test, cache_folder)
     errors = pose_errors(positions, quats, *data.test.positions_quats())
     np.savez_compressed(cell.folder / ERRORS, **vars(errors))
-    seconds = round(time.monotonic() - started, 1)
     summary = errors.summary()
-    # last, whole or not at all: it says that the cell is finished
-    partial = cell.folder / f"{CELL}.partial"
-    write_json(partial, {"digest": digest, "seconds": seconds, "summary": summary})
-    partial.replace(cell.folder / CELL)
+    _finish(cell.folder, digest, started, summary)
     return summary
 
 
@@ -196,18 +198,32 @@ def _features(run: Run, dataset: Dataset, cache_folder: Path) -> FeatureCache:
 
 
 def _config(cell: Cell, recipe: TrainingConfig) -> TrainingConfig:
+    loss = cell.combination.loss
     return replace(
         recipe,
         backbone=cell.combination.backbone,
         seed=cell.seed,
         head=replace(recipe.head, name=cell.combination.head),
-        loss=replace(recipe.loss, name=cell.combination.loss, distance="", weighting=""),
+        loss=replace(
+            recipe.loss,
+            name=loss,
+            p=POSENET_P if loss == POSENET_LOSS else recipe.loss.p,
+            distance="",
+            weighting="",
+        ),
     )
 
 
 def _digest(config: TrainingConfig, data: GridData, finetune: bool) -> str:
     frames = [frames_digest(part) for part in (data.train, data.val, data.test) if part]
     return hashlib.sha256(json.dumps([config.to_dict(), frames, finetune], sort_keys=True).encode()).hexdigest()
+
+
+def _finish(folder: Path, digest: str, started: float, summary: dict[str, Any]) -> None:
+    """Say that what `folder` holds is finished: last, whole or not at all."""
+    partial = folder / f"{CELL}.partial"
+    write_json(partial, {"digest": digest, "seconds": round(time.monotonic() - started, 1), "summary": summary})
+    partial.replace(folder / CELL)
 
 
 def _finished(folder: Path, digest: str) -> dict[str, Any] | None:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import pickle
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -19,6 +18,7 @@ from camera_relocalization_ros.core.provenance import TrainingSet
 from camera_relocalization_ros.core.retrieval import RetrievalIndex, load_index, save_index
 from camera_relocalization_ros.learning.backbones import BACKBONES, build_backbone
 from camera_relocalization_ros.learning.backbones.contract import Backbone
+from camera_relocalization_ros.learning.backbones.weights import tensors_digest
 from camera_relocalization_ros.learning.config import TrainingConfig, config_from_dict
 from camera_relocalization_ros.learning.pose_network import PoseHead
 
@@ -30,7 +30,8 @@ class Run:
     """A finished training; `results` holds what was measured (frames, seconds, errors), as plain values.
 
     `training_data` tells which frames it saw; empty when nobody wrote that down. `tail` holds the weights of the
-    backbone's tail where that was fine-tuned; without, they are the published ones.
+    backbone's tail where that was fine-tuned; without, they are the published ones, whose hex SHA-256 is
+    `backbone_sha256` ("" where nobody wrote that down).
     """
 
     config: TrainingConfig
@@ -43,23 +44,31 @@ class Run:
     results: dict[str, Any]
     training_data: tuple[TrainingSet, ...] = ()
     tail: dict[str, torch.Tensor] = field(default_factory=dict)
+    backbone_sha256: str = ""
 
     def backbone(self) -> Backbone:
-        """The backbone with the weights it was trained with; raises ConfigError when the published ones are missing."""
+        """The backbone with the weights it was trained with.
+
+        Raises ConfigError when the published ones are missing, or are other ones than those of the training.
+        """
         backbone = build_backbone(self.config.backbone)
+        found = tensors_digest(backbone.state_dict()).hexdigest()
+        if self.backbone_sha256 not in ("", found):
+            raise ConfigError(
+                f"weights of backbone {self.config.backbone} have SHA-256 {found[:12]}; expected "
+                f"{self.backbone_sha256[:12]} as in training: put those back, or train again"
+            )
         backbone.load_state_dict({**backbone.state_dict(), **self.tail})
         return backbone
 
     def weights_digest(self) -> str:
         """Hex SHA-256 of the trained weights."""
-        digest = hashlib.sha256()
-        for name, value in sorted({**self.pose_head.state_dict(), **self.tail}.items()):
-            digest.update(name.encode() + value.numpy().tobytes())
-        return digest.hexdigest()
+        return tensors_digest({**self.pose_head.state_dict(), **self.tail}).hexdigest()
 
     def save(self, folder: Path) -> None:
         """Write the run; run.yaml comes last, and without it a folder is no run."""
         folder.mkdir(parents=True, exist_ok=True)
+        (folder / SUMMARY).unlink(missing_ok=True)
         torch.save(self.pose_head.state_dict(), folder / HEAD)
         torch.save(self.tail, folder / TAIL)
         save_index(folder / TRAINING, self.index)
@@ -71,8 +80,11 @@ class Run:
             "preprocessing": {"width": self.preprocessing.width, "height": self.preprocessing.height},
             "results": self.results,
             "training_data": [asdict(data) for data in self.training_data],
+            "backbone_sha256": self.backbone_sha256,
         }
-        (folder / SUMMARY).write_text(yaml.safe_dump(summary, sort_keys=False), encoding="utf-8")
+        partial = folder / f"{SUMMARY}.partial"
+        partial.write_text(yaml.safe_dump(summary, sort_keys=False), encoding="utf-8")
+        partial.replace(folder / SUMMARY)
 
 
 def read_summary(folder: Path) -> dict[str, Any]:
@@ -105,6 +117,7 @@ def load_run(folder: Path) -> Run:
             results=summary["results"],
             training_data=tuple(map(TrainingSet.from_dict, summary.get("training_data", []))),
             tail=torch.load(folder / TAIL, map_location="cpu", weights_only=True) if (folder / TAIL).exists() else {},
+            backbone_sha256=summary.get("backbone_sha256", ""),
         )
     except (OSError, EOFError, KeyError, TypeError, ValueError, RuntimeError, pickle.UnpicklingError) as error:
         reason = (str(error).splitlines() or [""])[0]

@@ -77,6 +77,14 @@ class WindowSamples(TorchDataset):
         return torch.from_numpy(cells).float(), poses_bt7[..., :3], poses_bt7[..., 3:]
 
 
+def shared_batch_size(wanted: int, items: int, processes: int) -> int:
+    """Items of a batch, `wanted` or all there are; raises ConfigError when processes cannot share it evenly."""
+    size = min(wanted, items)
+    if size % processes:
+        raise ConfigError(f"batches of {size} cannot be shared evenly by {processes} processes")
+    return size
+
+
 class TrainingDraws(Sampler):
     """The batches of an epoch: every window once with its newest frame in every view, in random order.
 
@@ -87,9 +95,7 @@ class TrainingDraws(Sampler):
     def __init__(self, samples: WindowSamples, batch_size: int, seed: int, rank: int = 0, processes: int = 1) -> None:
         self._samples, self._seed, self._epoch = samples, seed, 0
         self._rank, self._processes = rank, processes
-        self._batch_size = min(batch_size, len(samples) * samples.views)
-        if self._batch_size % processes:
-            raise ConfigError(f"batches of {self._batch_size} cannot be shared evenly by {processes} processes")
+        self._batch_size = shared_batch_size(batch_size, len(samples) * samples.views, processes)
 
     def set_epoch(self, epoch: int) -> None:
         """Lightning says which epoch comes next."""

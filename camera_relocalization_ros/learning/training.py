@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Sequence
 
@@ -12,20 +13,28 @@ import numpy as np
 import torch
 from torch import nn
 
-from camera_relocalization_ros.core.dataset import Dataset, check_same_frames, load_image_rgb
+from camera_relocalization_ros.core.dataset import Dataset, check_same_camera, check_same_frames, load_image_rgb
 from camera_relocalization_ros.core.errors import ConfigError, DatasetError
 from camera_relocalization_ros.core.preprocessing import Preprocessing
 from camera_relocalization_ros.core.provenance import TrainingSet
 from camera_relocalization_ros.core.retrieval import RetrievalIndex
 from camera_relocalization_ros.learning.backbones import build_backbone
+from camera_relocalization_ros.learning.backbones.weights import tensors_digest
 from camera_relocalization_ros.learning.config import AugmentationConfig, TrainingConfig
 from camera_relocalization_ros.learning.feature_cache import FeatureCache, FrozenPart, build_cache
-from camera_relocalization_ros.learning.fitting import fit, process, remove_checkpoints
+from camera_relocalization_ros.learning.fitting import (
+    check_job,
+    fit,
+    process,
+    remove_checkpoints,
+    trainer_precision,
+    trainer_processes,
+)
 from camera_relocalization_ros.learning.optimisation import check_optimiser
 from camera_relocalization_ros.learning.pose_network import PooledBackbone, PoseHead, PoseNetwork, Tail, Trunk
 from camera_relocalization_ros.learning.pose_training import PoseTraining
 from camera_relocalization_ros.learning.run_folder import Run
-from camera_relocalization_ros.learning.samples import Source, WindowSamples, windows_of
+from camera_relocalization_ros.learning.samples import Source, WindowSamples, shared_batch_size, windows_of
 
 ORIGINALS_ONLY = AugmentationConfig(views=0)
 # images whose features go through the tail together
@@ -49,33 +58,36 @@ def train(
     A training that was interrupted goes on where it was, when recipe and data are the same. Under torchrun every
     process calls this; the first one writes. `callbacks` see each epoch's train_loss, and val_loss, val_position_m
     and val_orientation_deg where there is held-out data.
-    Raises DatasetError when the data sets do not belong together or hold no window of the head's length, and
-    ConfigError for a recipe that cannot be.
+    Raises DatasetError when the data sets do not belong together (frames, camera, size of images) or hold no window of
+    the head's length, and ConfigError for a recipe that cannot be; both before features are computed.
     """
     started = time.monotonic()
     check_same_frames(datasets + val_datasets)
+    check_same_camera(datasets + val_datasets)
     if start is not None:
         _check_start(start, datasets[0], config)
     optimiser = config.optimiser if start is None else config.finetune
     check_optimiser(optimiser, bool(val_datasets))
     lightning.seed_everything(config.seed, verbose=False)
-    frozen = _frozen_part(datasets[0], config, start)
+    # all that a recipe or data can be refused for is built before hours may go into the cache
+    trainer_precision(config.precision)
+    trainer_processes()
+    frozen = _frozen_part(datasets + val_datasets, config, start)
+    published = start.backbone_sha256 if start else tensors_digest(frozen.network.backbone.state_dict()).hexdigest()
+    network = _network(frozen, config, start, np.concatenate([dataset.positions_quats()[0] for dataset in datasets]))
+    module = PoseTraining(network, config.loss, optimiser)
+    windows = _windows(datasets, network.pose_head.window_length, config)
+    val_windows = _windows(val_datasets, network.pose_head.window_length, config)
+    items = sum(map(len, windows)) * (config.augmentation.views + 1)
+    shared_batch_size(optimiser.batch_size, items, process()[1])
+    job = _job(config, start, frozen, datasets, val_datasets)
+    check_job(run_folder, job)
+
     caches = [build_cache(dataset, frozen, config.augmentation, cache_folder) for dataset in datasets]
     val_caches = [build_cache(dataset, frozen, ORIGINALS_ONLY, cache_folder) for dataset in val_datasets]
     cached_s = time.monotonic() - started
-
-    originals = np.concatenate([cache.poses[:, 0] for cache in caches])
-    network = _network(frozen, config, start, originals[:, :3])
-    length = network.pose_head.window_length
-    module = PoseTraining(network, config.loss, optimiser)
-    samples = _samples(datasets, caches, length, config)
-    val_samples = _samples(val_datasets, val_caches, length, config)
-    job = {
-        "recipe": config.to_dict(),
-        "start": start.weights_digest() if start else "",
-        "data": [frozen.fingerprint(dataset, config.augmentation) for dataset in datasets],
-        "held_out": [frozen.fingerprint(dataset, ORIGINALS_ONLY) for dataset in val_datasets],
-    }
+    samples = WindowSamples(list(map(Source, caches, windows)))
+    val_samples = WindowSamples(list(map(Source, val_caches, val_windows))) if val_datasets else None
     metrics = fit(module, samples, val_samples, optimiser, config.precision, config.seed, run_folder, job, callbacks)
     results = {
         "datasets": [f"{dataset.path.name}: {dataset.frame_count} frames" for dataset in datasets],
@@ -83,11 +95,24 @@ def train(
         "training_s": round(time.monotonic() - started - cached_s, 1),
         **metrics,
     }
-    run = _run(config, datasets, frozen, module.answering, caches, results)
+    run = replace(_run(config, datasets, frozen, module.answering, caches, results), backbone_sha256=published)
     if process()[0] == 0:
         run.save(run_folder)
         remove_checkpoints(run_folder)
     return run
+
+
+def _job(
+    config: TrainingConfig, start: Run | None, frozen: FrozenPart, datasets: list[Dataset], val_datasets: list[Dataset]
+) -> dict[str, Any]:
+    """What must be the same for an interrupted training to be taken up again."""
+    return {
+        # what lies behind its paths is part of the fingerprints
+        "recipe": config.without_paths(),
+        "start": start.weights_digest() if start else "",
+        "data": [frozen.fingerprint(dataset, config.augmentation) for dataset in datasets],
+        "held_out": [frozen.fingerprint(dataset, ORIGINALS_ONLY) for dataset in val_datasets],
+    }
 
 
 def _check_start(start: Run, dataset: Dataset, config: TrainingConfig) -> None:
@@ -95,20 +120,33 @@ def _check_start(start: Run, dataset: Dataset, config: TrainingConfig) -> None:
         ("backbone", config.backbone, start.config.backbone),
         ("head", config.head, start.config.head),
         ("frames", (dataset.parent_frame, dataset.child_frame), (start.parent_frame, start.child_frame)),
+        ("camera", dataset.camera, start.camera),
     ):
         if found != expected:
             raise ConfigError(f"fine-tuning starts from a run with {what} {expected}; found {found}")
 
 
-def _frozen_part(dataset: Dataset, config: TrainingConfig, start: Run | None) -> FrozenPart:
+def _frozen_part(datasets: list[Dataset], config: TrainingConfig, start: Run | None) -> FrozenPart:
     backbone = start.backbone() if start else build_backbone(config.backbone)
     if start is not None and not backbone.tail_layers:
         raise ConfigError(f"backbone {config.backbone} has no tail that could be fine-tuned")
-    height, width = load_image_rgb(dataset.frames[0].image_path).shape[:2]
+    width, height = _image_size(datasets)
     size = Preprocessing.for_image(backbone.input_width, width, height)
     if start is not None:
         return FrozenPart(Trunk(backbone, size.width, size.height), size, config)
     return FrozenPart(PooledBackbone(backbone, size.width, size.height, config.head), size, config)
+
+
+def _image_size(datasets: list[Dataset]) -> tuple[int, int]:
+    """Width and height of the images of all; raises DatasetError when they differ: the network has one input."""
+    sizes = [load_image_rgb(dataset.frames[0].image_path).shape[1::-1] for dataset in datasets]
+    for dataset, (width, height) in zip(datasets, sizes):
+        if (width, height) != sizes[0]:
+            raise DatasetError(
+                f"{dataset.path}: images of {width}x{height}; expected {sizes[0][0]}x{sizes[0][1]} as in "
+                f"{datasets[0].path}"
+            )
+    return sizes[0]
 
 
 def _network(frozen: FrozenPart, config: TrainingConfig, start: Run | None, positions: np.ndarray) -> PoseNetwork:
@@ -158,16 +196,12 @@ def _descriptors(cache: FeatureCache, network: PoseNetwork) -> np.ndarray:
     return np.concatenate(parts)
 
 
-def _samples(
-    datasets: list[Dataset], caches: list[FeatureCache], length: int, config: TrainingConfig
-) -> WindowSamples | None:
-    if not datasets:
-        return None
+def _windows(datasets: list[Dataset], length: int, config: TrainingConfig) -> list[np.ndarray]:
+    """The windows (W, length) of each data set; raises DatasetError when all together have none."""
     windows = [windows_of(dataset, length, config.head.max_gap_s) for dataset in datasets]
-    samples = WindowSamples([Source(cache, w) for cache, w in zip(caches, windows)])
-    if not len(samples):
+    if datasets and not sum(map(len, windows)):
         raise DatasetError(
             f"{', '.join(str(d.path) for d in datasets)}: no {length} consecutive frames within "
             f"{config.head.max_gap_s} s; expected at least one window"
         )
-    return samples
+    return windows

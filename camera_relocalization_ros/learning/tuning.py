@@ -27,6 +27,7 @@ from camera_relocalization_ros.core.dataset import Dataset, check_same_frames
 from camera_relocalization_ros.core.errors import ConfigError, DatasetError, RelocalizationError
 from camera_relocalization_ros.core.evaluation import PoseErrors, constant_pose_errors
 from camera_relocalization_ros.learning.config import TrainingConfig
+from camera_relocalization_ros.learning.feature_cache import files_of_views
 from camera_relocalization_ros.learning.search_space import SearchSpace, suggested_config
 from camera_relocalization_ros.learning.study_results import ended_trials, write_results
 from camera_relocalization_ros.learning.training import train
@@ -89,7 +90,7 @@ class Search:
         """What must be the same for scores to be compared, as plain values; folders may differ between machines."""
         values = {
             "objective": self.objective,
-            "recipe": self.recipe.to_dict(),
+            "recipe": self.recipe.without_paths(),
             "space": {path: repr(dimension) for path, dimension in self.space.items()},
             "data": {
                 "frames": sum(dataset.frame_count for dataset in self.datasets),
@@ -97,6 +98,9 @@ class Search:
                 "constant_pose": [round(reference.position_m, 6), round(reference.orientation_deg, 6)],
             },
         }
+        files = files_of_views(self.recipe.augmentation)
+        if files:
+            values["files"] = files
         # as a storage gives them back: a tuple is a list there
         return json.loads(json.dumps(values))
 

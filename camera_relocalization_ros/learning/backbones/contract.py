@@ -9,8 +9,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from camera_relocalization_ros.learning.backbones.weights import (
     DrawnWeights,
-    LocalWeights,
-    WeightsFile,
+    FileWeights,
     load_into,
     read_state_dict,
 )
@@ -28,7 +27,7 @@ class Backbone(nn.Module):
     name: str
     feature_channels: int
     input_width: int
-    weights: WeightsFile | LocalWeights | DrawnWeights
+    weights: FileWeights | DrawnWeights
     cut_layer: str = ""
     tail_layers: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()

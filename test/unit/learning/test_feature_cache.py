@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 import torch
 from helpers import OWN_PROCESS, write_fake_dataset
@@ -21,7 +22,7 @@ from camera_relocalization_ros.core.dataset import Dataset, load_image_rgb
 from camera_relocalization_ros.core.errors import ConfigError, DatasetError
 from camera_relocalization_ros.learning import feature_cache, feature_store
 from camera_relocalization_ros.learning.config import AugmentationConfig, config_from_dict
-from camera_relocalization_ros.learning.feature_cache import build_cache
+from camera_relocalization_ros.learning.feature_cache import PROVIDERS, build_cache, onnx_session
 from camera_relocalization_ros.learning.views import ViewMaker
 
 PROGRAM = Path(__file__).parents[2] / "cache_toy.py"
@@ -237,6 +238,21 @@ def test_originals_are_shared_between_seeds_and_survive_a_move_of_the_data_set(t
     assert toy_frozen_part(config_from_dict({"seed": 1}, "test")).fingerprint(dataset, originals) == expected
     dataset.path.rename(tmp_path / "moved")
     assert toy_frozen_part().fingerprint(Dataset.load(tmp_path / "moved"), originals) == expected
+
+
+def test_a_gpu_computes_in_whole_float32(tmp_path, monkeypatch):
+    asked = []
+
+    def session(model, options, providers):
+        asked.extend(providers)
+
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: list(reversed(PROVIDERS)))
+    monkeypatch.setattr(onnxruntime, "InferenceSession", session)
+    onnx_session(toy_frozen_part())
+    assert asked == [("CUDAExecutionProvider", {"use_tf32": "0"}), ("CPUExecutionProvider", {})]
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
+    onnx_session(toy_frozen_part())
+    assert asked[2:] == [("CPUExecutionProvider", {})]
 
 
 def test_a_missing_mesh_is_named(tmp_path):

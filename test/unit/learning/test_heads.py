@@ -120,6 +120,25 @@ def test_the_sign_of_a_members_quaternion_makes_no_difference(monkeypatch):
     torch.testing.assert_close(*answers)
 
 
-def test_a_head_has_a_member():
-    with pytest.raises(ConfigError, match="head.members is 0"):
-        PoseHead(CHANNELS, small("regressor", members=0))
+@pytest.mark.parametrize(
+    ("size", "value"),
+    [
+        ("members", 0),
+        ("members", 65),
+        ("grid_rows", 0),
+        ("grid_cols", -1),
+        ("cell_channels", -1),
+        ("hidden", 0),
+        ("hidden", 10**7),
+        ("lstm_hidden", 0),
+        ("gru_hidden", 0),
+        ("window_length", 0),
+        ("window_length", 65),
+        ("max_gap_s", 0.0),
+        ("max_gap_s", -1.0),
+        ("max_gap_s", float("nan")),
+    ],
+)
+def test_sizes_that_make_no_head_are_refused(size, value):
+    with pytest.raises(ConfigError, match=f"head.{size} is {value}; expected"):
+        small("temporal_gru", **{size: value})

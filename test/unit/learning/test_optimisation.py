@@ -6,11 +6,13 @@ import pytest
 import torch
 import yaml
 from helpers import write_fake_dataset
+from torch.optim.swa_utils import AveragedModel
 
-from camera_relocalization_ros.core.errors import ConfigError
+from camera_relocalization_ros.core.errors import ConfigError, DatasetError
 from camera_relocalization_ros.learning.config import load_config
-from camera_relocalization_ros.learning.fitting import trainer_precision
+from camera_relocalization_ros.learning.fitting import trainer_precision, trainer_processes
 from camera_relocalization_ros.learning.optimisation import check_optimiser
+from camera_relocalization_ros.learning.pose_training import averaging
 from camera_relocalization_ros.learning.training import train
 
 RECIPES = Path(__file__).parents[3] / "config/training"
@@ -23,7 +25,9 @@ def epochs(run_folder):
 
 @pytest.mark.parametrize("name", ["airframe.yaml", "thesis.yaml"])
 def test_shipped_recipes_can_be_trained(name):
-    check_optimiser(load_config(RECIPES / name).optimiser, held_out=True)
+    recipe = load_config(RECIPES / name)
+    check_optimiser(recipe.optimiser, held_out=True)
+    check_optimiser(recipe.finetune, held_out=True)
 
 
 def test_the_recipe_of_the_thesis_says_what_the_thesis_says():
@@ -33,31 +37,54 @@ def test_the_recipe_of_the_thesis_says_what_the_thesis_says():
     assert (optimiser["schedule"], optimiser["patience"]) == ("plateau", 7)
     assert (head["grid_rows"], head["grid_cols"], head["cell_channels"], head["hidden"]) == (1, 1, 0, 2048)
     assert values["augmentation"] == {"views": 0}
+    # the thesis fine-tuned in the same way, and averaged no weights
+    assert values["finetune"] == optimiser and optimiser["ema_decay"] == 0.0
 
 
 @pytest.mark.parametrize(
     "changes, message",
     [
-        ({"name": "sgd"}, "no optimiser.name 'sgd'; known: adamw, adam"),
-        ({"schedule": "steps"}, "no optimiser.schedule 'steps'"),
-        ({"epochs": 0}, "optimiser.epochs is 0; expected at least 1"),
-        ({"learning_rate": 0.0}, "optimiser.learning_rate is 0.0"),
-        ({"ema_decay": 1.0}, "optimiser.ema_decay is 1.0"),
-        ({"patience": 7}, "expected some .reloc train --val"),
-        ({"schedule": "plateau"}, "expected some .reloc train --val"),
+        ({"optimiser": {"name": "sgd"}}, "no optimiser.name 'sgd'; known: adamw, adam"),
+        ({"optimiser": {"schedule": "steps"}}, "no optimiser.schedule 'steps'"),
+        ({"optimiser": {"epochs": 0}}, "optimiser.epochs is 0; expected at least 1"),
+        ({"optimiser": {"learning_rate": 0.0}}, "optimiser.learning_rate is 0.0"),
+        ({"optimiser": {"ema_decay": 1.0}}, "optimiser.ema_decay is 1.0"),
+        ({"optimiser": {"patience": 7}}, "expected some .reloc train --val"),
+        ({"optimiser": {"schedule": "plateau"}}, "expected some .reloc train --val"),
+        ({"precision": "8"}, "precision is '8'"),
+        ({"backbone": "resnet"}, "no backbone 'resnet'"),
+        ({"head": {"name": "transformer"}}, "no head 'transformer'"),
+        ({"head": {"name": "spatial_lstm", "hidden": 100}}, "head.hidden is 100; spatial_lstm needs a multiple of 32"),
+        ({"loss": {"name": "mse"}}, "no loss 'mse'"),
+        ({"loss": {"p": 3}}, "loss.p is 3"),
+        ({"head": {"name": "temporal_gru", "max_gap_s": 0.01}}, "no 2 consecutive frames within 0.01 s"),
     ],
 )
 def test_what_cannot_be_trained_is_said_before_it_begins(tmp_path, toy_config, changes, message):
     dataset = write_fake_dataset(tmp_path / "set")
-    with pytest.raises(ConfigError, match=message):
-        train([dataset], [], toy_config(optimiser=changes), tmp_path / "run", tmp_path / "cache")
+    with pytest.raises((ConfigError, DatasetError), match=message):
+        train([dataset], [], toy_config(**changes), tmp_path / "run", tmp_path / "cache")
     assert not (tmp_path / "run").exists() and not (tmp_path / "cache").exists()
 
 
-def test_unknown_precision_is_an_error(tmp_path, toy_config):
-    config = toy_config(precision="8")
-    with pytest.raises(ConfigError, match="precision is '8'"):
-        train([write_fake_dataset(tmp_path / "set")], [], config, tmp_path / "run", tmp_path / "cache")
+def test_a_batch_that_processes_cannot_share_is_said_before_it_begins(tmp_path, toy_config, monkeypatch):
+    monkeypatch.setattr("camera_relocalization_ros.learning.training.process", lambda: (0, 3))
+    with pytest.raises(ConfigError, match="batches of 8 cannot be shared evenly by 3 processes"):
+        train([write_fake_dataset(tmp_path / "set")], [], toy_config(), tmp_path / "run", tmp_path / "cache")
+    assert not (tmp_path / "cache").exists()
+
+
+def test_more_processes_than_gpus_are_one_line_before_it_begins(tmp_path, toy_config, monkeypatch):
+    for name, value in {"RANK": "0", "WORLD_SIZE": "4", "LOCAL_WORLD_SIZE": "4", "TORCHELASTIC_RUN_ID": "test"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    dataset = write_fake_dataset(tmp_path / "set")
+    with pytest.raises(ConfigError, match="4 processes on a machine with 2 GPU.*CUDA_VISIBLE_DEVICES="):
+        train([dataset], [], toy_config(), tmp_path / "run", tmp_path / "cache")
+    assert not (tmp_path / "cache").exists()
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
+    assert trainer_processes() == {"strategy": "ddp", "devices": 4, "num_nodes": 1}
 
 
 def test_the_rate_falls_on_plateaus_and_training_stops_with_the_best_weights(tmp_path, toy_config):
@@ -84,6 +111,19 @@ def test_answers_are_those_of_the_averaged_weights(tmp_path, toy_config):
     # an average without memory is the last step; one with memory lags behind
     assert torch.allclose(states[0], states[1], atol=1e-6)
     assert not torch.allclose(states[0], states[2], atol=1e-6)
+
+
+def test_the_average_forgets_the_first_weights_soon_and_later_as_slowly_as_it_is_told():
+    weight = torch.nn.Linear(1, 1, bias=False).requires_grad_(False)
+    average, expected = AveragedModel(weight, multi_avg_fn=averaging(0.9)), 0.0
+    for step in range(150):
+        weight.weight.fill_(float(step == 0))
+        average.update_parameters(weight)
+        expected = 1.0 if step == 0 else expected * min(0.9, (1 + step) / (10 + step))
+        assert average.module.weight.item() == pytest.approx(expected, rel=1e-4)
+        if step == 10:
+            assert expected < 1e-4  # 0.35 without warming up
+    assert expected > 0
 
 
 @pytest.mark.parametrize("val", [False, True])

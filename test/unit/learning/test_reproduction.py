@@ -2,6 +2,7 @@
 """The thesis' grid on small data: cells that are trained, kept, tested as flown, and shown as tables."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from camera_relocalization_ros.inference.evaluation import evaluate
 from camera_relocalization_ros.inference.relocalizer import Relocalizer
 from camera_relocalization_ros.learning import reproduction
 from camera_relocalization_ros.learning.backbones import BACKBONES
+from camera_relocalization_ros.learning.config import load_config
 from camera_relocalization_ros.learning.export import export
 from camera_relocalization_ros.learning.reproduction import (
     Cell,
@@ -65,6 +67,11 @@ def test_a_tail_is_trained_after_its_head(tmp_path, toy_config, monkeypatch):
     monkeypatch.setattr(reproduction, "train", killed_in_the_second_step)
     with pytest.raises(KeyboardInterrupt):
         run_cell(cell, data, toy_config(), tmp_path / "cache", finetune=True)
+    with pytest.raises(ConfigError, match="head: trained by another recipe or on other data"):
+        run_cell(cell, data, toy_config(optimiser={"epochs": 4}), tmp_path / "cache", finetune=True)
+    with pytest.raises(ConfigError, match="head: trained by another recipe or on other data"):
+        other = replace(data, train=write_fake_dataset(tmp_path / "other", counts=(9,)))
+        run_cell(cell, other, toy_config(), tmp_path / "cache", finetune=True)
 
     def second_step_alone(*arguments, start=None):
         assert start is not None, "the head is finished"
@@ -109,6 +116,8 @@ def test_data_are_held_out_for_a_recipe_that_watches_some(tmp_path, toy_config):
     assert data.for_recipe(toy_config()) is data
     watched = data.for_recipe(toy_config(optimiser={"patience": 2}))
     assert watched.val.frame_count == 2 and watched.train.frame_count == 10
+    tail_watches = toy_config(finetune={"patience": 2})
+    assert data.for_recipe(tail_watches) is data and data.for_recipe(tail_watches, finetune=True).val
     summary = run_cell(toy_cell(tmp_path), data, toy_config(optimiser={"patience": 2}), tmp_path / "cache")
     assert np.isfinite(summary["position_m"]["median"])
 
@@ -165,6 +174,29 @@ def test_the_airframe_tables_hold_the_temporal_models(workplace, capsys):
     assert "## Table 4.17: Temporal-GRU on airframe-ind" in printed
     assert "hangar is no data set of the thesis" in printed
     assert printed.count("0.268 / 5.16") == 1
+
+
+@pytest.mark.parametrize(("loss", "p"), [("beta", 2), ("nh", 1), ("qeh", 1)])
+def test_the_row_of_posenet_has_its_norm_and_a_beta_of_its_range(tmp_path, loss, p):
+    config = reproduction._config(toy_cell(tmp_path, loss=loss), load_config(reproduce._thesis_recipe()))
+    assert (config.loss.name, config.loss.p) == (loss, p)
+    assert 120 <= config.loss.beta <= 750
+
+
+def test_the_command_fine_tunes_by_the_recipe_of_its_section(workplace, capsys):
+    recipe = yaml.safe_load((workplace / "recipe.yaml").read_text())
+    recipe["finetune"] = {"schedule": "plateau", "patience": 2, "epochs": 3, "ema_decay": 0.0, "batch_size": 8}
+    (workplace / "recipe.yaml").write_text(yaml.safe_dump(recipe))
+    command = ["reproduce", "7scenes", "redkitchen=set@parts", "--config", "recipe.yaml", "--backbones", "toy"]
+    command += ["--heads", "regressor", "--losses", "qeh", "-o", "out"]
+    assert main(command) == 0
+    assert "heads on frozen networks, where the thesis trained their last layers too." in capsys.readouterr().out
+    assert main([*command[:-1], "tuned", "--finetune"]) == 0
+    printed = capsys.readouterr().out
+    assert "heads on frozen networks, then their last layers with them." in printed
+    assert "10 frames train, 2 watched while training, 7 test" in printed
+    run = load_run(workplace / "tuned/cells/redkitchen/toy/regressor-qeh-seed0")
+    assert run.tail and run.config.finetune.patience == 2 and run.results["epochs"] <= 3
 
 
 def test_the_thesis_recipe_is_the_default():

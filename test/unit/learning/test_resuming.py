@@ -13,9 +13,10 @@ import pytest
 import torch
 import yaml
 from helpers import OWN_PROCESS, write_fake_dataset
+from mesh_files import write_box_ply
 
 from camera_relocalization_ros.core.errors import ConfigError
-from camera_relocalization_ros.learning.run_folder import load_run
+from camera_relocalization_ros.learning.run_folder import Run, load_run
 from camera_relocalization_ros.learning.training import train
 
 COLUMNS = ("train_loss", "val_loss", "val_position_m", "weighting.s_position", "weighting.s_orientation")
@@ -64,12 +65,61 @@ def test_killed_in_mid_epoch_and_taken_up_again_gives_the_same_weights(tmp_path,
 
     other = toy_config(head, optimiser={"epochs": 41, **changes})
     with pytest.raises(ConfigError, match="interrupted training of another recipe"):
-        train([dataset], [dataset], other, tmp_path / "killed", tmp_path / "cache")
+        train([dataset], [dataset], other, tmp_path / "killed", tmp_path / "other_cache")
+    assert not (tmp_path / "other_cache").exists()
     train([dataset], [dataset], config, tmp_path / "killed", tmp_path / "cache")
     whole, resumed = state(tmp_path / "whole"), state(tmp_path / "killed")
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
     assert epochs(tmp_path / "whole") == epochs(tmp_path / "killed")
     assert not (tmp_path / "killed/checkpoints").exists()
+
+
+@pytest.mark.parametrize(
+    "changes", [{"epochs": 3}, {"epochs": 300, "patience": 2, "schedule": "plateau", "learning_rate": 3e-2}]
+)
+def test_killed_after_the_last_epoch_nothing_is_trained_again(tmp_path, toy_config, monkeypatch, changes):
+    dataset, other = write_fake_dataset(tmp_path / "set"), write_fake_dataset(tmp_path / "other", counts=(1, 12))
+    config = toy_config(optimiser=changes)
+
+    def train_into(folder):
+        return train([dataset], [other], config, tmp_path / folder, tmp_path / "cache")
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    whole = train_into("whole")
+    with monkeypatch.context() as killing:
+        killing.setattr(Run, "save", killed)
+        with pytest.raises(KeyboardInterrupt):
+            train_into("killed")
+    resumed = train_into("killed")
+    for results in (whole.results, resumed.results):
+        del results["caching_s"], results["training_s"]
+    assert resumed.results == whole.results and {"train_loss", "val_loss"} <= set(whole.results)
+    assert whole.results["epochs"] < 300
+    assert epochs(tmp_path / "whole") == epochs(tmp_path / "killed")
+    assert all(
+        torch.equal(value, state(tmp_path / "killed")[name]) for name, value in state(tmp_path / "whole").items()
+    )
+
+
+def test_a_mesh_may_lie_elsewhere_when_a_training_is_taken_up_again(tmp_path, toy_config, monkeypatch):
+    dataset, mesh = write_fake_dataset(tmp_path / "set"), write_box_ply(tmp_path / "box.ply")
+
+    def train_with(mesh):
+        config = toy_config(augmentation={"object_mesh": str(mesh), "views": 2})
+        return train([dataset], [], config, tmp_path / "run", tmp_path / "cache")
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as killing:
+        killing.setattr(Run, "save", killed)
+        with pytest.raises(KeyboardInterrupt):
+            train_with(mesh)
+    with pytest.raises(ConfigError, match="interrupted training of another recipe or other data"):
+        train_with(write_box_ply(tmp_path / "other.ply", size=0.7))
+    assert train_with(mesh.rename(tmp_path / "moved.ply")).results["epochs"] == 3
 
 
 def test_two_processes_train_as_one_does(tmp_path, toy_config):

@@ -4,12 +4,14 @@
 import csv
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import optuna
 import pytest
 import yaml
 from helpers import write_fake_dataset
+from mesh_files import write_box_ply
 from toy_backbone import ToyBackbone
 
 from camera_relocalization_ros.cli.main import main
@@ -63,6 +65,21 @@ def test_the_best_trial_becomes_a_recipe(tmp_path, task, sampler):
     assert recipe["loss"]["p"] == int(best["loss.p"]) and recipe["backbone"] == "toy"
     assert not list(tmp_path.glob("trial_*")), "the trials' own folders are gone"
     assert len(list((tmp_path / "cache").iterdir())) == 2, "one cache of each data set serves all trials"
+
+
+def test_a_study_goes_on_where_the_mesh_lies_elsewhere_but_not_with_another(tmp_path, task):
+    searched = task()
+
+    def identity(mesh):
+        augmentation = replace(searched.recipe.augmentation, object_mesh=str(mesh))
+        other = replace(searched, recipe=replace(searched.recipe, augmentation=augmentation))
+        return other.identity(searched.reference())
+
+    mesh = write_box_ply(tmp_path / "box.ply")
+    first = identity(mesh)
+    assert identity(mesh.rename(tmp_path / "moved.ply")) == first
+    assert identity(write_box_ply(tmp_path / "other.ply", size=0.7)) != first
+    assert "files" not in searched.identity(searched.reference())
 
 
 def test_the_score_is_relative_to_a_constant_pose(tmp_path, task):
