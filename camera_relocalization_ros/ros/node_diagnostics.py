@@ -99,7 +99,10 @@ class NodeDiagnostics:
             found.summary(OK, "off")
             return found
         rival = tf.parent_watch.rival
-        found.summary(ERROR if rival else OK, f"stopped: {rival} broadcasts {tf.frames.child} too" if rival else "on")
+        if rival:
+            found.summary(ERROR, f"stopped: {rival} broadcasts {tf.frames.child} too")
+        else:
+            found.summary(OK, "listens for others first" if tf.parent_watch.is_listening else "on")
         found.add("frames", f"{tf.frames.child} in {tf.frames.parent}")
         found.add("failures", tf.failures)
         return found

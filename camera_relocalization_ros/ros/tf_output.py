@@ -77,8 +77,11 @@ class TfOutput:
             threading.Thread(target=self._work, name="tf output", daemon=True).start()
 
     def send(self, estimate: Estimate) -> None:
-        """Broadcast an estimate now, or as soon as TF knows the camera at its stamp; returns at once."""
-        if not self.parent_watch.rival:
+        """Broadcast an estimate now, or as soon as TF knows the camera at its stamp; returns at once.
+
+        Nothing is broadcast while another node may broadcast the frame.
+        """
+        if self.parent_watch.is_free:
             self._send(estimate)
 
     def _broadcast_camera(self, estimate: Estimate) -> None:
@@ -114,7 +117,7 @@ class TfOutput:
                 time.sleep(POLL_S)
 
     def _broadcast(self, T_parent_child: np.ndarray, stamp_ns: int) -> None:
-        if not self.parent_watch.rival:
+        if self.parent_watch.is_free:
             frames = (self.frames.parent, self.frames.child)
             self._broadcaster.sendTransform(matrix_to_transform(T_parent_child, stamp_ns, *map(_bare, frames)))
 

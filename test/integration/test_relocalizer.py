@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The live node, fed one image after another: pose, stamp, frames, TF, status, and bad days."""
 
+import itertools
 import math
 import threading
 import unittest
@@ -77,9 +78,18 @@ class RelocalizerTest(unittest.TestCase):
         wait_for(lambda: all(s.get_num_connections() for s in cls.listener.subscribers), "the node's topics are heard")
         wait_for(lambda: cls.listener.newest_state() is not None, "the node tells its state")
         cls.first_state = cls.listener.newest_state()
+        # before that it listens whether somebody else broadcasts its frame
+        early_ns = itertools.count(START_NS - 1000 * S, STEP_NS)
 
-    def message(self, image_rgb, stamp_ns):
-        if self.transport == "raw":
+        def is_broadcast():
+            cls.publisher.publish(cls.message(fake_image_rgb(0), next(early_ns)))
+            return cls.listener.transforms
+
+        wait_for(is_broadcast, "TF is broadcast", period_s=0.1)
+
+    @classmethod
+    def message(cls, image_rgb, stamp_ns):
+        if cls.transport == "raw":
             return conversions.rgb_to_image(image_rgb, stamp_ns, "some_camera")
         return conversions.encoded_to_compressed(encoded(image_rgb), ".png", stamp_ns, "some_camera")
 
