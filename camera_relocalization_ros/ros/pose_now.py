@@ -28,7 +28,7 @@ class PoseNow:
     """
 
     def __init__(self, odometry_topic: str, camera_frame: str) -> None:
-        self.failures = 0
+        self.failures = self.refused = 0
         self._camera_frame = camera_frame.lstrip("/")
         self._body_frame = ""
         self._motion, self._lock = MotionHistory(), threading.Lock()
@@ -42,11 +42,16 @@ class PoseNow:
         return self._publisher.get_num_connections()
 
     def on_odometry(self, message: Odometry) -> None:
-        """Subscriber callback: keep a pose of the body and how it moves."""
+        """Subscriber callback: keep a pose of the body and how it moves; one that is no pose is counted and warned of."""
         twist = message.twist.twist
         velocity = np.array([twist.linear.x, twist.linear.y, twist.linear.z])
         rate = np.array([twist.angular.x, twist.angular.y, twist.angular.z])
         position, quat_xyzw = conversions.pose_of(message.pose.pose)
+        if not (np.isfinite([*position, *quat_xyzw, *velocity, *rate]).all() and quat_xyzw.any()):
+            self.refused += 1
+            what = f"odometry that is no pose ({self.refused} so far): position {position}, quaternion {quat_xyzw}"
+            rospy.logwarn_throttle(WARNING_PERIOD_S, f"{what}, velocity {velocity}, rate {rate}")
+            return
         with self._lock:
             self._body_frame = message.child_frame_id.lstrip("/")
             self._motion.add_pose(message.header.stamp.to_nsec(), position, quat_xyzw, velocity, rate)

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Three live nodes on one camera, each with another TF mode: what they broadcast, and what they do not."""
 
+import copy
+import math
 import subprocess
 import threading
 import unittest
@@ -77,6 +79,11 @@ class NodeTfTest(unittest.TestCase):
             message.header.stamp = rospy.Time.now()
             message.pose.pose.position.x = (message.header.stamp - start).to_sec()
             publisher.publish(message)
+            # an estimator that has diverged; no pose may come of it, and the node must outlive it
+            nonsense = copy.deepcopy(message)
+            nonsense.header.stamp += rospy.Duration(0.001)
+            nonsense.pose.pose.position.x = math.nan
+            publisher.publish(nonsense)
 
     def test_pose_now_is_carried_on_by_odometry(self):
         static = tf2_ros.StaticTransformBroadcaster()
