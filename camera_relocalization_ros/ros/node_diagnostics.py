@@ -35,9 +35,9 @@ class NodeDiagnostics:
     def start(self) -> None:
         """Publish from now on."""
         self._updater = Updater()
-        tasks = [("state", self.state), ("images", self.images), ("timing", self.timing), ("camera", self.camera)]
-        for name, task in [*tasks, ("landmarks", self.landmarks), ("tf", self.tf), ("temperature", temperature)]:
-            self._updater.add(name, task)
+        for task in (self.state, self.images, self.timing, self.camera, self.landmarks, self.tf, self.faults):
+            self._updater.add(task.__name__, task)
+        self._updater.add("temperature", temperature)
         threading.Thread(target=self._work, name="diagnostics", daemon=True).start()
 
     def state(self, found: DiagnosticStatusWrapper) -> DiagnosticStatusWrapper:
@@ -105,6 +105,15 @@ class NodeDiagnostics:
             found.summary(OK, "listens for others first" if tf.parent_watch.is_listening else "on")
         found.add("frames", f"{tf.frames.child} in {tf.frames.parent}")
         found.add("failures", tf.failures)
+        return found
+
+    def faults(self, found: DiagnosticStatusWrapper) -> DiagnosticStatusWrapper:
+        """What failed that should not have, since the node started."""
+        failures = dict(self._node.side_work.failures)
+        told = ", ".join(failures) + " failed; see the log" if failures else "none"
+        found.summary(ERROR if failures else OK, told)
+        for name, count in failures.items():
+            found.add(name, count)
         return found
 
     def _work(self) -> None:

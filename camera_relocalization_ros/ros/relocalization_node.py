@@ -21,6 +21,7 @@ from std_msgs.msg import Header
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.errors import FrameError, RelocalizationError, StampError
 from camera_relocalization_ros.core.state import State
+from camera_relocalization_ros.inference.fusion import regression_alone
 from camera_relocalization_ros.inference.live_landmarks import REFINED
 from camera_relocalization_ros.inference.motion_filter import FilterSettings, MotionFilter
 from camera_relocalization_ros.inference.relocalizer import Estimate, Relocalizer
@@ -39,6 +40,7 @@ from camera_relocalization_ros.ros.node_settings import serve_settings
 from camera_relocalization_ros.ros.node_status import NodeStatus, age_s, rejection_counts
 from camera_relocalization_ros.ros.params import NodeParams, read_params
 from camera_relocalization_ros.ros.pose_now import PoseNow
+from camera_relocalization_ros.ros.side_work import SideWork
 from camera_relocalization_ros.ros.tf_output import TfOutput, choose_frames
 
 MESSAGE_TYPES = {"raw": Image, "compressed": CompressedImage}
@@ -63,6 +65,7 @@ class RelocalizationNode:
         self.camera = CameraWatch(relocalizer.bundle.sidecar)
         self.landmarks = NodeLandmarks(self.camera, params.refinement_rate)
         self.tf = tf
+        self.side_work = SideWork()
         self._poses = PoseOutputs(params)
         self._debug_image = DebugImage(params.object_box)
         self._filter = _motion_filter(params)
@@ -166,7 +169,7 @@ class RelocalizationNode:
             image_rgb = conversions.message_to_rgb(arrival.message)
             self._notice_size(image_rgb)
             regression = self.relocalizer.estimate(image_rgb, header.stamp.to_nsec())
-            estimate = self._filter.update(self.landmarks.answer(image_rgb, regression))
+            estimate = self._filter.update(self._refined(image_rgb, regression))
         except FrameError as error:
             self._reject(header, error)
             return
@@ -174,7 +177,14 @@ class RelocalizationNode:
             self._give_up(estimate, header)
         else:
             self._publish(estimate, arrival)
-        self._debug_image.publish(header, image_rgb, estimate, self.camera.camera or self._training_camera())
+        with self.side_work.tried("~debug_image"):
+            self._debug_image.publish(header, image_rgb, estimate, self._seeing_camera())
+
+    def _refined(self, image_rgb: np.ndarray, regression: Estimate) -> Estimate:
+        with self.side_work.tried("landmarks"):
+            return self.landmarks.answer(image_rgb, regression)
+        self.landmarks.reset()
+        return regression_alone(regression, "landmarks failed")
 
     def _notice_size(self, image_rgb: np.ndarray) -> None:
         """Images of two sizes are of two cameras, as far as anyone knows: none of their windows is mixed."""
@@ -189,9 +199,10 @@ class RelocalizationNode:
         self.landmarks.reset()
         self._filter.reset()
 
-    def _training_camera(self) -> CameraIntrinsics | None:
-        """What is assumed while no camera_info came; the field of view is the same, the size may be another."""
-        return self.relocalizer.bundle.sidecar.camera
+    def _seeing_camera(self) -> CameraIntrinsics | None:
+        """That of camera_info; while none fits, the training camera: with the same view, maybe of another size."""
+        told = self.camera.camera if self.camera.match.is_usable else None
+        return told or self.relocalizer.bundle.sidecar.camera
 
     def _reject(self, header: Header, error: FrameError) -> None:
         self.relocalizer.reset()
@@ -207,9 +218,11 @@ class RelocalizationNode:
         header = arrival.message.header
         pose = self._poses.publish(estimate)
         if self._pose_now is not None:
-            self._pose_now.publish(estimate, pose.header.frame_id)
+            with self.side_work.tried("~pose_now"):
+                self._pose_now.publish(estimate, pose.header.frame_id)
         if self.tf is not None:
-            self.tf.send(estimate)
+            with self.side_work.tried("TF"):
+                self.tf.send(estimate)
         self.status.answered += 1
         self._publish_status(
             estimate.state,

@@ -263,6 +263,27 @@ class NodeInterfaceTest(unittest.TestCase):
         assert drawn.shape == sent.shape
         assert 0.01 < np.any(drawn != sent, axis=2).mean() < 0.9
 
+    def test_camera_info_of_no_camera_is_told_and_poses_go_on(self):
+        poses, drawn = self.hear("pose", PoseStamped), self.hear("debug_image", Image)
+        publisher = rospy.Publisher("/camera/camera_info", CameraInfo, queue_size=1, latch=True)
+        self.addCleanup(publisher.unregister)
+        good = conversions.camera_to_info(CAMERA, START_NS, "x")
+        self.addCleanup(publisher.publish, good)
+        for changes, says in [
+            ({"width": 0, "height": 0}, "camera of 0x0 pixels"),
+            ({"K": [math.nan, 0, 31.5, 0, 60, 23.5, 0, 0, 1]}, "expected numbers"),
+            ({"D": [0.1] * 6}, "6 coefficients of distortion"),
+        ]:
+            message = conversions.camera_to_info(CAMERA, START_NS, "x")
+            for name, value in changes.items():
+                setattr(message, name, value)
+            publisher.publish(message)
+            self.diagnosed("camera", lambda one, says=says: says in one.message, says)
+            self.client.send()
+            poses.wait_at(self.client.stamp_ns)
+            drawn.wait_at(self.client.stamp_ns)
+        assert self.diagnosed("faults", lambda one: True, "faults").level == OK
+
     def test_gate_by_dynamic_reconfigure(self):
         poses = self.hear("pose", PoseStamped)
         settings = Client(NODE, timeout=20.0)

@@ -13,13 +13,14 @@ import rospy
 import yaml
 from colour_bundle import COLOUR_BUNDLE
 
-from camera_relocalization_ros.core.errors import ConfigError
+from camera_relocalization_ros.core.errors import ConfigError, FrameError
 from camera_relocalization_ros.core.model_bundle import load_bundle
 from camera_relocalization_ros.ros.camera_watch import CameraWatch
 from camera_relocalization_ros.ros.newest_frame import NewestFrame
 from camera_relocalization_ros.ros.node_landmarks import NodeLandmarks
 from camera_relocalization_ros.ros.params import NodeParams
 from camera_relocalization_ros.ros.ros_session import log_reason
+from camera_relocalization_ros.ros.side_work import SideWork
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -113,6 +114,19 @@ def test_launch_file_starts_the_node(options):
 )
 def test_reason_in_a_childs_output(text, reason):
     assert log_reason(text) == reason
+
+
+def test_what_fails_beside_the_poses_is_counted_and_logged_once(monkeypatch):
+    told = []
+    monkeypatch.setattr(rospy, "logerr", told.append)
+    work = SideWork()
+    for _ in range(3):
+        with work.tried("a drawing"):
+            raise ZeroDivisionError("no such size")
+    with pytest.raises(FrameError), work.tried("something else"):
+        raise FrameError("an image that cannot be answered")
+    assert work.failures == {"a drawing": 3}
+    assert len(told) == 1 and "a drawing failed (1 so far)" in told[0] and "ZeroDivisionError: no such size" in told[0]
 
 
 def test_where_opencv_is_too_old_a_map_is_warned_of_and_left_alone(monkeypatch):
