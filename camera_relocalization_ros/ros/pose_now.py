@@ -42,7 +42,7 @@ class PoseNow:
         return self._publisher.get_num_connections()
 
     def on_odometry(self, message: Odometry) -> None:
-        """Subscriber callback: keep a pose of the body and how it moves; one that is no pose is counted and warned of."""
+        """Subscriber callback: keep a pose of the body and how it moves; what is no pose is counted and warned of."""
         twist = message.twist.twist
         velocity = np.array([twist.linear.x, twist.linear.y, twist.linear.z])
         rate = np.array([twist.angular.x, twist.angular.y, twist.angular.z])
