@@ -118,8 +118,9 @@ class NodeDiagnostics:
 
     def _work(self) -> None:
         while not rospy.is_shutdown():
-            self._updater.setHardwareID(self._node.relocalizer.bundle.bundle_id)
-            self._updater.force_update()
+            with self._node.side_work.tried("/diagnostics"):
+                self._updater.setHardwareID(self._node.relocalizer.bundle.bundle_id)
+                self._updater.force_update()
             time.sleep(self._node.params.diagnostic_period)
 
 
