@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import Field, dataclass, field, fields
+from dataclasses import Field, asdict, dataclass, field, fields
 from typing import Any, TypeVar
 
 import rospy
@@ -111,6 +111,11 @@ class NodeParams:
 def read_params() -> NodeParams:
     """The private parameters of the node relocalizer; raises ConfigError."""
     return NodeParams.from_values(private_values())
+
+
+def values_from_params(params: Any) -> dict[str, Any]:
+    """A dataclass of parameters as the parameter server holds it; the inverse of `params_from_values`."""
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(params).items()}
 
 
 def private_values() -> dict[str, Any]:
