@@ -38,7 +38,7 @@ from camera_relocalization_ros.ros.node_outputs import PoseOutputs, model_info
 from camera_relocalization_ros.ros.node_services import advertise_services
 from camera_relocalization_ros.ros.node_settings import serve_settings
 from camera_relocalization_ros.ros.node_status import NodeStatus, age_s, rejection_counts
-from camera_relocalization_ros.ros.params import NodeParams, read_params
+from camera_relocalization_ros.ros.params import NodeParams, read_params, values_from_params
 from camera_relocalization_ros.ros.pose_now import PoseNow
 from camera_relocalization_ros.ros.side_work import SideWork
 from camera_relocalization_ros.ros.tf_output import TfOutput, choose_frames
@@ -68,7 +68,7 @@ class RelocalizationNode:
         self.side_work = SideWork()
         self._poses = PoseOutputs(params)
         self._debug_image = DebugImage(params.object_box)
-        self._filter = _motion_filter(params)
+        self._filter = MotionFilter(_filter_settings(params))
         camera_frame = params.camera_frame or relocalizer.bundle.sidecar.child_frame
         self._pose_now = PoseNow(params.odometry_topic, camera_frame) if params.odometry_topic else None
         self._model_info = rospy.Publisher("~model_info", ModelInfo, queue_size=1, latch=True)
@@ -84,9 +84,11 @@ class RelocalizationNode:
     def run(self) -> None:
         """Answer images until the node is shut down."""
         rospy.on_shutdown(self.newest.close)
+        self._poses.advertise(self.relocalizer.bundle)
         with self._between_images:
             self._introduce_model()
             self._look_at(None)
+        self._poses.retire(self.relocalizer.bundle)
         while not rospy.is_shutdown():
             arrival = self.newest.take(self.params.stale_after)
             if self.newest.closed:
@@ -118,16 +120,21 @@ class RelocalizationNode:
 
     def use_model(self, relocalizer: Relocalizer) -> None:
         """Answer with another model of the same frames from the next image on."""
+        self._poses.advertise(relocalizer.bundle)
         with self._between_images:
             self.relocalizer = relocalizer
             self._filter.reset()
             self._introduce_model()
+        self._poses.retire(relocalizer.bundle)
 
     def use_settings(self, params: NodeParams) -> None:
         """Go on with other settings from the next image on."""
         with self._between_images:
             self.params = params
-            self._filter = _motion_filter(params)
+            settings = _filter_settings(params)
+            if settings != self._filter.settings:
+                # a new one follows nothing yet: other settings must not cost the track
+                self._filter = MotionFilter(settings)
             self._set_thresholds()
 
     def estimate_alone(self, message: Image | CompressedImage) -> Estimate:
@@ -190,7 +197,8 @@ class RelocalizationNode:
         """Images of two sizes are of two cameras, as far as anyone knows: none of their windows is mixed."""
         size = (image_rgb.shape[1], image_rgb.shape[0])
         if self._image_size not in (None, size):
-            rospy.logwarn(f"images have {size} pixels now, had {self._image_size}; earlier ones are forgotten")
+            told = f"images have {size} pixels now, had {self._image_size}; earlier ones are forgotten"
+            rospy.logwarn_throttle(WARNING_PERIOD_S, told)
             self._forget_images()
         self._image_size = size
 
@@ -256,8 +264,8 @@ class RelocalizationNode:
         self.status.publish(state, header, **about_node, **values)
 
 
-def _motion_filter(params: NodeParams) -> MotionFilter:
-    return MotionFilter(FilterSettings(smooths=params.smoothing, gates=params.gate))
+def _filter_settings(params: NodeParams) -> FilterSettings:
+    return FilterSettings(smooths=params.smoothing, gates=params.gate)
 
 
 def subscribe(node: RelocalizationNode) -> rospy.Subscriber:
@@ -294,7 +302,7 @@ def main() -> int:
         rospy.logfatal(str(error))
         return 1
     subscriber = subscribe(node)
-    MasterWatch().start()
+    MasterWatch(lambda: values_from_params(node.params)).start()
     rospy.loginfo(f"{node.params.bundle} answers images on {subscriber.resolved_name}")
     node.run()
     return 0

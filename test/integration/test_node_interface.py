@@ -303,6 +303,19 @@ class NodeInterfaceTest(unittest.TestCase):
         assert poses.at(jumps[0].header.stamp.to_nsec()) is None
         poses.wait_at(self.client.stamp_ns)
 
+    def test_another_setting_leaves_the_gate_its_track(self):
+        self.hear("pose", PoseStamped)
+        settings = Client(NODE, timeout=20.0)
+        self.addCleanup(settings.update_configuration, {"gate": False, "degraded_below": -1.0})
+        black = np.zeros_like(fake_image_rgb(0))
+        settings.update_configuration({"gate": True})
+        for _ in range(3):
+            self.client.statuses.wait_at(self.client.publish(black))
+        settings.update_configuration({"degraded_below": 0.5})
+        jump = self.client.statuses.wait_at(self.client.publish(np.full_like(black, 250)))
+        assert jump.state == RelocalizerStatus.LOST
+        assert "rejected by the gate" in jump.reason
+
     def test_thresholds_by_dynamic_reconfigure(self):
         self.fly_calibrated()
         poses = self.hear("pose", PoseStamped)

@@ -93,7 +93,6 @@ class NodeTfTest(unittest.TestCase):
         flight = threading.Thread(target=self.fly_sideways, args=(ending,), daemon=True)
         flight.start()
         try:
-
             sent_ns = []
 
             def carried_on():
@@ -177,7 +176,6 @@ class NodeTfTest(unittest.TestCase):
             stdin=subprocess.DEVNULL,
         )
         try:
-
             wait_for(self.is_silent, "the node stops to broadcast what another node does")
             # the rival said it once and is there: it is not forgotten
             assert rospy.ServiceProxy("/seen/reset", Trigger)().success
