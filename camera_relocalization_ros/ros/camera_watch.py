@@ -24,6 +24,12 @@ class CameraWatch:
         self._sidecar = sidecar
         self._newest: CameraInfo | None = None
 
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """Width and height as the newest camera_info says, None while it says nothing."""
+        told = self._newest
+        return (told.width, told.height) if told is not None and told.width and told.height else None
+
     def subscribe(self, topic: str) -> None:
         """Start to listen."""
         rospy.Subscriber(topic, CameraInfo, self.on_info, queue_size=1, tcp_nodelay=True)
