@@ -31,6 +31,7 @@ from camera_relocalization_ros.ros.camera_watch import CameraWatch, topic_beside
 from camera_relocalization_ros.ros.debug_image import DebugImage
 from camera_relocalization_ros.ros.master_watch import MasterWatch
 from camera_relocalization_ros.ros.model_loading import load_model
+from camera_relocalization_ros.ros.motion_topics import MotionTopics
 from camera_relocalization_ros.ros.newest_frame import Arrival, NewestFrame
 from camera_relocalization_ros.ros.node_diagnostics import NodeDiagnostics
 from camera_relocalization_ros.ros.node_landmarks import NodeLandmarks
@@ -70,7 +71,8 @@ class RelocalizationNode:
         self._debug_image = DebugImage(params.object_box)
         self._filter = MotionFilter(_filter_settings(params))
         camera_frame = params.camera_frame or relocalizer.bundle.sidecar.child_frame
-        self._pose_now = PoseNow(params.odometry_topic, camera_frame) if params.odometry_topic else None
+        motion = MotionTopics.from_params(params)
+        self._pose_now = PoseNow(motion, camera_frame) if motion is not None else None
         self._model_info = rospy.Publisher("~model_info", ModelInfo, queue_size=1, latch=True)
         self._is_enabled = True
         self._activity = RelocalizerStatus.IDLE
@@ -136,6 +138,11 @@ class RelocalizationNode:
                 # a new one follows nothing yet: other settings must not cost the track
                 self._filter = MotionFilter(settings)
             self._set_thresholds()
+
+    @property
+    def image_size(self) -> tuple[int, int] | None:
+        """Width and height of the newest image; while none came, what camera_info says, None when that says nothing."""
+        return self._image_size or self.camera.size
 
     def estimate_alone(self, message: Image | CompressedImage) -> Estimate:
         """The answer to one image by itself; leaves the live images alone. Raises FrameError."""
@@ -265,7 +272,13 @@ class RelocalizationNode:
 
 
 def _filter_settings(params: NodeParams) -> FilterSettings:
-    return FilterSettings(smooths=params.smoothing, gates=params.gate)
+    return FilterSettings(
+        smooths=params.smoothing,
+        gates=params.gate,
+        gate_chance=params.gate_chance,
+        reinitialise_after=params.reinitialise_after,
+        recover_after=params.recover_after,
+    )
 
 
 def subscribe(node: RelocalizationNode) -> rospy.Subscriber:

@@ -55,8 +55,10 @@ class NodeInterfaceTest(unittest.TestCase):
         heard = Heard(f"{NODE}/{topic}", kind)
         self.addCleanup(heard.stop)
         heard.wait_connected()
+        before = self.client.stamp_ns
         self.client.send_until(
-            lambda s: s.activity == RelocalizerStatus.ANSWERING, "the node knows that somebody listens"
+            lambda s: s.activity == RelocalizerStatus.ANSWERING and s.header.stamp.to_nsec() > before,
+            "the node knows that somebody listens",
         )
         return heard
 
@@ -213,6 +215,16 @@ class NodeInterfaceTest(unittest.TestCase):
         self.client.send()
         assert self.client.send().state == RelocalizerStatus.OK
 
+    def test_a_model_that_cannot_answer_the_images_that_come_is_refused(self):
+        self.hear("pose", PoseStamped)
+        square = np.zeros((64, 64, 3), np.uint8)
+        assert "64x64" in self.client.statuses.wait_at(self.client.publish(square)).reason
+        answer = call("load_bundle", LoadBundle, str(self.calibrated))
+        assert not answer.ok
+        assert "the camera's images do not fit: image of 64x64 pixels" in answer.message
+        self.client.send()
+        self.fly_calibrated()
+
     def test_one_image_by_itself_leaves_the_live_ones_alone(self):
         self.hear("pose", PoseStamped)
         self.client.send()
@@ -303,6 +315,19 @@ class NodeInterfaceTest(unittest.TestCase):
         assert poses.at(jumps[0].header.stamp.to_nsec()) is None
         poses.wait_at(self.client.stamp_ns)
 
+    def test_the_gates_patience_by_dynamic_reconfigure(self):
+        self.hear("pose", PoseStamped)
+        settings = Client(NODE, timeout=20.0)
+        usual = {"gate": False, "reinitialise_after": 5, "recover_after": 3}
+        self.addCleanup(settings.update_configuration, usual)
+        settings.update_configuration({"gate": True, "reinitialise_after": 2, "recover_after": 1})
+        black = np.zeros_like(fake_image_rgb(0))
+        for _ in range(3):
+            self.client.statuses.wait_at(self.client.publish(black))
+        white = np.full_like(black, 250)
+        jumps = [self.client.statuses.wait_at(self.client.publish(white)).state for _ in range(2)]
+        assert jumps == [RelocalizerStatus.LOST, RelocalizerStatus.OK]
+
     def test_another_setting_leaves_the_gate_its_track(self):
         self.hear("pose", PoseStamped)
         settings = Client(NODE, timeout=20.0)
@@ -366,6 +391,11 @@ class NodeInterfaceTest(unittest.TestCase):
         self.diagnosed("images", lambda one: one.level == WARN and "1 images rejected" in one.message, "a rejection")
         self.diagnosed("state", lambda one: one.level == ERROR and "LOST: the network" in one.message, "it is LOST")
         self.diagnosed("state", lambda one: one.level == WARN and "STALE" in one.message, "it is STALE")
+        told = "images a second, expected 5"
+        self.diagnosed("images", lambda one: one.level == WARN and told in one.message, "no images come")
+        # images of this test are years old
+        late = self.diagnosed("timing", lambda one: "age" in one.message, "the age is told")
+        assert late.level == WARN and "allowed are 500" in late.message
 
     def test_camera_info_is_compared_with_the_training_camera(self):
         publisher = rospy.Publisher("/camera/camera_info", CameraInfo, queue_size=1, latch=True)

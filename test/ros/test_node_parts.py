@@ -66,7 +66,10 @@ def test_parameters_of_the_right_type_are_taken():
     [
         ({}, "~bundle is not set"),
         ({"bundle": 3}, "~bundle is 3 .int.; expected str"),
-        ({"bundle": "b", "tf_mod": True}, "unknown parameter ~tf_mod; the node knows: bundle"),
+        (
+            {"bundle": "b", "tf_mod": True},
+            "unknown parameter ~tf_mod; the node knows: attitude_topic, body_frame",
+        ),
         ({"bundle": "b", "transport": "h264"}, "'h264'; expected one of raw, compressed"),
         ({"bundle": "b", "object_box": [0.0, 0.0, 0.0, 1.0, 1.0, -1.0]}, "~object_box is .*; expected least x, y, z"),
         ({"bundle": "b", "object_box": [1.0, 2.0]}, "~object_box is .*; expected least x, y, z"),
@@ -75,6 +78,14 @@ def test_parameters_of_the_right_type_are_taken():
         ({"bundle": "b", "image_width": 640}, "of ~image_width and ~image_height one is 0"),
         ({"bundle": "b", "lost_below": 1.5}, "~lost_below is 1.5; expected -1.0 to 1.0"),
         ({"bundle": "b", "path_length": -1}, "~path_length is -1; expected 0 or more"),
+        ({"bundle": "b", "attitude_topic": "attitude"}, "of ~attitude_topic and ~velocity_topic one is empty"),
+        (
+            {"bundle": "b", "attitude_topic": "a", "velocity_topic": "v", "odometry_topic": "o"},
+            "expected one source of motion",
+        ),
+        ({"bundle": "b", "gate_chance": 0.0}, "~gate_chance is 0.0; expected 1e-09 to 0.5"),
+        ({"bundle": "b", "reinitialise_after": 0}, "~reinitialise_after is 0; expected 1 to 1000"),
+        ({"bundle": "b", "max_age": -1.0}, "~max_age is -1.0; expected 0 or more"),
         ({"bundle": "b", "threads": True}, "~threads is True .bool.; expected int"),
         ({"bundle": "b", "threads": -1}, "~threads is -1"),
         ({"bundle": "b", "stale_after": 0.0}, "~stale_after is 0.0"),
