@@ -3,8 +3,8 @@
 
 Subscribes `image` (sensor_msgs/Image), or with ~transport compressed `image/compressed` (sensor_msgs/CompressedImage),
 and camera_info beside it. Publishes with the stamp of the image `~pose`, `~pose_with_covariance`, `~odometry`, `~path`
-(node_outputs), `~debug_image`, `/tf` (tf_output) and `~status` (node_status); further `~model_info` and `/diagnostics`.
-Services: node_services. Parameters: config/relocalizer.yaml.
+(node_outputs), `~debug_image`, `~markers`, `/tf` (tf_output) and `~status` (node_status); further `~model_info` and
+`/diagnostics`. Services: node_services. Parameters: config/relocalizer.yaml.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ from camera_relocalization_ros.ros.node_services import advertise_services
 from camera_relocalization_ros.ros.node_settings import serve_settings
 from camera_relocalization_ros.ros.node_status import NodeStatus, age_s, rejection_counts
 from camera_relocalization_ros.ros.params import NodeParams, read_params, values_from_params
+from camera_relocalization_ros.ros.pose_markers import PoseMarkers
 from camera_relocalization_ros.ros.pose_now import PoseNow
 from camera_relocalization_ros.ros.side_work import SideWork
 from camera_relocalization_ros.ros.tf_output import TfOutput, choose_frames
@@ -69,6 +70,7 @@ class RelocalizationNode:
         self.side_work = SideWork()
         self._poses = PoseOutputs(params)
         self._debug_image = DebugImage(params.object_box)
+        self._markers = PoseMarkers(params.object_box)
         self._filter = MotionFilter(_filter_settings(params))
         camera_frame = params.camera_frame or relocalizer.bundle.sidecar.child_frame
         motion = MotionTopics.from_params(params)
@@ -102,7 +104,7 @@ class RelocalizationNode:
         """One of RelocalizerStatus' ANSWERING, IDLE and DISABLED."""
         if not self._is_enabled:
             return RelocalizerStatus.DISABLED
-        outputs = [self._poses, self._debug_image] + ([self._pose_now] if self._pose_now else [])
+        outputs = [self._poses, self._debug_image, self._markers] + ([self._pose_now] if self._pose_now else [])
         has_listeners = self.tf is not None or any(output.listeners() for output in outputs)
         return RelocalizerStatus.ANSWERING if has_listeners or not self.params.lazy else RelocalizerStatus.IDLE
 
@@ -193,6 +195,8 @@ class RelocalizationNode:
             self._publish(estimate, arrival)
         with self.side_work.tried("~debug_image"):
             self._debug_image.publish(header, image_rgb, estimate, self._seeing_camera())
+        with self.side_work.tried("~markers"):
+            self._markers.publish(estimate, self._seeing_camera(), self.relocalizer.bundle.sidecar.parent_frame)
 
     def _refined(self, image_rgb: np.ndarray, regression: Estimate) -> Estimate:
         with self.side_work.tried("landmarks"):

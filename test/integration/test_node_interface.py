@@ -26,6 +26,7 @@ from nav_msgs.msg import Path as PathMessage
 from node_client import Heard, NodeClient, S
 from sensor_msgs.msg import CameraInfo, Image
 from std_srvs.srv import SetBool, Trigger
+from visualization_msgs.msg import Marker, MarkerArray
 
 from camera_relocalization_ros.core.model_bundle import load_bundle
 from camera_relocalization_ros.ros import conversions
@@ -274,6 +275,34 @@ class NodeInterfaceTest(unittest.TestCase):
         sent = fake_image_rgb(0)
         assert drawn.shape == sent.shape
         assert 0.01 < np.any(drawn != sent, axis=2).mean() < 0.9
+
+    def test_markers_show_frustum_and_box_in_the_colour_of_the_state(self):
+        heard = self.hear("markers", MarkerArray)
+        settings = Client(NODE, timeout=20.0)
+        self.addCleanup(settings.update_configuration, {"gate": False})
+        settings.update_configuration({"gate": True})
+        black = np.zeros_like(fake_image_rgb(0))
+        stamps_ns = [self.client.publish(black)]
+        for image_rgb in (black, np.full_like(black, 250)):
+            self.client.statuses.wait_at(stamps_ns[-1])
+            stamps_ns.append(self.client.publish(image_rgb))
+
+        def markers_at(stamp_ns):
+            found = [one.markers for one in heard.all() if one.markers[0].header.stamp.to_nsec() == stamp_ns]
+            return {marker.ns: marker for marker in found[0]} if found else None
+
+        ok = wait_for(lambda: markers_at(stamps_ns[1]), "markers of a good pose")
+        camera, box = ok["camera"], ok["object"]
+        assert (camera.header.frame_id, len(camera.points), len(box.points)) == (PARENT_FRAME, 2 * 8, 2 * 12)
+        np.testing.assert_allclose(conversions.pose_of(camera.pose)[0], known_position(black), atol=1e-5)
+        points = np.array([[p.x, p.y, p.z] for p in camera.points])
+        # the corners of an image of 64x48 pixels and a focal length of 60, half a metre away
+        assert points[:, 2].max() == 0.5
+        np.testing.assert_allclose(np.abs(points[:, :2]).max(axis=0), [0.5 * 32 / 60, 0.5 * 24 / 60], atol=1e-9)
+        assert camera.color.g > camera.color.r and camera.color == box.color
+        lost = wait_for(lambda: markers_at(stamps_ns[2]), "markers of a lost pose")
+        assert lost["camera"].action == Marker.DELETE
+        assert lost["object"].color.r > lost["object"].color.g
 
     def test_camera_info_of_no_camera_is_told_and_poses_go_on(self):
         poses, drawn = self.hear("pose", PoseStamped), self.hear("debug_image", Image)
