@@ -5,14 +5,19 @@
 import copy
 import math
 import subprocess
+import tempfile
 import unittest
+from pathlib import Path
 
 import numpy as np
 import rospy
 import rostest
 import tf2_ros
+from calibrated_bundle import write_calibrated_bundle
 from camera_relocalization_ros.msg import RelocalizerStatus
+from camera_relocalization_ros.srv import LoadBundle
 from colour_bundle import COLOUR_BUNDLE, QUAT_XYZW, known_position
+from dynamic_reconfigure.client import Client
 from geometry_msgs.msg import PoseStamped, QuaternionStamped, Vector3Stamped
 from helpers import CHILD_FRAME, PARENT_FRAME, fake_image_rgb
 from live import wait_for
@@ -188,6 +193,25 @@ class NodeTfTest(unittest.TestCase):
         self.wait_broadcast("seen_camera", self.client.stamp_ns)
         assert not self.broadcasts("seen_camera", lost_ns)
 
+    def test_nothing_is_broadcast_or_published_of_an_answer_with_a_low_score(self):
+        poses = Heard("/seen/pose", PoseStamped).wait_connected()
+        load = rospy.ServiceProxy("/seen/load_bundle", LoadBundle)
+        self.addCleanup(poses.stop)
+        with tempfile.TemporaryDirectory() as folder:
+            assert load(str(write_calibrated_bundle(Path(folder) / "calibrated"))).ok
+        self.addCleanup(load, str(COLOUR_BUNDLE))
+        settings = Client("/seen", timeout=20.0)
+        self.addCleanup(settings.update_configuration, {"lost_below": -1.0})
+        settings.update_configuration({"lost_below": 1.0})
+        lost = [self.client.send() for _ in range(3)]
+        assert all(status.state == RelocalizerStatus.LOST and "score" in status.reason for status in lost)
+        settings.update_configuration({"lost_below": -1.0})
+        self.client.send()
+        self.wait_broadcast("seen_camera", self.client.stamp_ns)
+        poses.wait_at(self.client.stamp_ns)
+        lost_ns = [status.header.stamp.to_nsec() for status in lost]
+        assert not any(self.broadcasts("seen_camera", stamp_ns) or poses.at(stamp_ns) for stamp_ns in lost_ns)
+
     def test_a_frame_never_gets_a_second_parent(self):
         self.client.send()
         self.wait_broadcast("seen_camera", self.client.stamp_ns)
@@ -204,9 +228,13 @@ class NodeTfTest(unittest.TestCase):
         finally:
             rival.terminate()
             rival.wait(20)
-        assert rospy.ServiceProxy("/seen/reset", Trigger)().success
-        self.client.send()
-        self.wait_broadcast("seen_camera", self.client.stamp_ns)
+
+        def is_forgotten():
+            # the node learns a moment later that the connection has ended
+            assert rospy.ServiceProxy("/seen/reset", Trigger)().success
+            return not self.is_silent()
+
+        wait_for(is_forgotten, "the node broadcasts again")
 
     def test_a_node_that_starts_beside_a_static_rival_never_broadcasts(self):
         rival = tf2_ros.StaticTransformBroadcaster()
