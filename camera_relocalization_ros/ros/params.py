@@ -65,7 +65,7 @@ class NodeParams:
     refinement_rate: float = 0.0
     stale_after: float = 2.0
     diagnostic_period: float = 1.0
-    min_rate: float = 5.0
+    min_rate: float = 2.0
     max_latency: float = 0.2
     max_age: float = 0.5
     max_dropped: float = 0.1
