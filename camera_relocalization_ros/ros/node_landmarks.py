@@ -70,7 +70,9 @@ class NodeLandmarks:
             if camera is not None:
                 stage = LandmarkStage(self._bundle.landmark_map, camera)
                 self._live = LiveLandmarks(stage, self._rate_hz, self.counts)
-        return regression_alone(estimate, why_not) if self._live is None else self._live.answer(image_rgb, estimate)
+        if self._live is None:
+            return regression_alone(estimate, why_not or "landmarks cannot be prepared")
+        return self._live.answer(image_rgb, estimate)
 
     def refining(self, relocalizer: Relocalizer) -> Relocalizer | StagedRelocalizer:
         """The relocalizer with landmarks behind it, where that is possible."""
