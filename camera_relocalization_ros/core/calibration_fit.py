@@ -8,7 +8,6 @@ from typing import Sequence
 
 import numpy as np
 from scipy.spatial.transform import Rotation
-from scipy.stats import chi2
 
 from camera_relocalization_ros.core.calibration import (
     LEVELS,
@@ -18,6 +17,7 @@ from camera_relocalization_ros.core.calibration import (
     SignRange,
     strangeness,
 )
+from camera_relocalization_ros.core.chi_square import chi_square_quantile
 from camera_relocalization_ros.core.provenance import TrainingSet
 from camera_relocalization_ros.core.signs import SIGNS
 
@@ -105,7 +105,7 @@ def squared_distances(calibration: Calibration, answers: JudgedAnswers) -> np.nd
 
 def is_inside(squares: np.ndarray) -> np.ndarray:
     """Whether squared distances (n, 2) are within the ellipsoids of LEVELS, as booleans (n, 2, levels)."""
-    return squares[..., None] <= chi2.ppf(LEVELS, 3)
+    return squares[..., None] <= chi_square_quantile(LEVELS, 3)
 
 
 def with_thresholds(calibration: Calibration, negative_scores: Sequence[float], wanted: float) -> Calibration:
@@ -185,7 +185,7 @@ def _conformal_factors(squares: np.ndarray) -> np.ndarray:
     """By how much (2,) ellipsoids must grow to hold FITTED_LEVEL of squared distances (n, 2)."""
     # one more answer than there are: Vovk et al. 2005, "Algorithmic Learning in a Random World"
     level = min(FITTED_LEVEL * (len(squares) + 1) / len(squares), 1.0)
-    return np.maximum(np.quantile(squares, level, axis=0) / chi2.ppf(FITTED_LEVEL, 3), 1e-9)
+    return np.maximum(np.quantile(squares, level, axis=0) / chi_square_quantile(FITTED_LEVEL, 3), 1e-9)
 
 
 def _rows(matrix: np.ndarray) -> tuple[tuple[float, ...], ...]:

@@ -8,8 +8,8 @@ from typing import Any, Callable
 
 import numpy as np
 from scipy.spatial.transform import Rotation
-from scipy.stats import chi2
 
+from camera_relocalization_ros.core.chi_square import chi_square_quantile
 from camera_relocalization_ros.core.evaluation import STATISTICS, PoseErrors
 from camera_relocalization_ros.core.results import Result, compared_only
 
@@ -122,7 +122,7 @@ def degrees_of_freedom(part: str) -> int:
 def coverage(squares: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Share of truths inside of the ellipsoids of LEVELS: part -> (levels,)."""
     return {
-        part: np.array([(values <= chi2.ppf(level, degrees_of_freedom(part))).mean() for level in LEVELS])
+        part: np.array([(values <= chi_square_quantile(level, degrees_of_freedom(part))).mean() for level in LEVELS])
         for part, values in squares.items()
     }
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 from scipy.spatial.transform import Rotation
-from scipy.stats import chi2
 
 from camera_relocalization_ros.core.calibration import LEVELS
+from camera_relocalization_ros.core.chi_square import chi_square_quantile
 from camera_relocalization_ros.core.evaluation import PoseErrors
 from camera_relocalization_ros.core.state import State
 
@@ -33,7 +33,9 @@ class TrustCheck:
         """Share of truths inside of the ellipsoids of LEVELS, by kind and level."""
         squares = self.squares[np.isfinite(self.squares).all(axis=1)]
         return {
-            kind: {f"{level:g}": float((squares[:, column] <= chi2.ppf(level, 3)).mean()) for level in LEVELS}
+            kind: {
+                f"{level:g}": float((squares[:, column] <= chi_square_quantile(level, 3)).mean()) for level in LEVELS
+            }
             for column, kind in enumerate(("position", "orientation"))
         }
 

@@ -7,8 +7,8 @@ import enum
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.stats import chi2
 
+from camera_relocalization_ros.core.chi_square import chi_square_quantile
 from camera_relocalization_ros.core.geometry import angular_distance, canonical_quat
 from camera_relocalization_ros.core.state import Stage, State
 from camera_relocalization_ros.inference.refinement import Refinement
@@ -116,5 +116,5 @@ def _disagreement(estimate: Estimate, refinement: Refinement, rule: FusionRule) 
         return f"{distance_m:.2f} m and {np.degrees(angle_rad):.0f} deg from the regressed pose" if far else ""
     difference = pose_difference(estimate.position, estimate.quat_xyzw, *truth)
     squared = difference @ np.linalg.solve(estimate.covariance + refinement.covariance, difference)
-    limit = rule.tail**2 * chi2.ppf(rule.allowed_share, 6)
+    limit = rule.tail**2 * chi_square_quantile(rule.allowed_share, 6)
     return f"{np.sqrt(squared / limit):.1f} times as far from the regressed pose as allowed" if squared > limit else ""

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy.spatial.transform import Rotation
-from scipy.stats import chi2
 
+from camera_relocalization_ros.core.chi_square import chi_square_quantile
 from camera_relocalization_ros.core.errors import ConfigError
 from camera_relocalization_ros.core.geometry import canonical_quat
 from camera_relocalization_ros.core.state import State
@@ -57,7 +57,7 @@ class MotionFilter:
 
     def __init__(self, settings: FilterSettings) -> None:
         self.settings = settings
-        self._limit = float(chi2.ppf(1.0 - settings.gate_chance, 6))
+        self._limit = float(chi_square_quantile(1.0 - settings.gate_chance, 6))
         self._stand_in = np.diag(np.repeat([settings.sigma_m, settings.sigma_rad], 3) ** 2)
         self.reset()
 

@@ -9,8 +9,8 @@ from typing import Iterable, Sequence
 import numpy as np
 from scipy.optimize import minimize
 from scipy.spatial.transform import Rotation
-from scipy.stats import chi2
 
+from camera_relocalization_ros.core.chi_square import chi_square_quantile
 from camera_relocalization_ros.core.dataset import Frame, load_image_rgb
 from camera_relocalization_ros.core.landmark_map import LandmarkMap
 from camera_relocalization_ros.inference.refinement import PoseRefiner
@@ -85,4 +85,4 @@ def _fit(errors_n3: np.ndarray, covariances_n33: np.ndarray, counts_n: np.ndarra
     logs = minimize(loss, start, method="Nelder-Mead").x
     # the quantile of a finite sample, as conformal prediction takes it
     level = min(1.0, LEVEL * (len(errors_n3) + 1) / len(errors_n3))
-    return np.exp(logs) * np.sqrt(np.quantile(squares(logs), level) / chi2.ppf(LEVEL, 3))
+    return np.exp(logs) * np.sqrt(np.quantile(squares(logs), level) / chi_square_quantile(LEVEL, 3))

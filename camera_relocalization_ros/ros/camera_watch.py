@@ -12,6 +12,8 @@ from camera_relocalization_ros.core.camera_match import CameraMatch, match_camer
 from camera_relocalization_ros.core.errors import FrameError
 from camera_relocalization_ros.ros import conversions
 
+WARNING_PERIOD_S = 5.0
+
 
 class CameraWatch:
     """`match` compares the newest camera_info with a model; `camera` are its intrinsics, None while not known."""
@@ -21,6 +23,12 @@ class CameraWatch:
         self.match = CameraMatch("")
         self._sidecar = sidecar
         self._newest: CameraInfo | None = None
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """Width and height as the newest camera_info says, None while it says nothing."""
+        told = self._newest
+        return (told.width, told.height) if told is not None and told.width and told.height else None
 
     def subscribe(self, topic: str) -> None:
         """Start to listen."""
@@ -46,8 +54,9 @@ class CameraWatch:
         else:
             self.match = match_camera(self._sidecar, message.width, message.height, self.camera)
         if self.match.complaint:
-            log = rospy.logwarn if self.match.is_usable else rospy.logerr
-            log(f"camera_info of {message.width}x{message.height} pixels: {self.match.complaint}")
+            log = rospy.logwarn_throttle if self.match.is_usable else rospy.logerr_throttle
+            # two drivers on one topic change it with every message
+            log(WARNING_PERIOD_S, f"camera_info of {message.width}x{message.height} pixels: {self.match.complaint}")
 
 
 def _content(message: CameraInfo) -> tuple:

@@ -21,6 +21,8 @@ COMPRESSED_SUFFIX = "/compressed"
 JPEG_SCAN, JPEG_END = b"\xff\xda", b"\xff\xd9"  # markers; inside the coded picture neither can occur
 # of what is not known: a filter that is told to use it learns nothing from it
 UNKNOWN_VARIANCE = 1e9
+# how many coefficients of distortion OpenCV takes
+DISTORTION_LENGTHS = (0, 4, 5, 8, 12, 14)
 
 _BRIDGE = CvBridge()
 
@@ -121,10 +123,16 @@ def camera_to_info(camera: CameraIntrinsics, stamp_ns: int, frame_id: str) -> Ca
 def info_to_camera(message: CameraInfo) -> CameraIntrinsics | None:
     """The intrinsics; None for an uncalibrated camera, whose K is zero (sensor_msgs/CameraInfo).
 
-    Raises FrameError for a distortion model that is not OpenCV's pinhole one.
+    Raises FrameError for a distortion model that is not OpenCV's pinhole one, and for numbers that describe no camera.
     """
     if message.K[0] <= 0:
         return None
+    if not (message.width and message.height):
+        raise FrameError(f"camera of {message.width}x{message.height} pixels; expected the size of its images")
+    if not np.isfinite([*message.K, *message.D]).all() or message.K[4] <= 0:
+        raise FrameError(f"K {list(message.K)}, D {list(message.D)}; expected numbers, and focal lengths above 0")
+    if len(message.D) not in DISTORTION_LENGTHS:
+        raise FrameError(f"{len(message.D)} coefficients of distortion; expected one of {list(DISTORTION_LENGTHS)}")
     if message.distortion_model not in DISTORTION_MODELS:
         raise FrameError(f"distortion model {message.distortion_model!r}; expected one of {list(DISTORTION_MODELS)}")
     distortion = tuple(message.D) + (0.0,) * (5 - len(message.D))

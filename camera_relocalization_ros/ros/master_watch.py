@@ -2,30 +2,44 @@
 """Makes this node known to a master that was started again; rospy tells a master once, and never looks again.
 
 Connections between nodes outlive the master, so a camera that was heard before goes on being heard. What is missing
-on a new master is said to it as rospy says it at the start (ROS Master and Slave APIs).
+on a new master is said to it as rospy says it at the start (ROS Master and Slave APIs). Its parameter server is empty,
+and roslaunch does not fill it again: this node's parameters are said too, or a respawned one would find none.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
+from http.client import HTTPConnection, HTTPException
+from typing import Any, Callable
+from xml.parsers.expat import ExpatError
 from xmlrpc.client import Error as XmlRpcError
-from xmlrpc.client import ServerProxy
+from xmlrpc.client import ServerProxy, Transport
 
 import rosgraph
 import rospy
 from rospy.impl.registration import get_service_manager
 
 WATCH_PERIOD_S = 1.0
+# a master on a computer that was switched off never answers, and says nothing either
+ANSWER_TIMEOUT_S = 5.0
+# no connection, none in time, a connection that ended within a head or within a body, a refusal
+AWAY_ERRORS = (OSError, HTTPException, ExpatError, XmlRpcError, rosgraph.MasterException)
 logger = logging.getLogger(__name__)
 
 
 class MasterWatch:
-    """Looks every second whether the master knows this node; a thread of its own, which ends with the node."""
+    """Looks every second whether the master knows this node; a thread of its own, which ends with the node.
 
-    def __init__(self, period_s: float = WATCH_PERIOD_S) -> None:
+    `values` tells the node's private parameters as they are now.
+    """
+
+    def __init__(self, values: Callable[[], dict[str, Any]], period_s: float = WATCH_PERIOD_S) -> None:
+        self._values = values
         self._period_s = period_s
         self._is_away = False
+        # a master that knows the node's name may not know all its topics, when telling it was cut short
+        self._is_half_known = False
 
     def start(self) -> None:
         """Begin to look."""
@@ -39,19 +53,31 @@ class MasterWatch:
             self._look()
 
     def _look(self) -> None:
-        master = rosgraph.Master(rospy.get_name())
         try:
-            if _is_known(master):
+            master = rosgraph.Master(rospy.get_name())
+            master.handle = ServerProxy(master.master_uri, transport=_ImpatientTransport())
+            if not self._is_half_known and _is_known(master):
                 self._is_away = False
                 return
+            self._is_half_known = True
+            _set_params(master, self._values())
             _register(master)
-        except (OSError, XmlRpcError, rosgraph.MasterException) as error:
+        except AWAY_ERRORS as error:
             if not self._is_away:
                 logger.warning("no answer from the master (%s); what is connected goes on", error)
             self._is_away = True
             return
-        self._is_away = False
+        self._is_away = self._is_half_known = False
         rospy.logwarn("the master was started again, and knows this node again now")
+
+
+class _ImpatientTransport(Transport):
+    """XML-RPC that gives up after ANSWER_TIMEOUT_S."""
+
+    def make_connection(self, host: str) -> HTTPConnection:
+        connection = super().make_connection(host)
+        connection.timeout = ANSWER_TIMEOUT_S
+        return connection
 
 
 def _is_known(master: rosgraph.Master) -> bool:
@@ -62,11 +88,17 @@ def _is_known(master: rosgraph.Master) -> bool:
         return False
 
 
+def _set_params(master: rosgraph.Master, values: dict[str, Any]) -> None:
+    """Set the private parameters where there are none; what somebody set on the new master is left alone."""
+    if not master.hasParam(rospy.get_name()):
+        master.setParam(rospy.get_name(), values)
+
+
 def _register(master: rosgraph.Master) -> None:
     """Tell the master of all services and topics of this node, and this node of all publishers there."""
     uri, name = rospy.get_node_uri(), rospy.get_name()
     # this node's own slave API knows its topics, and takes news of publishers as from any master
-    node = ServerProxy(uri)
+    node = ServerProxy(uri, transport=_ImpatientTransport())
     for service_name, service_uri in get_service_manager().get_services():
         master.registerService(service_name, service_uri, uri)
     for topic, kind in node.getPublications(name)[2]:

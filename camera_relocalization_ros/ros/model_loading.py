@@ -13,22 +13,34 @@ from camera_relocalization_ros.inference.relocalizer import Relocalizer
 from camera_relocalization_ros.ros.params import NodeParams
 
 
-def load_model(path: Path | str, params: NodeParams, running: BundleSidecar | None = None) -> Relocalizer:
-    """A relocalizer that is warm; raises BundleError when the bundle is damaged or not what is expected.
-
-    What flies already, `running`, may be replaced by models of the same frames only.
-    """
+def load_model(path: Path | str, params: NodeParams) -> Relocalizer:
+    """A relocalizer that is warm; raises BundleError when the bundle is damaged or not what is expected."""
     relocalizer = Relocalizer.from_bundle(path, params.providers, params.threads, rospy.logwarn)
     sidecar = relocalizer.bundle.sidecar
     check_frames(path, sidecar, params.parent_frame, params.child_frame, "the parameters")
-    if running is not None:
-        check_frames(path, sidecar, running.parent_frame, running.child_frame, "the running model")
     if params.image_width:
-        try:
-            sidecar.preprocessing.check_size(params.image_width, params.image_height)
-        except ShapeError as error:
-            raise BundleError(f"{path}: ~image_width and ~image_height do not fit: {error}") from error
+        check_size(path, sidecar, (params.image_width, params.image_height), "~image_width and ~image_height")
     return relocalizer
+
+
+def load_successor(
+    path: Path | str, params: NodeParams, running: BundleSidecar, image_size: tuple[int, int] | None
+) -> Relocalizer:
+    """The same for one that takes over in flight: of the frames of the running model, and for the images that come."""
+    relocalizer = load_model(path, params)
+    sidecar = relocalizer.bundle.sidecar
+    check_frames(path, sidecar, running.parent_frame, running.child_frame, "the running model")
+    if image_size is not None:
+        check_size(path, sidecar, image_size, "the camera's images")
+    return relocalizer
+
+
+def check_size(path: Path | str, sidecar: BundleSidecar, size: tuple[int, int], whose: str) -> None:
+    """Raise BundleError when the model does not answer images of this width and height."""
+    try:
+        sidecar.preprocessing.check_size(*size)
+    except ShapeError as error:
+        raise BundleError(f"{path}: {whose} do not fit: {error}") from error
 
 
 def check_frames(path: Path | str, sidecar: BundleSidecar, parent_frame: str, child_frame: str, whose: str) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from pathlib import Path
@@ -14,6 +15,7 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from diagnostic_updater import DiagnosticStatusWrapper, Updater
 
 from camera_relocalization_ros.core.state import State
+from camera_relocalization_ros.msg import RelocalizerStatus
 
 if TYPE_CHECKING:
     from camera_relocalization_ros.ros.relocalization_node import RelocalizationNode
@@ -30,14 +32,14 @@ class NodeDiagnostics:
 
     def __init__(self, node: RelocalizationNode) -> None:
         self._node = node
-        self._before_s, self._before = time.monotonic(), (0, 0, 0)
+        self._before_s, self._before = time.monotonic(), (0, 0, 0, 0)
 
     def start(self) -> None:
         """Publish from now on."""
         self._updater = Updater()
-        tasks = [("state", self.state), ("images", self.images), ("timing", self.timing), ("camera", self.camera)]
-        for name, task in [*tasks, ("landmarks", self.landmarks), ("tf", self.tf), ("temperature", temperature)]:
-            self._updater.add(name, task)
+        for task in (self.state, self.images, self.timing, self.camera, self.landmarks, self.tf, self.faults):
+            self._updater.add(task.__name__, task)
+        self._updater.add("temperature", temperature)
         threading.Thread(target=self._work, name="diagnostics", daemon=True).start()
 
     def state(self, found: DiagnosticStatusWrapper) -> DiagnosticStatusWrapper:
@@ -54,10 +56,14 @@ class NodeDiagnostics:
         """Rates since the last report, and counters."""
         status, newest, now_s = self._node.status, self._node.newest, time.monotonic()
         rejected = sum(status.rejected.values())
-        counts = (newest.seen, status.answered, rejected)
-        seen, answered, refused = (new - old for new, old in zip(counts, self._before))
+        counts = (newest.seen, status.answered, rejected, newest.dropped)
+        seen, answered, refused, dropped = (new - old for new, old in zip(counts, self._before))
         period_s, self._before_s, self._before = now_s - self._before_s, now_s, counts
-        found.summary(WARN if refused else OK, f"{refused} images rejected" if refused else "fine")
+        told = [f"{refused} images rejected"] if refused else []
+        # before the first image there is nothing wrong yet, and one that nobody wants is never too late
+        if newest.seen and status.last.activity == RelocalizerStatus.ANSWERING:
+            told += self._slow(seen / period_s, dropped / max(seen, 1))
+        found.summary(WARN if told else OK, "; ".join(told) or "fine")
         found.add("images per second", f"{seen / period_s:.1f}")
         found.add("answers per second", f"{answered / period_s:.1f}")
         for name in ("answered", "lost", "skipped"):
@@ -67,6 +73,15 @@ class NodeDiagnostics:
         for kind, count in sorted(status.rejected.items()):
             found.add(f"rejected ({kind})", count)
         return found
+
+    def _slow(self, rate_hz: float, dropped: float) -> list[str]:
+        """What is said of a rate and a share of dropped images beyond their limits."""
+        params, told = self._node.params, []
+        if rate_hz < params.min_rate:
+            told.append(f"{rate_hz:.1f} images a second, expected {params.min_rate:g}")
+        if dropped > params.max_dropped:
+            told.append(f"{100 * dropped:.0f} % dropped, allowed are {100 * params.max_dropped:g} %")
+        return told
 
     def landmarks(self, found: DiagnosticStatusWrapper) -> DiagnosticStatusWrapper:
         """How refinements ended."""
@@ -78,11 +93,15 @@ class NodeDiagnostics:
 
     def timing(self, found: DiagnosticStatusWrapper) -> DiagnosticStatusWrapper:
         """Of the newest answers: latency, inference and age."""
-        recent = list(self._node.status.recent)
-        found.summary(OK, f"of the last {len(recent)} answers" if recent else "no answer yet")
-        for name in ("latency", "inference_time", "age") if recent else ():
+        recent, params, late = list(self._node.status.recent), self._node.params, []
+        limits = {"latency": params.max_latency, "inference_time": math.inf, "age": params.max_age}
+        for name, limit_s in limits.items() if recent else ():
             p50, p95 = np.percentile([getattr(status, name) for status in recent], [50, 95])
             found.add(f"{name} p50, p95 [ms]", f"{1e3 * p50:.1f}, {1e3 * p95:.1f}")
+            if p95 > limit_s:
+                late.append(f"{name} {1e3 * p95:.0f} ms, allowed are {1e3 * limit_s:.0f}")
+        told = f"of the last {len(recent)} answers" if recent else "no answer yet"
+        found.summary(WARN if late else OK, "; ".join([*late, told]))
         return found
 
     def camera(self, found: DiagnosticStatusWrapper) -> DiagnosticStatusWrapper:
@@ -99,15 +118,28 @@ class NodeDiagnostics:
             found.summary(OK, "off")
             return found
         rival = tf.parent_watch.rival
-        found.summary(ERROR if rival else OK, f"stopped: {rival} broadcasts {tf.frames.child} too" if rival else "on")
+        if rival:
+            found.summary(ERROR, f"stopped: {rival} broadcasts {tf.frames.child} too")
+        else:
+            found.summary(OK, "listens for others first" if tf.parent_watch.is_listening else "on")
         found.add("frames", f"{tf.frames.child} in {tf.frames.parent}")
         found.add("failures", tf.failures)
         return found
 
+    def faults(self, found: DiagnosticStatusWrapper) -> DiagnosticStatusWrapper:
+        """What failed that should not have, since the node started."""
+        failures = dict(self._node.side_work.failures)
+        told = ", ".join(failures) + " failed; see the log" if failures else "none"
+        found.summary(ERROR if failures else OK, told)
+        for name, count in failures.items():
+            found.add(name, count)
+        return found
+
     def _work(self) -> None:
         while not rospy.is_shutdown():
-            self._updater.setHardwareID(self._node.relocalizer.bundle.bundle_id)
-            self._updater.force_update()
+            with self._node.side_work.tried("/diagnostics"):
+                self._updater.setHardwareID(self._node.relocalizer.bundle.bundle_id)
+                self._updater.force_update()
             time.sleep(self._node.params.diagnostic_period)
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 
 import numpy as np
@@ -18,6 +19,9 @@ from camera_relocalization_ros.inference.relocalizer import Estimate, Relocalize
 from camera_relocalization_ros.inference.staged_relocalizer import StagedRelocalizer
 from camera_relocalization_ros.ros.camera_watch import CameraWatch
 
+# all landmarks are prepared for a camera: two drivers on one camera_info must not make that the work of every image
+CHANGE_PERIOD_S = 1.0
+
 
 class NodeLandmarks:
     """Refines where it can: a map in the bundle, and a camera_info that fits the model. Not thread-safe.
@@ -32,6 +36,7 @@ class NodeLandmarks:
         self._bundle: Bundle | None = None
         self._camera: CameraIntrinsics | None = None
         self._live: LiveLandmarks | None = None
+        self._changed_s = -CHANGE_PERIOD_S
 
     @property
     def refused(self) -> dict[str, int]:
@@ -57,12 +62,17 @@ class NodeLandmarks:
             return estimate
         camera, why_not = self._usable_camera()
         if camera != self._camera:
+            if camera is not None and time.monotonic() - self._changed_s < CHANGE_PERIOD_S:
+                return regression_alone(estimate, "camera_info changes all the time")
+            self._changed_s = time.monotonic()
             self._drop()
             self._camera = camera
             if camera is not None:
                 stage = LandmarkStage(self._bundle.landmark_map, camera)
                 self._live = LiveLandmarks(stage, self._rate_hz, self.counts)
-        return regression_alone(estimate, why_not) if self._live is None else self._live.answer(image_rgb, estimate)
+        if self._live is None:
+            return regression_alone(estimate, why_not or "landmarks cannot be prepared")
+        return self._live.answer(image_rgb, estimate)
 
     def refining(self, relocalizer: Relocalizer) -> Relocalizer | StagedRelocalizer:
         """The relocalizer with landmarks behind it, where that is possible."""

@@ -59,11 +59,18 @@ class PoseOutputs:
         self._with_covariance: list[tuple[rospy.Publisher, Any]] = []
         self._frames = ("", "")
 
-    def use(self, bundle: Bundle) -> None:
-        """Publish estimates of this model from now on; what needs a covariance is advertised only if it has one."""
-        self._frames = (bundle.sidecar.parent_frame, bundle.sidecar.child_frame)
-        if bundle.has_covariance:
+    def advertise(self, bundle: Bundle) -> None:
+        """Offer what this model can fill; while the master is away rospy waits in here, so no image may wait for it."""
+        if bundle.has_covariance and not self._with_covariance:
             self._advertise_with_covariance()
+
+    def use(self, bundle: Bundle) -> None:
+        """Publish estimates of this model from now on."""
+        self._frames = (bundle.sidecar.parent_frame, bundle.sidecar.child_frame)
+
+    def retire(self, bundle: Bundle) -> None:
+        """Take back what this model cannot fill: what needs a covariance is there only while the model has one."""
+        if bundle.has_covariance:
             return
         for publisher, _ in self._with_covariance:
             publisher.unregister()
@@ -97,13 +104,12 @@ class PoseOutputs:
             self._path.clear()
 
     def _advertise_with_covariance(self) -> None:
-        if self._with_covariance:
-            return
         topic = rospy.Publisher("~pose_with_covariance", PoseWithCovarianceStamped, queue_size=10)
-        self._with_covariance = [(topic, conversions.pose_with_covariance)]
+        topics: list[tuple[rospy.Publisher, Any]] = [(topic, conversions.pose_with_covariance)]
         if self._wants_odometry:
-            topic = rospy.Publisher("~odometry", Odometry, queue_size=10)
-            self._with_covariance.append((topic, self._odometry))
+            topics.append((rospy.Publisher("~odometry", Odometry, queue_size=10), self._odometry))
+        # all at once: images are answered meanwhile
+        self._with_covariance = topics
 
     def _odometry(self, pose: PoseStamped, covariance: np.ndarray) -> Odometry:
         return conversions.pose_to_odometry(pose, covariance, self._frames[1])

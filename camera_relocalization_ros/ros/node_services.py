@@ -15,7 +15,7 @@ from camera_relocalization_ros.core.errors import FrameError, RelocalizationErro
 from camera_relocalization_ros.core.state import State
 from camera_relocalization_ros.inference.relocalizer import Estimate
 from camera_relocalization_ros.ros import conversions
-from camera_relocalization_ros.ros.model_loading import load_model
+from camera_relocalization_ros.ros.model_loading import load_successor
 from camera_relocalization_ros.srv import (
     LoadBundle,
     LoadBundleRequest,
@@ -60,8 +60,9 @@ class NodeServices:
         if not self._is_loading.acquire(blocking=False):
             return self._loaded(False, "another bundle is being loaded")
         try:
-            running = self._node.relocalizer.bundle.sidecar
-            self._node.use_model(load_model(request.path, self._node.params, running))
+            node = self._node
+            running = node.relocalizer.bundle.sidecar
+            node.use_model(load_successor(request.path, node.params, running, node.image_size))
         except RelocalizationError as error:
             rospy.logwarn(f"~load_bundle: {error}; the running model stays")
             return self._loaded(False, str(error))

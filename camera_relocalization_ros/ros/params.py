@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import Field, dataclass, field, fields
+from dataclasses import Field, asdict, dataclass, field, fields
 from typing import Any, TypeVar
 
 import rospy
@@ -54,6 +54,9 @@ class NodeParams:
     tf_timeout: float = 0.2
     odometry: bool = False
     odometry_topic: str = ""
+    attitude_topic: str = ""
+    velocity_topic: str = ""
+    body_frame: str = ""
     object_box: tuple[float, ...] = ()
     path_length: int = 500
     lazy: bool = True
@@ -62,10 +65,17 @@ class NodeParams:
     refinement_rate: float = 0.0
     stale_after: float = 2.0
     diagnostic_period: float = 1.0
+    min_rate: float = 2.0
+    max_latency: float = 0.2
+    max_age: float = 0.5
+    max_dropped: float = 0.1
     lost_below: float = setting(-1.0, "Score below which an answer is LOST; -1: as calibrated", -1.0, 1.0)
     degraded_below: float = setting(-1.0, "Score below which an answer is DEGRADED; -1: as calibrated", -1.0, 1.0)
     smoothing: bool = setting(False, "Publish poses smoothed over time", False, True)
     gate: bool = setting(False, "Call answers LOST that no camera can have moved to", False, True)
+    gate_chance: float = setting(0.001, "Chance below which the gate believes no such move", 1e-9, 0.5)
+    reinitialise_after: int = setting(5, "Outliers in a row that agree and are believed", 1, 1000)
+    recover_after: int = setting(3, "Answers after a LOST one before one is OK", 1, 1000)
 
     @classmethod
     def from_values(cls, values: dict[str, Any]) -> NodeParams:
@@ -90,10 +100,19 @@ class NodeParams:
             if limits is not None:
                 fits = limits.min <= getattr(self, one.name) <= limits.max
                 self._check_range(one.name, fits, f"{limits.min} to {limits.max}")
+        for name in ("min_rate", "max_latency", "max_age", "max_dropped"):
+            self._check_range(name, 0 <= getattr(self, name) < math.inf, "0 or more")
+        self._check_motion()
         self._check_range("refinement_rate", abs(self.refinement_rate) < math.inf, "refinements a second")
         self._check_box()
         if (self.image_width == 0) != (self.image_height == 0):
             raise ConfigError("of ~image_width and ~image_height one is 0; expected both, or none")
+
+    def _check_motion(self) -> None:
+        if bool(self.attitude_topic) != bool(self.velocity_topic):
+            raise ConfigError("of ~attitude_topic and ~velocity_topic one is empty; expected both, or none")
+        if self.odometry_topic and self.attitude_topic:
+            raise ConfigError("~odometry_topic and ~attitude_topic are both set; expected one source of motion")
 
     def _check_box(self) -> None:
         low, high = self.object_box[:3], self.object_box[3:]
@@ -111,6 +130,11 @@ class NodeParams:
 def read_params() -> NodeParams:
     """The private parameters of the node relocalizer; raises ConfigError."""
     return NodeParams.from_values(private_values())
+
+
+def values_from_params(params: Any) -> dict[str, Any]:
+    """A dataclass of parameters as the parameter server holds it; the inverse of `params_from_values`."""
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(params).items()}
 
 
 def private_values() -> dict[str, Any]:

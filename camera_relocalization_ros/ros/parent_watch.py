@@ -3,8 +3,13 @@
 
 from __future__ import annotations
 
+import time
+
 import rospy
 from tf2_msgs.msg import TFMessage
+
+# connections to who is there already take some milliseconds, and a broadcaster repeats itself many times a second
+LISTENING_S = 1.0
 
 
 class ParentWatch:
@@ -13,12 +18,26 @@ class ParentWatch:
     def __init__(self, frame: str) -> None:
         self.rival = ""
         self._frame = frame.lstrip("/")
-        for topic in ("/tf", "/tf_static"):
-            rospy.Subscriber(topic, TFMessage, self._on_tf)
+        self._listened_s = time.monotonic() + LISTENING_S
+        rospy.Subscriber("/tf", TFMessage, self._on_tf)
+        self._static = rospy.Subscriber("/tf_static", TFMessage, self._on_tf)
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether a rival that was there before would not have been heard yet."""
+        return time.monotonic() < self._listened_s
+
+    @property
+    def is_free(self) -> bool:
+        """Whether the frame may be broadcast."""
+        return not (self.rival or self.is_listening)
 
     def forget(self) -> None:
-        """Believe that the rival has gone, until it is heard again."""
+        """Believe that the rival has gone, until it is heard again; of a static one that is there, at once."""
         self.rival = ""
+        # a static transform is told once; rospy tells a new callback again what the publishers it is connected to said
+        before, self._static = self._static, rospy.Subscriber("/tf_static", TFMessage, self._on_tf)
+        before.unregister()
 
     def _on_tf(self, message: TFMessage) -> None:
         caller = message._connection_header["callerid"]

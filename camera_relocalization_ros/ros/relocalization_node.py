@@ -3,8 +3,8 @@
 
 Subscribes `image` (sensor_msgs/Image), or with ~transport compressed `image/compressed` (sensor_msgs/CompressedImage),
 and camera_info beside it. Publishes with the stamp of the image `~pose`, `~pose_with_covariance`, `~odometry`, `~path`
-(node_outputs), `~debug_image`, `/tf` (tf_output) and `~status` (node_status); further `~model_info` and `/diagnostics`.
-Services: node_services. Parameters: config/relocalizer.yaml.
+(node_outputs), `~debug_image`, `~markers`, `/tf` (tf_output) and `~status` (node_status); further `~model_info` and
+`/diagnostics`. Services: node_services. Parameters: config/relocalizer.yaml.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from std_msgs.msg import Header
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.errors import FrameError, RelocalizationError, StampError
 from camera_relocalization_ros.core.state import State
+from camera_relocalization_ros.inference.fusion import regression_alone
 from camera_relocalization_ros.inference.live_landmarks import REFINED
 from camera_relocalization_ros.inference.motion_filter import FilterSettings, MotionFilter
 from camera_relocalization_ros.inference.relocalizer import Estimate, Relocalizer
@@ -30,6 +31,7 @@ from camera_relocalization_ros.ros.camera_watch import CameraWatch, topic_beside
 from camera_relocalization_ros.ros.debug_image import DebugImage
 from camera_relocalization_ros.ros.master_watch import MasterWatch
 from camera_relocalization_ros.ros.model_loading import load_model
+from camera_relocalization_ros.ros.motion_topics import MotionTopics
 from camera_relocalization_ros.ros.newest_frame import Arrival, NewestFrame
 from camera_relocalization_ros.ros.node_diagnostics import NodeDiagnostics
 from camera_relocalization_ros.ros.node_landmarks import NodeLandmarks
@@ -37,8 +39,10 @@ from camera_relocalization_ros.ros.node_outputs import PoseOutputs, model_info
 from camera_relocalization_ros.ros.node_services import advertise_services
 from camera_relocalization_ros.ros.node_settings import serve_settings
 from camera_relocalization_ros.ros.node_status import NodeStatus, age_s, rejection_counts
-from camera_relocalization_ros.ros.params import NodeParams, read_params
+from camera_relocalization_ros.ros.params import NodeParams, read_params, values_from_params
+from camera_relocalization_ros.ros.pose_markers import PoseMarkers
 from camera_relocalization_ros.ros.pose_now import PoseNow
+from camera_relocalization_ros.ros.side_work import SideWork
 from camera_relocalization_ros.ros.tf_output import TfOutput, choose_frames
 
 MESSAGE_TYPES = {"raw": Image, "compressed": CompressedImage}
@@ -63,11 +67,14 @@ class RelocalizationNode:
         self.camera = CameraWatch(relocalizer.bundle.sidecar)
         self.landmarks = NodeLandmarks(self.camera, params.refinement_rate)
         self.tf = tf
+        self.side_work = SideWork()
         self._poses = PoseOutputs(params)
         self._debug_image = DebugImage(params.object_box)
-        self._filter = _motion_filter(params)
+        self._markers = PoseMarkers(params.object_box)
+        self._filter = MotionFilter(_filter_settings(params))
         camera_frame = params.camera_frame or relocalizer.bundle.sidecar.child_frame
-        self._pose_now = PoseNow(params.odometry_topic, camera_frame) if params.odometry_topic else None
+        motion = MotionTopics.from_params(params)
+        self._pose_now = PoseNow(motion, camera_frame) if motion is not None else None
         self._model_info = rospy.Publisher("~model_info", ModelInfo, queue_size=1, latch=True)
         self._is_enabled = True
         self._activity = RelocalizerStatus.IDLE
@@ -81,9 +88,11 @@ class RelocalizationNode:
     def run(self) -> None:
         """Answer images until the node is shut down."""
         rospy.on_shutdown(self.newest.close)
+        self._poses.advertise(self.relocalizer.bundle)
         with self._between_images:
             self._introduce_model()
             self._look_at(None)
+        self._poses.retire(self.relocalizer.bundle)
         while not rospy.is_shutdown():
             arrival = self.newest.take(self.params.stale_after)
             if self.newest.closed:
@@ -95,7 +104,7 @@ class RelocalizationNode:
         """One of RelocalizerStatus' ANSWERING, IDLE and DISABLED."""
         if not self._is_enabled:
             return RelocalizerStatus.DISABLED
-        outputs = [self._poses, self._debug_image] + ([self._pose_now] if self._pose_now else [])
+        outputs = [self._poses, self._debug_image, self._markers] + ([self._pose_now] if self._pose_now else [])
         has_listeners = self.tf is not None or any(output.listeners() for output in outputs)
         return RelocalizerStatus.ANSWERING if has_listeners or not self.params.lazy else RelocalizerStatus.IDLE
 
@@ -115,17 +124,27 @@ class RelocalizationNode:
 
     def use_model(self, relocalizer: Relocalizer) -> None:
         """Answer with another model of the same frames from the next image on."""
+        self._poses.advertise(relocalizer.bundle)
         with self._between_images:
             self.relocalizer = relocalizer
             self._filter.reset()
             self._introduce_model()
+        self._poses.retire(relocalizer.bundle)
 
     def use_settings(self, params: NodeParams) -> None:
         """Go on with other settings from the next image on."""
         with self._between_images:
             self.params = params
-            self._filter = _motion_filter(params)
+            settings = _filter_settings(params)
+            if settings != self._filter.settings:
+                # a new one follows nothing yet: other settings must not cost the track
+                self._filter = MotionFilter(settings)
             self._set_thresholds()
+
+    @property
+    def image_size(self) -> tuple[int, int] | None:
+        """Width and height of the newest image; while none came, what camera_info says, None when that says nothing."""
+        return self._image_size or self.camera.size
 
     def estimate_alone(self, message: Image | CompressedImage) -> Estimate:
         """The answer to one image by itself; leaves the live images alone. Raises FrameError."""
@@ -166,7 +185,7 @@ class RelocalizationNode:
             image_rgb = conversions.message_to_rgb(arrival.message)
             self._notice_size(image_rgb)
             regression = self.relocalizer.estimate(image_rgb, header.stamp.to_nsec())
-            estimate = self._filter.update(self.landmarks.answer(image_rgb, regression))
+            estimate = self._filter.update(self._refined(image_rgb, regression))
         except FrameError as error:
             self._reject(header, error)
             return
@@ -174,13 +193,23 @@ class RelocalizationNode:
             self._give_up(estimate, header)
         else:
             self._publish(estimate, arrival)
-        self._debug_image.publish(header, image_rgb, estimate, self.camera.camera or self._training_camera())
+        with self.side_work.tried("~debug_image"):
+            self._debug_image.publish(header, image_rgb, estimate, self._seeing_camera())
+        with self.side_work.tried("~markers"):
+            self._markers.publish(estimate, self._seeing_camera(), self.relocalizer.bundle.sidecar.parent_frame)
+
+    def _refined(self, image_rgb: np.ndarray, regression: Estimate) -> Estimate:
+        with self.side_work.tried("landmarks"):
+            return self.landmarks.answer(image_rgb, regression)
+        self.landmarks.reset()
+        return regression_alone(regression, "landmarks failed")
 
     def _notice_size(self, image_rgb: np.ndarray) -> None:
         """Images of two sizes are of two cameras, as far as anyone knows: none of their windows is mixed."""
         size = (image_rgb.shape[1], image_rgb.shape[0])
         if self._image_size not in (None, size):
-            rospy.logwarn(f"images have {size} pixels now, had {self._image_size}; earlier ones are forgotten")
+            told = f"images have {size} pixels now, had {self._image_size}; earlier ones are forgotten"
+            rospy.logwarn_throttle(WARNING_PERIOD_S, told)
             self._forget_images()
         self._image_size = size
 
@@ -189,9 +218,10 @@ class RelocalizationNode:
         self.landmarks.reset()
         self._filter.reset()
 
-    def _training_camera(self) -> CameraIntrinsics | None:
-        """What is assumed while no camera_info came; the field of view is the same, the size may be another."""
-        return self.relocalizer.bundle.sidecar.camera
+    def _seeing_camera(self) -> CameraIntrinsics | None:
+        """That of camera_info; while none fits, the training camera: with the same view, maybe of another size."""
+        told = self.camera.camera if self.camera.match.is_usable else None
+        return told or self.relocalizer.bundle.sidecar.camera
 
     def _reject(self, header: Header, error: FrameError) -> None:
         self.relocalizer.reset()
@@ -207,9 +237,11 @@ class RelocalizationNode:
         header = arrival.message.header
         pose = self._poses.publish(estimate)
         if self._pose_now is not None:
-            self._pose_now.publish(estimate, pose.header.frame_id)
+            with self.side_work.tried("~pose_now"):
+                self._pose_now.publish(estimate, pose.header.frame_id)
         if self.tf is not None:
-            self.tf.send(estimate)
+            with self.side_work.tried("TF"):
+                self.tf.send(estimate)
         self.status.answered += 1
         self._publish_status(
             estimate.state,
@@ -243,8 +275,14 @@ class RelocalizationNode:
         self.status.publish(state, header, **about_node, **values)
 
 
-def _motion_filter(params: NodeParams) -> MotionFilter:
-    return MotionFilter(FilterSettings(smooths=params.smoothing, gates=params.gate))
+def _filter_settings(params: NodeParams) -> FilterSettings:
+    return FilterSettings(
+        smooths=params.smoothing,
+        gates=params.gate,
+        gate_chance=params.gate_chance,
+        reinitialise_after=params.reinitialise_after,
+        recover_after=params.recover_after,
+    )
 
 
 def subscribe(node: RelocalizationNode) -> rospy.Subscriber:
@@ -281,7 +319,7 @@ def main() -> int:
         rospy.logfatal(str(error))
         return 1
     subscriber = subscribe(node)
-    MasterWatch().start()
+    MasterWatch(lambda: values_from_params(node.params)).start()
     rospy.loginfo(f"{node.params.bundle} answers images on {subscriber.resolved_name}")
     node.run()
     return 0

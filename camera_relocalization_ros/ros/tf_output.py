@@ -10,6 +10,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
+import traceback
 from dataclasses import dataclass
 from typing import Callable
 
@@ -28,6 +29,8 @@ from camera_relocalization_ros.ros.parent_watch import ParentWatch
 # how often TF is asked while a transform is waited for; a lookup takes some microseconds
 POLL_S = 0.005
 WARNING_PERIOD_S = 5.0
+# estimates that wait for TF: some seconds of a camera, after which nobody looks them up any more
+MAX_WAITING = 100
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ class TfOutput:
         self.frames = frames
         self.failures = 0
         self._timeout_s = timeout_s
-        self._waiting: queue.Queue = queue.Queue()
+        self._waiting: queue.Queue = queue.Queue(MAX_WAITING)
         self._send: Callable[[Estimate], None] = self._wait_in_line if frames.reference else self._broadcast_camera
 
     def start(self) -> None:
@@ -77,28 +80,40 @@ class TfOutput:
             threading.Thread(target=self._work, name="tf output", daemon=True).start()
 
     def send(self, estimate: Estimate) -> None:
-        """Broadcast an estimate now, or as soon as TF knows the camera at its stamp; returns at once."""
-        if not self.parent_watch.rival:
+        """Broadcast an estimate now, or as soon as TF knows the camera at its stamp; returns at once.
+
+        Nothing is broadcast while another node may broadcast the frame.
+        """
+        if self.parent_watch.is_free:
             self._send(estimate)
 
     def _broadcast_camera(self, estimate: Estimate) -> None:
         self._broadcast(_matrix(estimate), estimate.stamp_ns)
 
     def _wait_in_line(self, estimate: Estimate) -> None:
-        self._waiting.put((estimate, time.monotonic() + self._timeout_s))
+        try:
+            self._waiting.put_nowait((estimate, time.monotonic() + self._timeout_s))
+        except queue.Full:
+            self._fail(f"{MAX_WAITING} poses wait for TF already")
 
     def _work(self) -> None:
         while not rospy.is_shutdown():
             estimate, deadline_s = self._waiting.get()
             try:
-                T_reference_camera = self._look_up(estimate.stamp_ns, deadline_s)
+                self._place(estimate, deadline_s)
             except tf2_ros.TransformException as error:
-                self.failures += 1
-                rospy.logwarn_throttle(WARNING_PERIOD_S, f"not in TF ({self.failures} so far): {error}")
-                continue
-            T_reference_model = T_reference_camera @ invert(_matrix(estimate))
-            is_correction = self.frames.child == self.frames.reference
-            self._broadcast(invert(T_reference_model) if is_correction else T_reference_model, estimate.stamp_ns)
+                self._fail(str(error))
+            except Exception:  # this thread is the only one: it must be there for the next pose
+                self._fail(traceback.format_exc())
+
+    def _place(self, estimate: Estimate, deadline_s: float) -> None:
+        T_reference_model = self._look_up(estimate.stamp_ns, deadline_s) @ invert(_matrix(estimate))
+        is_correction = self.frames.child == self.frames.reference
+        self._broadcast(invert(T_reference_model) if is_correction else T_reference_model, estimate.stamp_ns)
+
+    def _fail(self, why: str) -> None:
+        self.failures += 1
+        rospy.logwarn_throttle(WARNING_PERIOD_S, f"not in TF ({self.failures} so far): {why}")
 
     def _look_up(self, stamp_ns: int, deadline_s: float) -> np.ndarray:
         """T_reference_camera at the stamp and no other time; raises TransformException when it is not known in time."""
@@ -114,7 +129,7 @@ class TfOutput:
                 time.sleep(POLL_S)
 
     def _broadcast(self, T_parent_child: np.ndarray, stamp_ns: int) -> None:
-        if not self.parent_watch.rival:
+        if self.parent_watch.is_free:
             frames = (self.frames.parent, self.frames.child)
             self._broadcaster.sendTransform(matrix_to_transform(T_parent_child, stamp_ns, *map(_bare, frames)))
 

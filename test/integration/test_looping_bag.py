@@ -78,6 +78,8 @@ class LoopingBagTest(unittest.TestCase):
                 np.testing.assert_allclose(found[1], quat, atol=1e-6)
         windows = {s.header.stamp.to_nsec(): s.window_length for s in statuses if s.window_length}
         assert windows[late_ns] == 2
+        states = {s.header.stamp.to_nsec(): s.state for s in statuses}
+        assert states[late_ns] == RelocalizerStatus.OK
         restarts = [s for s in statuses if s.header.stamp.to_nsec() == truth.stamps_ns[0]]
         assert {s.window_length for s in restarts} == {1}
         assert restarts

@@ -26,6 +26,7 @@ from nav_msgs.msg import Path as PathMessage
 from node_client import Heard, NodeClient, S
 from sensor_msgs.msg import CameraInfo, Image
 from std_srvs.srv import SetBool, Trigger
+from visualization_msgs.msg import Marker, MarkerArray
 
 from camera_relocalization_ros.core.model_bundle import load_bundle
 from camera_relocalization_ros.ros import conversions
@@ -55,8 +56,10 @@ class NodeInterfaceTest(unittest.TestCase):
         heard = Heard(f"{NODE}/{topic}", kind)
         self.addCleanup(heard.stop)
         heard.wait_connected()
+        before = self.client.stamp_ns
         self.client.send_until(
-            lambda s: s.activity == RelocalizerStatus.ANSWERING, "the node knows that somebody listens"
+            lambda s: s.activity == RelocalizerStatus.ANSWERING and s.header.stamp.to_nsec() > before,
+            "the node knows that somebody listens",
         )
         return heard
 
@@ -213,6 +216,16 @@ class NodeInterfaceTest(unittest.TestCase):
         self.client.send()
         assert self.client.send().state == RelocalizerStatus.OK
 
+    def test_a_model_that_cannot_answer_the_images_that_come_is_refused(self):
+        self.hear("pose", PoseStamped)
+        square = np.zeros((64, 64, 3), np.uint8)
+        assert "64x64" in self.client.statuses.wait_at(self.client.publish(square)).reason
+        answer = call("load_bundle", LoadBundle, str(self.calibrated))
+        assert not answer.ok
+        assert "the camera's images do not fit: image of 64x64 pixels" in answer.message
+        self.client.send()
+        self.fly_calibrated()
+
     def test_one_image_by_itself_leaves_the_live_ones_alone(self):
         self.hear("pose", PoseStamped)
         self.client.send()
@@ -263,6 +276,55 @@ class NodeInterfaceTest(unittest.TestCase):
         assert drawn.shape == sent.shape
         assert 0.01 < np.any(drawn != sent, axis=2).mean() < 0.9
 
+    def test_markers_show_frustum_and_box_in_the_colour_of_the_state(self):
+        heard = self.hear("markers", MarkerArray)
+        settings = Client(NODE, timeout=20.0)
+        self.addCleanup(settings.update_configuration, {"gate": False})
+        settings.update_configuration({"gate": True})
+        black = np.zeros_like(fake_image_rgb(0))
+        stamps_ns = [self.client.publish(black)]
+        for image_rgb in (black, np.full_like(black, 250)):
+            self.client.statuses.wait_at(stamps_ns[-1])
+            stamps_ns.append(self.client.publish(image_rgb))
+
+        def markers_at(stamp_ns):
+            found = [one.markers for one in heard.all() if one.markers[0].header.stamp.to_nsec() == stamp_ns]
+            return {marker.ns: marker for marker in found[0]} if found else None
+
+        ok = wait_for(lambda: markers_at(stamps_ns[1]), "markers of a good pose")
+        camera, box = ok["camera"], ok["object"]
+        assert (camera.header.frame_id, len(camera.points), len(box.points)) == (PARENT_FRAME, 2 * 8, 2 * 12)
+        np.testing.assert_allclose(conversions.pose_of(camera.pose)[0], known_position(black), atol=1e-5)
+        points = np.array([[p.x, p.y, p.z] for p in camera.points])
+        # the corners of an image of 64x48 pixels and a focal length of 60, half a metre away
+        assert points[:, 2].max() == 0.5
+        np.testing.assert_allclose(np.abs(points[:, :2]).max(axis=0), [0.5 * 32 / 60, 0.5 * 24 / 60], atol=1e-9)
+        assert camera.color.g > camera.color.r and camera.color == box.color
+        lost = wait_for(lambda: markers_at(stamps_ns[2]), "markers of a lost pose")
+        assert lost["camera"].action == Marker.DELETE
+        assert lost["object"].color.r > lost["object"].color.g
+
+    def test_camera_info_of_no_camera_is_told_and_poses_go_on(self):
+        poses, drawn = self.hear("pose", PoseStamped), self.hear("debug_image", Image)
+        publisher = rospy.Publisher("/camera/camera_info", CameraInfo, queue_size=1, latch=True)
+        self.addCleanup(publisher.unregister)
+        good = conversions.camera_to_info(CAMERA, START_NS, "x")
+        self.addCleanup(publisher.publish, good)
+        for changes, says in [
+            ({"width": 0, "height": 0}, "camera of 0x0 pixels"),
+            ({"K": [math.nan, 0, 31.5, 0, 60, 23.5, 0, 0, 1]}, "expected numbers"),
+            ({"D": [0.1] * 6}, "6 coefficients of distortion"),
+        ]:
+            message = conversions.camera_to_info(CAMERA, START_NS, "x")
+            for name, value in changes.items():
+                setattr(message, name, value)
+            publisher.publish(message)
+            self.diagnosed("camera", lambda one, says=says: says in one.message, says)
+            self.client.send()
+            poses.wait_at(self.client.stamp_ns)
+            drawn.wait_at(self.client.stamp_ns)
+        assert self.diagnosed("faults", lambda one: True, "faults").level == OK
+
     def test_gate_by_dynamic_reconfigure(self):
         poses = self.hear("pose", PoseStamped)
         settings = Client(NODE, timeout=20.0)
@@ -281,6 +343,32 @@ class NodeInterfaceTest(unittest.TestCase):
         assert jumps[-1].state == RelocalizerStatus.OK
         assert poses.at(jumps[0].header.stamp.to_nsec()) is None
         poses.wait_at(self.client.stamp_ns)
+
+    def test_the_gates_patience_by_dynamic_reconfigure(self):
+        self.hear("pose", PoseStamped)
+        settings = Client(NODE, timeout=20.0)
+        usual = {"gate": False, "reinitialise_after": 5, "recover_after": 3}
+        self.addCleanup(settings.update_configuration, usual)
+        settings.update_configuration({"gate": True, "reinitialise_after": 2, "recover_after": 1})
+        black = np.zeros_like(fake_image_rgb(0))
+        for _ in range(3):
+            self.client.statuses.wait_at(self.client.publish(black))
+        white = np.full_like(black, 250)
+        jumps = [self.client.statuses.wait_at(self.client.publish(white)).state for _ in range(2)]
+        assert jumps == [RelocalizerStatus.LOST, RelocalizerStatus.OK]
+
+    def test_another_setting_leaves_the_gate_its_track(self):
+        self.hear("pose", PoseStamped)
+        settings = Client(NODE, timeout=20.0)
+        self.addCleanup(settings.update_configuration, {"gate": False, "degraded_below": -1.0})
+        black = np.zeros_like(fake_image_rgb(0))
+        settings.update_configuration({"gate": True})
+        for _ in range(3):
+            self.client.statuses.wait_at(self.client.publish(black))
+        settings.update_configuration({"degraded_below": 0.5})
+        jump = self.client.statuses.wait_at(self.client.publish(np.full_like(black, 250)))
+        assert jump.state == RelocalizerStatus.LOST
+        assert "rejected by the gate" in jump.reason
 
     def test_thresholds_by_dynamic_reconfigure(self):
         self.fly_calibrated()
@@ -332,6 +420,11 @@ class NodeInterfaceTest(unittest.TestCase):
         self.diagnosed("images", lambda one: one.level == WARN and "1 images rejected" in one.message, "a rejection")
         self.diagnosed("state", lambda one: one.level == ERROR and "LOST: the network" in one.message, "it is LOST")
         self.diagnosed("state", lambda one: one.level == WARN and "STALE" in one.message, "it is STALE")
+        told = "images a second, expected 2"
+        self.diagnosed("images", lambda one: one.level == WARN and told in one.message, "no images come")
+        # images of this test are years old
+        late = self.diagnosed("timing", lambda one: "age" in one.message, "the age is told")
+        assert late.level == WARN and "allowed are 500" in late.message
 
     def test_camera_info_is_compared_with_the_training_camera(self):
         publisher = rospy.Publisher("/camera/camera_info", CameraInfo, queue_size=1, latch=True)

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A live node whose model has a map: centimetres where landmarks are found, and never a wait for them."""
 
+import itertools
 import subprocess
 import tempfile
 import time
@@ -123,6 +124,20 @@ class NodeLandmarksTest(unittest.TestCase):
         status, T = self.fly(lambda s: s.stage == RelocalizerStatus.TRACKED, "landmarks are followed", every=2)
         assert self.error_m(self.plain.wait_at(status.header.stamp.to_nsec()).pose.position, T) < 2 * CENTIMETRES_M
         assert status.frames_rejected == 0
+
+    def test_8_two_cameras_on_one_camera_info_are_told_and_end(self):
+        other = replace(CAMERA, fx=1.01 * CAMERA.fx)
+        both = itertools.cycle(conversions.camera_to_info(camera, 0, "camera") for camera in (other, CAMERA))
+
+        def is_told(status):
+            self.info.publish(next(both))
+            return "changes all the time" in status.reason
+
+        self.see(CAMERA)
+        status, _ = self.fly(is_told, "the changes are told")
+        assert (status.state, status.stage) == (RelocalizerStatus.DEGRADED, RelocalizerStatus.REGRESSION)
+        self.see(CAMERA)
+        self.fly(lambda s: s.stage == RelocalizerStatus.TRACKED, "landmarks are followed again")
 
 
 if __name__ == "__main__":

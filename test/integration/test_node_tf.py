@@ -1,18 +1,24 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Three live nodes on one camera, each with another TF mode: what they broadcast, and what they do not."""
+"""Live nodes on one camera, each with another TF mode: what they broadcast, and what they do not."""
 
+import copy
+import math
 import subprocess
-import threading
+import tempfile
 import unittest
+from pathlib import Path
 
 import numpy as np
 import rospy
 import rostest
 import tf2_ros
+from calibrated_bundle import write_calibrated_bundle
 from camera_relocalization_ros.msg import RelocalizerStatus
-from colour_bundle import QUAT_XYZW, known_position
-from geometry_msgs.msg import PoseStamped
+from camera_relocalization_ros.srv import LoadBundle
+from colour_bundle import COLOUR_BUNDLE, QUAT_XYZW, known_position
+from dynamic_reconfigure.client import Client
+from geometry_msgs.msg import PoseStamped, QuaternionStamped, Vector3Stamped
 from helpers import CHILD_FRAME, PARENT_FRAME, fake_image_rgb
 from live import wait_for
 from nav_msgs.msg import Odometry
@@ -37,10 +43,12 @@ class NodeTfTest(unittest.TestCase):
         cls.statuses = {name: Heard(f"/{name}/status", RelocalizerStatus) for name in ("located", "corrected")}
         for heard in cls.statuses.values():
             heard.wait_connected().newest()
-        wait_for(lambda: cls.client.publisher.get_num_connections() == 3, "all nodes subscribe to the images", 60.0)
+        wait_for(lambda: cls.client.publisher.get_num_connections() == 4, "all nodes subscribe to the images", 60.0)
         # the nodes' own listeners must hear what this test broadcasts
-        wait_for(lambda: cls.broadcaster.pub_tf.get_num_connections() == 4, "all nodes listen to /tf")
+        wait_for(lambda: cls.broadcaster.pub_tf.get_num_connections() == 5, "all nodes listen to /tf")
         cls.truth = pose_matrix(known_position(fake_image_rgb(0)), QUAT_XYZW)
+        # before that they listen whether somebody else broadcasts their frames
+        wait_for(lambda: cls.client.send() and cls.tf.all(), "TF is broadcast", period_s=0.1)
 
     def setUp(self):
         # what is in TF's buffers from the test before is older than any lookup of this one
@@ -57,48 +65,81 @@ class NodeTfTest(unittest.TestCase):
         assert len(found) == 1
         return pose_matrix(*conversions.transform_to_pose(found[0])), found[0].header.frame_id
 
-    def fly_sideways(self, ending):
-        """Odometry of a body that moves at 1 m/s along x, 50 times a second, until the event is set."""
+    def is_silent(self):
+        """Whether images are answered and none of them is broadcast."""
+        # TF of the last ones may still be on its way
+        stamps_ns = [self.client.send().header.stamp.to_nsec() for _ in range(10)][:5]
+        return not any(self.broadcasts("seen_camera", stamp_ns) for stamp_ns in stamps_ns)
+
+    def carried_on(self, topic, publish):
+        """A pose of now, and how far it is from that of the image: a body that moves at 1 m/s, 50 times a second.
+
+        publish: called with the stamp of now and the metres flown.
+        """
+        answers, sent_ns = Heard(topic, PoseStamped).wait_connected(), []
+        self.addCleanup(answers.stop)
+        start = rospy.Time.now()
+
+        def pose_of_now():
+            now = rospy.Time.now()
+            publish(now, (now - start).to_sec())
+            if len(sent_ns) * 0.05 < (now - start).to_sec():
+                self.client.stamp_ns = now.to_nsec()
+                sent_ns.append(self.client.publish(fake_image_rgb(0), gap_ns=-STEP_NS))
+            return answers.all()
+
+        # until the motion reaches back beyond an image
+        pose = wait_for(pose_of_now, "a pose of now", period_s=0.02)[-1]
+        position, quat_xyzw, stamp_ns = conversions.message_to_pose(pose)
+        moved = invert(self.truth) @ pose_matrix(position, quat_xyzw)
+        np.testing.assert_allclose(moved[:3, :3], np.eye(3), atol=1e-6)
+        # which of the images it was is not said: at 1 m/s metres are seconds
+        flown_m = np.linalg.norm(moved[:3, 3])
+        horizon_s = min(((stamp_ns - one) * 1e-9 for one in sent_ns), key=lambda one: abs(flown_m - one))
+        assert abs(flown_m - horizon_s) < 0.005
+        assert 0.1 <= horizon_s < 0.5
+        return moved[:3, 3] / flown_m
+
+    def test_pose_now_is_carried_on_by_odometry(self):
+        static = tf2_ros.StaticTransformBroadcaster()
+        static.sendTransform(transform(1, "nose", "nose_camera"))
         publisher = rospy.Publisher("/odom", Odometry, queue_size=10)
         wait_for(publisher.get_num_connections, "the node hears odometry")
         message = Odometry()
         message.header.frame_id, message.child_frame_id = "odom_of_this_test", "nose"
         message.pose.pose.orientation.w = message.twist.twist.linear.x = 1.0
-        start = rospy.Time.now()
-        while not ending.wait(0.02):
-            message.header.stamp = rospy.Time.now()
-            message.pose.pose.position.x = (message.header.stamp - start).to_sec()
+
+        def publish(now, flown_m):
+            message.header.stamp, message.pose.pose.position.x = now, flown_m
             publisher.publish(message)
+            # an estimator that has diverged; no pose may come of it, and the node must outlive it
+            nonsense = copy.deepcopy(message)
+            nonsense.header.stamp += rospy.Duration(0.001)
+            nonsense.pose.pose.position.x = math.nan
+            publisher.publish(nonsense)
 
-    def test_pose_now_is_carried_on_by_odometry(self):
+        np.testing.assert_allclose(self.carried_on("/seen/pose_now", publish), [1, 0, 0], atol=1e-4)
+
+    def test_pose_now_is_carried_on_by_an_autopilots_attitude_and_velocity(self):
         static = tf2_ros.StaticTransformBroadcaster()
-        static.sendTransform(transform(1, "nose", "nose_camera"))
-        ending, answers = threading.Event(), Heard("/seen/pose_now", PoseStamped).wait_connected()
-        self.addCleanup(answers.stop)
-        flight = threading.Thread(target=self.fly_sideways, args=(ending,), daemon=True)
-        flight.start()
-        try:
+        static.sendTransform(transform(1, "tail", "tail_camera"))
+        attitudes = rospy.Publisher("/dji_sdk/attitude", QuaternionStamped, queue_size=10)
+        velocities = rospy.Publisher("/dji_sdk/velocity", Vector3Stamped, queue_size=10)
+        for publisher in (attitudes, velocities):
+            wait_for(publisher.get_num_connections, f"the node hears {publisher.name}")
+        attitude, velocity, nonsense = QuaternionStamped(), Vector3Stamped(), Vector3Stamped()
+        attitude.header.frame_id, velocity.header.frame_id = "body_FLU", "ground_ENU"
+        # it looks north and flies east, to its right
+        attitude.quaternion.z = attitude.quaternion.w = np.sqrt(0.5)
+        velocity.vector.x, nonsense.vector.x = 1.0, math.nan
 
-            def carried_on():
-                self.client.stamp_ns = rospy.Time.now().to_nsec()
-                self.client.publish(fake_image_rgb(0), gap_ns=-STEP_NS)
-                return answers.all()
+        def publish(now, _):
+            attitude.header.stamp = velocity.header.stamp = nonsense.header.stamp = now
+            for message in (nonsense, velocity):
+                velocities.publish(message)
+            attitudes.publish(attitude)
 
-            # until odometry reaches back beyond an image
-            pose = wait_for(carried_on, "a pose of now", period_s=0.05)[-1]
-        finally:
-            ending.set()
-            flight.join()
-        position, quat_xyzw, stamp_ns = conversions.message_to_pose(pose)
-        sent_ns = [s.header.stamp.to_nsec() for s in self.client.statuses.all() if s.header.stamp.to_nsec() < stamp_ns]
-        horizon_s = (stamp_ns - sent_ns[-1]) * 1e-9
-        assert 0.1 <= horizon_s < 0.5
-        moved = invert(self.truth) @ pose_matrix(position, quat_xyzw)
-        np.testing.assert_allclose(moved[:3, :3], np.eye(3), atol=1e-6)
-        # which of the images it was is not said: at 1 m/s metres are seconds
-        candidates = [(stamp_ns - one) * 1e-9 for one in sent_ns[-20:]]
-        assert min(abs(moved[0, 3] - one) for one in candidates) < 0.005
-        np.testing.assert_allclose(moved[1:3, 3], 0.0, atol=1e-6)
+        np.testing.assert_allclose(self.carried_on("/carried/pose_now", publish), [0, -1, 0], atol=1e-4)
 
     def test_camera_mode_broadcasts_the_estimate(self):
         self.client.send()
@@ -152,6 +193,25 @@ class NodeTfTest(unittest.TestCase):
         self.wait_broadcast("seen_camera", self.client.stamp_ns)
         assert not self.broadcasts("seen_camera", lost_ns)
 
+    def test_nothing_is_broadcast_or_published_of_an_answer_with_a_low_score(self):
+        poses = Heard("/seen/pose", PoseStamped).wait_connected()
+        load = rospy.ServiceProxy("/seen/load_bundle", LoadBundle)
+        self.addCleanup(poses.stop)
+        with tempfile.TemporaryDirectory() as folder:
+            assert load(str(write_calibrated_bundle(Path(folder) / "calibrated"))).ok
+        self.addCleanup(load, str(COLOUR_BUNDLE))
+        settings = Client("/seen", timeout=20.0)
+        self.addCleanup(settings.update_configuration, {"lost_below": -1.0})
+        settings.update_configuration({"lost_below": 1.0})
+        lost = [self.client.send() for _ in range(3)]
+        assert all(status.state == RelocalizerStatus.LOST and "score" in status.reason for status in lost)
+        settings.update_configuration({"lost_below": -1.0})
+        self.client.send()
+        self.wait_broadcast("seen_camera", self.client.stamp_ns)
+        poses.wait_at(self.client.stamp_ns)
+        lost_ns = [status.header.stamp.to_nsec() for status in lost]
+        assert not any(self.broadcasts("seen_camera", stamp_ns) or poses.at(stamp_ns) for stamp_ns in lost_ns)
+
     def test_a_frame_never_gets_a_second_parent(self):
         self.client.send()
         self.wait_broadcast("seen_camera", self.client.stamp_ns)
@@ -161,19 +221,38 @@ class NodeTfTest(unittest.TestCase):
             stdin=subprocess.DEVNULL,
         )
         try:
-
-            def is_silent():
-                self.client.send()
-                last_ns = self.client.stamp_ns - 5 * STEP_NS
-                return not self.broadcasts("seen_camera", last_ns) and self.client.send().state == RelocalizerStatus.OK
-
-            wait_for(is_silent, "the node stops to broadcast what another node does")
+            wait_for(self.is_silent, "the node stops to broadcast what another node does")
+            # the rival said it once and is there: it is not forgotten
+            assert rospy.ServiceProxy("/seen/reset", Trigger)().success
+            assert self.is_silent()
         finally:
             rival.terminate()
             rival.wait(20)
-        assert rospy.ServiceProxy("/seen/reset", Trigger)().success
-        self.client.send()
-        self.wait_broadcast("seen_camera", self.client.stamp_ns)
+
+        def is_forgotten():
+            # the node learns a moment later that the connection has ended
+            assert rospy.ServiceProxy("/seen/reset", Trigger)().success
+            return not self.is_silent()
+
+        wait_for(is_forgotten, "the node broadcasts again")
+
+    def test_a_node_that_starts_beside_a_static_rival_never_broadcasts(self):
+        rival = tf2_ros.StaticTransformBroadcaster()
+        rival.sendTransform(transform(1, "somewhere", "late_camera"))
+        late = ["rosrun", "camera_relocalization_ros", "relocalizer", "__name:=late", f"_bundle:={COLOUR_BUNDLE}"]
+        node = subprocess.Popen([*late, "_tf_child_frame:=late_camera", "image:=/camera/image_raw"])
+        self.addCleanup(node.wait, 20)
+        self.addCleanup(node.terminate)
+        statuses = Heard("/late/status", RelocalizerStatus).wait_connected()
+        self.addCleanup(statuses.stop)
+
+        def answers():
+            self.client.send()
+            return statuses.newest().frames_answered > 10
+
+        wait_for(answers, "the late node answers", 60.0, period_s=0.1)
+        found = [one.child_frame_id for message in self.tf.all() for one in message.transforms]
+        assert "late_camera" not in found
 
 
 if __name__ == "__main__":

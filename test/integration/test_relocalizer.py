@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The live node, fed one image after another: pose, stamp, frames, TF, status, and bad days."""
 
+import itertools
 import math
 import threading
+import time
 import unittest
 
 import cv2
@@ -23,6 +25,7 @@ from camera_relocalization_ros.ros import conversions
 
 S = 1_000_000_000
 STEP_NS = S // 10
+BLACKOUT_S = 5
 MESSAGE_TYPES = {"raw": Image, "compressed": CompressedImage}
 
 
@@ -56,6 +59,10 @@ class Listener:
             found = [status for status in self.statuses if status.header.stamp.to_nsec() == stamp_ns]
         return found[-1] if found else None
 
+    def count_of(self, state):
+        with self.lock:
+            return sum(status.state == state for status in self.statuses)
+
     def newest_state(self):
         with self.lock:
             return self.statuses[-1].state if self.statuses else None
@@ -77,9 +84,18 @@ class RelocalizerTest(unittest.TestCase):
         wait_for(lambda: all(s.get_num_connections() for s in cls.listener.subscribers), "the node's topics are heard")
         wait_for(lambda: cls.listener.newest_state() is not None, "the node tells its state")
         cls.first_state = cls.listener.newest_state()
+        # before that it listens whether somebody else broadcasts its frame
+        early_ns = itertools.count(START_NS - 1000 * S, STEP_NS)
 
-    def message(self, image_rgb, stamp_ns):
-        if self.transport == "raw":
+        def is_broadcast():
+            cls.publisher.publish(cls.message(fake_image_rgb(0), next(early_ns)))
+            return cls.listener.transforms
+
+        wait_for(is_broadcast, "TF is broadcast", period_s=0.1)
+
+    @classmethod
+    def message(cls, image_rgb, stamp_ns):
+        if cls.transport == "raw":
             return conversions.rgb_to_image(image_rgb, stamp_ns, "some_camera")
         return conversions.encoded_to_compressed(encoded(image_rgb), ".png", stamp_ns, "some_camera")
 
@@ -169,6 +185,29 @@ class RelocalizerTest(unittest.TestCase):
         message.data = message.data[: len(message.data) // 2]
         self.assert_rejected(message, "does not convert" if self.transport == "raw" else "does not decode", "encoding")
 
+    def test_a_jpeg_that_was_cut_short(self):
+        if self.transport == "raw":
+            self.skipTest("raw images are no JPEG")
+        data = encoded(fake_image_rgb(0), ".jpg")
+        stamp_ns = START_NS + 52 * S
+        message = conversions.encoded_to_compressed(data[: len(data) * 2 // 3], ".jpg", stamp_ns, "some_camera")
+        self.assert_rejected(message, "was cut short", "encoding")
+
+    def test_an_image_without_pixels(self):
+        message = self.message(fake_image_rgb(0), START_NS + 54 * S)
+        message.data = b""
+        if self.transport == "raw":
+            message.width = message.height = message.step = 0
+        self.assert_rejected(message, "it is empty", "encoding")
+
+    def test_an_encoding_that_there_is_not(self):
+        message = self.message(fake_image_rgb(0), START_NS + 56 * S)
+        if self.transport == "raw":
+            message.encoding = "rgb7"
+        else:
+            message.format, message.data = "h264", b"\x00\x00\x00\x01\x67" + 100 * b"\x42"
+        self.assert_rejected(message, "does not", "encoding")
+
     def test_an_image_of_another_shape(self):
         image_rgb = cv2.resize(fake_image_rgb(0), (64, 64))
         self.assert_rejected(self.message(image_rgb, START_NS + 60 * S), "64x64", "shape")
@@ -208,10 +247,18 @@ class RelocalizerTest(unittest.TestCase):
         assert len(answered) == 54
         assert not set(corrupt) & set(answered)
 
-    def test_a_blackout_is_told_and_ends(self):
+    def test_a_blackout_of_five_seconds_is_told_gives_no_pose_and_ends(self):
         self.send_image(START_NS + 90 * S)
-        wait_for(lambda: self.listener.newest_state() == RelocalizerStatus.STALE, "the state is STALE")
-        self.send_image(START_NS + 95 * S)
+        self.pose_of(START_NS + 90 * S)
+        began_s, poses = time.monotonic(), set(self.listener.poses)
+        told_before = self.listener.count_of(RelocalizerStatus.STALE)
+        wait_for(lambda: time.monotonic() - began_s > BLACKOUT_S, "the blackout is over")
+        # one message each stale_after, which is a second here
+        assert self.listener.count_of(RelocalizerStatus.STALE) - told_before >= BLACKOUT_S - 2
+        assert self.listener.newest_state() == RelocalizerStatus.STALE
+        assert set(self.listener.poses) == poses
+        first = self.send_image(START_NS + 95 * S)
+        assert (first.state, first.window_length) == (RelocalizerStatus.DEGRADED, 1)
         assert self.send_image(START_NS + 95 * S + STEP_NS).state == RelocalizerStatus.OK
 
 

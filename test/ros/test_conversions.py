@@ -133,6 +133,25 @@ def test_uncalibrated_and_fisheye_cameras():
         conversions.info_to_camera(message)
 
 
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"width": 0, "height": 0}, "camera of 0x0 pixels"),
+        ({"K": [float("nan"), 0, 31.5, 0, 60, 23.5, 0, 0, 1]}, "expected numbers"),
+        ({"K": [60, 0, float("inf"), 0, 60, 23.5, 0, 0, 1]}, "expected numbers"),
+        ({"K": [60, 0, 31.5, 0, 0, 23.5, 0, 0, 1]}, "focal lengths above 0"),
+        ({"D": [0.1] * 6}, "6 coefficients of distortion; expected one of .0, 4, 5, 8, 12, 14."),
+        ({"D": [0.1, float("nan"), 0, 0, 0]}, "expected numbers"),
+    ],
+)
+def test_camera_info_that_describes_no_camera(changes, says):
+    message = conversions.camera_to_info(CAMERA, START_NS, "camera")
+    for name, value in changes.items():
+        setattr(message, name, value)
+    with pytest.raises(FrameError, match=says):
+        conversions.info_to_camera(message)
+
+
 def test_poses_and_transforms_round_trip_exactly():
     trajectory = fake_trajectory(5)
     for stamp_ns, position, quat in zip(trajectory.stamps_ns, trajectory.positions, trajectory.quats_xyzw):

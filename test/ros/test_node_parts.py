@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 import subprocess
+import sys
 import threading
 import time
 import xml.etree.ElementTree as ElementTree
@@ -13,13 +14,14 @@ import rospy
 import yaml
 from colour_bundle import COLOUR_BUNDLE
 
-from camera_relocalization_ros.core.errors import ConfigError
+from camera_relocalization_ros.core.errors import ConfigError, FrameError
 from camera_relocalization_ros.core.model_bundle import load_bundle
 from camera_relocalization_ros.ros.camera_watch import CameraWatch
 from camera_relocalization_ros.ros.newest_frame import NewestFrame
 from camera_relocalization_ros.ros.node_landmarks import NodeLandmarks
 from camera_relocalization_ros.ros.params import NodeParams
 from camera_relocalization_ros.ros.ros_session import log_reason
+from camera_relocalization_ros.ros.side_work import SideWork
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -64,7 +66,10 @@ def test_parameters_of_the_right_type_are_taken():
     [
         ({}, "~bundle is not set"),
         ({"bundle": 3}, "~bundle is 3 .int.; expected str"),
-        ({"bundle": "b", "tf_mod": True}, "unknown parameter ~tf_mod; the node knows: bundle"),
+        (
+            {"bundle": "b", "tf_mod": True},
+            "unknown parameter ~tf_mod; the node knows: attitude_topic, body_frame",
+        ),
         ({"bundle": "b", "transport": "h264"}, "'h264'; expected one of raw, compressed"),
         ({"bundle": "b", "object_box": [0.0, 0.0, 0.0, 1.0, 1.0, -1.0]}, "~object_box is .*; expected least x, y, z"),
         ({"bundle": "b", "object_box": [1.0, 2.0]}, "~object_box is .*; expected least x, y, z"),
@@ -73,6 +78,14 @@ def test_parameters_of_the_right_type_are_taken():
         ({"bundle": "b", "image_width": 640}, "of ~image_width and ~image_height one is 0"),
         ({"bundle": "b", "lost_below": 1.5}, "~lost_below is 1.5; expected -1.0 to 1.0"),
         ({"bundle": "b", "path_length": -1}, "~path_length is -1; expected 0 or more"),
+        ({"bundle": "b", "attitude_topic": "attitude"}, "of ~attitude_topic and ~velocity_topic one is empty"),
+        (
+            {"bundle": "b", "attitude_topic": "a", "velocity_topic": "v", "odometry_topic": "o"},
+            "expected one source of motion",
+        ),
+        ({"bundle": "b", "gate_chance": 0.0}, "~gate_chance is 0.0; expected 1e-09 to 0.5"),
+        ({"bundle": "b", "reinitialise_after": 0}, "~reinitialise_after is 0; expected 1 to 1000"),
+        ({"bundle": "b", "max_age": -1.0}, "~max_age is -1.0; expected 0 or more"),
         ({"bundle": "b", "threads": True}, "~threads is True .bool.; expected int"),
         ({"bundle": "b", "threads": -1}, "~threads is -1"),
         ({"bundle": "b", "stale_after": 0.0}, "~stale_after is 0.0"),
@@ -113,6 +126,26 @@ def test_launch_file_starts_the_node(options):
 )
 def test_reason_in_a_childs_output(text, reason):
     assert log_reason(text) == reason
+
+
+def test_the_node_starts_without_what_takes_long_to_import():
+    command = "import sys, camera_relocalization_ros.ros.relocalization_node; print(*sys.modules)"
+    # elsewhere than in the checkout, which lacks the messages
+    done = subprocess.run([sys.executable, "-c", command], cwd="/", capture_output=True, text=True, check=True)
+    assert not {"torch", "scipy.stats", "matplotlib", "pandas"} & set(done.stdout.split())
+
+
+def test_what_fails_beside_the_poses_is_counted_and_logged_once(monkeypatch):
+    told = []
+    monkeypatch.setattr(rospy, "logerr", told.append)
+    work = SideWork()
+    for _ in range(3):
+        with work.tried("a drawing"):
+            raise ZeroDivisionError("no such size")
+    with pytest.raises(FrameError), work.tried("something else"):
+        raise FrameError("an image that cannot be answered")
+    assert work.failures == {"a drawing": 3}
+    assert len(told) == 1 and "a drawing failed (1 so far)" in told[0] and "ZeroDivisionError: no such size" in told[0]
 
 
 def test_where_opencv_is_too_old_a_map_is_warned_of_and_left_alone(monkeypatch):

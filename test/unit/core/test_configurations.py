@@ -17,6 +17,7 @@ TYPES = {
     "rviz/PoseWithCovariance": "pose_with_covariance",
     "rviz/Path": "path",
     "rviz/Image": "debug_image",
+    "rviz/MarkerArray": "markers",
 }
 RVIZ_DISPLAYS = {*TYPES, "rviz/Grid", "rviz/TF", "rviz/Axes"}
 
@@ -28,7 +29,11 @@ def load(name: str) -> dict:
 def test_rviz_shows_each_topic_with_its_display():
     displays = load("rviz/relocalizer.rviz")["Visualization Manager"]["Displays"]
     assert {display["Class"] for display in displays} == RVIZ_DISPLAYS
-    topics = {d["Class"]: d.get("Topic") or d.get("Image Topic") for d in displays if d["Class"] in TYPES}
+    topics = {
+        d["Class"]: d.get("Topic") or d.get("Image Topic") or d.get("Marker Topic")
+        for d in displays
+        if d["Class"] in TYPES
+    }
     assert topics == {kind: NODE + name for kind, name in TYPES.items()}
 
 
@@ -40,10 +45,11 @@ def test_rviz_looks_from_the_frame_that_the_shipped_model_answers_in():
 
 
 def test_published_topics_are_those_of_the_sources():
-    """Poses and path; the debug image's name is the interface's."""
-    source = (ROOT / "camera_relocalization_ros/ros/node_outputs.py").read_text(encoding="utf-8")
-    published = set(re.findall(r'Publisher\("~(\w+)"', source))
-    assert set(TYPES.values()) - {"debug_image"} <= published
+    sources = (ROOT / "camera_relocalization_ros/ros").glob("*.py")
+    published = {
+        name for path in sources for name in re.findall(r'Publisher\("~(\w+)"', path.read_text(encoding="utf-8"))
+    }
+    assert set(TYPES.values()) <= published
 
 
 def test_robot_localization_fuses_an_absolute_pose_and_broadcasts_nothing():
