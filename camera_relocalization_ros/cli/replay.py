@@ -21,6 +21,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--max-gap", type=float, default=0.1, metavar="S", help="longest stretch between two transforms (default: 0.1)"
     )
+    parser.add_argument(
+        "--refine-first",
+        action="store_true",
+        help="search every image for landmarks before it is answered, as reloc evaluate does; the bag waits for each "
+        "answer, so no image is dropped",
+    )
     parser.add_argument("-o", "--output", type=Path, metavar="RESULT", help="folder for reloc compare and reloc report")
     parser.add_argument("--name", default="", help="of the result in tables (default: that of its folder)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the errors as JSON")
@@ -41,6 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
         *(arguments.bundle, arguments.bag, arguments.image_topic, arguments.parent, arguments.child),
         rate=arguments.rate,
         max_gap_s=arguments.max_gap,
+        refine_first=arguments.refine_first,
     )
     print(f"{arguments.bundle} live on {arguments.bag}: {len(result.truth)} of {result.images} images compared")
     baselines = bag_baselines(arguments.bundle, arguments.bag, arguments.image_topic, result.truth)

@@ -60,6 +60,7 @@ class NodeParams:
     providers: tuple[str, ...] = ("CPUExecutionProvider",)
     threads: int = 0
     refinement_rate: float = 0.0
+    refine_first: bool = False
     stale_after: float = 2.0
     diagnostic_period: float = 1.0
     lost_below: float = setting(-1.0, "Score below which an answer is LOST; -1: as calibrated", -1.0, 1.0)

@@ -23,6 +23,7 @@ class ReplayRecorder:
         self.covariances: dict[int, np.ndarray] = {}
         self._poses: dict[int, tuple[np.ndarray, np.ndarray]] = {}
         self._subscribers: list[rospy.Subscriber] = []
+        self._images_handled = 0
         self.last_heard_s = time.monotonic()
 
     def subscribe(self, node: str, with_covariance: bool) -> None:
@@ -39,6 +40,11 @@ class ReplayRecorder:
         """Whether the node is ready: it has said so, and its poses will be heard."""
         return bool(self.statuses) and all(s.get_num_connections() for s in self._subscribers)
 
+    @property
+    def images_handled(self) -> int:
+        """Images that the node has said something of."""
+        return self._images_handled
+
     def on_pose(self, message: PoseStamped) -> None:
         """Keep a pose by its stamp."""
         position, quat_xyzw, stamp_ns = message_to_pose(message)
@@ -53,6 +59,7 @@ class ReplayRecorder:
         """Keep a status."""
         self.statuses.append(message)
         if message.state not in (RelocalizerStatus.WARMING_UP, RelocalizerStatus.STALE):
+            self._images_handled += 1
             self.last_heard_s = time.monotonic()
 
     def has_all_until(self, stamp_ns: int) -> bool:

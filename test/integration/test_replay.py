@@ -9,6 +9,7 @@ import signal
 import subprocess
 import tempfile
 import unittest
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +18,12 @@ from calibrated_bundle import SIGMA_M, write_calibrated_bundle
 from colour_bundle import COLOUR_BUNDLE
 from helpers import CHILD_FRAME, PARENT_FRAME
 from live import known_trajectory, wait_for, write_known_bag
+from painted_wall import write_wall_bundle, write_wall_dataset
 from ros_helpers import image_records, tf_records, write_bag
 
 from camera_relocalization_ros.core.result_files import image_path, load_result
 from camera_relocalization_ros.core.results import LIVE
+from camera_relocalization_ros.core.state import Stage
 
 COUNT = 20
 FRAMES = ("--parent", PARENT_FRAME, "--child", CHILD_FRAME)
@@ -123,6 +126,21 @@ class ReplayTest(unittest.TestCase):
         np.testing.assert_allclose(live.truth, offline.truth, atol=1e-9)
         np.testing.assert_allclose(live.estimate, offline.estimate, atol=1e-9)
         np.testing.assert_array_equal(live.states, offline.states)
+
+    def test_with_landmarks_live_is_offline_where_the_node_refines_first(self):
+        bundle, told = write_wall_bundle(self.folder), write_wall_dataset(self.folder / "set", COUNT, seed=7)
+        options = ("--image-topic", COMPRESSED, *FRAMES, "-o", "live", "--refine-first", "--rate", "5")
+        for command in (("to-bag", "set", "-o", "f.bag"), ("evaluate", str(bundle), "set", "-o", "offline")):
+            subprocess.run(["reloc", *command], cwd=str(self.folder), env=self.environment, check=True, timeout=120)
+        code, output, errors = self.replay(self.folder / "f.bag", *options, bundle=bundle)
+        assert code == 0, errors
+        live, offline = (load_result(self.folder / name) for name in ("live", "offline"))
+        assert f"answered {told.frame_count} of {told.frame_count} images" in output
+        np.testing.assert_array_equal(live.stamps_ns, offline.stamps_ns)
+        np.testing.assert_array_equal(live.stages, offline.stages)
+        assert (live.stages == Stage.REFINED).mean() > 0.9
+        apart = replace(live, truth=offline.estimate).errors()
+        assert apart.position_m.max() < 0.002 and apart.orientation_deg.max() < 0.1
 
     def test_raw_images(self):
         self.assert_replayed(RAW, raw=True)
