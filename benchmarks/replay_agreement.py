@@ -4,9 +4,9 @@
 
     python benchmarks/replay_agreement.py BUNDLE DATASET... --work out/agreement
 
-Each data set (or DATASET@SPLIT.PART) becomes a bag (`reloc to-bag`), which `reloc replay --refine-first` plays, and goes
-through `reloc evaluate`. Printed: on how many of the frames that either answered both did, how far apart the two poses are
-at most, and the median position error of the replay by evo and by us. Agreed are 2 mm, 0.1 deg and 1e-6 m.
+Each data set (or DATASET@SPLIT.PART) becomes a bag (`reloc to-bag`), which `reloc replay --refine-first` plays, and
+goes through `reloc evaluate`. Printed: how many of its frames both answered, how far apart the two poses are at most,
+and the median position error of the replay by evo and by us. Agreed are 2 mm, 0.1 deg and 1e-6 m.
 """
 
 from __future__ import annotations

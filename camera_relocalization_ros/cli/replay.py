@@ -27,6 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="search every image for landmarks before it is answered, as reloc evaluate does; the bag waits for each "
         "answer, so no image is dropped",
     )
+    parser.add_argument(
+        "--any-frames", action="store_true", help="TF names the frames otherwise than the bundle; take them as the same"
+    )
     parser.add_argument("-o", "--output", type=Path, metavar="RESULT", help="folder for reloc compare and reloc report")
     parser.add_argument("--name", default="", help="of the result in tables (default: that of its folder)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the errors as JSON")
@@ -35,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     from camera_relocalization_ros.core.errors import ReplayError
     from camera_relocalization_ros.core.evaluation import errors_table, write_json
+    from camera_relocalization_ros.core.provenance import training_warning
     from camera_relocalization_ros.core.result_files import write_result
 
     try:
@@ -48,8 +52,11 @@ def run(arguments: argparse.Namespace) -> int:
         rate=arguments.rate,
         max_gap_s=arguments.max_gap,
         refine_first=arguments.refine_first,
+        any_frames=arguments.any_frames,
     )
     print(f"{arguments.bundle} live on {arguments.bag}: {len(result.truth)} of {result.images} images compared")
+    if warning := training_warning(result.frames.info.trained_on, len(result.truth)):
+        print(warning)
     baselines = bag_baselines(arguments.bundle, arguments.bag, arguments.image_topic, result.truth)
     values = {**result.to_dict(), "baselines": {name: errors.summary() for name, errors in baselines.items()}}
     print(errors_table({"live node": result.errors, **baselines}))
@@ -65,11 +72,16 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def describe_answers(values: dict) -> str:
-    """Two lines on how many images were answered and how fast, from ReplayResult.to_dict."""
+    """Lines on how good the OK answers are, how many images were answered and how fast, from ReplayResult.to_dict."""
+    from camera_relocalization_ros.core.verdict import ok_text
+
     latency, inference = values["latency_s"], values["inference_s"]
-    return (
+    counts = ", ".join(f"{name} {values[name]}" for name in ("lost", "dropped", "rejected"))
+    lines = [
+        ok_text(values),
         f"answered {values['answered']} of {values['images']} images ({100 * values['answered_share']:.1f} %), "
-        f"dropped {values['dropped']}, rejected {values['rejected']}\n"
+        f"{counts}",
         f"latency p50 {1e3 * latency['p50']:.1f} ms, p95 {1e3 * latency['p95']:.1f} ms; "
-        f"of this the network p50 {1e3 * inference['p50']:.1f} ms, p95 {1e3 * inference['p95']:.1f} ms"
-    )
+        f"of this the network p50 {1e3 * inference['p50']:.1f} ms, p95 {1e3 * inference['p95']:.1f} ms",
+    ]
+    return "\n".join(line for line in lines if line)

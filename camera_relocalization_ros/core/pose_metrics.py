@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 from scipy.stats import chi2
 
 from camera_relocalization_ros.core.evaluation import STATISTICS, PoseErrors
-from camera_relocalization_ros.core.results import Result, compared_only
+from camera_relocalization_ros.core.results import NO_STATE, Result, compared_only
 
 PERCENTILES = (25, 75, 90, 95, 99)
 TIME_PERCENTILES = (50, 95, 99, 100)
@@ -130,12 +130,14 @@ def coverage(squares: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 def acceptance(result: Result, limit_m: float = GOOD_M, limit_deg: float = GOOD_DEG) -> dict[str, float]:
     """How well states tell good answers, within both limits, from bad ones, as shares.
 
-    accepted: OK answers of all; false_accepts: bad ones of the accepted; false_rejects: rejected ones of the good.
+    accepted: OK answers of all images with a true pose that were looked at, also those that gave no pose;
+    false_accepts: bad ones of the accepted; false_rejects: rejected ones of the good.
     """
+    looked_at = np.isfinite(result.truth).all(axis=1) & (result.states != NO_STATE)
     rows = result.select(result.compared)
     good = within(rows.errors(), limit_m, limit_deg)
     return {
-        "accepted": float(rows.accepted.mean()),
+        "accepted": _share(result.accepted & looked_at, looked_at),
         "false_accepts": _share(~good & rows.accepted, rows.accepted),
         "false_rejects": _share(good & ~rows.accepted, good),
     }
@@ -149,7 +151,7 @@ def summarise(result: Result, intervals: bool = True) -> dict[str, Any]:
     rows = compared_only(result)
     summary = {**error_summary(rows, intervals), "counts": _counts(result)}
     if rows.has_states:
-        summary["acceptance"] = acceptance(rows)
+        summary["acceptance"] = acceptance(result)
         if rows.accepted.any():
             summary["accepted"] = error_summary(rows.select(rows.accepted), intervals=False)
     if rows.has_covariance:
@@ -197,6 +199,7 @@ def _counts(result: Result) -> dict[str, Any]:
     return {
         "images": info.images,
         "answered": info.answered,
+        "lost": info.lost,
         "dropped": info.dropped,
         "rejected": dict(info.rejected),
         "compared": int(result.compared.sum()),

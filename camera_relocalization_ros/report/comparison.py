@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Dict
 
 import numpy as np
@@ -56,6 +56,18 @@ def comparison_rows(
             rows += [Row(f"  {name}", GROUP, _numbers(error_summary(part))) for name, part in groups.items()]
     rows += _baseline_rows(results)
     return rows + [row for reference in references for row in _thesis_rows(reference)]
+
+
+def with_distinct_names(results: list[Result]) -> list[Result]:
+    """The results, those of a name that is taken already with a number behind it: tables and legends go by names."""
+    seen: dict[str, int] = {}
+    named = []
+    for result in results:
+        name = result.info.name
+        seen[name] = seen.get(name, 0) + 1
+        told = name if seen[name] == 1 else f"{name} ({seen[name]})"
+        named.append(replace(result, info=replace(result.info, name=told)))
+    return named
 
 
 def same_images(results: list[Result]) -> bool:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,9 @@ import rospy
 from sensor_msgs.msg import CameraInfo
 
 from camera_relocalization_ros.core.errors import ReplayError, SyncError
-from camera_relocalization_ros.core.evaluation import PoseErrors, match_stamps, pose_errors
-from camera_relocalization_ros.core.model_bundle import load_bundle
+from camera_relocalization_ros.core.evaluation import PoseErrors, length_text, match_stamps, pose_errors
+from camera_relocalization_ros.core.model_bundle import Bundle, load_bundle
+from camera_relocalization_ros.core.pose_metrics import summarise
 from camera_relocalization_ros.core.pose_stream import StreamLimits
 from camera_relocalization_ros.core.results import Result
 from camera_relocalization_ros.core.state import State
@@ -32,16 +32,13 @@ PACKAGE, LAUNCH_FILE, NODE = "camera_relocalization_ros", "relocalize.launch", "
 # answers that the running errors are about
 RUNNING = 50
 
-logger = logging.getLogger(__name__)
-
 
 @dataclass(frozen=True)
 class ReplayResult:
     """What came back. estimate and truth (F,) have the same stamps: images that were answered and have a true pose.
 
-    images, answered, dropped, rejected: counts of all images, with a true pose or not; latency_s and inference_s
-    (A,): of each answer, from the image's arrival at the node to its pose, and of the network alone. `frames` tells the
-    same and more of each image, answered or not; `topic` is the bag's with the images.
+    images, answered, lost, dropped, rejected: counts of all images, with a true pose or not. `frames` tells the same
+    and more of each image, answered or not; `topic` is the bag's with the images.
     """
 
     estimate: Trajectory
@@ -49,10 +46,9 @@ class ReplayResult:
     errors: PoseErrors
     images: int
     answered: int
+    lost: int
     dropped: int
     rejected: int
-    latency_s: np.ndarray
-    inference_s: np.ndarray
     frames: Result
     topic: str
 
@@ -62,13 +58,9 @@ class ReplayResult:
         return self.answered / self.images
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        counts = {name: getattr(self, name) for name in ("images", "answered", "dropped", "rejected")}
-        times = {"latency_s": self.latency_s, "inference_s": self.inference_s}
-        percentiles = {
-            name: {f"p{p}": float(np.percentile(values, p)) for p in (50, 95)} for name, values in times.items()
-        }
-        return {**self.errors.summary(), **counts, "answered_share": self.answered_share, **percentiles}
+        """All of `summarise`, and the counts, as plain values for JSON."""
+        counts = {name: getattr(self, name) for name in ("images", "answered", "lost", "dropped", "rejected")}
+        return {**summarise(self.frames), **counts, "answered_share": self.answered_share}
 
 
 def replay(
@@ -80,42 +72,48 @@ def replay(
     rate: float = 1.0,
     max_gap_s: float = StreamLimits.max_gap_s,
     refine_first: bool = False,
+    any_frames: bool = False,
 ) -> ReplayResult:
     """Play `bag` at `rate` times real time into a node with `bundle`; poses of `child` in `parent` are the truth.
 
     refine_first: the node searches every image for landmarks before it answers, as `evaluate` does, and the bag waits
-    for it, image by image. One replay per process, in its main thread. Raises BundleError, BagError or ReplayError;
-    leaves no process behind.
+    for it, image by image. any_frames: that the model names its frames otherwise is no error. One replay per process,
+    in its main thread. Raises BundleError, BagError or ReplayError; leaves no process behind.
     """
     if not rate > 0:
         raise ReplayError(f"rate {rate}; expected a number above 0")
     if rospy.core.is_initialized():
         raise ReplayError("this process is a ROS node already; a replay needs one of its own")
     loaded = load_bundle(bundle)
-    sidecar = loaded.sidecar
+    if not any_frames:
+        _check_frames(loaded, parent, child)
     plan = plan_replay(bag, topic, parent, child, max_gap_s)
     if refine_first and loaded.landmark_map is not None and plan.camera is None:
         raise ReplayError(f"{bag}: no camera_info beside {plan.image_topic}, and landmarks need it")
-    if (sidecar.parent_frame, sidecar.child_frame) != (parent.lstrip("/"), child.lstrip("/")):
-        logger.warning(
-            "%s answers with %r in %r, the truth is %r in %r; taken as the same frames",
-            *(bundle, sidecar.child_frame, sidecar.parent_frame, child, parent),
-        )
     recorder = ReplayRecorder()
     with RosSession() as session:
         rosgraph.Master("/reloc").setParam("/use_sim_time", True)
         session.start(NODE[1:], _launch_command(bundle, plan, _settings(session, refine_first)))
         rospy.init_node("replay", disable_signals=True)
         try:
-            recorder.subscribe(NODE, sidecar.calibration is not None)
+            recorder.subscribe(NODE, loaded)
             session.wait_until(recorder.is_connected, START_TIMEOUT_S, "the node is ready")
             # held, so that it stays there while the bag is played
             _camera = _introduce_camera(session, plan) if refine_first else None
             play(session, recorder, plan, NODE, rate, refine_first, lambda: running_errors(plan, recorder))
         finally:
             rospy.signal_shutdown("the replay is over")
-    frames = live_result(loaded, (parent, child), plan.bag, plan.stamps_ns, plan.truth, recorder)
+    frames = live_result(loaded, (parent, child), plan, recorder)
     return compare(plan, recorder, frames)
+
+
+def _check_frames(bundle: Bundle, parent: str, child: str) -> None:
+    sidecar = bundle.sidecar
+    if (sidecar.parent_frame, sidecar.child_frame) != (parent.lstrip("/"), child.lstrip("/")):
+        raise ReplayError(
+            f"{bundle.path}: answers with poses of {sidecar.child_frame!r} in {sidecar.parent_frame!r}; the truth is "
+            f"asked for of {child!r} in {parent!r}; --any-frames takes them as the same"
+        )
 
 
 def compare(plan: ReplayPlan, recorder: ReplayRecorder, frames: Result) -> ReplayResult:
@@ -126,16 +124,13 @@ def compare(plan: ReplayPlan, recorder: ReplayRecorder, frames: Result) -> Repla
     except SyncError as error:
         raise ReplayError(f"{plan.bag}: no answered image has a true pose ({error})") from error
     errors = pose_errors(estimate.positions, estimate.quats_xyzw, truth.positions, truth.quats_xyzw)
-    last = recorder.statuses[-1]
-    answers = [status for status in recorder.statuses if status.window_length]
     return ReplayResult(
         *(estimate, truth, errors),
-        images=len(plan.stamps_ns),
-        answered=int(np.isin(plan.stamps_ns, estimates.stamps_ns).sum()),
-        dropped=last.frames_dropped,
-        rejected=last.frames_rejected,
-        latency_s=np.array([status.latency for status in answers]),
-        inference_s=np.array([status.inference_time for status in answers]),
+        images=frames.info.images,
+        answered=frames.info.answered,
+        lost=frames.info.lost,
+        dropped=frames.info.dropped,
+        rejected=sum(frames.info.rejected.values()),
         frames=frames,
         topic=plan.image_topic,
     )
@@ -150,8 +145,8 @@ def running_errors(plan: ReplayPlan, recorder: ReplayRecorder) -> str:
     except SyncError:
         return ""
     errors = pose_errors(estimate.positions, estimate.quats_xyzw, truth.positions, truth.quats_xyzw)
-    last = f"{errors.position_m[-1]:.2f} m {errors.orientation_deg[-1]:.1f} deg"
-    median = f"{np.median(errors.position_m):.2f} m {np.median(errors.orientation_deg):.1f} deg"
+    last = f"{length_text(errors.position_m[-1])} {errors.orientation_deg[-1]:.1f} deg"
+    median = f"{length_text(np.median(errors.position_m))} {np.median(errors.orientation_deg):.1f} deg"
     return f"{State(recorder.statuses[-1].state).name}, {last}, median of {len(truth)}: {median}"
 
 

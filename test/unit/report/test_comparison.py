@@ -77,4 +77,7 @@ def test_command(tmp_path, capsys):
     assert main([*both, "-o", str(tmp_path / "deep" / "table.csv")]) == 0
     assert not capsys.readouterr().err
     assert (tmp_path / "deep" / "table.csv").read_text().splitlines()[1].startswith("a,answer,40,")
-    assert main(["compare", str(tmp_path)]) == 1
+    # the folder that `evaluate --stages` writes
+    assert main(["compare", str(tmp_path), "--format", "csv"]) == 0
+    assert [line.split(",")[0] for line in capsys.readouterr().out.splitlines()[1:3]] == ["a", "b"]
+    assert main(["compare", str(tmp_path / "deep")]) == 1
