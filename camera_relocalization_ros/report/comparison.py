@@ -90,6 +90,8 @@ def _result_row(result: Result, summary: dict[str, Any]) -> Row:
     counts = summary["counts"]
     numbers["answered"] = counts["answered"] / counts["images"] if counts["images"] else 0.0
     numbers.update(summary.get("acceptance", {}))
+    if "accepted" in summary:
+        numbers.update((f"ok_{name}", value) for name, value in _error_numbers(summary["accepted"]).items())
     numbers.update((f"nees_{part}", value) for part, value in summary.get("nees", {}).items())
     numbers.update((f"coverage90_{part}", shares["0.9"]) for part, shares in summary.get("coverage", {}).items())
     for name in ("inference_s", "latency_s", "age_s"):
@@ -98,14 +100,16 @@ def _result_row(result: Result, summary: dict[str, Any]) -> Row:
 
 
 def _numbers(summary: dict[str, Any]) -> dict[str, float]:
-    numbers = {"frames": float(summary["frames"])}
-    for quantity in QUANTITIES:
-        numbers.update((f"{quantity}_{name}", value) for name, value in summary[quantity].items())
-        if quantity in summary.get("intervals", {}):
-            low, high = summary["intervals"][quantity]
-            numbers.update({f"{quantity}_median_low": low, f"{quantity}_median_high": high})
+    numbers = {"frames": float(summary["frames"]), **_error_numbers(summary)}
     numbers.update((f"within {name}", value) for name, value in summary["within"].items())
+    for name, (low, high) in summary.get("intervals", {}).items():
+        column = f"{name}_median" if name in QUANTITIES else f"within {name}"
+        numbers.update({f"{column}_low": low, f"{column}_high": high})
     return numbers
+
+
+def _error_numbers(summary: dict[str, Any]) -> dict[str, float]:
+    return {f"{quantity}_{name}": value for quantity in QUANTITIES for name, value in summary[quantity].items()}
 
 
 def _baseline_rows(results: list[Result]) -> list[Row]:

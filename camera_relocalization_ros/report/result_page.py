@@ -21,7 +21,7 @@ from camera_relocalization_ros.core.results import NO_STATE, Result
 from camera_relocalization_ros.core.state import State
 from camera_relocalization_ros.core.verdict import answers_text, ok_text
 from camera_relocalization_ros.report.comparison import comparison_rows, same_images, with_distinct_names
-from camera_relocalization_ros.report.comparison_text import COLUMNS, table_cells
+from camera_relocalization_ros.report.comparison_text import Table, tables
 from camera_relocalization_ros.report.error_axes import gap_seconds, run_seconds
 from camera_relocalization_ros.report.page import data_source, figure_source, render_page
 from camera_relocalization_ros.report.result_figures import (
@@ -83,17 +83,20 @@ def result_page(
         results=[_section(each, summary, edges) for each, summary in zip(inputs, summaries)],
         warnings=warnings,
         sheets=sheets,
-        columns=list(COLUMNS),
-        rows=[{"kind": row.kind, "cells": _in_lines(cells)} for row, cells in zip(rows, table_cells(rows))],
+        tables=[_html_rows(table) for table in tables(rows)],
         cumulative=figure_source(draw_cumulative(results)),
         reliability=figure_source(draw_reliability(results)) if has_covariance else "",
-        trust=[_trust(result, summary) for result, summary in zip(results, summaries) if result.has_states],
         good=limit_name(GOOD_M, GOOD_DEG),
         drawn="axes (x red, y green, z blue)" + (" and edges (yellow)" if edges is not None else ""),
         extra=[{"source": _file_source(path), "caption": caption} for path, caption in pictures],
         flight=Markup(json.dumps(_flight(results, sheets, edges), allow_nan=False).replace("<", "\\u003c")),
         script=Markup(pkgutil.get_data(__package__, SCRIPT).decode("utf-8")),
     )
+
+
+def _html_rows(table: Table) -> dict[str, Any]:
+    rows = [{"kind": kind, "cells": _in_lines(cells)} for kind, cells in zip(table.kinds, table.cells)]
+    return {"title": table.title, "columns": table.columns, "rows": rows}
 
 
 def _in_lines(cells: list[str]) -> list[str]:
@@ -135,12 +138,6 @@ def _times(summary: dict[str, Any]) -> str:
         if name in summary
     ]
     return "; ".join(parts) + "." if parts else ""
-
-
-def _trust(result: Result, summary: dict[str, Any]) -> list[str]:
-    shares = [f"{100 * summary['acceptance'][name]:.1f} %" for name in ("accepted", "false_accepts", "false_rejects")]
-    nees = [f"{summary['nees'][part]:.1f}" for part in ("pose", "position", "orientation")] if "nees" in summary else []
-    return [result.info.name, *shares, ", ".join(nees)]
 
 
 def _worst(each: PageInput, edges: np.ndarray | None) -> list[dict[str, str]]:

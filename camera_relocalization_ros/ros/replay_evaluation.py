@@ -85,9 +85,9 @@ def replay(
     if rospy.core.is_initialized():
         raise ReplayError("this process is a ROS node already; a replay needs one of its own")
     loaded = load_bundle(bundle)
+    plan = plan_replay(bag, topic, parent, child, max_gap_s)
     if not any_frames:
         _check_frames(loaded, parent, child)
-    plan = plan_replay(bag, topic, parent, child, max_gap_s)
     if refine_first and loaded.landmark_map is not None and plan.camera is None:
         raise ReplayError(f"{bag}: no camera_info beside {plan.image_topic}, and landmarks need it")
     recorder = ReplayRecorder()

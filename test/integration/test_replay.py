@@ -178,7 +178,7 @@ class ReplayTest(unittest.TestCase):
         bag = write_bag(self.folder / "f.bag", records)
         options = ("--image-topic", COMPRESSED, "--parent", "hall", "--child", CHILD_FRAME)
         self.assert_fails(f"the truth is asked for of '{CHILD_FRAME}' in 'hall'; --any-frames", bag, *options)
-        code, output, errors = self.replay(bag, *options, "--any-frames")
+        code, output, errors = self.replay(bag, *options, "--any-frames", "--refine-first")
         assert code == 0, errors
         assert f"{COUNT} of {COUNT} images compared" in output
 
