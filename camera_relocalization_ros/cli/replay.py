@@ -27,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="search every image for landmarks before it is answered, as reloc evaluate does; the bag waits for each "
         "answer, so no image is dropped",
     )
+    parser.add_argument("--rviz", action="store_true", help="watch it in rviz, where that is installed")
     parser.add_argument(
         "--any-frames", action="store_true", help="TF names the frames otherwise than the bundle; take them as the same"
     )
@@ -53,6 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
         max_gap_s=arguments.max_gap,
         refine_first=arguments.refine_first,
         any_frames=arguments.any_frames,
+        rviz=arguments.rviz,
     )
     print(f"{arguments.bundle} live on {arguments.bag}: {len(result.truth)} of {result.images} images compared")
     if warning := training_warning(result.frames.info.trained_on, len(result.truth)):

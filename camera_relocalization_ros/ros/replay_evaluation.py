@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import rosgraph
+import rospkg
 import rospy
 from sensor_msgs.msg import CameraInfo
 
@@ -73,17 +74,21 @@ def replay(
     max_gap_s: float = StreamLimits.max_gap_s,
     refine_first: bool = False,
     any_frames: bool = False,
+    rviz: bool = False,
 ) -> ReplayResult:
     """Play `bag` at `rate` times real time into a node with `bundle`; poses of `child` in `parent` are the truth.
 
     refine_first: the node searches every image for landmarks before it answers, as `evaluate` does, and the bag waits
-    for it, image by image. any_frames: that the model names its frames otherwise is no error. One replay per process,
-    in its main thread. Raises BundleError, BagError or ReplayError; leaves no process behind.
+    for it, image by image. any_frames: that the model names its frames otherwise is no error. rviz: shows it.
+
+    One replay per process, in its main thread. Raises BundleError, BagError or ReplayError; leaves no process behind.
     """
     if not rate > 0:
         raise ReplayError(f"rate {rate}; expected a number above 0")
     if rospy.core.is_initialized():
         raise ReplayError("this process is a ROS node already; a replay needs one of its own")
+    if rviz and not _is_installed("rviz"):
+        raise ReplayError("rviz is not installed; expected the ROS package rviz (ros-noetic-rviz, on Debian rviz)")
     loaded = load_bundle(bundle)
     plan = plan_replay(bag, topic, parent, child, max_gap_s)
     if not any_frames:
@@ -93,7 +98,8 @@ def replay(
     recorder = ReplayRecorder()
     with RosSession() as session:
         rosgraph.Master("/reloc").setParam("/use_sim_time", True)
-        session.start(NODE[1:], _launch_command(bundle, plan, _settings(session, refine_first)))
+        settings = {**_settings(session, refine_first), **({"rviz": "true"} if rviz else {})}
+        session.start(NODE[1:], _launch_command(bundle, plan, settings))
         rospy.init_node("replay", disable_signals=True)
         try:
             recorder.subscribe(NODE, loaded)
@@ -148,6 +154,13 @@ def running_errors(plan: ReplayPlan, recorder: ReplayRecorder) -> str:
     last = f"{length_text(errors.position_m[-1])} {errors.orientation_deg[-1]:.1f} deg"
     median = f"{length_text(np.median(errors.position_m))} {np.median(errors.orientation_deg):.1f} deg"
     return f"{State(recorder.statuses[-1].state).name}, {last}, median of {len(truth)}: {median}"
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        return bool(rospkg.RosPack().get_path(package))
+    except rospkg.ResourceNotFound:
+        return False
 
 
 def _settings(session: RosSession, refine_first: bool) -> dict[str, str]:

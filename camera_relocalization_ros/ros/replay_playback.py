@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from typing import Callable
 from xmlrpc.client import ServerProxy
@@ -48,6 +50,8 @@ def play(
     go_on = rospy.ServiceProxy(f"{PLAYER}/pause_playback", SetBool)
     played = 0 if in_step else int(go_on(False).success)
     last_ns = int(plan.stamps_ns[-1])
+    # other programs may look on: rviz, rqt, rostopic
+    tqdm.write(f"ROS_MASTER_URI={os.environ['ROS_MASTER_URI']}", file=sys.stderr)
     with tqdm(total=len(plan.stamps_ns), desc="replay", unit="image") as progress:
 
         def is_over() -> bool:

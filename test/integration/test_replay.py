@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import rospkg
 import rostest
 from calibrated_bundle import SIGMA_M, write_calibrated_bundle
 from colour_bundle import BASE, COLOUR_BUNDLE
@@ -91,6 +92,7 @@ class ReplayTest(unittest.TestCase):
         assert result["orientation_deg"]["max"] < 0.001
         assert 0 < result["latency_s"]["p50"] <= result["latency_s"]["p95"] < 1.0
         assert f"answered {COUNT} of {COUNT} images (100.0 %)" in output
+        assert "ROS_MASTER_URI=http://127.0.0.1:" in errors
 
     def assert_result(self, result):
         info = result.info
@@ -235,6 +237,12 @@ class ReplayTest(unittest.TestCase):
                 message.data = message.data[:100]
         bag = write_bag(self.folder / "f.bag", [*records, *tf_records(truth, PARENT_FRAME, CHILD_FRAME)])
         self.assert_fails("answered no image: compressed image of 100 bytes", bag, "--image-topic", COMPRESSED, *FRAMES)
+
+    def test_rviz_is_asked_for_in_vain(self):
+        if "rviz" in rospkg.RosPack().list():
+            self.skipTest("rviz is installed here")
+        bag = write_known_bag(self.folder / "f.bag", 3)
+        self.assert_fails("rviz is not installed", bag, "--image-topic", COMPRESSED, *FRAMES, "--rviz")
 
     def assert_ends_on(self, number, code):
         bag = write_known_bag(self.folder / "long.bag", 300)
