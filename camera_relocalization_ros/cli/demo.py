@@ -29,6 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
     from camera_relocalization_ros.core.evaluation import errors_table, write_json
     from camera_relocalization_ros.core.mesh_files import load_mesh
     from camera_relocalization_ros.core.result_files import write_result
+    from camera_relocalization_ros.core.verdict import ok_text
     from camera_relocalization_ros.report.flight_plot import plot_flight
     from camera_relocalization_ros.report.page import write_page
     from camera_relocalization_ros.report.result_page import PageInput, result_page
@@ -60,6 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
     save_airframe_mesh(mesh)
     write_page(page, result_page([PageInput.of(told, frames)], ("thesis",), load_mesh(mesh).edges()))
     print(f"\n{len(result.truth)} images of {bag}, flown at placement {PLACEMENT}, which the model has never seen:")
+    print(ok_text(values))
     print(errors_table({"live node": result.errors, **baselines}))
     print(describe_answers(values))
     print(f"errors: {arguments.output / 'errors.json'}, picture: {picture}, report: {page}")

@@ -5,6 +5,13 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from camera_relocalization_ros.core.dataset import Dataset
+    from camera_relocalization_ros.core.model_bundle import Bundle
+    from camera_relocalization_ros.core.results import Result
+    from camera_relocalization_ros.inference.evaluation import Evaluation
 
 NAME = "evaluate"
 HELP = "Errors of a bundle on a data set, offline, beside what retrieval and a constant pose reach."
@@ -46,7 +53,6 @@ def run(arguments: argparse.Namespace) -> int:
     from camera_relocalization_ros.core.verdict import ok_text
     from camera_relocalization_ros.inference.evaluation import evaluate_stages
     from camera_relocalization_ros.inference.negatives import file_answers, image_paths, scores_of
-    from camera_relocalization_ros.inference.offline_result import offline_result
     from camera_relocalization_ros.inference.relocalizer import Relocalizer
     from camera_relocalization_ros.inference.staged_relocalizer import chosen_stages, method_name
 
@@ -64,19 +70,16 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"{arguments.bundle} on {arguments.dataset}: {dataset.frame_count} frames")
     if best.warning:
         print(best.warning)
-    print(errors_table({**{method: e.errors for method, e in by_method.items()}, **best.baselines}))
-    name = arguments.name or (arguments.output or arguments.bundle).resolve().name
-    names = {stage: f"{name}, {stage}" if len(evaluations) > 1 else name for stage in evaluations}
-    results = {
-        stage: offline_result(names[stage], bundle, dataset, arguments.dataset, evaluation, method_name(bundle, stage))
-        for stage, evaluation in evaluations.items()
-    }
+    results = _results(arguments, bundle, dataset, evaluations)
     # where landmarks alone gave no pose at all there is nothing to sum up
     summaries = {stage: summarise(result) if result.compared.any() else {} for stage, result in results.items()}
-    for stage, evaluation in evaluations.items():
+    for method, summary in zip(by_method, summaries.values()):
+        if told := ok_text(summary):
+            print(f"{method}: {told}")
+    print(errors_table({**{method: e.errors for method, e in by_method.items()}, **best.baselines}))
+    for method, evaluation in by_method.items():
         if evaluation.trust is not None:
-            told = (method_name(bundle, stage), ok_text(summaries[stage]), evaluation.trust.table())
-            print("\n" + "\n".join(text for text in told if text))
+            print(f"\n{method}\n{evaluation.trust.table()}")
     if negatives:
         wrong = {name: file_answers(relocalizer, name, paths)[name] for name, paths in negatives.items()}
         scores = {name: scores_of(calibration, estimates) for name, estimates in wrong.items()}
@@ -90,3 +93,18 @@ def run(arguments: argparse.Namespace) -> int:
         told = {stage: {**each.summary(), **summaries[stage]} for stage, each in evaluations.items()}
         write_json(arguments.json, {**list(told.values())[-1], "baselines": baselines, "stages": told})
     return 0
+
+
+def _results(
+    arguments: argparse.Namespace, bundle: Bundle, dataset: Dataset, evaluations: dict[str, Evaluation]
+) -> dict[str, Result]:
+    """By stage, which is in the name where there are several."""
+    from camera_relocalization_ros.inference.offline_result import offline_result
+    from camera_relocalization_ros.inference.staged_relocalizer import method_name
+
+    name = arguments.name or (arguments.output or arguments.bundle).resolve().name
+    names = {stage: f"{name}, {stage}" if len(evaluations) > 1 else name for stage in evaluations}
+    return {
+        stage: offline_result(names[stage], bundle, dataset, arguments.dataset, evaluation, method_name(bundle, stage))
+        for stage, evaluation in evaluations.items()
+    }

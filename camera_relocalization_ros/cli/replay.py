@@ -41,6 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
     from camera_relocalization_ros.core.evaluation import errors_table, write_json
     from camera_relocalization_ros.core.provenance import training_warning
     from camera_relocalization_ros.core.result_files import write_result
+    from camera_relocalization_ros.core.verdict import ok_text
 
     try:
         from camera_relocalization_ros.ros.bag_baselines import bag_baselines
@@ -61,6 +62,8 @@ def run(arguments: argparse.Namespace) -> int:
         print(warning)
     baselines = bag_baselines(arguments.bundle, arguments.bag, arguments.image_topic, result.truth)
     values = {**result.to_dict(), "baselines": {name: errors.summary() for name, errors in baselines.items()}}
+    if told := ok_text(values):
+        print(told)
     print(errors_table({"live node": result.errors, **baselines}))
     print(describe_answers(values))
     if arguments.output:
@@ -74,16 +77,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def describe_answers(values: dict) -> str:
-    """Lines on how good the OK answers are, how many images were answered and how fast, from ReplayResult.to_dict."""
-    from camera_relocalization_ros.core.verdict import ok_text
-
+    """Two lines on how many images were answered and how fast, from ReplayResult.to_dict."""
     latency, inference = values["latency_s"], values["inference_s"]
     counts = ", ".join(f"{name} {values[name]}" for name in ("lost", "dropped", "rejected"))
-    lines = [
-        ok_text(values),
+    return (
         f"answered {values['answered']} of {values['images']} images ({100 * values['answered_share']:.1f} %), "
-        f"{counts}",
+        f"{counts}\n"
         f"latency p50 {1e3 * latency['p50']:.1f} ms, p95 {1e3 * latency['p95']:.1f} ms; "
-        f"of this the network p50 {1e3 * inference['p50']:.1f} ms, p95 {1e3 * inference['p95']:.1f} ms",
-    ]
-    return "\n".join(line for line in lines if line)
+        f"of this the network p50 {1e3 * inference['p50']:.1f} ms, p95 {1e3 * inference['p95']:.1f} ms"
+    )

@@ -51,8 +51,9 @@ def draw_answers(axes: Axes, result: Result, columns: list[int]) -> None:
         label = {} if number else {"label": "truth"}
         axes.plot(*lifted(truth, run_seconds(part)[0]).T, color=TRUTH, linewidth=2.2, zorder=2, **label)
         for state, look in MARKERS.items():
-            if (part.states == state).any():
-                axes.plot(*estimate[part.states == state].T, color=ESTIMATE, linestyle="none", zorder=3, **look)
+            marked = estimate[(part.states == state) & np.isfinite(estimate).all(axis=1)]
+            if len(marked):
+                axes.plot(*marked.T, color=ESTIMATE, linestyle="none", zorder=3, **look)
         start = truth[np.isfinite(truth).all(axis=1)][:1]
         look = {"marker": "o", "markersize": 9, "linestyle": "none", "markeredgecolor": "white"}
         axes.plot(*start.T, color=TRUTH, zorder=4, **look, **({} if number else {"label": "start"}))
