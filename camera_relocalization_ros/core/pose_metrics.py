@@ -143,6 +143,15 @@ def acceptance(result: Result, limit_m: float = GOOD_M, limit_deg: float = GOOD_
     }
 
 
+def state_summary(result: Result) -> dict[str, Any]:
+    """`acceptance`, and under `accepted` the errors of OK answers; empty where states tell nothing."""
+    if not result.has_states:
+        return {}
+    accepted = result.select(result.compared & result.accepted)
+    errors = {"accepted": error_summary(accepted, intervals=False)} if len(accepted) else {}
+    return {"acceptance": acceptance(result), **errors}
+
+
 def summarise(result: Result, intervals: bool = True) -> dict[str, Any]:
     """Everything about one result as plain numbers; raises ResultError when nothing can be compared.
 
@@ -150,10 +159,7 @@ def summarise(result: Result, intervals: bool = True) -> dict[str, Any]:
     """
     rows = compared_only(result)
     summary = {**error_summary(rows, intervals), "counts": _counts(result)}
-    if rows.has_states:
-        summary["acceptance"] = acceptance(result)
-        if rows.accepted.any():
-            summary["accepted"] = error_summary(rows.select(rows.accepted), intervals=False)
+    summary.update(state_summary(result))
     if rows.has_covariance:
         squares = normalized_squares(rows)
         summary["nees"] = {part: float(values.mean()) for part, values in squares.items()}
@@ -184,10 +190,9 @@ def error_summary(rows: Result, intervals: bool = True) -> dict[str, Any]:
 
 
 def by_group(result: Result, group: str) -> dict[str, Result]:
-    """The comparable rows of each sequence or placement ("sequences", "placements"), in order; "" is left out."""
-    rows = compared_only(result)
-    names = getattr(rows, group)
-    return {str(name): rows.select(names == name) for name in dict.fromkeys(names) if name}
+    """The rows of each sequence or placement ("sequences", "placements") that has errors, in order; "" is left out."""
+    names = getattr(result, group)
+    return {str(name): result.select(names == name) for name in dict.fromkeys(names[result.compared]) if name}
 
 
 def _squares(covariances: np.ndarray, errors: np.ndarray) -> np.ndarray:

@@ -14,6 +14,7 @@ from camera_relocalization_ros.core.pose_metrics import (
     by_group,
     error_summary,
     limit_name,
+    state_summary,
     statistics,
     summarise,
     within,
@@ -52,8 +53,9 @@ def comparison_rows(
     for result, summary in zip(results, summaries or map(summarise, results)):
         rows.append(_result_row(result, summary))
         if by:
-            groups = by_group(result, by)
-            rows += [Row(f"  {name}", GROUP, _numbers(error_summary(part))) for name, part in groups.items()]
+            for name, part in by_group(result, by).items():
+                told = {**error_summary(compared_only(part)), **state_summary(part)}
+                rows.append(Row(f"  {name}", GROUP, _numbers(told)))
     rows += _baseline_rows(results)
     return rows + [row for reference in references for row in _thesis_rows(reference)]
 
@@ -89,9 +91,6 @@ def _result_row(result: Result, summary: dict[str, Any]) -> Row:
     numbers = _numbers(summary)
     counts = summary["counts"]
     numbers["answered"] = counts["answered"] / counts["images"] if counts["images"] else 0.0
-    numbers.update(summary.get("acceptance", {}))
-    if "accepted" in summary:
-        numbers.update((f"ok_{name}", value) for name, value in _error_numbers(summary["accepted"]).items())
     numbers.update((f"nees_{part}", value) for part, value in summary.get("nees", {}).items())
     numbers.update((f"coverage90_{part}", shares["0.9"]) for part, shares in summary.get("coverage", {}).items())
     for name in ("inference_s", "latency_s", "age_s"):
@@ -105,6 +104,9 @@ def _numbers(summary: dict[str, Any]) -> dict[str, float]:
     for name, (low, high) in summary.get("intervals", {}).items():
         column = f"{name}_median" if name in QUANTITIES else f"within {name}"
         numbers.update({f"{column}_low": low, f"{column}_high": high})
+    numbers.update(summary.get("acceptance", {}))
+    if "accepted" in summary:
+        numbers.update((f"ok_{name}", value) for name, value in _error_numbers(summary["accepted"]).items())
     return numbers
 
 

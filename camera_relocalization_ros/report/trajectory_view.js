@@ -160,7 +160,7 @@
       ["sequence", result.sequences[result.sequence[chosen]]],
       ["image", result.image[chosen] || "not kept"],
       ["time", fixed(result.seconds[chosen], 2, "s")],
-      ["position error", fixed(result.position[chosen], 3, "m")],
+      ["position error", fixed(result.position[chosen], 4, "m")],
       ["orientation error", fixed(result.orientation[chosen], 2, "deg")],
       ["state", STATES[result.state[chosen]] + (result.reason[chosen] ? ": " + result.reason[chosen] : "")],
       ["score", fixed(result.score[chosen], 3, "")],

@@ -107,3 +107,7 @@ def test_ok_answers_trust_and_times_have_tables_of_their_own():
     assert re.fullmatch(r"\d+\.\d \(\d+\.\d to \d+\.\d\)", within), within
     assert cells["Times", "latency p95 [ms]"] == "50"
     assert float(cells["Covariance", "NEES pose"]) > 3
+    # the first placement's answers were the DEGRADED ones
+    groups = [row.numbers for row in comparison_rows([result], by="placements") if row.kind == "group"]
+    assert [numbers["accepted"] for numbers in groups] == [0.0, 1.0]
+    assert "ok_position_m_max" not in groups[0] and groups[1]["ok_position_m_max"] == ok.position_m.max()
