@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup onboard demo test lint format clean
+.PHONY: help setup setup-test onboard demo test lint format clean
 
 help:
 	@echo "make demo      simulate a flight, fly the shipped model on it, say how good it was (out/demo)"
@@ -13,13 +13,16 @@ help:
 setup:
 	@bash setup/setup.sh full
 
+setup-test:
+	@bash setup/setup.sh test
+
 onboard:
 	@bash setup/setup.sh onboard
 
 demo: setup
 	@. ./env.sh && reloc demo -o out/demo
 
-test: setup
+test: setup-test
 	@. ./env.sh && test/run_all.sh
 
 lint: setup

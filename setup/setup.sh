@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Sets up the package: system packages, virtual environment, catkin workspace.
 #   setup/setup.sh full       everything: training, simulation, tests
+#   setup/setup.sh test       the same, and where the system has it a browser for the tests of pages
 #   setup/setup.sh onboard    what flies, without torch; GPU=1 takes onnxruntime-gpu
 # What is there already is left alone, so a second run takes seconds; an interrupted run is taken up again.
 set -euo pipefail
@@ -16,9 +17,9 @@ fail() {
 }
 
 case "${1:-full}" in
-  full) requirement_sets="onboard learning data simulation test" ;;
+  full | test) requirement_sets="onboard learning data simulation test" ;;
   onboard) requirement_sets="onboard" ;;
-  *) fail "unknown set ${1}; expected full or onboard" ;;
+  *) fail "unknown set ${1}; expected full, test or onboard" ;;
 esac
 if [ "${GPU:-0}" = 1 ]; then runtime="runtime-gpu"; else runtime="runtime-cpu"; fi
 
@@ -39,8 +40,7 @@ missing_packages() {
 }
 
 install_system_packages() {
-  local list missing become=""
-  list=$(system_list)
+  local list=$1 missing become=""
   missing=$(missing_packages "$list" | tr '\n' ' ')
   [ -n "${missing// /}" ] || return 0
   local install="apt-get install --yes --no-install-recommends $missing"
@@ -56,6 +56,13 @@ install_system_packages() {
   $become env DEBIAN_FRONTEND=noninteractive $install >"$root/.setup/apt.log" 2>&1 </dev/null ||
     fail "apt-get failed; the end of .setup/apt.log:
 $(tail -n 5 "$root/.setup/apt.log")"
+}
+
+install_test_packages() {
+  local list=$1
+  [ -f "$list" ] || return 0
+  # in a shell of its own: tests that want a package are skipped without it, and the others run
+  (install_system_packages "$list") || echo "setup: tests that want a package of $list will be skipped" >&2
 }
 
 install_python_packages() {
@@ -96,6 +103,8 @@ $(tail -n 15 .setup/catkin.log)"
 }
 
 mkdir -p .setup
-install_system_packages
+packages=$(system_list)
+install_system_packages "$packages"
+if [ "${1:-full}" = test ]; then install_test_packages "${packages%.txt}-test.txt"; fi
 install_python_packages
 build_workspace

@@ -13,7 +13,13 @@ FORMATS = ("terminal", "markdown", "latex", "csv")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("results", nargs="+", type=Path, metavar="RESULT", help="folder of reloc evaluate or replay -o")
+    parser.add_argument(
+        "results",
+        nargs="+",
+        type=Path,
+        metavar="RESULT",
+        help="folder of reloc evaluate or replay -o, or of such folders",
+    )
     parser.add_argument(
         "--reference",
         action="append",
@@ -31,11 +37,17 @@ def run(arguments: argparse.Namespace) -> int:
     import sys
 
     from camera_relocalization_ros.core.errors import ResultError
-    from camera_relocalization_ros.core.result_files import load_result
+    from camera_relocalization_ros.core.result_files import load_result, result_folders
     from camera_relocalization_ros.report import comparison_text
-    from camera_relocalization_ros.report.comparison import common_images, comparison_rows, same_images
+    from camera_relocalization_ros.report.comparison import (
+        common_images,
+        comparison_rows,
+        same_images,
+        with_distinct_names,
+    )
 
-    results = [load_result(path) for path in arguments.results]
+    folders = [found for path in arguments.results for found in result_folders(path)]
+    results = with_distinct_names([load_result(folder) for folder in folders])
     if arguments.common:
         results = common_images(results)
     if not same_images(results):

@@ -27,8 +27,9 @@ def run(arguments: argparse.Namespace) -> int:
     import rospkg
 
     from camera_relocalization_ros.core.evaluation import errors_table, write_json
+    from camera_relocalization_ros.core.mesh_files import load_mesh
     from camera_relocalization_ros.core.result_files import write_result
-    from camera_relocalization_ros.core.silhouette import ObjectMesh
+    from camera_relocalization_ros.core.verdict import ok_text
     from camera_relocalization_ros.report.flight_plot import plot_flight
     from camera_relocalization_ros.report.page import write_page
     from camera_relocalization_ros.report.result_page import PageInput, result_page
@@ -36,7 +37,8 @@ def run(arguments: argparse.Namespace) -> int:
     from camera_relocalization_ros.ros.live_result import store_images, with_baselines
     from camera_relocalization_ros.ros.replay_evaluation import replay
     from camera_relocalization_ros.ros.simulation_bag import write_simulated_bag
-    from camera_relocalization_ros.simulation.airframe_shape import bounding_box, outline
+    from camera_relocalization_ros.simulation.airframe import save_airframe_mesh
+    from camera_relocalization_ros.simulation.airframe_shape import outline
     from camera_relocalization_ros.simulation.recording import FlightPlan, Recording
 
     bundle = arguments.bundle or Path(rospkg.RosPack().get_path("camera_relocalization_ros")) / "models" / "airframe"
@@ -51,13 +53,15 @@ def run(arguments: argparse.Namespace) -> int:
     values["baselines"] = {name: errors.summary() for name, errors in baselines.items()}
     write_json(arguments.output / "errors.json", values)
     title = f"A flight at placement {PLACEMENT}, which the model has never seen: live node against motion capture"
-    is_ok = result.frames.accepted[result.frames.compared]
-    plot_flight(picture, title, result.estimate, result.truth, result.errors, is_ok, outline())
+    plot_flight(picture, title, result.frames, outline())
     told, page = arguments.output / "result", arguments.output / "report.html"
     frames = store_images(with_baselines(result.frames, baselines), told, bag, result.topic)
     write_result(told, frames)
-    write_page(page, result_page([PageInput.of(told, frames)], ("thesis",), ObjectMesh.of_box(bounding_box()).edges()))
+    mesh = arguments.output / "airframe.ply"
+    save_airframe_mesh(mesh)
+    write_page(page, result_page([PageInput.of(told, frames)], ("thesis",), load_mesh(mesh).edges()))
     print(f"\n{len(result.truth)} images of {bag}, flown at placement {PLACEMENT}, which the model has never seen:")
+    print(ok_text(values))
     print(errors_table({"live node": result.errors, **baselines}))
     print(describe_answers(values))
     print(f"errors: {arguments.output / 'errors.json'}, picture: {picture}, report: {page}")

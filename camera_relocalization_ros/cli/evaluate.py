@@ -5,6 +5,13 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from camera_relocalization_ros.core.dataset import Dataset
+    from camera_relocalization_ros.core.model_bundle import Bundle
+    from camera_relocalization_ros.core.results import Result
+    from camera_relocalization_ros.inference.evaluation import Evaluation
 
 NAME = "evaluate"
 HELP = "Errors of a bundle on a data set, offline, beside what retrieval and a constant pose reach."
@@ -26,6 +33,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of regression, refined (by landmarks alone) and fused (what is published); default: fused where the "
         "bundle has a map, else regression",
     )
+    parser.add_argument(
+        "--any-frames",
+        action="store_true",
+        help="the data set names its frames otherwise than the bundle; take them as the same",
+    )
     parser.add_argument("-o", "--output", type=Path, metavar="RESULT", help="folder for reloc compare and reloc report")
     parser.add_argument("--name", default="", help="of the result in tables (default: that of its folder)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the errors as JSON")
@@ -35,11 +47,12 @@ def run(arguments: argparse.Namespace) -> int:
     from camera_relocalization_ros.core.dataset import Dataset
     from camera_relocalization_ros.core.errors import BundleError
     from camera_relocalization_ros.core.evaluation import errors_table, write_json
+    from camera_relocalization_ros.core.pose_metrics import summarise
     from camera_relocalization_ros.core.rejection import rejection_table
     from camera_relocalization_ros.core.result_files import write_result
+    from camera_relocalization_ros.core.verdict import ok_text
     from camera_relocalization_ros.inference.evaluation import evaluate_stages
     from camera_relocalization_ros.inference.negatives import file_answers, image_paths, scores_of
-    from camera_relocalization_ros.inference.offline_result import offline_result
     from camera_relocalization_ros.inference.relocalizer import Relocalizer
     from camera_relocalization_ros.inference.staged_relocalizer import chosen_stages, method_name
 
@@ -50,12 +63,19 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.negatives and calibration is None:
         raise BundleError(f"{arguments.bundle}: --negatives needs a calibrated bundle; see reloc calibrate")
     negatives = {name: image_paths(name) for name in arguments.negatives}
-    evaluations = evaluate_stages(relocalizer, dataset, chosen_stages(arguments.stages, bundle))
+    stages = chosen_stages(arguments.stages, bundle)
+    evaluations = evaluate_stages(relocalizer, dataset, stages, arguments.any_frames)
     by_method = {method_name(bundle, stage): evaluation for stage, evaluation in evaluations.items()}
     best = list(evaluations.values())[-1]
     print(f"{arguments.bundle} on {arguments.dataset}: {dataset.frame_count} frames")
     if best.warning:
         print(best.warning)
+    results = _results(arguments, bundle, dataset, evaluations)
+    # where landmarks alone gave no pose at all there is nothing to sum up
+    summaries = {stage: summarise(result) if result.compared.any() else {} for stage, result in results.items()}
+    for method, summary in zip(by_method, summaries.values()):
+        if told := ok_text(summary):
+            print(f"{method}: {told}")
     print(errors_table({**{method: e.errors for method, e in by_method.items()}, **best.baselines}))
     for method, evaluation in by_method.items():
         if evaluation.trust is not None:
@@ -65,16 +85,26 @@ def run(arguments: argparse.Namespace) -> int:
         scores = {name: scores_of(calibration, estimates) for name, estimates in wrong.items()}
         print(rejection_table(calibration, best.trust.scores, scores))
     if arguments.output:
-        name = arguments.name or arguments.output.resolve().name
-        several = len(evaluations) > 1
-        for stage, evaluation in evaluations.items():
-            folder = arguments.output / stage if several else arguments.output
-            told = f"{name}, {stage}" if several else name
-            method = method_name(bundle, stage)
-            write_result(folder, offline_result(told, bundle, dataset, arguments.dataset, evaluation, method))
+        for stage, result in results.items():
+            write_result(arguments.output / stage if len(results) > 1 else arguments.output, result)
         print(f"result: {arguments.output}")
     if arguments.json:
         baselines = {name: errors.summary() for name, errors in best.baselines.items()}
-        stages = {stage: evaluation.summary() for stage, evaluation in evaluations.items()}
-        write_json(arguments.json, {**best.summary(), "baselines": baselines, "stages": stages})
+        told = {stage: {**each.summary(), **summaries[stage]} for stage, each in evaluations.items()}
+        write_json(arguments.json, {**list(told.values())[-1], "baselines": baselines, "stages": told})
     return 0
+
+
+def _results(
+    arguments: argparse.Namespace, bundle: Bundle, dataset: Dataset, evaluations: dict[str, Evaluation]
+) -> dict[str, Result]:
+    """By stage, which is in the name where there are several."""
+    from camera_relocalization_ros.inference.offline_result import offline_result
+    from camera_relocalization_ros.inference.staged_relocalizer import method_name
+
+    name = arguments.name or (arguments.output or arguments.bundle).resolve().name
+    names = {stage: f"{name}, {stage}" if len(evaluations) > 1 else name for stage in evaluations}
+    return {
+        stage: offline_result(names[stage], bundle, dataset, arguments.dataset, evaluation, method_name(bundle, stage))
+        for stage, evaluation in evaluations.items()
+    }

@@ -21,6 +21,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--max-gap", type=float, default=0.1, metavar="S", help="longest stretch between two transforms (default: 0.1)"
     )
+    parser.add_argument(
+        "--refine-first",
+        action="store_true",
+        help="search every image for landmarks before it is answered, as reloc evaluate does; the bag waits for each "
+        "answer, so no image is dropped",
+    )
+    parser.add_argument("--rviz", action="store_true", help="watch it in rviz, where that is installed")
+    parser.add_argument(
+        "--any-frames", action="store_true", help="TF names the frames otherwise than the bundle; take them as the same"
+    )
     parser.add_argument("-o", "--output", type=Path, metavar="RESULT", help="folder for reloc compare and reloc report")
     parser.add_argument("--name", default="", help="of the result in tables (default: that of its folder)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the errors as JSON")
@@ -29,7 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     from camera_relocalization_ros.core.errors import ReplayError
     from camera_relocalization_ros.core.evaluation import errors_table, write_json
+    from camera_relocalization_ros.core.provenance import training_warning
     from camera_relocalization_ros.core.result_files import write_result
+    from camera_relocalization_ros.core.verdict import ok_text
 
     try:
         from camera_relocalization_ros.ros.bag_baselines import bag_baselines
@@ -41,10 +53,17 @@ def run(arguments: argparse.Namespace) -> int:
         *(arguments.bundle, arguments.bag, arguments.image_topic, arguments.parent, arguments.child),
         rate=arguments.rate,
         max_gap_s=arguments.max_gap,
+        refine_first=arguments.refine_first,
+        any_frames=arguments.any_frames,
+        rviz=arguments.rviz,
     )
     print(f"{arguments.bundle} live on {arguments.bag}: {len(result.truth)} of {result.images} images compared")
+    if warning := training_warning(result.frames.info.trained_on, len(result.truth)):
+        print(warning)
     baselines = bag_baselines(arguments.bundle, arguments.bag, arguments.image_topic, result.truth)
     values = {**result.to_dict(), "baselines": {name: errors.summary() for name, errors in baselines.items()}}
+    if told := ok_text(values):
+        print(told)
     print(errors_table({"live node": result.errors, **baselines}))
     print(describe_answers(values))
     if arguments.output:
@@ -60,9 +79,10 @@ def run(arguments: argparse.Namespace) -> int:
 def describe_answers(values: dict) -> str:
     """Two lines on how many images were answered and how fast, from ReplayResult.to_dict."""
     latency, inference = values["latency_s"], values["inference_s"]
+    counts = ", ".join(f"{name} {values[name]}" for name in ("lost", "dropped", "rejected"))
     return (
         f"answered {values['answered']} of {values['images']} images ({100 * values['answered_share']:.1f} %), "
-        f"dropped {values['dropped']}, rejected {values['rejected']}\n"
+        f"{counts}\n"
         f"latency p50 {1e3 * latency['p50']:.1f} ms, p95 {1e3 * latency['p95']:.1f} ms; "
         f"of this the network p50 {1e3 * inference['p50']:.1f} ms, p95 {1e3 * inference['p95']:.1f} ms"
     )

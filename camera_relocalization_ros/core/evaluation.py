@@ -91,6 +91,14 @@ def constant_pose_errors(
     return pose_errors(position, quat, positions_gt, quats_gt)
 
 
+def length_text(metres: float) -> str:
+    """A length in the unit that suits it: "4.2 mm", "3.1 cm", "1.35 m"."""
+    for limit_m, factor, unit in ((0.01, 1000, "mm"), (1.0, 100, "cm")):
+        if abs(metres) < limit_m:
+            return f"{factor * metres:.1f} {unit}"
+    return f"{metres:.2f} m"
+
+
 def errors_table(rows: dict[str, PoseErrors]) -> str:
     """A table in plain text: one row per method, position in metres and orientation in degrees."""
     header = f"{'':<22}{'position [m]':^32}  {'orientation [deg]':^32}\n"

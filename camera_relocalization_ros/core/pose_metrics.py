@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 
 from camera_relocalization_ros.core.chi_square import chi_square_quantile
 from camera_relocalization_ros.core.evaluation import STATISTICS, PoseErrors
-from camera_relocalization_ros.core.results import Result, compared_only
+from camera_relocalization_ros.core.results import NO_STATE, Result, compared_only
 
 PERCENTILES = (25, 75, 90, 95, 99)
 TIME_PERCENTILES = (50, 95, 99, 100)
@@ -130,15 +130,26 @@ def coverage(squares: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 def acceptance(result: Result, limit_m: float = GOOD_M, limit_deg: float = GOOD_DEG) -> dict[str, float]:
     """How well states tell good answers, within both limits, from bad ones, as shares.
 
-    accepted: OK answers of all; false_accepts: bad ones of the accepted; false_rejects: rejected ones of the good.
+    accepted: OK answers of all images with a true pose that were looked at, also those that gave no pose;
+    false_accepts: bad ones of the accepted; false_rejects: rejected ones of the good.
     """
+    looked_at = np.isfinite(result.truth).all(axis=1) & (result.states != NO_STATE)
     rows = result.select(result.compared)
     good = within(rows.errors(), limit_m, limit_deg)
     return {
-        "accepted": float(rows.accepted.mean()),
+        "accepted": _share(result.accepted & looked_at, looked_at),
         "false_accepts": _share(~good & rows.accepted, rows.accepted),
         "false_rejects": _share(good & ~rows.accepted, good),
     }
+
+
+def state_summary(result: Result) -> dict[str, Any]:
+    """`acceptance`, and under `accepted` the errors of OK answers; empty where states tell nothing."""
+    if not result.has_states:
+        return {}
+    accepted = result.select(result.compared & result.accepted)
+    errors = {"accepted": error_summary(accepted, intervals=False)} if len(accepted) else {}
+    return {"acceptance": acceptance(result), **errors}
 
 
 def summarise(result: Result, intervals: bool = True) -> dict[str, Any]:
@@ -148,10 +159,7 @@ def summarise(result: Result, intervals: bool = True) -> dict[str, Any]:
     """
     rows = compared_only(result)
     summary = {**error_summary(rows, intervals), "counts": _counts(result)}
-    if rows.has_states:
-        summary["acceptance"] = acceptance(rows)
-        if rows.accepted.any():
-            summary["accepted"] = error_summary(rows.select(rows.accepted), intervals=False)
+    summary.update(state_summary(result))
     if rows.has_covariance:
         squares = normalized_squares(rows)
         summary["nees"] = {part: float(values.mean()) for part, values in squares.items()}
@@ -182,10 +190,9 @@ def error_summary(rows: Result, intervals: bool = True) -> dict[str, Any]:
 
 
 def by_group(result: Result, group: str) -> dict[str, Result]:
-    """The comparable rows of each sequence or placement ("sequences", "placements"), in order; "" is left out."""
-    rows = compared_only(result)
-    names = getattr(rows, group)
-    return {str(name): rows.select(names == name) for name in dict.fromkeys(names) if name}
+    """The rows of each sequence or placement ("sequences", "placements") that has errors, in order; "" is left out."""
+    names = getattr(result, group)
+    return {str(name): result.select(names == name) for name in dict.fromkeys(names[result.compared]) if name}
 
 
 def _squares(covariances: np.ndarray, errors: np.ndarray) -> np.ndarray:
@@ -197,6 +204,7 @@ def _counts(result: Result) -> dict[str, Any]:
     return {
         "images": info.images,
         "answered": info.answered,
+        "lost": info.lost,
         "dropped": info.dropped,
         "rejected": dict(info.rejected),
         "compared": int(result.compared.sum()),

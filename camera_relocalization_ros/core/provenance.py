@@ -85,3 +85,13 @@ def training_rows(index: RetrievalIndex, positions: np.ndarray, quats_xyzw: np.n
             if angles.min() < SAME_ANGLE_RAD:
                 found[number] = rows[int(np.argmin(angles))]
     return found
+
+
+def training_warning(trained_on: int, frames: int) -> str:
+    """What a reader of errors must know when a model was trained on some of the frames; "" when it was on none."""
+    if not trained_on:
+        return ""
+    return (
+        f"WARNING: {trained_on} of {frames} frames have the pose of a training image of this bundle: it was trained on "
+        "them, and the errors are too small"
+    )

@@ -26,8 +26,9 @@ class ResultInfo:
     """What result.yaml says besides format and version.
 
     Poses are those of `child_frame` in `parent_frame`. `images` counts all images, with a true pose or not; those not
-    answered were `dropped` (never looked at) or `rejected`, by reason. `trained_on`: images that the bundle was trained
-    on. `image_folder`: where images lie, absolute or relative to the result; "" when they were not kept.
+    answered were `lost` (no pose that is believed), `dropped` (never looked at) or `rejected`, by reason. `trained_on`:
+    images that the bundle was trained on. `image_folder`: where images lie, absolute or relative to the result; "" when
+    they were not kept.
     """
 
     kind: str
@@ -40,6 +41,7 @@ class ResultInfo:
     data: str
     images: int
     answered: int
+    lost: int = 0
     dropped: int = 0
     rejected: Dict[str, int] = field(default_factory=dict)
     trained_on: int = 0

@@ -12,7 +12,7 @@ from tqdm import tqdm
 from camera_relocalization_ros.core.dataset import Dataset, Frame, load_image_rgb
 from camera_relocalization_ros.core.evaluation import PoseErrors, baseline_errors, pose_errors
 from camera_relocalization_ros.core.model_bundle import Bundle, check_frames
-from camera_relocalization_ros.core.provenance import is_training_pose
+from camera_relocalization_ros.core.provenance import is_training_pose, training_warning
 from camera_relocalization_ros.core.trust_report import TrustCheck, mahalanobis_squares
 from camera_relocalization_ros.inference.relocalizer import Estimate, Relocalizer
 from camera_relocalization_ros.inference.staged_relocalizer import REGRESSION, StagedRelocalizer
@@ -35,12 +35,7 @@ class Evaluation:
     @property
     def warning(self) -> str:
         """What a reader of the errors must know first; empty when there is nothing."""
-        if not self.trained_on:
-            return ""
-        return (
-            f"WARNING: {self.trained_on} of {len(self.estimates)} frames have the pose of a training image of this "
-            "bundle: it was trained on them, and the errors are too small"
-        )
+        return training_warning(self.trained_on, len(self.estimates))
 
     def summary(self) -> dict[str, Any]:
         """Errors, frames trained on, and trust where there is any, as plain numbers."""
@@ -62,12 +57,13 @@ class Answering(Protocol):
         """The pose of an image (H, W, 3) uint8."""
 
 
-def in_order(relocalizer: Answering, dataset: Dataset, task: str) -> Iterator[Frame]:
+def in_order(relocalizer: Answering, dataset: Dataset, task: str, any_frames: bool = False) -> Iterator[Frame]:
     """All frames, under a progress bar; the relocalizer forgets what it saw where a sequence ends.
 
-    Raises BundleError when the poses are of other frames.
+    Raises BundleError when the poses are of coordinate frames with other names, unless any_frames.
     """
-    check_frames(relocalizer.bundle, dataset)
+    if not any_frames:
+        check_frames(relocalizer.bundle, dataset)
     with tqdm(total=dataset.frame_count, desc=task, unit="frame") as progress:
         for sequence in dataset.sequences:
             relocalizer.reset()
@@ -76,26 +72,28 @@ def in_order(relocalizer: Answering, dataset: Dataset, task: str) -> Iterator[Fr
                 progress.update()
 
 
-def answer_all(relocalizer: Answering, dataset: Dataset, task: str) -> list[Estimate]:
-    """Estimates of all frames in order; raises BundleError when the poses are of other frames."""
-    frames = in_order(relocalizer, dataset, task)
+def answer_all(relocalizer: Answering, dataset: Dataset, task: str, any_frames: bool = False) -> list[Estimate]:
+    """Estimates of all frames in order; raises BundleError as `in_order`."""
+    frames = in_order(relocalizer, dataset, task, any_frames)
     return [relocalizer.estimate(load_image_rgb(frame.image_path), frame.stamp_ns) for frame in frames]
 
 
-def evaluate(relocalizer: Answering, dataset: Dataset) -> Evaluation:
-    """Answer every frame in order; raises BundleError when the frames of the poses differ."""
-    return judged(relocalizer.bundle, dataset, answer_all(relocalizer, dataset, "evaluate"))
+def evaluate(relocalizer: Answering, dataset: Dataset, any_frames: bool = False) -> Evaluation:
+    """Answer every frame in order; raises BundleError as `in_order`."""
+    return judged(relocalizer.bundle, dataset, answer_all(relocalizer, dataset, "evaluate", any_frames))
 
 
-def evaluate_stages(relocalizer: Relocalizer, dataset: Dataset, stages: Sequence[str]) -> dict[str, Evaluation]:
+def evaluate_stages(
+    relocalizer: Relocalizer, dataset: Dataset, stages: Sequence[str], any_frames: bool = False
+) -> dict[str, Evaluation]:
     """As `evaluate`, of each of some of STAGES; refined alone has no pose where the landmarks gave none.
 
     Raises BundleError when landmarks are needed and the bundle has none, ConfigError when the camera is not known.
     """
     if tuple(stages) == (REGRESSION,):
-        return {REGRESSION: evaluate(relocalizer, dataset)}
+        return {REGRESSION: evaluate(relocalizer, dataset, any_frames)}
     staged = StagedRelocalizer(relocalizer, dataset.camera)
-    frames = in_order(staged, dataset, "evaluate")
+    frames = in_order(staged, dataset, "evaluate", any_frames)
     answers = [staged.answer(load_image_rgb(frame.image_path), frame.stamp_ns) for frame in frames]
     return {stage: judged(staged.bundle, dataset, [answer.of(stage) for answer in answers]) for stage in stages}
 

@@ -22,9 +22,11 @@ def offline_result(
     sequences = [sequence for sequence in dataset.sequences for _ in sequence.frames]
     nothing = np.full(len(frames), np.nan)
     no_covariance = np.full((COVARIANCE_SIZE, COVARIANCE_SIZE), np.nan)
+    answered = int(np.isfinite(evaluation.errors.position_m).sum())
     info = ResultInfo(
         *(OFFLINE, name, dataset.parent_frame, dataset.child_frame, str(bundle.path), bundle.bundle_id),
-        *(method, data, len(frames), int(np.isfinite(evaluation.errors.position_m).sum())),
+        *(method, data, len(frames), answered),
+        lost=len(frames) - answered,
         trained_on=evaluation.trained_on,
         image_folder=str(dataset.path.resolve()),
         camera=dataset.camera,

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,8 @@ from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.errors import BundleError, ConfigError
 from camera_relocalization_ros.core.model_bundle import Bundle
 from camera_relocalization_ros.core.state import Stage
-from camera_relocalization_ros.inference.fusion import refined_alone
+from camera_relocalization_ros.inference import live_landmarks
+from camera_relocalization_ros.inference.fusion import Refusal, refined_alone
 from camera_relocalization_ros.inference.landmark_stage import LandmarkStage
 from camera_relocalization_ros.inference.refinement import PoseRefiner, Refinement
 from camera_relocalization_ros.inference.relocalizer import Estimate, Relocalizer
@@ -21,10 +23,11 @@ REGRESSION, REFINED, FUSED = STAGES = "regression", "refined", "fused"
 
 @dataclass(frozen=True)
 class StagedAnswer:
-    """What each stage made of an image, and what is published of it."""
+    """What each stage made of an image, why landmarks were not trusted (None: they were), and what is published."""
 
     regression: Estimate
     refinement: Refinement
+    refusal: Refusal | None
     fused: Estimate
 
     def of(self, stage: str) -> Estimate:
@@ -51,8 +54,44 @@ def method_name(bundle: Bundle, stage: str) -> str:
     return bundle.sidecar.head if stage == REGRESSION else f"{stage}, {bundle.sidecar.head}"
 
 
+def refine_first(landmarks: LandmarkStage, image_rgb: np.ndarray, regression: Estimate) -> StagedAnswer:
+    """The answer to an image (H, W, 3) uint8 with its regression, searched for landmarks; raises FrameError.
+
+    Landmarks that are found are followed from this image on.
+    """
+    grey = landmarks.grey(image_rgb)
+    tracked = landmarks.follow(grey, regression)
+    # what was followed is nearer to the truth than what was regressed
+    refined = landmarks.refine(grey, regression, tracked)
+    if refined.refusal is None:
+        landmarks.track(refined)
+    is_tracked = refined.refusal is not None and tracked.stage is Stage.TRACKED
+    return StagedAnswer(regression, refined.refinement, refined.refusal, tracked if is_tracked else refined.fused)
+
+
+class LandmarksFirst:
+    """As LiveLandmarks, with every image searched before it is answered, however long that takes."""
+
+    def __init__(self, stage: LandmarkStage, counts: Counter[str]) -> None:
+        self._stage = stage
+        self._counts = counts
+
+    def answer(self, image_rgb: np.ndarray, estimate: Estimate) -> Estimate:
+        """The best pose for an image with its regression; raises FrameError."""
+        answer = refine_first(self._stage, image_rgb, estimate)
+        self._counts[live_landmarks.REFINED if answer.refusal is None else answer.refusal.kind.value] += 1
+        return answer.fused
+
+    def reset(self) -> None:
+        """Forget earlier images."""
+        self._stage.reset()
+
+    def close(self) -> None:
+        """Nothing is going on beside."""
+
+
 class StagedRelocalizer:
-    """As Relocalizer, with every image refined before it is answered: the node refines beside, and answers at once.
+    """As Relocalizer, with every image refined before it is answered; the node does so with ~refine_first alone.
 
     Raises BundleError when the bundle has no map, ConfigError when the camera is not known.
     """
@@ -87,12 +126,4 @@ class StagedRelocalizer:
 
     def answer(self, image_rgb: np.ndarray, stamp_ns: int) -> StagedAnswer:
         """As `estimate`, with what led to it."""
-        regression = self._relocalizer.estimate(image_rgb, stamp_ns)
-        grey = self._landmarks.grey(image_rgb)
-        tracked = self._landmarks.follow(grey, regression)
-        # what was followed is nearer to the truth than what was regressed
-        refined = self._landmarks.refine(grey, regression, tracked)
-        if refined.refusal is None:
-            self._landmarks.track(refined)
-        is_tracked = refined.refusal is not None and tracked.stage is Stage.TRACKED
-        return StagedAnswer(regression, refined.refinement, tracked if is_tracked else refined.fused)
+        return refine_first(self._landmarks, image_rgb, self._relocalizer.estimate(image_rgb, stamp_ns))

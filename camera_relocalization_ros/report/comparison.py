@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Dict
 
 import numpy as np
@@ -14,6 +14,7 @@ from camera_relocalization_ros.core.pose_metrics import (
     by_group,
     error_summary,
     limit_name,
+    state_summary,
     statistics,
     summarise,
     within,
@@ -52,10 +53,23 @@ def comparison_rows(
     for result, summary in zip(results, summaries or map(summarise, results)):
         rows.append(_result_row(result, summary))
         if by:
-            groups = by_group(result, by)
-            rows += [Row(f"  {name}", GROUP, _numbers(error_summary(part))) for name, part in groups.items()]
+            for name, part in by_group(result, by).items():
+                told = {**error_summary(compared_only(part)), **state_summary(part)}
+                rows.append(Row(f"  {name}", GROUP, _numbers(told)))
     rows += _baseline_rows(results)
     return rows + [row for reference in references for row in _thesis_rows(reference)]
+
+
+def with_distinct_names(results: list[Result]) -> list[Result]:
+    """The results, those of a name that is taken already with a number behind it: tables and legends go by names."""
+    seen: dict[str, int] = {}
+    named = []
+    for result in results:
+        name = result.info.name
+        seen[name] = seen.get(name, 0) + 1
+        told = name if seen[name] == 1 else f"{name} ({seen[name]})"
+        named.append(replace(result, info=replace(result.info, name=told)))
+    return named
 
 
 def same_images(results: list[Result]) -> bool:
@@ -77,7 +91,6 @@ def _result_row(result: Result, summary: dict[str, Any]) -> Row:
     numbers = _numbers(summary)
     counts = summary["counts"]
     numbers["answered"] = counts["answered"] / counts["images"] if counts["images"] else 0.0
-    numbers.update(summary.get("acceptance", {}))
     numbers.update((f"nees_{part}", value) for part, value in summary.get("nees", {}).items())
     numbers.update((f"coverage90_{part}", shares["0.9"]) for part, shares in summary.get("coverage", {}).items())
     for name in ("inference_s", "latency_s", "age_s"):
@@ -86,14 +99,19 @@ def _result_row(result: Result, summary: dict[str, Any]) -> Row:
 
 
 def _numbers(summary: dict[str, Any]) -> dict[str, float]:
-    numbers = {"frames": float(summary["frames"])}
-    for quantity in QUANTITIES:
-        numbers.update((f"{quantity}_{name}", value) for name, value in summary[quantity].items())
-        if quantity in summary.get("intervals", {}):
-            low, high = summary["intervals"][quantity]
-            numbers.update({f"{quantity}_median_low": low, f"{quantity}_median_high": high})
+    numbers = {"frames": float(summary["frames"]), **_error_numbers(summary)}
     numbers.update((f"within {name}", value) for name, value in summary["within"].items())
+    for name, (low, high) in summary.get("intervals", {}).items():
+        column = f"{name}_median" if name in QUANTITIES else f"within {name}"
+        numbers.update({f"{column}_low": low, f"{column}_high": high})
+    numbers.update(summary.get("acceptance", {}))
+    if "accepted" in summary:
+        numbers.update((f"ok_{name}", value) for name, value in _error_numbers(summary["accepted"]).items())
     return numbers
+
+
+def _error_numbers(summary: dict[str, Any]) -> dict[str, float]:
+    return {f"{quantity}_{name}": value for quantity in QUANTITIES for name, value in summary[quantity].items()}
 
 
 def _baseline_rows(results: list[Result]) -> list[Row]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import pkgutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Optional
 
@@ -13,19 +13,22 @@ import numpy as np
 from markupsafe import Markup
 
 from camera_relocalization_ros.core.errors import ResultError
+from camera_relocalization_ros.core.evaluation import length_text
 from camera_relocalization_ros.core.image_files import SIGNATURES, encoded_suffix, read_image_file
 from camera_relocalization_ros.core.pose_metrics import GOOD_DEG, GOOD_M, limit_name, summarise
 from camera_relocalization_ros.core.result_files import image_path
-from camera_relocalization_ros.core.results import Result
-from camera_relocalization_ros.report.comparison import comparison_rows, same_images
-from camera_relocalization_ros.report.comparison_text import COLUMNS, table_cells
+from camera_relocalization_ros.core.results import NO_STATE, Result
+from camera_relocalization_ros.core.state import State
+from camera_relocalization_ros.core.verdict import answers_text, ok_text
+from camera_relocalization_ros.report.comparison import comparison_rows, same_images, with_distinct_names
+from camera_relocalization_ros.report.comparison_text import Table, tables
+from camera_relocalization_ros.report.error_axes import gap_seconds, run_seconds
 from camera_relocalization_ros.report.page import data_source, figure_source, render_page
 from camera_relocalization_ros.report.result_figures import (
     draw_cumulative,
     draw_dependence,
     draw_over_time,
     draw_reliability,
-    run_seconds,
 )
 from camera_relocalization_ros.report.result_template import PAGE
 from camera_relocalization_ros.report.thumbnails import (
@@ -65,6 +68,8 @@ def result_page(
 
     Raises ResultError when a result has nothing to compare or a picture is no image.
     """
+    named = with_distinct_names([each.result for each in inputs])
+    inputs = [replace(each, result=result) for each, result in zip(inputs, named)]
     results = [each.result for each in inputs]
     summaries = [summarise(result) for result in results]
     by = "sequences" if any(len(set(result.sequences)) > 1 for result in results) else ""
@@ -78,17 +83,20 @@ def result_page(
         results=[_section(each, summary, edges) for each, summary in zip(inputs, summaries)],
         warnings=warnings,
         sheets=sheets,
-        columns=list(COLUMNS),
-        rows=[{"kind": row.kind, "cells": _in_lines(cells)} for row, cells in zip(rows, table_cells(rows))],
+        tables=[_html_rows(table) for table in tables(rows)],
         cumulative=figure_source(draw_cumulative(results)),
         reliability=figure_source(draw_reliability(results)) if has_covariance else "",
-        trust=[_trust(result, summary) for result, summary in zip(results, summaries) if result.has_states],
         good=limit_name(GOOD_M, GOOD_DEG),
         drawn="axes (x red, y green, z blue)" + (" and edges (yellow)" if edges is not None else ""),
         extra=[{"source": _file_source(path), "caption": caption} for path, caption in pictures],
         flight=Markup(json.dumps(_flight(results, sheets, edges), allow_nan=False).replace("<", "\\u003c")),
         script=Markup(pkgutil.get_data(__package__, SCRIPT).decode("utf-8")),
     )
+
+
+def _html_rows(table: Table) -> dict[str, Any]:
+    rows = [{"kind": kind, "cells": _in_lines(cells)} for kind, cells in zip(table.kinds, table.cells)]
+    return {"title": table.title, "columns": table.columns, "rows": rows}
 
 
 def _in_lines(cells: list[str]) -> list[str]:
@@ -107,25 +115,13 @@ def _section(each: PageInput, summary: dict[str, Any], edges: np.ndarray | None)
     ]
     return {
         "name": info.name,
-        "verdict": _verdict(summary),
+        "verdict": [text for text in (ok_text(summary), answers_text(summary)) if text],
         "warnings": _warnings(result),
         "origin": told,
         "times": _times(summary),
         "pictures": [{"alt": a, "source": figure_source(figure), "caption": caption} for a, figure, caption in drawn],
         "worst": _worst(each, edges),
     }
-
-
-def _verdict(summary: dict[str, Any]) -> str:
-    position, orientation, counts = summary["position_m"], summary["orientation_deg"], summary["counts"]
-    told = f"half of the answers are within {position['median']:.2f} m and {orientation['median']:.1f} deg, "
-    told += f"95 of 100 within {position['p95']:.2f} m and {orientation['p95']:.1f} deg; "
-    told += f"the worst are {position['max']:.2f} m and {orientation['max']:.1f} deg off. "
-    told += f"{counts['answered']} of {counts['images']} images answered"
-    if counts["dropped"]:
-        told += f", {counts['dropped']} dropped"
-    told += "".join(f", {number} rejected ({reason})" for reason, number in counts["rejected"].items() if number)
-    return told + "."
 
 
 def _warnings(result: Result) -> list[str]:
@@ -144,22 +140,21 @@ def _times(summary: dict[str, Any]) -> str:
     return "; ".join(parts) + "." if parts else ""
 
 
-def _trust(result: Result, summary: dict[str, Any]) -> list[str]:
-    shares = [f"{100 * summary['acceptance'][name]:.1f} %" for name in ("accepted", "false_accepts", "false_rejects")]
-    nees = [f"{summary['nees'][part]:.1f}" for part in ("pose", "position", "orientation")] if "nees" in summary else []
-    return [result.info.name, *shares, ", ".join(nees)]
-
-
 def _worst(each: PageInput, edges: np.ndarray | None) -> list[dict[str, str]]:
     result, errors, pictures = each.result, each.result.errors(), []
     for row in worst_rows(errors):
         path = each.images[row]
         source = worst_picture(result, row, path, edges) if path is not None else None
         caption = f"{result.sequences[row]}, {result.images[row].rpartition('/')[2] or f'row {row}'}: "
-        caption += f"{errors.position_m[row]:.2f} m, {errors.orientation_deg[row]:.1f} deg"
+        caption += f"{_state_name(result.states[row])}, {length_text(errors.position_m[row])}, "
+        caption += f"{errors.orientation_deg[row]:.1f} deg"
         if source:
             pictures.append({"source": source, "caption": caption})
     return pictures
+
+
+def _state_name(state: int) -> str:
+    return "no state" if state == NO_STATE else State(state).name
 
 
 def _flight(results: list[Result], sheets: Sheets, edges: np.ndarray | None) -> dict[str, Any]:
@@ -175,11 +170,13 @@ def _flight(results: list[Result], sheets: Sheets, edges: np.ndarray | None) -> 
 
 def _flight_of(result: Result, pictures: np.ndarray) -> dict[str, Any]:
     errors, names = result.errors(), list(dict.fromkeys(result.sequences))
+    seconds, _ = run_seconds(result)
     return {
         "name": result.info.name,
         "truth": _points(result.truth),
         "estimate": _points(result.estimate),
-        "seconds": _rounded(run_seconds(result)[0], 3),
+        "seconds": _rounded(seconds, 3),
+        "gap": gap_seconds(seconds),
         "position": _rounded(errors.position_m, 4),
         "orientation": _rounded(errors.orientation_deg, 3),
         "score": _rounded(result.scores, 4),

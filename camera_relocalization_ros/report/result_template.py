@@ -17,7 +17,8 @@ PAGE = (
 """
     + STYLE
     + """
-.numbers { overflow-x: auto; font-size: .8rem; } .numbers td, .numbers th { padding: .25rem .4rem; text-align: right; }
+.numbers { overflow-x: auto; font-size: .8rem; margin-bottom: 1rem; }
+.numbers td, .numbers th { padding: .25rem .4rem; text-align: right; }
 img { max-width: 100%; } .numbers td + td { white-space: pre-line; overflow-wrap: normal; }
 .numbers td:first-child, .numbers th:first-child { text-align: left; } td { overflow-wrap: normal; }
 .baseline, .reference { color: #555; } .group td:first-child { padding-left: 1.5rem; }
@@ -31,8 +32,8 @@ p.warning { background: #fee8a6; padding: .5rem 1rem; } figure { margin: 1rem 0;
 .worst figure { margin: 0; } .worst img { width: 100%; } .key span { font-weight: bold; }
 button, select { font: inherit; padding: .2rem .8rem; }
 @media print {
-  body { max-width: none; margin: 0; font-size: 11pt; } .no-print { display: none; } .numbers { font-size: 5.4pt; }
-  .numbers td, .numbers th { padding: .1rem .12rem; } .frame { flex-basis: 14rem; }
+  body { max-width: none; margin: 0; font-size: 11pt; } .no-print { display: none; } .numbers { font-size: 7.5pt; }
+  .numbers td, .numbers th { padding: .1rem .2rem; } .frame { flex-basis: 14rem; }
   #flight { flex-basis: 22rem; height: 22rem; }
   figure, .flight, tr { break-inside: avoid; } h2, h3 { break-after: avoid; } .worst { grid-template-columns: 1fr 1fr; }
 }
@@ -41,7 +42,7 @@ button, select { font: inherit; padding: .2rem .8rem; }
 <body>
 <h1>How good are the poses? {{ title }}</h1>
 {% for result in results %}
-<p class="verdict"><b>{{ result.name }}</b>: {{ result.verdict }}</p>
+<p class="verdict"><b>{{ result.name }}</b>{% for line in result.verdict %}<br>{{ line }}{% endfor %}</p>
 {% for warning in result.warnings %}<p class="warning">{{ warning }}</p>{% endfor %}
 {% endfor %}
 {% for warning in warnings %}<p class="warning">{{ warning }}</p>{% endfor %}
@@ -63,27 +64,26 @@ shift, scroll to zoom, arrow keys or the slider to step.</span></p>
 </div>
 
 <h2>Numbers</h2>
+{% for table in tables %}
 <div class="numbers"><table>
-<tr><th></th>{% for column in columns %}<th>{{ column }}</th>{% endfor %}</tr>
-{% for row in rows %}<tr class="{{ row.kind }}">
+<tr><th>{{ table.title }}</th>{% for column in table.columns %}<th>{{ column }}</th>{% endfor %}</tr>
+{% for row in table.rows %}<tr class="{{ row.kind }}">
 {% for cell in row.cells %}<td>{{ cell }}</td>{% endfor %}</tr>
 {% endfor %}
 </table></div>
-<p>All answers count, whatever their state. In parentheses: where the median lies with 95 % confidence, by a bootstrap
-over blocks of neighbouring frames, which err alike; it knows nothing of what another flight or light would do.
-5 cm/5 deg: share of images with both errors below. OK: share of answers that the model itself called good.</p>
+{% endfor %}
+<p>All answers count, whatever their state, but in the table of OK ones, which the model itself called good: false
+accepts are those of them beyond {{ good }}, false rejects the answers within that are not OK. In parentheses: where the
+number lies with 95 % confidence, by a bootstrap over blocks of neighbouring frames, which err alike; it knows nothing
+of what another flight or light would do. 5 cm/5 deg: share of answers with both errors below. NEES: squared errors in
+units of their covariance; 6 is right for the pose, 3 for position and for orientation, more is overconfident.</p>
 <figure><img alt="cumulative errors" src="{{ cumulative }}">
 <figcaption>Share of images with an error of at most so much; grey: what needs no training.</figcaption></figure>
 
 {% if reliability %}
-<h2>Can its covariance and state be trusted?</h2>
+<h2>Can its covariance be trusted?</h2>
 <figure><img alt="reliability diagram" src="{{ reliability }}">
 <figcaption>Above the diagonal a covariance is too large, below it is too small.</figcaption></figure>
-{% endif %}
-{% if trust %}
-<table><tr><th>result</th><th>OK answers</th><th>OK, but beyond {{ good }}</th><th>good, but not OK</th>
-<th>NEES of pose (6 expected), position (3), orientation (3)</th></tr>
-{% for row in trust %}<tr>{% for cell in row %}<td>{{ cell }}</td>{% endfor %}</tr>{% endfor %}</table>
 {% endif %}
 
 {% for result in results %}

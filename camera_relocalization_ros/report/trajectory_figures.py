@@ -9,11 +9,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from camera_relocalization_ros.core.results import Result
+from camera_relocalization_ros.report.error_axes import lifted, run_seconds
 from camera_relocalization_ros.report.figures import new_figure
+from camera_relocalization_ros.report.looks import AXES, ESTIMATE, GRID, LINK, MARKERS, OBJECT, TRUTH
 
-# truth green and estimate red, as the thesis has them, in Okabe and Ito's shades; truth is solid, the estimate is dots
-TRUTH, ESTIMATE, OBJECT = "#009E73", "#D55E00", "#444444"
-AXES = {"x": "#D55E00", "y": "#009E73", "z": "#0072B2"}
 # more lines between truth and estimate would hide both
 MAX_LINKS = 400
 FEW_EDGES = 50
@@ -25,35 +24,39 @@ def draw_trajectory(result: Result, edges: np.ndarray | None = None) -> Figure:
     above = figure.add_subplot(1, 2, 1)
     space = figure.add_subplot(1, 2, 2, projection="3d")
     for axes, columns in ((above, [0, 1]), (space, [0, 1, 2])):
-        _draw(axes, result, columns)
+        draw_answers(axes, result, columns)
         _draw_object(axes, edges, columns)
         axes.set_xlabel("x [m]")
         axes.set_ylabel("y [m]")
     above.set_aspect("equal")
-    above.grid(color="#dddddd")
+    above.grid(color=GRID)
     above.set_title(f"from above (along -z of {result.info.parent_frame})", fontsize="medium")
     space.set_zlabel("z [m]")
     space.set_aspect("equal")
     space.zaxis.set_major_locator(MaxNLocator(4))
     handles = dict(zip(*reversed(above.get_legend_handles_labels())))
-    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncol=5, frameon=False)
+    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncol=6, frameon=False)
     return figure
 
 
-def _draw(axes: Axes, result: Result, columns: list[int]) -> None:
+def draw_answers(axes: Axes, result: Result, columns: list[int]) -> None:
+    """Truth, estimates by their state, and thin lines between the two of an image, in `columns` of x, y, z."""
     for number, name in enumerate(dict.fromkeys(result.sequences)):
         part = result.select(result.sequences == name)
         truth, estimate = part.truth[:, columns], part.estimate[:, columns]
         rows = np.flatnonzero(part.compared)[:: max(len(part) // MAX_LINKS, 1)]
         # NaN lifts the pen between two links
         links = np.stack([truth[rows], estimate[rows], np.full((len(rows), len(columns)), np.nan)], axis=1)
-        axes.plot(*links.reshape(-1, len(columns)).T, color="#bbbbbb", linewidth=0.5, zorder=1)
-        labels = ("", "", "") if number else ("truth", "estimate", "start")
-        axes.plot(*truth.T, color=TRUTH, linewidth=2.2, linestyle="-", label=labels[0], zorder=3)
-        axes.plot(*estimate.T, ".", color=ESTIMATE, markersize=4, label=labels[1], zorder=2)
-        axes.plot(
-            *truth[np.isfinite(truth).all(axis=1)][:1].T, "s", color=TRUTH, markersize=8, label=labels[2], zorder=4
-        )
+        axes.plot(*links.reshape(-1, len(columns)).T, color=LINK, linewidth=0.5, zorder=1)
+        label = {} if number else {"label": "truth"}
+        axes.plot(*lifted(truth, run_seconds(part)[0]).T, color=TRUTH, linewidth=2.2, zorder=2, **label)
+        for state, look in MARKERS.items():
+            marked = estimate[(part.states == state) & np.isfinite(estimate).all(axis=1)]
+            if len(marked):
+                axes.plot(*marked.T, color=ESTIMATE, linestyle="none", zorder=3, **look)
+        start = truth[np.isfinite(truth).all(axis=1)][:1]
+        look = {"marker": "o", "markersize": 9, "linestyle": "none", "markeredgecolor": "white"}
+        axes.plot(*start.T, color=TRUTH, zorder=4, **look, **({} if number else {"label": "start"}))
 
 
 def _draw_object(axes: Axes, edges: np.ndarray | None, columns: list[int]) -> None:

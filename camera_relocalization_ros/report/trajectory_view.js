@@ -9,7 +9,7 @@
   const told = document.getElementById("frame-text");
   const slider = document.getElementById("frame-slider");
   const chooser = document.getElementById("result-chooser");
-  const TRUTH = "#009E73", ESTIMATE = "#D55E00", OBJECT = "#444444", REACH = 25, LINE_GAP = 1.5;
+  const TRUTH = "#009E73", ESTIMATE = "#D55E00", OBJECT = "#444444", REACH = 25;
   const AXIS_COLOURS = ["#D55E00", "#009E73", "#0072B2"];
   const STATES = { "-1": "no answer", 0: "WARMING_UP", 1: "OK", 2: "DEGRADED", 3: "LOST", 4: "STALE" };
   const FEW_EDGES = 50;
@@ -73,7 +73,7 @@
     result.truth.forEach((p, row) => {
       if (!p) { last = null; return; }
       const near = last !== null && result.sequence[row] === result.sequence[last] &&
-        result.seconds[row] - result.seconds[last] < LINE_GAP;
+        result.seconds[row] - result.seconds[last] <= result.gap;
       if (near) context.lineTo(...points.truth[row]); else context.moveTo(...points.truth[row]);
       last = row;
     });
@@ -160,7 +160,7 @@
       ["sequence", result.sequences[result.sequence[chosen]]],
       ["image", result.image[chosen] || "not kept"],
       ["time", fixed(result.seconds[chosen], 2, "s")],
-      ["position error", fixed(result.position[chosen], 3, "m")],
+      ["position error", fixed(result.position[chosen], 4, "m")],
       ["orientation error", fixed(result.orientation[chosen], 2, "deg")],
       ["state", STATES[result.state[chosen]] + (result.reason[chosen] ? ": " + result.reason[chosen] : "")],
       ["score", fixed(result.score[chosen], 3, "")],

@@ -14,6 +14,7 @@ from camera_relocalization_ros.core.errors import FrameError, ResultError
 from camera_relocalization_ros.core.evaluation import PoseErrors
 from camera_relocalization_ros.core.model_bundle import Bundle
 from camera_relocalization_ros.core.placements import placement_name
+from camera_relocalization_ros.core.provenance import is_training_pose
 from camera_relocalization_ros.core.results import (
     COVARIANCE_SIZE,
     LIVE,
@@ -24,29 +25,35 @@ from camera_relocalization_ros.core.results import (
     ResultInfo,
 )
 from camera_relocalization_ros.core.trajectory import Trajectory
+from camera_relocalization_ros.inference.staged_relocalizer import FUSED, REGRESSION, method_name
 from camera_relocalization_ros.msg import RelocalizerStatus
 from camera_relocalization_ros.ros.bag_reader import open_bag, read_images
 from camera_relocalization_ros.ros.conversions import message_to_bgr
+from camera_relocalization_ros.ros.replay_plan import ReplayPlan
 from camera_relocalization_ros.ros.replay_recorder import ReplayRecorder
 
 IMAGE_FOLDER, IMAGE_WIDTH, QUALITY = "images", 480, 85
 NO_IMAGE_STATES = (RelocalizerStatus.WARMING_UP, RelocalizerStatus.STALE)
 
 
-def live_result(
-    bundle: Bundle, frames: tuple[str, str], bag: Path, stamps_ns: np.ndarray, truth: Trajectory, heard: ReplayRecorder
-) -> Result:
-    """The result of images with stamps_ns (n,), in order, of `bag`; frames: parent and child of the true poses.
+def live_result(bundle: Bundle, frames: tuple[str, str], plan: ReplayPlan, heard: ReplayRecorder) -> Result:
+    """The result of the images that were played, in order; frames: parent and child of the true poses.
 
     A LOST answer was not published, and has a state but no estimate.
     """
     poses, last = heard.estimates(), heard.statuses[-1]
+    bag, stamps_ns, truth = plan.bag, plan.stamps_ns, plan.truth
+    by_landmarks = any(status.stage != RelocalizerStatus.REGRESSION for status in heard.statuses)
+    answered, lost = int(np.isin(stamps_ns, poses.stamps_ns).sum()), int(last.frames_lost)
     info = ResultInfo(
         *(LIVE, bag.stem, *(frame.lstrip("/") for frame in frames), str(bundle.path), bundle.bundle_id),
-        *(bundle.sidecar.head, bag.name, len(stamps_ns), int(np.isin(stamps_ns, poses.stamps_ns).sum())),
-        dropped=int(last.frames_dropped),
+        *(method_name(bundle, FUSED if by_landmarks else REGRESSION), bag.name, len(stamps_ns), answered),
+        lost=lost,
+        # by the node, or on the way to it
+        dropped=len(stamps_ns) - answered - lost - int(last.frames_rejected),
         rejected={one.kind: int(one.count) for one in last.rejected},
-        camera=bundle.sidecar.camera,
+        trained_on=int(is_training_pose(bundle.index, truth.positions, truth.quats_xyzw).sum()),
+        camera=plan.camera or bundle.sidecar.camera,
     )
     statuses = {s.header.stamp.to_nsec(): s for s in heard.statuses if s.state not in NO_IMAGE_STATES}
     told = [statuses.get(stamp_ns) for stamp_ns in stamps_ns.tolist()]

@@ -16,7 +16,7 @@ from camera_relocalization_ros.inference.fusion import regression_alone
 from camera_relocalization_ros.inference.landmark_stage import LandmarkStage
 from camera_relocalization_ros.inference.live_landmarks import REFINED, LiveLandmarks
 from camera_relocalization_ros.inference.relocalizer import Estimate, Relocalizer
-from camera_relocalization_ros.inference.staged_relocalizer import StagedRelocalizer
+from camera_relocalization_ros.inference.staged_relocalizer import LandmarksFirst, StagedRelocalizer
 from camera_relocalization_ros.ros.camera_watch import CameraWatch
 
 # all landmarks are prepared for a camera: two drivers on one camera_info must not make that the work of every image
@@ -26,16 +26,18 @@ CHANGE_PERIOD_S = 1.0
 class NodeLandmarks:
     """Refines where it can: a map in the bundle, and a camera_info that fits the model. Not thread-safe.
 
+    refines_first: every image is searched before it is answered; else some are beside the stream, rate_hz at most.
     counts: how refinements ended since the node started, by kind.
     """
 
-    def __init__(self, watch: CameraWatch, rate_hz: float) -> None:
+    def __init__(self, watch: CameraWatch, rate_hz: float, refines_first: bool = False) -> None:
         self.counts: Counter[str] = Counter()
         self._watch = watch
         self._rate_hz = rate_hz
+        self._refines_first = refines_first
         self._bundle: Bundle | None = None
         self._camera: CameraIntrinsics | None = None
-        self._live: LiveLandmarks | None = None
+        self._live: LandmarksFirst | LiveLandmarks | None = None
         self._changed_s = -CHANGE_PERIOD_S
 
     @property
@@ -68,8 +70,7 @@ class NodeLandmarks:
             self._drop()
             self._camera = camera
             if camera is not None:
-                stage = LandmarkStage(self._bundle.landmark_map, camera)
-                self._live = LiveLandmarks(stage, self._rate_hz, self.counts)
+                self._live = self._landmarks(LandmarkStage(self._bundle.landmark_map, camera))
         if self._live is None:
             return regression_alone(estimate, why_not or "landmarks cannot be prepared")
         return self._live.answer(image_rgb, estimate)
@@ -79,6 +80,11 @@ class NodeLandmarks:
         camera, _ = self._usable_camera()
         has_map = self._has_map and relocalizer.bundle.landmark_map is not None
         return StagedRelocalizer(relocalizer, camera) if has_map and camera is not None else relocalizer
+
+    def _landmarks(self, stage: LandmarkStage) -> LandmarksFirst | LiveLandmarks:
+        if self._refines_first:
+            return LandmarksFirst(stage, self.counts)
+        return LiveLandmarks(stage, self._rate_hz, self.counts)
 
     @property
     def _has_map(self) -> bool:

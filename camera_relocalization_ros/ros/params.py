@@ -63,6 +63,7 @@ class NodeParams:
     providers: tuple[str, ...] = ("CPUExecutionProvider",)
     threads: int = 0
     refinement_rate: float = 0.0
+    refine_first: bool = False
     stale_after: float = 2.0
     diagnostic_period: float = 1.0
     min_rate: float = 2.0

@@ -65,7 +65,7 @@ class RelocalizationNode:
         self.newest = NewestFrame()
         self.status = NodeStatus(self.newest)
         self.camera = CameraWatch(relocalizer.bundle.sidecar)
-        self.landmarks = NodeLandmarks(self.camera, params.refinement_rate)
+        self.landmarks = NodeLandmarks(self.camera, params.refinement_rate, params.refine_first)
         self.tf = tf
         self.side_work = SideWork()
         self._poses = PoseOutputs(params)

@@ -10,6 +10,7 @@ import rospy
 from geometry_msgs.msg import PoseStamped, PoseWithCovarianceStamped
 
 from camera_relocalization_ros.core.errors import ReplayError
+from camera_relocalization_ros.core.model_bundle import Bundle
 from camera_relocalization_ros.core.trajectory import Trajectory
 from camera_relocalization_ros.msg import RelocalizerStatus
 from camera_relocalization_ros.ros.conversions import message_to_pose
@@ -23,21 +24,30 @@ class ReplayRecorder:
         self.covariances: dict[int, np.ndarray] = {}
         self._poses: dict[int, tuple[np.ndarray, np.ndarray]] = {}
         self._subscribers: list[rospy.Subscriber] = []
+        self._images_handled = 0
+        self._all_have_covariance = self._landmarks_have_covariance = False
         self.last_heard_s = time.monotonic()
 
-    def subscribe(self, node: str, with_covariance: bool) -> None:
-        """Listen to `node`/pose and `node`/status, and to covariances where the model tells them."""
+    def subscribe(self, node: str, bundle: Bundle) -> None:
+        """Listen to `node`/pose and `node`/status, and to covariances where the model `bundle` tells them."""
         self._subscribers = [
             rospy.Subscriber(f"{node}/pose", PoseStamped, self.on_pose, queue_size=1000),
             rospy.Subscriber(f"{node}/status", RelocalizerStatus, self.on_status, queue_size=1000),
         ]
-        if with_covariance:
+        self._all_have_covariance = bundle.sidecar.calibration is not None
+        self._landmarks_have_covariance = bundle.landmark_map is not None
+        if bundle.has_covariance:
             topic, kind = f"{node}/pose_with_covariance", PoseWithCovarianceStamped
             self._subscribers.append(rospy.Subscriber(topic, kind, self.on_covariance, queue_size=1000))
 
     def is_connected(self) -> bool:
         """Whether the node is ready: it has said so, and its poses will be heard."""
         return bool(self.statuses) and all(s.get_num_connections() for s in self._subscribers)
+
+    @property
+    def images_handled(self) -> int:
+        """Images that the node has said something of."""
+        return self._images_handled
 
     def on_pose(self, message: PoseStamped) -> None:
         """Keep a pose by its stamp."""
@@ -53,12 +63,20 @@ class ReplayRecorder:
         """Keep a status."""
         self.statuses.append(message)
         if message.state not in (RelocalizerStatus.WARMING_UP, RelocalizerStatus.STALE):
+            self._images_handled += 1
             self.last_heard_s = time.monotonic()
 
     def has_all_until(self, stamp_ns: int) -> bool:
-        """Whether the node is through with the image of this stamp, and all its poses were heard."""
+        """Whether the node is through with the image of this stamp, and all its poses and covariances were heard."""
         last = self.statuses[-1] if self.statuses else RelocalizerStatus()
-        return self.handled(stamp_ns) and len(self._poses) >= last.frames_answered
+        if not self.handled(stamp_ns) or len(self._poses) < last.frames_answered:
+            return False
+        return len(self.covariances) >= sum(map(self._has_covariance, self.statuses))
+
+    def _has_covariance(self, status: RelocalizerStatus) -> bool:
+        """Whether the pose that a status tells of came with a covariance."""
+        by_landmarks = self._landmarks_have_covariance and status.stage != RelocalizerStatus.REGRESSION
+        return bool(status.window_length) and (self._all_have_covariance or by_landmarks)
 
     def handled(self, stamp_ns: int) -> bool:
         """Whether the node answered or rejected the image of this stamp."""

@@ -60,6 +60,11 @@ class RosSession:
             os.environ.update(self._saved_environment)
             self._folder.cleanup()
 
+    @property
+    def folder(self) -> Path:
+        """A temporary one, which is gone after the block."""
+        return Path(self._folder.name)
+
     def start(self, name: str, command: Sequence[str]) -> None:
         """Start a child; what it prints is kept for the error message."""
         with open(self._log(name), "wb") as log:
@@ -87,7 +92,7 @@ class RosSession:
                 raise ReplayError(f"{name} ended with code {child.returncode}: {reason}")
 
     def _log(self, name: str) -> Path:
-        return Path(self._folder.name) / f"{name}.log"
+        return self.folder / f"{name}.log"
 
     def _start_master(self) -> None:
         port = _free_port()

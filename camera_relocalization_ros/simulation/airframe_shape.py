@@ -56,10 +56,3 @@ def outline() -> np.ndarray:
     ]
     right = [(x, -y) for x, y in reversed(left)]
     return np.array(left + right)
-
-
-def bounding_box() -> np.ndarray:
-    """Least and greatest corner (2, 3) of the airframe without its stand."""
-    engines = np.array(ENGINES) - [0.0, 0.0, ENGINE_RADIUS]
-    tips = [*LANDMARKS.values(), (FIN["tip"][1], 0.0, FIN["tip"][2]), *engines]
-    return np.stack([np.min(tips, axis=0), np.max(tips, axis=0)])

@@ -9,18 +9,22 @@ import signal
 import subprocess
 import tempfile
 import unittest
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import rospkg
 import rostest
 from calibrated_bundle import SIGMA_M, write_calibrated_bundle
-from colour_bundle import COLOUR_BUNDLE
+from colour_bundle import BASE, COLOUR_BUNDLE
 from helpers import CHILD_FRAME, PARENT_FRAME
 from live import known_trajectory, wait_for, write_known_bag
+from painted_wall import CAMERA, write_wall_bundle, write_wall_dataset
 from ros_helpers import image_records, tf_records, write_bag
 
 from camera_relocalization_ros.core.result_files import image_path, load_result
 from camera_relocalization_ros.core.results import LIVE
+from camera_relocalization_ros.core.state import Stage
 
 COUNT = 20
 FRAMES = ("--parent", PARENT_FRAME, "--child", CHILD_FRAME)
@@ -82,16 +86,18 @@ class ReplayTest(unittest.TestCase):
         result = json.loads(result_path.read_text(encoding="utf-8"))
         assert (result["frames"], result["images"], result["answered"]) == (COUNT, COUNT, COUNT), output
         assert (result["answered_share"], result["rejected"], result["dropped"]) == (1.0, 0, 0)
-        assert set(result["position_m"]) == {"median", "mean", "max", "std"}
+        assert set(result["position_m"]) > {"median", "mean", "max", "std", "p95"}
+        assert set(result["intervals"]) == {"position_m", "orientation_deg", *result["within"]}
         assert result["position_m"]["max"] < 1e-05
         assert result["orientation_deg"]["max"] < 0.001
         assert 0 < result["latency_s"]["p50"] <= result["latency_s"]["p95"] < 1.0
         assert f"answered {COUNT} of {COUNT} images (100.0 %)" in output
+        assert "ROS_MASTER_URI=http://127.0.0.1:" in errors
 
     def assert_result(self, result):
         info = result.info
         assert (info.kind, info.name, info.data) == (LIVE, "told", "f.bag")
-        assert (info.images, info.answered, info.dropped, info.rejected) == (COUNT, COUNT, 0, {})
+        assert (info.images, info.answered, info.lost, info.dropped, info.rejected) == (COUNT, COUNT, 0, 0, {})
         assert result.compared.all()
         assert result.errors().position_m.max() < 1e-05
         assert np.isfinite([result.inference_s, result.latency_s, result.age_s]).all()
@@ -102,10 +108,11 @@ class ReplayTest(unittest.TestCase):
         bundle = write_calibrated_bundle(self.folder / "bundle")
         bag = write_known_bag(self.folder / "f.bag", COUNT)
         options = ("--image-topic", COMPRESSED, *FRAMES, "-o", "told")
-        code, _, errors = self.replay(bag, *options, bundle=bundle)
+        code, output, errors = self.replay(bag, *options, bundle=bundle)
         assert code == 0, errors
         result = load_result(self.folder / "told")
         assert result.has_covariance and result.has_states
+        assert "OK: " in output and "worst" in output
         np.testing.assert_allclose(result.covariances[0, :3, :3], np.eye(3) * SIGMA_M**2, atol=1e-6)
 
     def test_live_and_offline_agree(self):
@@ -123,6 +130,24 @@ class ReplayTest(unittest.TestCase):
         np.testing.assert_allclose(live.truth, offline.truth, atol=1e-9)
         np.testing.assert_allclose(live.estimate, offline.estimate, atol=1e-9)
         np.testing.assert_array_equal(live.states, offline.states)
+
+    def test_with_landmarks_live_is_offline_where_the_node_refines_first(self):
+        bundle, told = write_wall_bundle(self.folder), write_wall_dataset(self.folder / "set", COUNT, seed=7)
+        options = ("--image-topic", COMPRESSED, *FRAMES, "-o", "live", "--refine-first", "--rate", "5")
+        for command in (("to-bag", "set", "-o", "f.bag"), ("evaluate", str(bundle), "set", "-o", "offline")):
+            subprocess.run(["reloc", *command], cwd=str(self.folder), env=self.environment, check=True, timeout=120)
+        code, output, errors = self.replay(self.folder / "f.bag", *options, bundle=bundle)
+        assert code == 0, errors
+        live, offline = (load_result(self.folder / name) for name in ("live", "offline"))
+        assert f"answered {told.frame_count} of {told.frame_count} images" in output
+        np.testing.assert_array_equal(live.stamps_ns, offline.stamps_ns)
+        np.testing.assert_array_equal(live.stages, offline.stages)
+        assert (live.stages == Stage.REFINED).mean() > 0.9
+        assert live.info.method == offline.info.method and live.info.method.startswith("fused, ")
+        assert live.info.camera.fx == CAMERA.fx
+        np.testing.assert_allclose(live.covariances, offline.covariances, atol=1e-6)
+        apart = replace(live, truth=offline.estimate).errors()
+        assert apart.position_m.max() < 0.002 and apart.orientation_deg.max() < 0.1
 
     def test_raw_images(self):
         self.assert_replayed(RAW, raw=True)
@@ -148,6 +173,35 @@ class ReplayTest(unittest.TestCase):
         self.assert_fails(
             f"no frame 'map' in TF; its frames are: {CHILD_FRAME}, ", bag, "--image-topic", COMPRESSED, *wrong
         )
+
+    def test_frames_of_other_names_are_refused_unless_wanted(self):
+        truth = known_trajectory(COUNT)
+        records = [*image_records(truth.stamps_ns), *tf_records(truth, "hall", CHILD_FRAME)]
+        bag = write_bag(self.folder / "f.bag", records)
+        options = ("--image-topic", COMPRESSED, "--parent", "hall", "--child", CHILD_FRAME)
+        self.assert_fails(f"the truth is asked for of '{CHILD_FRAME}' in 'hall'; --any-frames", bag, *options)
+        code, output, errors = self.replay(bag, *options, "--any-frames", "--refine-first")
+        assert code == 0, errors
+        assert f"{COUNT} of {COUNT} images compared" in output
+
+    def test_a_flight_that_was_trained_on_is_warned_of(self):
+        truth = known_trajectory(4)
+        truth.positions[2] = BASE + (1.0, 0.0, 0.0)  # that of a training image of the colour bundle
+        records = [*image_records(truth.stamps_ns), *tf_records(truth, PARENT_FRAME, CHILD_FRAME)]
+        bag = write_bag(self.folder / "f.bag", records)
+        code, output, errors = self.replay(bag, "--image-topic", COMPRESSED, *FRAMES, "-o", "told")
+        assert code == 0, errors
+        assert "WARNING: 1 of 4 frames" in output
+        assert load_result(self.folder / "told").info.trained_on == 1
+
+    def test_answers_without_truth(self):
+        truth = known_trajectory(3)
+        # only the first image has a true pose, and it is damaged
+        records = image_records(truth.stamps_ns)
+        next(message for topic, message, _ in records if topic == COMPRESSED).data = b"damaged"
+        first = tf_records(truth.select(np.array([0])), PARENT_FRAME, CHILD_FRAME)
+        bag = write_bag(self.folder / "f.bag", [*records, *first])
+        self.assert_fails("no answered image has a true pose", bag, "--image-topic", COMPRESSED, *FRAMES)
 
     def test_missing_truth(self):
         truth = known_trajectory(6)
@@ -183,6 +237,12 @@ class ReplayTest(unittest.TestCase):
                 message.data = message.data[:100]
         bag = write_bag(self.folder / "f.bag", [*records, *tf_records(truth, PARENT_FRAME, CHILD_FRAME)])
         self.assert_fails("answered no image: compressed image of 100 bytes", bag, "--image-topic", COMPRESSED, *FRAMES)
+
+    def test_rviz_is_asked_for_in_vain(self):
+        if "rviz" in rospkg.RosPack().list():
+            self.skipTest("rviz is installed here")
+        bag = write_known_bag(self.folder / "f.bag", 3)
+        self.assert_fails("rviz is not installed", bag, "--image-topic", COMPRESSED, *FRAMES, "--rviz")
 
     def assert_ends_on(self, number, code):
         bag = write_known_bag(self.folder / "long.bag", 300)

@@ -20,17 +20,18 @@ def typed_commands():
 
 def test_from_own_bags_to_a_flying_model(tmp_path):
     commands = typed_commands()
-    steps = "simulate sync-check extract info doctor split train export evaluate replay"
+    steps = "simulate sync-check extract info doctor split train export evaluate replay compare report calibrate map"
     for name in steps.split():
         assert f"reloc {name} " in commands
-    shorter = re.sub(r"--duration \d+", "--duration 10", commands)
+    shorter = re.sub(r"--duration \d+", "--duration 12", commands)
     done = subprocess.run(
         ["bash", "-euc", shorter], cwd=str(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     assert done.returncode == 0, done.stdout[-3000:]
-    assert json.loads((tmp_path / "out" / "errors.json").read_text())["frames"] == 50
-    assert done.stdout.count("feature retrieval") == 3
+    assert json.loads((tmp_path / "out" / "errors.json").read_text())["frames"] == 60
+    # evaluate, three times, and replay
+    assert len(re.findall(r"^feature retrieval  ", done.stdout, flags=re.MULTILINE)) == 4, done.stdout[-3000:]
     # how many images a busy machine drops is a matter of speed, which is measured elsewhere
-    answered = re.search(r"answered (\d+) of 50 images", done.stdout)
+    answered = re.search(r"answered (\d+) of 60 images", done.stdout)
     assert answered, done.stdout[-3000:]
     assert int(answered[1]) >= 10

@@ -7,8 +7,10 @@ from made_result import made_result
 
 from camera_relocalization_ros.core import pose_metrics
 from camera_relocalization_ros.core.errors import ResultError
-from camera_relocalization_ros.core.evaluation import PoseErrors
+from camera_relocalization_ros.core.evaluation import PoseErrors, length_text
+from camera_relocalization_ros.core.results import NO_STATE
 from camera_relocalization_ros.core.state import State
+from camera_relocalization_ros.core.verdict import answers_text, ok_text
 
 
 def autoregressive(rng, count, memory):
@@ -113,3 +115,37 @@ def test_nothing_to_compare_is_an_error():
     result.truth[:] = np.nan
     with pytest.raises(ResultError, match="no image has both"):
         pose_metrics.summarise(result)
+
+
+def lost_half(result, is_live):
+    """Every second image is LOST, which live means that no pose is published."""
+    result.states[::2] = State.LOST
+    if is_live:
+        result.estimate[::2] = np.nan
+    return result
+
+
+def test_share_of_ok_answers_is_the_same_live_and_offline():
+    shares = [pose_metrics.acceptance(lost_half(made_result(40), is_live))["accepted"] for is_live in (False, True)]
+    assert shares == [0.5, 0.5]
+    dropped = made_result(40)
+    dropped.states[:20], dropped.estimate[:20] = NO_STATE, np.nan
+    assert pose_metrics.acceptance(dropped)["accepted"] == 1.0
+
+
+def test_verdict_is_about_the_ok_answers_alone():
+    result = lost_half(made_result(40, answered=20, lost=18, dropped=2), is_live=False)
+    result.estimate[::2, 0] += 7.0
+    summary = pose_metrics.summarise(result)
+    worst_m = result.select(result.accepted).errors().position_m.max()
+    told = ok_text(summary)
+    assert told.startswith("OK: 50 % of images; median ")
+    assert f"worst {length_text(worst_m)} and " in told
+    assert "7." not in told and "worst 7." in answers_text(summary)
+    assert answers_text(summary).endswith("20 of 40 images answered, 18 lost, 2 dropped")
+    assert ok_text(pose_metrics.summarise(replace(result, scores=np.full(40, np.nan)))) == ""
+
+
+@pytest.mark.parametrize("metres, text", [(0.0042, "4.2 mm"), (0.0312, "3.1 cm"), (1.354, "1.35 m")])
+def test_lengths_have_the_unit_that_suits_them(metres, text):
+    assert length_text(metres) == text

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -13,8 +14,6 @@ from made_result import made_result
 from camera_relocalization_ros.core.errors import ResultError
 from camera_relocalization_ros.core.result_files import COVARIANCE, FRAMES_FILE, MANIFEST, load_result, write_result
 from camera_relocalization_ros.core.results import NO_STATE, ROW_FIELDS
-
-evo = pytest.importorskip("evo.tools.file_interface")
 
 
 def with_gaps():
@@ -41,14 +40,32 @@ def test_what_is_written_is_read(tmp_path):
     assert np.isnan(read.errors().position_m[[3, 5]]).all()
 
 
-def test_evo_finds_the_same_median(tmp_path):
+def run_evo(folder, program, *arguments):
+    """What one of evo's programs prints, with its settings in `folder`."""
+    command = [Path(sys.executable).with_name(program), "tum", *arguments]
+    environment = {**os.environ, "HOME": str(folder)}
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment, timeout=120)
+    return done.stdout
+
+
+@pytest.mark.parametrize("relation, quantity", [("trans_part", "position_m"), ("angle_deg", "orientation_deg")])
+def test_evo_finds_the_same_median(tmp_path, relation, quantity):
+    evo = pytest.importorskip("evo.tools.file_interface")
     write_result(tmp_path, made_result(60).select(np.arange(30)))
-    zipped = tmp_path / "ape.zip"
-    evo_ape = Path(sys.executable).with_name("evo_ape")
-    command = [evo_ape, "tum", tmp_path / "truth.tum", tmp_path / "estimate.tum", "--save_results", zipped]
-    subprocess.run(command, check=True, capture_output=True, env={**os.environ, "HOME": str(tmp_path)}, timeout=120)
+    poses, zipped = (tmp_path / "truth.tum", tmp_path / "estimate.tum"), tmp_path / "ape.zip"
+    run_evo(tmp_path, "evo_ape", *poses, "--pose_relation", relation, "--save_results", zipped)
     median = evo.load_res_file(str(zipped)).stats["median"]
-    assert median == pytest.approx(float(np.median(load_result(tmp_path).errors().position_m)), abs=1e-6)
+    ours = float(np.median(getattr(load_result(tmp_path).errors(), quantity)))
+    assert median == pytest.approx(ours, abs=1e-6)
+
+
+def test_evo_reads_the_trajectories(tmp_path):
+    pytest.importorskip("evo.tools.file_interface")
+    write_result(tmp_path, made_result(60).select(np.arange(30)))
+    told = run_evo(tmp_path, "evo_traj", tmp_path / "estimate.tum", "--ref", tmp_path / "truth.tum", "--full_check")
+    assert re.findall(r"nr\. of poses\s+(\d+)", told) == ["30", "30"], told
+    # of each: rotations, shapes, stamps, quaternions, times
+    assert (told.count("SE(3) conform\tyes"), told.count("\tok\n")) == (2, 8), told
 
 
 def test_each_of_several_sequences_has_its_trajectories(tmp_path):

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Attribution methods against known answers, and the functions that they explain."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -75,6 +77,10 @@ def test_integrated_gradients_sum_to_the_difference_of_the_answers(head_name):
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_every_backbone_with_every_head(name):
     backbone = build_backbone(name)
+    explained = explained_functions(backbone, "regressor")[0]
+    for method in ("integrated_gradients", "smoothgrad", "occlusion"):
+        found = saliency(method, explained, image(), SaliencySettings(samples=2, steps=2, max_steps=4, squares=2))
+        assert found.shape == (HEIGHT, WIDTH, 3) and np.isfinite(found).all() and found.any()
     for head_name in sorted(HEADS):
         for explained in explained_functions(backbone, head_name):
             for method in ("gradient", "guided_backpropagation"):
@@ -164,16 +170,20 @@ def test_orientation_is_told_in_degrees_about_the_axis_from_the_reference():
 
 @pytest.fixture
 def run_and_data(tmp_path, toy_config):
-    """Function of a head: the folders of an untrained run and of ten images."""
+    """Function of a head: the folders of an untrained run, fine-tuned or not, and of ten images."""
 
-    def make(head_name):
+    def make(head_name, is_fine_tuned=False):
         dataset = write_fake_dataset(tmp_path / "set", counts=(6, 4))
         torch.manual_seed(0)
         config = toy_config(head_name)
         head = PoseHead(build_backbone("toy").feature_channels, config.head)
         index = RetrievalIndex.build(np.random.default_rng(0).normal(size=(10, 16)), *dataset.positions_quats())
         frames = dataset.parent_frame, dataset.child_frame
-        Run(config, *frames, dataset.camera, Preprocessing(32, 24), head, index, {}).save(tmp_path / "run")
+        # a tail that answers otherwise than the published one
+        backbone = build_backbone("toy").state_dict()
+        tail = {name: 1.5 * backbone[name] for name in ("second.weight", "second.bias")} if is_fine_tuned else {}
+        run = Run(config, *frames, dataset.camera, Preprocessing(32, 24), head, index, {}, tail=tail)
+        run.save(tmp_path / "run")
         return tmp_path / "run", tmp_path / "set"
 
     return make
@@ -192,14 +202,25 @@ def test_the_command_draws_frames_by_number_and_the_worst(tmp_path, run_and_data
     assert [path.name for path in (tmp_path / "worst").iterdir()] == [f"frame_{row}.png"]
 
 
-def test_the_answer_is_that_of_flight_with_its_window(run_and_data, tmp_path):
-    run, data = run_and_data("temporal_gru")
+@pytest.mark.parametrize("is_fine_tuned", [False, True])
+def test_the_answer_is_that_of_flight_with_its_window(run_and_data, tmp_path, is_fine_tuned):
+    run, data = run_and_data("temporal_gru", is_fine_tuned)
     frames, finished = ExplainedFrames(load_run(run), Dataset.load(data)), load_run(run)
     export(finished, tmp_path / "bundle")
     expected = evaluate(Relocalizer.from_bundle(tmp_path / "bundle"), Dataset.load(data)).estimates
     for row, estimate in enumerate(expected):
         position, _ = frames.answer(row)
         assert position == pytest.approx(estimate.position, abs=1e-4)
+
+
+def test_a_fine_tuned_run_is_explained_by_its_own_tail(run_and_data):
+    run, data = run_and_data("regressor", is_fine_tuned=True)
+    found = []
+    for explained_run in (load_run(run), replace(load_run(run), tail={})):
+        frames = ExplainedFrames(explained_run, Dataset.load(data))
+        found.append(saliency("gradient", frames.explained(0)["position"], frames.image(0)))
+    tuned, published = found
+    assert tuned.any() and not np.allclose(published, tuned, rtol=1e-2)
 
 
 @pytest.mark.parametrize(

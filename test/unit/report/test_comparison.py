@@ -12,6 +12,7 @@ from camera_relocalization_ros.cli.compare import FORMATS
 from camera_relocalization_ros.cli.main import main
 from camera_relocalization_ros.core.errors import ResultError
 from camera_relocalization_ros.core.result_files import write_result
+from camera_relocalization_ros.core.state import State
 from camera_relocalization_ros.report import comparison_text
 from camera_relocalization_ros.report.comparison import common_images, comparison_rows, same_images
 from camera_relocalization_ros.report.thesis_results import load_thesis_results
@@ -45,14 +46,20 @@ def test_formats_have_one_line_for_each_row():
     result = made_result(60, name="under_score & | 100 %\x1b[2J")
     rows = comparison_rows([result], ("thesis",))
     assert set(FORMATS) == set(comparison_text.FORMATS)
-    terminal = comparison_text.terminal_table(rows).splitlines()
-    assert len(terminal) == 1 + len(rows) and len({len(line) for line in terminal}) == 1
-    assert "\x1b" not in "".join(terminal)
-    markdown = comparison_text.markdown_table(rows).splitlines()
-    assert len(markdown) == 2 + len(rows)
-    assert len({len(re.findall(r"(?<!\\)\|", line)) for line in markdown}) == 1
-    latex = comparison_text.latex_table(rows)
-    assert r"under\_score \& | 100 \%" in latex and latex.count(r" \\") == 1 + len(rows)
+    told = comparison_text.tables(rows)
+    # what is known of the thesis are errors of all answers alone
+    assert [len(table.cells) for table in told] == [len(rows), 2, 1, 1, 1]
+    assert told[0].title == "Errors of all answers" and len(told[0].cells) == len(told[0].kinds)
+    terminal = [part.splitlines() for part in comparison_text.terminal_tables(rows).strip("\n").split("\n\n")]
+    assert [len(lines) for lines in terminal] == [1 + len(table.cells) for table in told]
+    assert all(len({len(line) for line in lines}) == 1 and len(lines[0]) < 200 for lines in terminal)
+    assert "\x1b" not in str(terminal)
+    markdown = [part.splitlines() for part in comparison_text.markdown_tables(rows).strip("\n").split("\n\n")]
+    assert [len(lines) for lines in markdown] == [2 + len(table.cells) for table in told]
+    assert all(len({len(re.findall(r"(?<!\\)\|", line)) for line in lines}) == 1 for lines in markdown)
+    latex = comparison_text.latex_tables(rows)
+    assert r"under\_score \& | 100 \%" in latex
+    assert latex.count(r" \\") == sum(1 + len(table.cells) for table in told)
     read = list(csv.DictReader(io.StringIO(comparison_text.csv_table(rows))))
     assert float(read[0]["position_m_median"]) == pytest.approx(rows[0].numbers["position_m_median"])
     assert read[-1]["position_m_p95"] == ""
@@ -77,4 +84,30 @@ def test_command(tmp_path, capsys):
     assert main([*both, "-o", str(tmp_path / "deep" / "table.csv")]) == 0
     assert not capsys.readouterr().err
     assert (tmp_path / "deep" / "table.csv").read_text().splitlines()[1].startswith("a,answer,40,")
-    assert main(["compare", str(tmp_path)]) == 1
+    # the folder that `evaluate --stages` writes
+    assert main(["compare", str(tmp_path), "--format", "csv"]) == 0
+    assert [line.split(",")[0] for line in capsys.readouterr().out.splitlines()[1:3]] == ["a", "b"]
+    assert main(["compare", str(tmp_path / "deep")]) == 1
+
+
+def test_ok_answers_trust_and_times_have_tables_of_their_own():
+    result = made_result(60)
+    result.states[:30], result.latency_s[:] = State.DEGRADED, 0.05
+    result.estimate[:30, 0] += 5.0
+    cells = {}
+    for table in comparison_text.tables(comparison_rows([result])):
+        cells.update({(table.title, column): text for column, text in zip(table.columns, table.cells[0][1:])})
+    ok = result.select(result.accepted).errors()
+    assert cells["OK answers", "OK [%]"] == "50.0"
+    assert cells["OK answers", "max [m]"] == f"{ok.position_m.max():.4f}"
+    assert cells["OK answers", "median [deg]"] == f"{np.median(ok.orientation_deg):.2f}"
+    assert 0 <= float(cells["OK answers", "false accepts [%]"]) < 10
+    assert float(cells["Errors of all answers", "max [m]"]) > 4
+    within = cells["Images answered, and answers within limits", "50 cm/5 deg [%]"]
+    assert re.fullmatch(r"\d+\.\d \(\d+\.\d to \d+\.\d\)", within), within
+    assert cells["Times", "latency p95 [ms]"] == "50"
+    assert float(cells["Covariance", "NEES pose"]) > 3
+    # the first placement's answers were the DEGRADED ones
+    groups = [row.numbers for row in comparison_rows([result], by="placements") if row.kind == "group"]
+    assert [numbers["accepted"] for numbers in groups] == [0.0, 1.0]
+    assert "ok_position_m_max" not in groups[0] and groups[1]["ok_position_m_max"] == ok.position_m.max()

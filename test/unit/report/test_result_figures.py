@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: BSD-3-Clause
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from made_result import made_result
+
+from camera_relocalization_ros.core.results import NO_STATE
+from camera_relocalization_ros.core.state import State
+from camera_relocalization_ros.report.comparison import with_distinct_names
+from camera_relocalization_ros.report.error_axes import error_range, gap_seconds, lifted
+from camera_relocalization_ros.report.flight_plot import plot_flight
+from camera_relocalization_ros.report.looks import BANDS, MARKERS
+from camera_relocalization_ros.report.result_figures import (
+    draw_cumulative,
+    draw_dependence,
+    draw_over_time,
+    draw_reliability,
+)
+from camera_relocalization_ros.report.trajectory_figures import draw_trajectory
+
+UNIT = re.compile(r"\[(m|deg|s)\]")
+FIGURES = (draw_over_time, draw_dependence, draw_trajectory, lambda result: draw_cumulative([result]))
+
+
+def with_all_states():
+    """Runs of each state, and frames that were never looked at."""
+    result = made_result(60)
+    result.states[10:14], result.states[20:23], result.states[40:45] = State.DEGRADED, State.LOST, NO_STATE
+    result.estimate[40:45] = np.nan
+    return result
+
+
+def axis_labels(figure):
+    """The labels of all axes that have numbers; inner axes share those of the outer ones."""
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis, *([axes.zaxis] if hasattr(axes, "zaxis") else [])):
+            if any(label.get_visible() and label.get_text() for label in axis.get_ticklabels()):
+                yield axis.get_label_text()
+
+
+@pytest.mark.parametrize("draw", FIGURES)
+def test_every_axis_has_a_unit(draw):
+    figure = draw(with_all_states())
+    figure.canvas.draw()
+    labels = set(axis_labels(figure)) - {"share of answered images", ""}
+    assert len(labels) >= 2 and all(UNIT.search(label) for label in labels), labels
+
+
+def test_bands_lie_where_the_state_was_not_ok():
+    result = with_all_states()
+    figure = draw_over_time(result)
+    seconds = (result.stamps_ns - result.stamps_ns[0]) * 1e-9
+    for axes in figure.axes:
+        bands = {
+            patch.get_label(): patch.get_extents().transformed(axes.transData.inverted()) for patch in axes.patches
+        }
+        assert set(bands) == {label for _, _, label in BANDS.values()}
+        for label, first, last in (("DEGRADED", 10, 13), ("LOST", 20, 22), ("no answer", 40, 44)):
+            assert seconds[first - 1] < bands[label].x0 < seconds[first]
+            assert seconds[last] < bands[label].x1 < seconds[last + 1]
+        assert axes.get_yscale() == "log"
+
+
+def test_estimates_are_marked_by_their_state():
+    above = draw_trajectory(with_all_states()).axes[0]
+    marked = {line.get_label(): line.get_marker() for line in above.lines if line.get_label().startswith("estimate, ")}
+    states = (State.OK, State.DEGRADED, State.LOST)
+    assert marked == {MARKERS[state]["label"]: MARKERS[state]["marker"] for state in states}
+
+
+def test_the_line_of_truth_is_lifted_at_gaps_of_any_pace():
+    for step_s in (0.03, 4.0):
+        seconds = step_s * np.array([0, 1, 2, 3, 50, 51, 52.0])
+        assert 3 * step_s < gap_seconds(seconds) < 40 * step_s
+        line = lifted(np.arange(7.0), seconds)
+        np.testing.assert_array_equal(line, [0, 1, 2, 3, np.nan, 4, 5, 6])
+    assert not np.isnan(lifted(np.ones((3, 2)), np.arange(3.0))).any()
+
+
+def test_results_of_one_name_have_a_curve_and_an_entry_each():
+    named = with_distinct_names([made_result(60, 0), made_result(60, 1)])
+    assert [result.info.name for result in named] == ["made", "made (2)"]
+    # also where nobody made the names distinct
+    for results in (named, [made_result(60, 0), made_result(60, 1)]):
+        curves = draw_reliability(results).axes[0].lines[1:]
+        assert len(curves) == 2 and curves[0].get_color() != curves[1].get_color()
+    entries = [text.get_text() for text in draw_cumulative(named).legends[0].texts]
+    assert entries == ["made", "made (2)", "constant pose"]
+
+
+def test_the_axis_shows_a_wild_error_and_an_exact_answer():
+    errors = np.array([0.005] * 50 + [12.0, 0.0])
+    low, high = error_range("position_m", errors)
+    assert 0 < low < 0.005 and high > 12
+    exact = replace(made_result(20), estimate=made_result(20).truth)
+    assert draw_over_time(exact).axes[0].get_ylim()[0] > 0
+
+
+def test_picture_of_a_flight(tmp_path):
+    plot_flight(tmp_path / "new" / "flight.png", "A flight", with_all_states(), np.array([[0, 0], [1, 0], [0, 1]]))
+    assert (tmp_path / "new" / "flight.png").stat().st_size > 10_000
