@@ -37,6 +37,7 @@ from camera_relocalization_ros.core.state import Stage, State
 from camera_relocalization_ros.inference.session import feature_count, open_session
 from camera_relocalization_ros.ros.bag_reader import TRANSPORTS, open_bag, read_camera, read_images, topic_types
 from camera_relocalization_ros.ros.conversions import camera_to_info, message_to_rgb, rgb_to_image
+from camera_relocalization_ros.ros.params import NodeParams
 from camera_relocalization_ros.ros.ros_session import RosSession
 
 TOPIC, INFO_TOPIC, NODE, CAMERA = "/camera/image_raw", "/camera/camera_info", "/relocalizer", "camera"
@@ -48,11 +49,12 @@ BARE_RUNS = 200
 @dataclass
 class Flight:
     """What was heard: delays by arrival time in seconds, inference times, how many answers had which state and stage,
-    and memory of the node by time."""
+    memory of the node by time, and seconds from its start until its services were there."""
 
     delays: list[tuple[float, float]] = field(default_factory=list)
     inference_s: list[float] = field(default_factory=list)
     states: Counter[tuple[str, str]] = field(default_factory=Counter)
+    start_s: float = 0.0
     memory: list[tuple[float, float]] = field(default_factory=list)
     seen: int = 0
     dropped: int = 0
@@ -94,7 +96,7 @@ def camera(rate: float, seconds: float, bag: Path | None) -> None:
     time.sleep(SETTLE_S)
 
 
-def fly(bundle: Path, rate: float, seconds: float, bag: Path | None) -> Flight:
+def fly(bundle: Path, rate: float, seconds: float, bag: Path | None, refinement_rate: float) -> Flight:
     """The node with a bundle under a camera for so long."""
     flight, lock = Flight(), threading.Lock()
 
@@ -112,13 +114,15 @@ def fly(bundle: Path, rate: float, seconds: float, bag: Path | None) -> Flight:
     with RosSession() as session:
         node = ["rosrun", "camera_relocalization_ros", "relocalizer", f"image:={TOPIC}"]
         # noise is no airframe: every answer counts here, whatever its score
-        settings = ["_lost_below:=0.0", "_degraded_below:=0.0"]
+        settings = ["_lost_below:=0.0", "_degraded_below:=0.0", f"_refinement_rate:={refinement_rate}"]
+        spawned = time.monotonic()
         session.start("relocalizer", [*node, f"_bundle:={bundle.resolve()}", *settings])
         rospy.init_node("benchmark", disable_signals=True)
         rospy.Subscriber(f"{NODE}/pose", PoseStamped, on_pose, queue_size=100, tcp_nodelay=True)
         rospy.Subscriber(f"{NODE}/status", RelocalizerStatus, on_status, queue_size=100)
         master = rosgraph.Master("/benchmark")
         session.wait_until(lambda: _is_up(master), START_TIMEOUT_S, "the node is ready")
+        flight.start_s = time.monotonic() - spawned
         _, _, pid = ServerProxy(master.lookupNode(NODE)).getPid("/benchmark")
         images = [] if bag is None else ["--bag", bag]
         publisher = subprocess.Popen(
@@ -168,7 +172,7 @@ def report(name: str, flight: Flight, bare: np.ndarray, rate: float, seconds: fl
     memory = np.array(flight.memory)
     late = memory[memory[:, 0] >= min(WARM_UP_S, seconds / 2)]
     lines = [
-        f"{name}: {rate:g} images/s for {seconds:g} s",
+        f"{name}: {rate:g} images/s for {seconds:g} s; from start to ready {flight.start_s:.1f} s",
         f"  bare network         p50 {bare50:6.1f} ms   p95 {bare95:6.1f} ms",
         "  network in the node  p50 {:6.1f} ms   p95 {:6.1f} ms".format(*np.percentile(inference_ms, [50, 95])),
         f"  publish to pose      p50 {p50:6.1f} ms   p95 {p95:6.1f} ms: "
@@ -196,6 +200,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=30.0, help="images a second (default: 30)")
     parser.add_argument("--seconds", type=float, default=60.0, help="of images (default: 60)")
     parser.add_argument("--bag", type=Path, help="of images in place of noise")
+    parser.add_argument("--refinement-rate", type=float, default=NodeParams.refinement_rate, help="as the node's")
     parser.add_argument("--camera", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.camera:
@@ -205,12 +210,13 @@ def main() -> None:
         # a process is a ROS node once
         for bundle in arguments.bundles:
             options = ["--rate", str(arguments.rate), "--seconds", str(arguments.seconds)]
+            options += ["--refinement-rate", str(arguments.refinement_rate)]
             options += ["--bag", str(arguments.bag)] if arguments.bag else []
             subprocess.run([sys.executable, __file__, str(bundle), *options], check=True)
         return
     bundle = arguments.bundles[0]
     before = bare_ms(bundle)
-    flight = fly(bundle, arguments.rate, arguments.seconds, arguments.bag)
+    flight = fly(bundle, arguments.rate, arguments.seconds, arguments.bag, arguments.refinement_rate)
     report(str(bundle), flight, np.concatenate([before, bare_ms(bundle)]), arguments.rate, arguments.seconds)
 
 
