@@ -9,7 +9,7 @@ import numpy as np
 from colour_bundle import edited_copy, network_bytes
 
 # products of matrices of this size: some tenths of a second on two cores
-SIZE, PRODUCTS = 1200, 4
+SIZE, PRODUCTS = 1200, 8
 
 
 def write_slow_bundle(path: Path) -> Path:

@@ -13,12 +13,13 @@ import tempfile
 import time
 from pathlib import Path
 from typing import Any, Callable, Sequence
+from xmlrpc.client import Error as XmlRpcError
 
 import rosgraph
 
 from camera_relocalization_ros.core.errors import ReplayError
 
-START_TIMEOUT_S = 60.0
+START_TIMEOUT_S, MASTER_TRIES = 60.0, 3
 # how long a child may take to obey each of these; roslaunch itself gives its nodes 15 s
 STOP_SIGNALS = ((signal.SIGINT, 20.0), (signal.SIGTERM, 5.0), (signal.SIGKILL, 5.0))
 POLL_S = 0.05
@@ -95,7 +96,19 @@ class RosSession:
         return self.folder / f"{name}.log"
 
     def _start_master(self) -> None:
-        port = _free_port()
+        for _ in range(MASTER_TRIES - 1):
+            try:
+                self._start_master_on(_free_port())
+                return
+            except ReplayError:
+                roscore = self._children.get("roscore")
+                if roscore is None or roscore.poll() is None:
+                    raise
+                # it ended by itself: somebody may have taken the port between its being found and its being used
+                del self._children["roscore"]
+        self._start_master_on(_free_port())
+
+    def _start_master_on(self, port: int) -> None:
         for key in ("ROS_HOSTNAME", "ROS_NAMESPACE"):
             os.environ.pop(key, None)
         os.environ.update(
@@ -124,7 +137,8 @@ def log_reason(text: str) -> str:
 def _rosout_is_up() -> bool:
     try:
         return bool(rosgraph.Master("/reloc").lookupNode("/rosout"))
-    except (OSError, rosgraph.MasterException):
+    except (OSError, rosgraph.MasterException, XmlRpcError):
+        # the last: who answers on this port is no master
         return False
 
 

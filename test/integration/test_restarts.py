@@ -34,6 +34,8 @@ class RestartsTest(unittest.TestCase):
             self.port = probe.getsockname()[1]
         logs = tempfile.TemporaryDirectory()
         self.addCleanup(logs.cleanup)
+        # last of all, and more than the groups of `start`: roslaunch's nodes are in groups of their own
+        self.addCleanup(kill_all_with, f"ROS_LOG_DIR={logs.name}")
         uri = f"http://127.0.0.1:{self.port}"
         self.environment = {**os.environ, "ROS_MASTER_URI": uri, "ROS_IP": "127.0.0.1", "ROS_LOG_DIR": logs.name}
         self.master = self.start_master()
@@ -158,6 +160,16 @@ def kill(process):
     except ProcessLookupError:
         return
     process.wait()
+
+
+def kill_all_with(setting):
+    """End all processes whose environment has it, but for this one."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if setting.encode() in (folder / "environ").read_bytes() and int(folder.name) != os.getpid():
+                os.kill(int(folder.name), signal.SIGKILL)
+        except OSError:
+            continue  # it ended meanwhile, or is not ours
 
 
 if __name__ == "__main__":

@@ -33,8 +33,8 @@ class SlowModelTest(unittest.TestCase):
         poses = Heard(f"{NODE}/pose", PoseStamped)
         client = NodeClient(NODE, IMAGES)
         alone = client.send()
-        assert alone.inference_time > 2.0 / RATE_HZ, "the model is not slow on this computer"
-        rate, seeds = rospy.Rate(RATE_HZ), {}
+        # three images in the time of one answer, however fast the computer
+        rate, seeds = rospy.Rate(max(RATE_HZ, 3.0 / alone.inference_time)), {}
         for number in range(COUNT):
             seeds[client.publish(fake_image_rgb(number), S // RATE_HZ)] = number
             rate.sleep()
