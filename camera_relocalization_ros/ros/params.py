@@ -62,7 +62,7 @@ class NodeParams:
     lazy: bool = True
     providers: tuple[str, ...] = ("CPUExecutionProvider",)
     threads: int = 0
-    refinement_rate: float = 0.0
+    refinement_rate: float = 5.0
     refine_first: bool = False
     stale_after: float = 2.0
     diagnostic_period: float = 1.0
