@@ -144,7 +144,7 @@ def memory(work: Path, count: int) -> dict[str, float]:
     config = config_from_dict(RECIPE, "benchmark")
     frozen, dataset = frozen_part(config), data_set(work / "big", count, linked=True)
     views = config.augmentation.views + 1
-    shape = (count, views, frozen.network.backbone.feature_channels, config.head.grid_rows * config.head.grid_cols)
+    shape = (count, views, *frozen.network.stored_shape)
     store = FeatureStore(work / "cache" / frozen.fingerprint(dataset, config.augmentation), shape)
     noise = np.random.default_rng(0).random((64, *shape[1:]), dtype=np.float32).astype(np.float16)
     poses = np.concatenate(dataset.positions_quats(), axis=1)[:, None].repeat(views, axis=1)

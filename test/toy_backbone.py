@@ -17,6 +17,7 @@ class ToyBackbone(Backbone):
     feature_channels = 16
     input_width = 32
     cut_layer = "first"
+    cut_channels = 8
     tail_layers = ("second",)
     weights = WeightsFile(module="none", file="none", sha256="none", licence="BSD-3-Clause", install="nothing")
 

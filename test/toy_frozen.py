@@ -14,7 +14,7 @@ from camera_relocalization_ros.learning.pose_network import PooledBackbone
 
 
 def toy_frozen_part(config: TrainingConfig | None = None) -> FrozenPart:
-    """The toy backbone on images of 32 x 24 pixels, pooled to cells (16, 6)."""
+    """The toy backbone on images of 32 x 24 pixels, pooled to cells (24, 6), of which 16 are of the last map."""
     config = config or TrainingConfig()
     config = replace(config, head=replace(config.head, grid_rows=2, grid_cols=3))
     return FrozenPart(PooledBackbone(ToyBackbone().eval(), 32, 24, config.head), Preprocessing(32, 24), config)

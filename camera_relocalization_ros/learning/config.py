@@ -23,14 +23,16 @@ class HeadConfig:
     """Sizes of the part that turns a feature map into a pose.
 
     The map is averaged over a grid of grid_rows x grid_cols cells; each cell is projected to cell_channels
-    (0: not at all). One cell without projection is the global average pooling of the thesis. So many `members` are
-    trained side by side, each of these sizes, and answer with their mean.
+    (0: not at all). One cell without projection is the global average pooling of the thesis. With `trunk_map` the
+    output of the backbone's cut layer is averaged and read beside its last map. So many `members` are trained side by
+    side, each of these sizes, and answer with their mean.
     """
 
     name: str = "regressor"
     members: int = 3
     grid_rows: int = 4
     grid_cols: int = 5
+    trunk_map: bool = True
     cell_channels: int = 64
     hidden: int = 512
     lstm_hidden: int = 128
@@ -42,7 +44,7 @@ class HeadConfig:
         # what a bundle cannot hold is no use in a head
         most = {"members": MAX_MEMBERS, "window_length": MAX_WINDOW}
         for name, value in asdict(self).items():
-            if isinstance(value, int):
+            if isinstance(value, int) and not isinstance(value, bool):
                 low, high = 0 if name == "cell_channels" else 1, most.get(name, MAX_SIZE)
                 if not low <= value <= high:
                     raise ConfigError(f"head.{name} is {value}; expected {low} to {high}")

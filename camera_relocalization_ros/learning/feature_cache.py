@@ -45,20 +45,23 @@ logger = logging.getLogger(__name__)
 class FeatureCache:
     """cells (N, V, C, cells) float16 and poses (N, V, 7) xyz + xyzw of N frames in V views; view 0 is the original.
 
-    The cells stay on the disk and are read where they are indexed by frames and views.
+    The cells stay on the disk and are read where they are indexed by frames and views. The first `feature_channels`
+    of them are of the backbone's last map.
     """
 
     cells: StoredCells
     poses: np.ndarray
+    feature_channels: int
 
     @property
     def descriptors(self) -> np.ndarray:
-        """Global average of the original views' feature maps (N, C); cells are of equal size, so their mean is it."""
-        descriptors = np.empty((len(self.cells), self.cells.shape[2]), np.float32)
+        """Global average of the original views' last maps (N, feature_channels), as PooledBackbone.descriptor."""
+        descriptors = np.empty((len(self.cells), self.feature_channels), np.float32)
         # some rows at a time: all cells together may not fit into memory
         for start in range(0, len(descriptors), DESCRIPTOR_ROWS):
             rows = slice(start, start + DESCRIPTOR_ROWS)
-            self.cells[rows, 0].mean(axis=2, dtype=np.float32, out=descriptors[rows])
+            cells = self.cells[rows, 0][:, : self.feature_channels]
+            cells.mean(axis=2, dtype=np.float32, out=descriptors[rows])
         return descriptors
 
 
@@ -77,7 +80,8 @@ class FrozenPart:
         """
         digest = tensors_digest(self.network.backbone.state_dict())
         camera = dataset.camera.to_dict() if dataset.camera else None
-        pooling = [type(self.network).__name__, self.config.head.grid_rows, self.config.head.grid_cols]
+        head = self.config.head
+        pooling = [type(self.network).__name__, head.grid_rows, head.grid_cols, head.trunk_map]
         settings = [CACHE_VERSION, LIBRARIES, self.config.backbone, pooling, asdict(self.preprocessing), camera]
         digest.update(json.dumps([settings, self._views_key(augmentation)]).encode())
         for frame in dataset.frames:
@@ -119,7 +123,7 @@ def build_cache(dataset: Dataset, frozen: FrozenPart, augmentation: Augmentation
                 # closed, also when writing fails: no thread works on
                 with closing(_computed(dataset, frozen, maker, done)) as computed:
                     store.append(computed, done)
-    return FeatureCache(store.cells(), store.poses())
+    return FeatureCache(store.cells(), store.poses(), frozen.network.backbone.feature_channels)
 
 
 def _computed(

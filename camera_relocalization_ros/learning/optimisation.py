@@ -46,7 +46,8 @@ def build_optimiser(parameters: Iterable[nn.Parameter], config: OptimiserConfig,
     optimiser = OPTIMISERS[config.name](parameters, config.learning_rate, weight_decay=config.weight_decay, fused=True)
     if config.schedule != ONE_CYCLE:
         return {"optimizer": optimiser}
-    schedule = OneCycleLR(optimiser, config.learning_rate, max(steps, 2), pct_start=0.1)
+    # torch divides by the length of the rise, 0.1 * steps - 1, and by that of the fall
+    schedule = OneCycleLR(optimiser, config.learning_rate, 11 if steps == 10 else max(steps, 2), pct_start=0.1)
     return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 

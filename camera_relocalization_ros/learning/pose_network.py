@@ -12,25 +12,39 @@ from camera_relocalization_ros.learning.config import HeadConfig
 from camera_relocalization_ros.learning.heads import build_head
 
 
+def pooled_channels(backbone: Backbone | type[Backbone], head: HeadConfig) -> int:
+    """Channels of what a head reads: the last map's, and after them the cut layer's where it is read too."""
+    return backbone.feature_channels + (backbone.cut_channels if head.trunk_map else 0)
+
+
 class PooledBackbone(nn.Module):
-    """Images (b, h, w, 3) -> feature map averaged over grid cells (b, c, rows * cols): frozen while a head trains."""
+    """Images (b, h, w, 3) -> feature maps averaged over grid cells (b, c, rows * cols): frozen while a head trains."""
 
     def __init__(self, backbone: Backbone, width: int, height: int, head: HeadConfig) -> None:
         super().__init__()
         self.backbone = backbone
         with torch.no_grad():
-            map_height, map_width = backbone(torch.zeros(1, height, width, 3)).shape[2:]
-        # (rows * cols, h * w); a matrix, because ONNX has no average pooling into cells of fractional size
-        cells = np.kron(overlap(head.grid_rows, map_height), overlap(head.grid_cols, map_width))
-        self.register_buffer("cells_from_map", torch.from_numpy(cells.T.copy()).float(), persistent=False)
-        self.stored_shape = (backbone.feature_channels, self.cells_from_map.shape[1])
+            trunk_map = backbone.trunk(torch.zeros(1, height, width, 3))
+            last_map = backbone.tail(trunk_map)
+        self.register_buffer("cells_from_map", _cells_from(last_map, head), persistent=False)
+        self._reads_trunk = head.trunk_map and backbone.cut_channels > 0
+        if self._reads_trunk:
+            self.register_buffer("cells_from_trunk", _cells_from(trunk_map, head), persistent=False)
+        self.stored_shape = (pooled_channels(backbone, head), self.cells_from_map.shape[1])
 
     def forward(self, image_bhw3: torch.Tensor) -> torch.Tensor:
-        return self.pool(self.backbone(image_bhw3))
+        return self.after_trunk(self.backbone.trunk(image_bhw3))
 
-    def pool(self, map_bchw: torch.Tensor) -> torch.Tensor:
-        """Cells (b, c, rows * cols) of the backbone's last feature map."""
-        return map_bchw.flatten(2) @ self.cells_from_map
+    def after_trunk(self, trunk_bchw: torch.Tensor) -> torch.Tensor:
+        """Cells (b, c, rows * cols) from the cut layer's output."""
+        cells_bcn = self.backbone.tail(trunk_bchw).flatten(2) @ self.cells_from_map
+        if not self._reads_trunk:
+            return cells_bcn
+        return torch.cat([cells_bcn, trunk_bchw.flatten(2) @ self.cells_from_trunk], dim=1)
+
+    def descriptor(self, cells_bcn: torch.Tensor) -> torch.Tensor:
+        """Global average (b, feature_channels) of the last map: cells are of equal size, so their mean is it."""
+        return cells_bcn[:, : self.backbone.feature_channels].mean(dim=2)
 
 
 class Trunk(nn.Module):
@@ -102,8 +116,7 @@ class Tail(nn.Module):
         pooled_backbone.backbone.unfreeze_tail()
 
     def forward(self, stored_bcm: torch.Tensor) -> torch.Tensor:
-        map_bchw = self.pooled_backbone.backbone.tail(stored_bcm.unflatten(2, self._map_size))
-        return self.pooled_backbone.pool(map_bchw)
+        return self.pooled_backbone.after_trunk(stored_bcm.unflatten(2, self._map_size))
 
     def weights(self) -> dict[str, torch.Tensor]:
         """By their names in the backbone."""
@@ -156,8 +169,16 @@ class FlightStep(nn.Module):
         window_1tf = features_11f if previous_1tf is None else torch.cat([previous_1tf, features_11f], dim=1)
         position_1tm3, quat_1tm4 = self.pose_head.member_poses(window_1tf)
         position_1t3, quat_1t4 = mean_pose(position_1tm3, quat_1tm4)
-        answer = position_1t3[:, -1], quat_1t4[:, -1], cells_1cn.mean(dim=2), position_1tm3[:, -1], quat_1tm4[:, -1]
+        descriptor_1c = self.pooled_backbone.descriptor(cells_1cn)
+        answer = position_1t3[:, -1], quat_1t4[:, -1], descriptor_1c, position_1tm3[:, -1], quat_1tm4[:, -1]
         return answer if previous_1tf is None else (*answer, features_11f)
+
+
+def _cells_from(map_bchw: torch.Tensor, head: HeadConfig) -> torch.Tensor:
+    """(h * w, rows * cols); a matrix, because ONNX has no average pooling into cells of fractional size."""
+    height, width = map_bchw.shape[2:]
+    cells = np.kron(overlap(head.grid_rows, height), overlap(head.grid_cols, width))
+    return torch.from_numpy(cells.T.copy()).float()
 
 
 def overlap(cells: int, pixels: int) -> np.ndarray:

@@ -20,7 +20,7 @@ from camera_relocalization_ros.learning.backbones import BACKBONES, build_backbo
 from camera_relocalization_ros.learning.backbones.contract import Backbone
 from camera_relocalization_ros.learning.backbones.weights import tensors_digest
 from camera_relocalization_ros.learning.config import TrainingConfig, config_from_dict
-from camera_relocalization_ros.learning.pose_network import PoseHead
+from camera_relocalization_ros.learning.pose_network import PoseHead, pooled_channels
 
 SUMMARY, HEAD, TAIL, TRAINING = "run.yaml", "head.pt", "tail.pt", "training.npz"
 
@@ -103,8 +103,11 @@ def load_run(folder: Path) -> Run:
     folder = Path(folder)
     summary = read_summary(folder)
     try:
-        config = config_from_dict(summary["config"], str(folder / SUMMARY))
-        pose_head = PoseHead(BACKBONES[config.backbone].feature_channels, config.head)
+        recipe = summary["config"]
+        # before there was a choice, the last map alone was read
+        recipe["head"] = {"trunk_map": False, **recipe["head"]}
+        config = config_from_dict(recipe, str(folder / SUMMARY))
+        pose_head = PoseHead(pooled_channels(BACKBONES[config.backbone], config.head), config.head)
         pose_head.load_state_dict(torch.load(folder / HEAD, map_location="cpu", weights_only=True))
         return Run(
             config=config,

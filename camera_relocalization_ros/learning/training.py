@@ -31,7 +31,14 @@ from camera_relocalization_ros.learning.fitting import (
     trainer_processes,
 )
 from camera_relocalization_ros.learning.optimisation import check_optimiser
-from camera_relocalization_ros.learning.pose_network import PooledBackbone, PoseHead, PoseNetwork, Tail, Trunk
+from camera_relocalization_ros.learning.pose_network import (
+    PooledBackbone,
+    PoseHead,
+    PoseNetwork,
+    Tail,
+    Trunk,
+    pooled_channels,
+)
 from camera_relocalization_ros.learning.pose_training import PoseTraining
 from camera_relocalization_ros.learning.run_folder import Run
 from camera_relocalization_ros.learning.samples import Source, WindowSamples, shared_batch_size, windows_of
@@ -154,8 +161,9 @@ def _network(frozen: FrozenPart, config: TrainingConfig, start: Run | None, posi
     backbone, size = frozen.network.backbone, frozen.preprocessing
     if start is not None:
         pooled_backbone = PooledBackbone(backbone, size.width, size.height, config.head)
-        return PoseNetwork(Tail(pooled_backbone, frozen.network), start.pose_head)
-    pose_head = PoseHead(backbone.feature_channels, config.head)
+        # a run is loaded for answering; cuDNN has no gradients of recurrent layers in that mode
+        return PoseNetwork(Tail(pooled_backbone, frozen.network), start.pose_head.train())
+    pose_head = PoseHead(pooled_channels(backbone, config.head), config.head)
     pose_head.fit_positions(positions)
     return PoseNetwork(nn.Identity(), pose_head)
 
@@ -186,14 +194,13 @@ def _run(
 
 def _descriptors(cache: FeatureCache, network: PoseNetwork) -> np.ndarray:
     """Global average of the original views' last feature maps (N, C)."""
-    if not isinstance(network.tail, Tail):
+    tail = network.tail
+    if not isinstance(tail, Tail):
         return cache.descriptors
     with torch.inference_mode():
-        parts = [
-            network.tail(torch.from_numpy(cache.cells[first : first + ROWS_AT_ONCE, 0]).float()).mean(dim=2).numpy()
-            for first in range(0, len(cache.cells), ROWS_AT_ONCE)
-        ]
-    return np.concatenate(parts)
+        stored = (cache.cells[row : row + ROWS_AT_ONCE, 0] for row in range(0, len(cache.cells), ROWS_AT_ONCE))
+        cells = (tail(torch.from_numpy(some).float()) for some in stored)
+        return np.concatenate([tail.pooled_backbone.descriptor(cells_bcn).numpy() for cells_bcn in cells])
 
 
 def _windows(datasets: list[Dataset], length: int, config: TrainingConfig) -> list[np.ndarray]:

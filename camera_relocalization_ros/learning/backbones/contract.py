@@ -21,6 +21,7 @@ class Backbone(nn.Module):
     `forward` takes images (b, h, w, 3) with values 0..255 in RGB order, normalises them as the weights expect,
     and returns the last feature map (b, feature_channels, h', w').
     It is tail(trunk(image)): below `cut_layer` it stays frozen, `tail_layers` and what follows may be fine-tuned.
+    The cut layer's output (b, cut_channels, h'', w'') may be read beside the last map.
     `dropped` are the beginnings of the names in a weights file that belong to classifiers and auxiliary heads.
     """
 
@@ -29,6 +30,7 @@ class Backbone(nn.Module):
     input_width: int
     weights: FileWeights | DrawnWeights
     cut_layer: str = ""
+    cut_channels: int = 0
     tail_layers: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
 

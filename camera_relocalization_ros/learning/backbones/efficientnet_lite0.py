@@ -97,6 +97,7 @@ class EfficientNetLite0(Backbone):
     feature_channels = 1280
     input_width = 320
     cut_layer = "_blocks"
+    cut_channels = 192
     tail_layers = ("_last_block", "_conv_head", "_bn1")
     dropped = ("_fc.",)
     weights = LocalOrPackagedWeights(

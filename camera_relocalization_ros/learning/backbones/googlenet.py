@@ -51,6 +51,7 @@ class GoogLeNet(Backbone):
     feature_channels = 1024
     input_width = 224
     cut_layer = "inception_4d"
+    cut_channels = 528
     tail_layers = ("inception_4e", "inception_5a", "inception_5b")
     mean_bgr = (104.0, 117.0, 123.0)
 

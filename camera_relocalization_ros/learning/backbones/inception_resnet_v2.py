@@ -121,6 +121,7 @@ class InceptionResNetV2(Backbone):
     input_width = 299
     # the thesis fine-tunes the last ten residual blocks: nine and the linear one
     cut_layer = "mixed_7a"
+    cut_channels = 2080
     tail_layers = ("repeat_2", "block8", "conv2d_7b")
     dropped = ("classif.", "last_linear.")
 

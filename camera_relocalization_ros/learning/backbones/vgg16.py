@@ -24,6 +24,7 @@ class Vgg16(Backbone):
     feature_channels = 512
     input_width = 224
     cut_layer = "pool4"
+    cut_channels = 512
     tail_layers = ("conv5_1", "conv5_2", "conv5_3")
 
     def __init__(self) -> None:

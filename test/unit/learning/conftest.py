@@ -38,3 +38,14 @@ def toy_config(monkeypatch):
         return config_from_dict(values, "test")
 
     return make
+
+
+@pytest.fixture
+def without_gpu(monkeypatch):
+    """Function after which PyTorch and Lightning find no GPU, as on most machines."""
+
+    def hide():
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+
+    return hide

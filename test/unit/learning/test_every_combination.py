@@ -20,6 +20,7 @@ from camera_relocalization_ros.learning.pose_network import (
     PoseNetwork,
     Tail,
     Trunk,
+    pooled_channels,
 )
 
 # every architecture, with weights that need no download
@@ -55,7 +56,7 @@ def parts(backbone, head_name):
     """Pooled backbone and head, drawn anew."""
     torch.manual_seed(0)
     config = HeadConfig(name=head_name, **SMALL)
-    return PooledBackbone(backbone, WIDTH, HEIGHT, config), PoseHead(backbone.feature_channels, config)
+    return PooledBackbone(backbone, WIDTH, HEIGHT, config), PoseHead(pooled_channels(backbone, config), config)
 
 
 @pytest.mark.parametrize("head_name", sorted(HEADS))

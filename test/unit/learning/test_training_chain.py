@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import cv2
+import lightning
 import numpy as np
 import pytest
 import torch
@@ -34,6 +35,16 @@ from camera_relocalization_ros.learning.views import ViewMaker
 def frozen_part(config):
     preprocessing = Preprocessing(32, 24)
     return FrozenPart(PooledBackbone(build_backbone("toy"), 32, 24, config.head), preprocessing, config)
+
+
+class Modes(lightning.Callback):
+    """Notes whether the head is in training mode while batches are learnt."""
+
+    def __init__(self):
+        self.seen = set()
+
+    def on_train_batch_end(self, trainer, module, *_):
+        self.seen.add(module.network.pose_head.training)
 
 
 @pytest.mark.parametrize("head", sorted(HEADS))
@@ -215,8 +226,11 @@ def test_fine_tuning_starts_where_the_head_was_and_gets_better(tmp_path, toy_con
     dataset, finetune = write_fake_dataset(tmp_path / "set"), {"epochs": 30, "batch_size": 8, "learning_rate": 3e-3}
     config = toy_config("temporal_gru", finetune=finetune)
     head = train([dataset], [dataset], config, tmp_path / "head", tmp_path / "cache")
-    run = train([dataset], [dataset], config, tmp_path / "tuned", tmp_path / "cache", start=load_run(tmp_path / "head"))
+    modes, start = Modes(), load_run(tmp_path / "head")
+    run = train([dataset], [dataset], config, tmp_path / "tuned", tmp_path / "cache", [modes], start=start)
     assert run.results["val_loss"] < head.results["val_loss"]
+    # as in its first training: cuDNN has no gradients of recurrent layers otherwise
+    assert modes.seen == {True}
     backbone, published = load_run(tmp_path / "tuned").backbone(), build_backbone("toy")
     assert torch.equal(backbone.first.weight, published.first.weight)
     assert not torch.equal(backbone.second.weight, published.second.weight)
@@ -301,7 +315,9 @@ def test_the_first_epoch_without_a_cache_has_the_loss_of_one_with_it(tmp_path, t
 
     def without_cache(dataset, frozen, augmentation, folder):
         cache = build_cache(dataset, frozen, augmentation, folder)
-        return FeatureCache(LiveCells(dataset, frozen, augmentation, cache.cells.shape), cache.poses)
+        return FeatureCache(
+            LiveCells(dataset, frozen, augmentation, cache.cells.shape), cache.poses, cache.feature_channels
+        )
 
     monkeypatch.setattr(training_module, "build_cache", without_cache)
     live = train([dataset], [dataset], config, tmp_path / "live", tmp_path / "cache").results
