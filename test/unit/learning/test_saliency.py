@@ -69,10 +69,11 @@ def test_integrated_gradients_sum_to_the_difference_of_the_answers(head_name):
     # published weights: drawn ones, with the batch norms' first statistics, answer alike to every image
     for explained in explained_functions(build_backbone("efficientnet_lite0"), head_name):
         pixels = fake_image_rgb(0, WIDTH, HEIGHT)
-        # the drawn Spatial-LSTM turns by 0.2 deg in all, for which 512 steps are too few
-        found = saliency("integrated_gradients", explained, pixels, SaliencySettings(max_steps=1024)).sum()
+        found = saliency("integrated_gradients", explained, pixels)
         expected = change_from_baseline(explained, torch.from_numpy(pixels).float()[None])
-        assert abs(expected) > 1e-4 and found == pytest.approx(expected, rel=0.01)
+        # a drawn head's contributions cancel, some to a four thousandth of their size
+        rounding = 3e-5 * np.abs(found).sum()
+        assert abs(expected) > 5 * rounding and found.sum() == pytest.approx(expected, rel=0.01, abs=rounding)
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
