@@ -20,13 +20,15 @@ from camera_relocalization_ros.inference.relocalizer import Estimate
 class FusionRule:
     """When a refined pose is trusted: it rests on enough landmarks, these fix it, and it agrees with the regression.
 
-    least_found: landmarks that a search among all must agree on; least_followed: those that were followed were found by
-    more before, and chance has no part in them. allowed_share: of right pairs of answers that would differ no more than
+    least_found: landmarks that a search among all must agree on, and more than would by chance, by chance_sd standard
+    deviations of that number; least_followed: those that were followed were found by more before, and chance has no
+    part in them. allowed_share: of right pairs of answers that would differ no more than
     their covariances say, were errors Gaussian; tail: so many times as far they may differ, for a regression that errs
     may err by far. Where it has no covariance they may differ by far_m and far_rad.
     """
 
     least_found: int = 20
+    chance_sd: float = 2.0
     least_followed: int = 12
     most_sd_m: float = 0.05
     most_sd_rad: float = 0.035
@@ -98,6 +100,9 @@ def why_refused(
         return Refusal(RefusalKind.FEW, f"no pose fits {refinement.matches} matches")
     if found < needed:
         return Refusal(RefusalKind.FEW, f"{found} landmarks; {needed} are needed")
+    by_chance = refinement.by_chance
+    if found <= by_chance + rule.chance_sd * np.sqrt(by_chance):
+        return Refusal(RefusalKind.FEW, f"{found} landmarks, of which {by_chance:.0f} may agree by chance")
     sd_m, sd_rad = (np.sqrt(np.linalg.eigvalsh(refinement.covariance[s, s])[-1]) for s in (slice(3), slice(3, 6)))
     if sd_m > rule.most_sd_m or sd_rad > rule.most_sd_rad:
         told = f"its standard deviation is {sd_m:.3f} m and {np.degrees(sd_rad):.1f} deg"

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -48,7 +48,8 @@ class Refinement:
     """Pose of the child frame in the parent frame from landmarks; found is False when there is none.
 
     covariance (6, 6) as in Estimate; of `matches` landmarks those of index landmarks (i,), seen at pixels (i, 2) of the
-    grey image, agree with it, to noise_px (standard deviation of a coordinate). seconds: time per stage.
+    grey image, agree with it, to noise_px (standard deviation of a coordinate). by_chance: how many would agree as
+    closely with any pose, 0 where nothing was searched. seconds: time per stage.
     """
 
     found: bool
@@ -59,6 +60,7 @@ class Refinement:
     pixels: np.ndarray
     matches: int
     noise_px: float
+    by_chance: float = 0.0
     seconds: dict[str, float] = field(default_factory=dict)
 
 
@@ -115,11 +117,13 @@ class PoseRefiner:
         tolerance, iterations = self._settings.tolerance_px * pixel, self._settings.ransac_iterations
         rough = ransac_pose(self.points[landmarks], rays[matched], tolerance, iterations)
         done_ransac = time.perf_counter()
-        pose = None
+        pose, by_chance = None, 0.0
         if rough is not None:
-            pose, matched, landmarks = self._precise_pose(codes, rays, rough[0], pixel)
+            near = self._near(rough[0], self._settings.landmarks_again)
+            pose, matched, landmarks = self._precise_pose(codes, rays, near, rough[0], pixel)
+            by_chance = 0.0 if pose is None else self._by_chance(near, rays, pose)
         done = time.perf_counter()
-        answer = self.answer(pose, landmarks, features.pixels[matched])
+        answer = replace(self.answer(pose, landmarks, features.pixels[matched]), by_chance=by_chance)
         stages = zip(("matching", "ransac", "again"), np.diff([started, done_matching, done_ransac, done]).tolist())
         answer.seconds.update(stages)
         return answer
@@ -166,9 +170,7 @@ class PoseRefiner:
         self, codes: np.ndarray, rays: np.ndarray, landmarks: np.ndarray, T_parent_lens: np.ndarray, radius: float
     ) -> tuple[np.ndarray, np.ndarray]:
         """As `_match`, with landmarks that should appear within `radius` on z = 1 of the feature."""
-        expected, depth = project(self.points[landmarks], T_parent_lens)
-        visible = (depth > 0) & (np.abs(expected) < np.abs(rays).max(axis=0) + radius).all(axis=1)
-        landmarks, expected = landmarks[visible], expected[visible]
+        landmarks, expected = self._shown(landmarks, T_parent_lens, np.abs(rays).max(axis=0) + radius)
         # few pairs are near: a matrix of all would take most of the time
         pairs = cKDTree(rays).sparse_distance_matrix(cKDTree(expected), radius, output_type="ndarray")
         similarity = np.einsum("pd,pd->p", codes[pairs["i"]], self._codes[landmarks[pairs["j"]]])
@@ -176,16 +178,33 @@ class PoseRefiner:
         rows, columns, _ = mutual_matches_of_pairs(pairs["i"], pairs["j"], similarity, *limits)
         return rows, landmarks[columns]
 
+    def _shown(
+        self, landmarks: np.ndarray, T_parent_lens: np.ndarray, half_size: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Landmarks (m,) in an image that on z = 1 reaches so far (2,) from its middle, and where (m, 2) they are."""
+        expected, depth = project(self.points[landmarks], T_parent_lens)
+        visible = (depth > 0) & (np.abs(expected) < half_size).all(axis=1)
+        return landmarks[visible], expected[visible]
+
+    def _by_chance(self, near: np.ndarray, rays: np.ndarray, pose: PerspectivePose) -> float:
+        """How many of the landmarks `near` would have a feature as close as the pose's own, lay features anywhere.
+
+        The idea is that of a-contrario estimation (Moulon et al. 2012): agreement counts by what it exceeds chance.
+        """
+        half_size = np.abs(rays).max(axis=0)
+        shown, _ = self._shown(near, pose.T_parent_camera, half_size)
+        share = len(rays) * 2 * np.pi * pose.noise**2 / np.prod(2 * half_size)
+        return len(shown) * min(float(share), 1.0)
+
     def _precise_pose(
-        self, codes: np.ndarray, rays: np.ndarray, T_parent_lens: np.ndarray, pixel: float
+        self, codes: np.ndarray, rays: np.ndarray, near: np.ndarray, T_parent_lens: np.ndarray, pixel: float
     ) -> tuple[PerspectivePose | None, np.ndarray, np.ndarray]:
         """The pose near a rough one (None when too few landmarks agree), the features (m,) and landmarks (m,) matched.
 
-        A pixel is so large on z = 1. Landmarks are looked for where the rough pose expects them, and again, closer by,
-        where the pose expects them that these give.
+        A pixel is so large on z = 1. The landmarks `near` are looked for where the rough pose expects them, and again,
+        closer by, where the pose expects them that these give.
         """
         tolerance = self._settings.tolerance_px * pixel
-        near = self._near(T_parent_lens, self._settings.landmarks_again)
         matched, landmarks = self._match_near(codes, rays, near, T_parent_lens, self._settings.search_px * pixel)
         T_parent_lens = self._best_start(self.points[landmarks], rays[matched], T_parent_lens, pixel)
         matched, landmarks = self._match_near(codes, rays, near, T_parent_lens, self._settings.last_search_px * pixel)

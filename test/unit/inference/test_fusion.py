@@ -52,6 +52,8 @@ def test_a_good_refined_pose_is_published_with_its_covariance():
     [
         (refinement(found=False, position=np.full(3, np.nan)), "matches"),
         (refinement(landmarks=np.arange(19)), "landmarks"),
+        # two standard deviations of 30 are 10.95
+        (refinement(by_chance=30.0), "40 landmarks, of which 30 may agree by chance"),
         (refinement(covariance=np.diag((6 * REFINED_SD) ** 2)), "deviation"),
         (refinement(position=np.array([1.2, 0.0, 0.0])), "regressed"),
     ],
@@ -61,6 +63,10 @@ def test_a_refined_pose_that_cannot_be_trusted_is_refused_and_the_regressed_one_
     assert (fused.stage, fused.state) == (Stage.REGRESSION, State.DEGRADED)
     assert fused.reason.startswith("not refined: ") and word in fused.reason
     assert fused.position.tolist() == [0.1, 0, 0]
+
+
+def test_what_exceeds_chance_by_two_standard_deviations_is_published():
+    assert fused_of(estimate(), refinement(by_chance=29.0)).stage is Stage.REFINED
 
 
 def test_a_regression_that_is_lost_stays_lost_unless_landmarks_find_the_pose():

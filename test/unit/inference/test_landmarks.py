@@ -12,10 +12,12 @@ import pytest
 from colour_bundle import COLOUR_BUNDLE
 from helpers import START_NS, write_fake_dataset
 from painted_wall import CAMERA, MAP_OPTIONS, STEP_NS, flight, paint, view, write_wall_bundle, write_wall_dataset
+from scipy.spatial import cKDTree
 
 from camera_relocalization_ros.cli.main import main
 from camera_relocalization_ros.core.geometry import position_quat
 from camera_relocalization_ros.core.model_bundle import LANDMARKS, SIDECAR, load_bundle
+from camera_relocalization_ros.core.perspective_pose import project
 from camera_relocalization_ros.core.result_files import load_result
 from camera_relocalization_ros.core.state import Stage, State
 from camera_relocalization_ros.inference.landmark_stage import LandmarkStage
@@ -55,6 +57,23 @@ def test_every_image_of_another_flight_is_refined_to_a_centimetre(relocalizer):
         answer = staged.answer(view(T, WALL), stamp(number))
         assert answer.fused.stage is Stage.REFINED and answer.fused.state is State.OK
         assert error_m(answer.fused, T) < 0.01 < 0.05 < error_m(answer.regression, T)
+
+
+def test_right_poses_exceed_chance_by_far_and_chance_is_what_features_anywhere_give(relocalizer, stage):
+    refiner, generator = stage.refiner, np.random.default_rng(0)
+    T = flight(1, seed=5)[0]
+    features = refiner.extractor.extract(stage.grey(view(T, WALL)))
+    found = refiner.refine_features(features, *position_quat(T))
+    assert len(found.landmarks) > 5 * found.by_chance > 0
+    # features anywhere in the image: how many of the landmarks that it shows have one within the errors' area
+    points = refiner.points[refiner._near(refiner.lens_pose(*position_quat(T)), 1000)]
+    expected = project(points, refiner.lens_pose(found.position, found.quat_xyzw))[0]
+    half = np.abs(refiner.true_rays(features.rays)).max(axis=0)
+    expected = expected[(np.abs(expected) < half).all(axis=1)]
+    radius = np.sqrt(2) * found.noise_px / refiner.extractor.focal_px
+    anywhere = [cKDTree(generator.uniform(-half, half, (len(features.rays), 2))) for _ in range(200)]
+    counts = [np.sum(tree.query_ball_point(expected, radius, return_length=True)) for tree in anywhere]
+    assert np.mean(counts) == pytest.approx(found.by_chance, rel=0.2)
 
 
 def test_what_was_found_is_followed_with_growing_covariance(relocalizer, stage):
