@@ -33,22 +33,30 @@ class LiveLandmarks:
         self._started_s = -self._period_s
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="refine", initializer=_be_nice)
         self._pending: Future[RefinedImage] | None = None
+        self._answered: tuple[np.ndarray, Estimate, Estimate] | None = None
 
     def answer(self, image_rgb: np.ndarray, estimate: Estimate) -> Estimate:
         """The best pose that is at hand for an image with its regression; raises FrameError."""
         grey = self._stage.grey(image_rgb)
         self._take_refined()
         best = self._stage.follow(grey, estimate)
-        now_s = time.monotonic()
-        if self._pending is None and now_s - self._started_s >= self._period_s:
-            self._started_s = now_s
-            self._pending = self._worker.submit(self._stage.refine, grey, estimate, best)
+        self._answered = grey, estimate, best
         return best
+
+    def search(self) -> None:
+        """Let the thread refine the image answered last, if it is free and it is time; to be called after each answer.
+
+        Not before the answer is published: both would want the interpreter at once.
+        """
+        now_s = time.monotonic()
+        if self._answered and self._pending is None and now_s - self._started_s >= self._period_s:
+            self._started_s = now_s
+            self._pending = self._worker.submit(self._stage.refine, *self._answered)
 
     def reset(self) -> None:
         """Forget earlier images, also the one that is being refined."""
         self._stage.reset()
-        self._pending = None
+        self._pending = self._answered = None
 
     def close(self) -> None:
         """End the thread after what it is at."""

@@ -82,6 +82,9 @@ class LandmarksFirst:
         self._counts[live_landmarks.REFINED if answer.refusal is None else answer.refusal.kind.value] += 1
         return answer.fused
 
+    def search(self) -> None:
+        """Nothing is left to be searched."""
+
     def reset(self) -> None:
         """Forget earlier images."""
         self._stage.reset()

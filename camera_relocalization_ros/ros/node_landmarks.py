@@ -75,6 +75,11 @@ class NodeLandmarks:
             return regression_alone(estimate, why_not or "landmarks cannot be prepared")
         return self._live.answer(image_rgb, estimate)
 
+    def search(self) -> None:
+        """Go on with what takes longer than an answer may; to be called when the answer is published."""
+        if self._live is not None:
+            self._live.search()
+
     def refining(self, relocalizer: Relocalizer) -> Relocalizer | StagedRelocalizer:
         """The relocalizer with landmarks behind it, where that is possible."""
         camera, _ = self._usable_camera()

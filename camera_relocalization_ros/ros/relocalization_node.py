@@ -197,6 +197,8 @@ class RelocalizationNode:
             self._debug_image.publish(header, image_rgb, estimate, self._seeing_camera())
         with self.side_work.tried("~markers"):
             self._markers.publish(estimate, self._seeing_camera(), self.relocalizer.bundle.sidecar.parent_frame)
+        with self.side_work.tried("landmarks"):
+            self.landmarks.search()
 
     def _refined(self, image_rgb: np.ndarray, regression: Estimate) -> Estimate:
         with self.side_work.tried("landmarks"):

@@ -141,7 +141,9 @@ def test_a_live_stream_never_waits_for_a_refinement_and_takes_it_when_it_is_ther
 
     def answer(number):
         image = view(poses[number], WALL)
-        return live.answer(image, relocalizer.estimate(image, stamp(number)))
+        best = live.answer(image, relocalizer.estimate(image, stamp(number)))
+        live.search()
+        return best
 
     # the thread is held: were answers to wait for it, this would not end
     assert [answer(number).stage for number in range(3)] == [Stage.REGRESSION] * 3
@@ -154,6 +156,8 @@ def test_a_live_stream_never_waits_for_a_refinement_and_takes_it_when_it_is_ther
     # what is refined while the stream starts anew is of the old one
     pending = live._pending
     live.reset()
+    live.search()
+    assert live._pending is None
     slow.gate.release()
     pending.result(timeout=30)
     assert answer(4).stage is Stage.REGRESSION
@@ -168,6 +172,7 @@ def test_a_rate_leaves_images_unrefined(relocalizer, stage):
     image = view(flight(1, seed=5)[0], WALL)
     for number in range(3):
         live.answer(image, relocalizer.estimate(image, stamp(number)))
+        live.search()
         if live._pending is not None:
             live._pending.result(timeout=30)
     live.close()
@@ -185,6 +190,7 @@ def test_answers_go_before_refinements(relocalizer):
     live = LiveLandmarks(WatchedStage(relocalizer.bundle.landmark_map, CAMERA), 0.0, Counter())
     image = view(flight(1, seed=5)[0], WALL)
     live.answer(image, relocalizer.estimate(image, stamp(0)))
+    live.search()
     live._pending.result(timeout=30)
     live.close()
     assert niceness == [min(os.getpriority(os.PRIO_PROCESS, 0) + NICENESS, 19)]
