@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Callable
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from camera_relocalization_ros.core.landmark_map import LandmarkMap
 from camera_relocalization_ros.core.state import Stage
 from camera_relocalization_ros.inference.fusion import Refusal, fuse, regression_alone, why_refused
 from camera_relocalization_ros.inference.landmark_tracker import LandmarkTracker
-from camera_relocalization_ros.inference.refinement import PoseRefiner, Refinement
+from camera_relocalization_ros.inference.refinement import PoseRefiner, Refinement, go_on
 from camera_relocalization_ros.inference.relocalizer import Estimate
 
 NOT_YET = "no landmarks are followed"
@@ -59,9 +60,14 @@ class LandmarkStage:
             return regression_alone(estimate, NOT_YET)
         return fuse(estimate, tracked, why_refused(estimate, tracked, Stage.TRACKED), Stage.TRACKED)
 
-    def refine(self, grey: np.ndarray, estimate: Estimate, prior: Estimate) -> RefinedImage:
-        """What the landmarks that are looked for near `prior` say of an image with its regression."""
-        refinement = self.refiner.refine_grey(grey, prior.position, prior.quat_xyzw)
+    def refine(
+        self, grey: np.ndarray, estimate: Estimate, prior: Estimate, pause: Callable[[], None] = go_on
+    ) -> RefinedImage:
+        """What the landmarks that are looked for near `prior` say of an image with its regression.
+
+        `pause` is called between steps, and may wait.
+        """
+        refinement = self.refiner.refine_grey(grey, prior.position, prior.quat_xyzw, pause)
         return RefinedImage(grey, estimate, refinement, why_refused(estimate, refinement))
 
     def track(self, refined: RefinedImage) -> None:

@@ -18,11 +18,14 @@ from camera_relocalization_ros.inference.relocalizer import Estimate
 REFINED = "refined"
 # more than the answers' own, of the thread that refines: they go first where there are not cores enough for both
 NICENESS = 10
+# of the search, between two of its steps
+LONGEST_PAUSE_S = 0.1
 
 
 class LiveLandmarks:
     """Answers by following the landmarks of the image refined last; not thread-safe itself.
 
+    Of every image: `hold`, `answer`, publish, `search`. The search stands still between its steps while it is held.
     rate_hz: refinements a second at most, 0: one after the other. counts: how they ended, REFINED or a kind of refusal.
     """
 
@@ -34,6 +37,12 @@ class LiveLandmarks:
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="refine", initializer=_be_nice)
         self._pending: Future[RefinedImage] | None = None
         self._answered: tuple[np.ndarray, Estimate, Estimate] | None = None
+        self._is_idle = threading.Event()
+
+    def hold(self) -> None:
+        """Let the search give way: an image came."""
+        self._is_idle.clear()
+        self._answered = None
 
     def answer(self, image_rgb: np.ndarray, estimate: Estimate) -> Estimate:
         """The best pose that is at hand for an image with its regression; raises FrameError."""
@@ -44,14 +53,16 @@ class LiveLandmarks:
         return best
 
     def search(self) -> None:
-        """Let the thread refine the image answered last, if it is free and it is time; to be called after each answer.
-
-        Not before the answer is published: both would want the interpreter at once.
-        """
+        """Let the search go on, or begin with the image just answered if it is time."""
+        self._is_idle.set()
         now_s = time.monotonic()
         if self._answered and self._pending is None and now_s - self._started_s >= self._period_s:
             self._started_s = now_s
-            self._pending = self._worker.submit(self._stage.refine, *self._answered)
+            self._pending = self._worker.submit(self._stage.refine, *self._answered, self._give_way)
+
+    def _give_way(self) -> None:
+        # not for ever: where answers take all the time there is, something must be found at last
+        self._is_idle.wait(LONGEST_PAUSE_S)
 
     def reset(self) -> None:
         """Forget earlier images, also the one that is being refined."""

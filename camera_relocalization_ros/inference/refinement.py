@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field, replace
+from typing import Callable
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -64,6 +65,10 @@ class Refinement:
     seconds: dict[str, float] = field(default_factory=dict)
 
 
+def go_on() -> None:
+    """Between the steps of a refinement that need not give way to anything."""
+
+
 def nothing_found(matches: int) -> Refinement:
     """That there is no pose."""
     no_pose = np.full(3, np.nan), np.full(4, np.nan), np.full((6, 6), np.nan)
@@ -97,26 +102,37 @@ class PoseRefiner:
         """The pose of an image (H, W, 3) near the given one; raises FrameError when the image is of another camera."""
         return self.refine_grey(self.extractor.grey(image_rgb), position, quat_xyzw)
 
-    def refine_grey(self, grey: np.ndarray, position: np.ndarray, quat_xyzw: np.ndarray) -> Refinement:
-        """As `refine`, of an image of the extractor's `grey`."""
+    def refine_grey(
+        self, grey: np.ndarray, position: np.ndarray, quat_xyzw: np.ndarray, pause: Callable[[], None] = go_on
+    ) -> Refinement:
+        """As `refine`, of an image of the extractor's `grey`; `pause` is called between steps, and may wait."""
         started = time.perf_counter()
         features = self.extractor.extract(grey)
         extracted = time.perf_counter()
-        refinement = self.refine_features(features, position, quat_xyzw)
+        refinement = self.refine_features(features, position, quat_xyzw, pause)
         refinement.seconds["features"] = extracted - started
         return refinement
 
-    def refine_features(self, features: LocalFeatures, position: np.ndarray, quat_xyzw: np.ndarray) -> Refinement:
-        """As `refine`, of the features of an image."""
+    def refine_features(
+        self,
+        features: LocalFeatures,
+        position: np.ndarray,
+        quat_xyzw: np.ndarray,
+        pause: Callable[[], None] = go_on,
+    ) -> Refinement:
+        """As `refine_grey`, of the features of an image."""
+        pause()
         started = time.perf_counter()
         rays, codes = self.true_rays(features.rays), self.landmark_map.encode(features.descriptors)
         landmarks = self._near(self.lens_pose(position, quat_xyzw), self._settings.landmarks)
         matched, landmarks = self._match(codes, landmarks)
         done_matching = time.perf_counter()
+        pause()
         pixel = 1.0 / features.focal_px
         tolerance, iterations = self._settings.tolerance_px * pixel, self._settings.ransac_iterations
         rough = ransac_pose(self.points[landmarks], rays[matched], tolerance, iterations)
         done_ransac = time.perf_counter()
+        pause()
         pose, by_chance = None, 0.0
         if rough is not None:
             near = self._near(rough[0], self._settings.landmarks_again)

@@ -82,6 +82,9 @@ class LandmarksFirst:
         self._counts[live_landmarks.REFINED if answer.refusal is None else answer.refusal.kind.value] += 1
         return answer.fused
 
+    def hold(self) -> None:
+        """Nothing is going on beside that would have to give way."""
+
     def search(self) -> None:
         """Nothing is left to be searched."""
 

@@ -75,8 +75,13 @@ class NodeLandmarks:
             return regression_alone(estimate, why_not or "landmarks cannot be prepared")
         return self._live.answer(image_rgb, estimate)
 
+    def hold(self) -> None:
+        """An image came: what takes longer gives way."""
+        if self._live is not None:
+            self._live.hold()
+
     def search(self) -> None:
-        """Go on with what takes longer than an answer may; to be called when the answer is published."""
+        """The image's answer is published: what takes longer goes on."""
         if self._live is not None:
             self._live.search()
 

@@ -167,7 +167,10 @@ class RelocalizationNode:
         if arrival is None:
             self._publish_waiting()
         elif self._activity == RelocalizerStatus.ANSWERING:
+            self.landmarks.hold()
             self._answer(arrival)
+            with self.side_work.tried("landmarks"):
+                self.landmarks.search()
         else:
             self._skip()
 
@@ -197,8 +200,6 @@ class RelocalizationNode:
             self._debug_image.publish(header, image_rgb, estimate, self._seeing_camera())
         with self.side_work.tried("~markers"):
             self._markers.publish(estimate, self._seeing_camera(), self.relocalizer.bundle.sidecar.parent_frame)
-        with self.side_work.tried("landmarks"):
-            self.landmarks.search()
 
     def _refined(self, image_rgb: np.ndarray, regression: Estimate) -> Estimate:
         with self.side_work.tried("landmarks"):

@@ -6,6 +6,7 @@ import os
 import sys
 import threading
 from collections import Counter
+from concurrent.futures import TimeoutError as FutureTimeout
 
 import numpy as np
 import pytest
@@ -141,6 +142,7 @@ def test_a_live_stream_never_waits_for_a_refinement_and_takes_it_when_it_is_ther
 
     def answer(number):
         image = view(poses[number], WALL)
+        live.hold()
         best = live.answer(image, relocalizer.estimate(image, stamp(number)))
         live.search()
         return best
@@ -163,6 +165,40 @@ def test_a_live_stream_never_waits_for_a_refinement_and_takes_it_when_it_is_ther
     assert answer(4).stage is Stage.REGRESSION
     assert counts == {"refined": 1}
     slow.gate.release()
+    live.close()
+
+
+def test_a_search_stands_still_while_an_image_is_answered_but_not_for_ever(relocalizer, monkeypatch):
+    reached, steps = threading.Semaphore(0), []
+
+    class SteppingStage(LandmarkStage):
+        def refine(self, grey, estimate, prior, pause):
+            def step():
+                steps.append(None)
+                reached.release()
+                pause()
+
+            return super().refine(grey, estimate, prior, step)
+
+    monkeypatch.setattr("camera_relocalization_ros.inference.live_landmarks.LONGEST_PAUSE_S", 60.0)
+    live = LiveLandmarks(SteppingStage(relocalizer.bundle.landmark_map, CAMERA), 0.0, Counter())
+    image = view(flight(1, seed=5)[0], WALL)
+    live.answer(image, relocalizer.estimate(image, stamp(0)))
+    live.search()
+    live.hold()
+    assert reached.acquire(timeout=30)
+    with pytest.raises(FutureTimeout):
+        live._pending.result(timeout=0.5)
+    assert len(steps) < 3
+    live.search()
+    assert live._pending.result(timeout=30).refusal is None and len(steps) == 3
+    # images that come without a pause
+    monkeypatch.setattr("camera_relocalization_ros.inference.live_landmarks.LONGEST_PAUSE_S", 0.01)
+    live.hold()
+    live.answer(image, relocalizer.estimate(image, stamp(1)))
+    live.search()
+    live.hold()
+    assert live._pending.result(timeout=30).refusal is None and len(steps) == 6
     live.close()
 
 
