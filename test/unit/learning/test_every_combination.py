@@ -59,6 +59,21 @@ def parts(backbone, head_name):
     return PooledBackbone(backbone, WIDTH, HEIGHT, config), PoseHead(pooled_channels(backbone, config), config)
 
 
+def test_the_cut_layers_map_is_read_beside_the_last_one_and_changes_nothing_else(backbone):
+    images = torch.randint(0, 256, (2, HEIGHT, WIDTH, 3), generator=torch.Generator().manual_seed(0))
+    both, alone = (
+        PooledBackbone(backbone, WIDTH, HEIGHT, HeadConfig(**SMALL, trunk_map=trunk_map)) for trunk_map in (True, False)
+    )
+    with torch.no_grad():
+        cells, last = both(images), alone(images)
+        trunk_map = backbone.trunk(images)
+    assert both.stored_shape == cells.shape[1:] and alone.stored_shape == last.shape[1:]
+    torch.testing.assert_close(cells[:, : backbone.feature_channels], last)
+    # all cells together are the whole map
+    torch.testing.assert_close(cells[:, backbone.feature_channels :].mean(dim=2), trunk_map.mean(dim=(2, 3)))
+    torch.testing.assert_close(both.descriptor(cells), alone.descriptor(last))
+
+
 @pytest.mark.parametrize("head_name", sorted(HEADS))
 @pytest.mark.parametrize("loss_name", sorted(LOSSES))
 def test_a_step_down_the_gradient(backbone, stored, parts, loss_name):

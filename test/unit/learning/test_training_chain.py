@@ -222,6 +222,15 @@ def test_the_window_restarts_after_a_gap_when_time_goes_back_and_after_a_bad_ima
         assert frames_used(10.3) == 1
 
 
+def test_a_run_from_before_the_cut_layers_map_was_read_still_exports(tmp_path, toy_config):
+    dataset, config = write_fake_dataset(tmp_path / "set"), toy_config(head={"trunk_map": False})
+    train([dataset], [], config, tmp_path / "run", tmp_path / "cache")
+    summary = yaml.safe_load((tmp_path / "run/run.yaml").read_text())
+    del summary["config"]["head"]["trunk_map"]
+    (tmp_path / "run/run.yaml").write_text(yaml.safe_dump(summary))
+    assert export(load_run(tmp_path / "run"), tmp_path / "bundle") < 1e-4
+
+
 def test_fine_tuning_starts_where_the_head_was_and_gets_better(tmp_path, toy_config):
     dataset, finetune = write_fake_dataset(tmp_path / "set"), {"epochs": 30, "batch_size": 8, "learning_rate": 3e-3}
     config = toy_config("temporal_gru", finetune=finetune)
