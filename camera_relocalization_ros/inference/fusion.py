@@ -22,9 +22,9 @@ class FusionRule:
 
     least_found: landmarks that a search among all must agree on, and more than would by chance, by chance_sd standard
     deviations of that number; least_followed: those that were followed were found by more before, and chance has no
-    part in them. allowed_share: of right pairs of answers that would differ no more than
-    their covariances say, were errors Gaussian; tail: so many times as far they may differ, for a regression that errs
-    may err by far. Where it has no covariance they may differ by far_m and far_rad.
+    part in them. allowed_share: of right pairs of answers that would differ no more than their covariances say, were
+    errors Gaussian; tail: so many times as far they may differ, for a regression that errs may err by far. Where it has
+    no covariance they may differ by far_m and far_rad.
     """
 
     least_found: int = 20
