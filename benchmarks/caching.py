@@ -41,7 +41,9 @@ from camera_relocalization_ros.learning.backgrounds import random_texture
 from camera_relocalization_ros.learning.config import AugmentationConfig, TrainingConfig, config_from_dict
 from camera_relocalization_ros.learning.feature_cache import FrozenPart, build_cache, onnx_session
 from camera_relocalization_ros.learning.feature_store import FeatureStore
+from camera_relocalization_ros.learning.fitting import trainer_precision
 from camera_relocalization_ros.learning.losses import PoseLoss
+from camera_relocalization_ros.learning.optimisation import build_optimiser
 from camera_relocalization_ros.learning.pose_network import PooledBackbone, PoseHead
 from camera_relocalization_ros.learning.run_folder import read_summary
 from camera_relocalization_ros.learning.samples import Source, TrainingDraws, WindowSamples, windows_of
@@ -84,17 +86,22 @@ def frozen_part(config: TrainingConfig) -> FrozenPart:
     return FrozenPart(PooledBackbone(backbone, size.width, size.height, config.head), size, config)
 
 
-def epoch_s(batches: Callable[[], Batches], config: TrainingConfig) -> np.ndarray:
+def epoch_s(batches: Callable[[], Batches], channels: int, config: TrainingConfig) -> np.ndarray:
     """Seconds (2,) of an epoch of head training on what `batches` yields: on the clock, and of processor time."""
     torch.manual_seed(0)
-    head, loss = PoseHead(1280, config.head), PoseLoss(config.loss)
-    optimiser = torch.optim.AdamW([*head.parameters(), *loss.parameters()], config.optimiser.learning_rate)
+    head, loss = PoseHead(channels, config.head), PoseLoss(config.loss)
+    parameters = [*head.parameters(), *loss.parameters()]
+    optimiser = build_optimiser(parameters, config.optimiser, steps=1000)["optimizer"]
+    # as `reloc train` has it on this machine
+    mixed = torch.autocast("cpu", torch.bfloat16, enabled=trainer_precision("auto") == "bf16-mixed")
     start = np.array([time.monotonic(), time.process_time()])
     for cells_btcn, position_bt3, quat_bt4 in batches():
-        features_nf = head.frame_features(cells_btcn.flatten(0, 1))
-        position_est, quat_est = head.poses(features_nf.unflatten(0, cells_btcn.shape[:2]))
+        with mixed:
+            features_nf = head.frame_features(cells_btcn.flatten(0, 1))
+            position_est, quat_est = head.poses(features_nf.unflatten(0, cells_btcn.shape[:2]))
+            value = loss(*(value.flatten(0, 1) for value in (position_est, quat_est, position_bt3, quat_bt4)))
         optimiser.zero_grad()
-        loss(*(value.flatten(0, 1) for value in (position_est, quat_est, position_bt3, quat_bt4))).backward()
+        value.backward()
         optimiser.step()
     return np.array([time.monotonic(), time.process_time()]) - start
 
@@ -129,10 +136,12 @@ def speed(work: Path, count: int) -> dict[str, float]:
             poses = torch.from_numpy(cache.poses[draw.windows, 0]).float()[:, None]
             yield cells_of(draw.windows)[:, None], poses[..., :3], poses[..., 3:]
 
+    channels = frozen.network.stored_shape[0]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        onnx_s = epoch_s(lambda: in_loop(in_onnx), config)
-        torch_s = epoch_s(lambda: in_loop(in_torch), config)
-    cached_s = np.median([epoch_s(lambda: (samples[d] for d in draws), config) for _ in range(CACHED_EPOCHS)], axis=0)
+        onnx_s = epoch_s(lambda: in_loop(in_onnx), channels, config)
+        torch_s = epoch_s(lambda: in_loop(in_torch), channels, config)
+    cached = [epoch_s(lambda: (samples[d] for d in draws), channels, config) for _ in range(CACHED_EPOCHS)]
+    cached_s = np.median(cached, axis=0)
     for name, seconds in (("onnx_in_loop", onnx_s), ("torch_in_loop", torch_s), ("cached", cached_s)):
         result[f"epoch_{name}_s"], result[f"epoch_{name}_processor_s"] = map(float, seconds)
     result["times_faster_cached"] = float(min(onnx_s[0], torch_s[0]) / cached_s[0])
@@ -213,6 +222,8 @@ def main() -> None:
     parser.add_argument("--work", type=Path, help="where data go; the big cache takes 16 GB (default: temporary)")
     arguments = parser.parse_args()
     result = {"cores": len(os.sched_getaffinity(0))}
+    if arguments.work:
+        arguments.work.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=arguments.work) as name:
         if arguments.images:
             result["speed"] = {"images": arguments.images, **speed(Path(name), arguments.images)}
