@@ -160,9 +160,16 @@ def test_mixed_precision_trains_as_well_as_32_bits_on_a_processor(tmp_path, toy_
 
 
 @pytest.mark.parametrize(
-    ("gpu", "tiles", "expected"), [(True, True, "16-mixed"), (False, True, "bf16-mixed"), (False, False, "32-true")]
+    ("gpu", "tiles", "vectors", "expected"),
+    [
+        (True, True, True, "16-mixed"),
+        (False, True, False, "bf16-mixed"),
+        (False, False, True, "bf16-mixed"),
+        (False, False, False, "32-true"),
+    ],
 )
-def test_auto_precision_is_what_the_machine_multiplies_fastest(monkeypatch, gpu, tiles, expected):
+def test_auto_precision_is_what_the_machine_multiplies_fastest(monkeypatch, gpu, tiles, vectors, expected):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: tiles, raising=False)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: vectors, raising=False)
     assert trainer_precision("auto") == expected
