@@ -6,19 +6,37 @@ from setuptools import setup
 
 PACKAGE = "camera_relocalization_ros"
 SUBPACKAGES = (
+    "aircraft",
+    "bundle",
     "cli",
     "core",
-    "core.doctor",
-    "core.layouts",
-    "inference",
-    "learning",
-    "learning.backbones",
+    "data",
+    "data.doctor",
+    "data.layouts",
+    "evaluation",
+    "localization",
+    "localization.landmarks",
     "mapping",
     "report",
+    "report.figures",
+    "report.pages",
+    "report.tables",
     "ros",
+    "ros.aircraft",
+    "ros.bags",
+    "ros.node",
+    "ros.replay",
     "simulation",
+    "training",
+    "training.backbones",
+    "training.explain",
+    "training.features",
+    "training.search",
+    "uncertainty",
+    "vision",
 )
 
 packages = [PACKAGE] + [PACKAGE + "." + name for name in SUBPACKAGES]
 # the thesis' numbers, and the script of the result's page
-setup(**generate_distutils_setup(packages=packages, package_data={PACKAGE + ".report": ["*.csv", "*.js"]}))
+PACKAGE_DATA = {PACKAGE + ".report.tables": ["*.csv"], PACKAGE + ".report.pages": ["*.js"]}
+setup(**generate_distutils_setup(packages=packages, package_data=PACKAGE_DATA))

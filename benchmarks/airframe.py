@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
-from camera_relocalization_ros.core.model_bundle import load_bundle
+from camera_relocalization_ros.bundle.model_bundle import load_bundle
 
 IMAGE_TOPIC = "/dji_sdk/image_raw/compressed"
 OBJECT_FRAME, CAMERA_FRAME = "wing/base_link", "M100/camera_optical_frame"

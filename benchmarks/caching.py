@@ -33,20 +33,20 @@ import yaml
 from extraction import memory_mb
 
 from camera_relocalization_ros.core.camera import CameraIntrinsics
-from camera_relocalization_ros.core.dataset import Dataset, load_image_rgb
-from camera_relocalization_ros.core.dataset_writer import DatasetWriter
 from camera_relocalization_ros.core.preprocessing import Preprocessing
-from camera_relocalization_ros.learning.backbones import build_backbone
-from camera_relocalization_ros.learning.backgrounds import random_texture
-from camera_relocalization_ros.learning.config import AugmentationConfig, TrainingConfig, config_from_dict
-from camera_relocalization_ros.learning.feature_cache import FrozenPart, build_cache, onnx_session
-from camera_relocalization_ros.learning.feature_store import FeatureStore
-from camera_relocalization_ros.learning.fitting import trainer_precision
-from camera_relocalization_ros.learning.losses import PoseLoss
-from camera_relocalization_ros.learning.optimisation import build_optimiser
-from camera_relocalization_ros.learning.pose_network import PooledBackbone, PoseHead
-from camera_relocalization_ros.learning.run_folder import read_summary
-from camera_relocalization_ros.learning.samples import Source, TrainingDraws, WindowSamples, windows_of
+from camera_relocalization_ros.data.dataset import Dataset, load_image_rgb
+from camera_relocalization_ros.data.dataset_writer import DatasetWriter
+from camera_relocalization_ros.training.backbones import build_backbone
+from camera_relocalization_ros.training.config import AugmentationConfig, TrainingConfig, config_from_dict
+from camera_relocalization_ros.training.features.backgrounds import random_texture
+from camera_relocalization_ros.training.features.feature_cache import FrozenPart, build_cache, onnx_session
+from camera_relocalization_ros.training.features.feature_store import FeatureStore
+from camera_relocalization_ros.training.fitting import trainer_precision
+from camera_relocalization_ros.training.losses import PoseLoss
+from camera_relocalization_ros.training.optimisation import build_optimiser
+from camera_relocalization_ros.training.pose_network import PooledBackbone, PoseHead
+from camera_relocalization_ros.training.run_folder import read_summary
+from camera_relocalization_ros.training.samples import Source, TrainingDraws, WindowSamples, windows_of
 
 CAMERA = CameraIntrinsics(640, 480, 585.0, 585.0, 319.5, 239.5)
 RECIPE = {"head": {"name": "regressor"}, "optimiser": {"epochs": 1}}

@@ -26,10 +26,10 @@ import numpy as np
 import rosbag
 from tf2_msgs.msg import TFMessage
 
+from camera_relocalization_ros.aircraft.placements import T_map_airframe
 from camera_relocalization_ros.core.camera import CameraIntrinsics
-from camera_relocalization_ros.core.placements import T_map_airframe
 from camera_relocalization_ros.ros import conversions
-from camera_relocalization_ros.ros.image_encoding import ENCODER_OPTIONS
+from camera_relocalization_ros.ros.bags.image_encoding import ENCODER_OPTIONS
 from camera_relocalization_ros.simulation.flight import Flight
 from camera_relocalization_ros.simulation.renderer import X3_CAMERA, Renderer
 

@@ -32,13 +32,13 @@ from camera_relocalization_ros.msg import RelocalizerStatus
 from geometry_msgs.msg import PoseStamped
 from sensor_msgs.msg import CameraInfo, Image
 
-from camera_relocalization_ros.core.model_bundle import load_bundle
+from camera_relocalization_ros.bundle.model_bundle import load_bundle
 from camera_relocalization_ros.core.state import Stage, State
-from camera_relocalization_ros.inference.session import feature_count, open_session
-from camera_relocalization_ros.ros.bag_reader import TRANSPORTS, open_bag, read_camera, read_images, topic_types
+from camera_relocalization_ros.localization.onnx_session import feature_count, open_session
+from camera_relocalization_ros.ros.bags.reader import TRANSPORTS, open_bag, read_camera, read_images, topic_types
 from camera_relocalization_ros.ros.conversions import camera_to_info, message_to_rgb, rgb_to_image
 from camera_relocalization_ros.ros.params import NodeParams
-from camera_relocalization_ros.ros.ros_session import RosSession
+from camera_relocalization_ros.ros.replay.ros_session import RosSession
 
 TOPIC, INFO_TOPIC, NODE, CAMERA = "/camera/image_raw", "/camera/camera_info", "/relocalizer", "camera"
 WIDTH, HEIGHT, IMAGES_OF_NOISE, IMAGES_OF_BAG = 1280, 720, 4, 100

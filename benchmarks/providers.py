@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from camera_relocalization_ros.core.test_vector import patchwork_images
-from camera_relocalization_ros.inference.relocalizer import Relocalizer
+from camera_relocalization_ros.bundle.known_answers import patchwork_images
+from camera_relocalization_ros.localization.relocalizer import Relocalizer
 
 PERIOD_NS = 33_333_333
 WARM_UP, ROUND = 20, 50

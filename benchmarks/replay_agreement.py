@@ -22,10 +22,10 @@ from pathlib import Path
 import numpy as np
 from evo.tools import file_interface
 
-from camera_relocalization_ros.core.dataset import Dataset
-from camera_relocalization_ros.core.result_files import load_result
-from camera_relocalization_ros.core.results import Result
-from camera_relocalization_ros.ros.dataset_bag import IMAGE_TOPIC
+from camera_relocalization_ros.data.dataset import Dataset
+from camera_relocalization_ros.evaluation.result_files import load_result
+from camera_relocalization_ros.evaluation.results import Result
+from camera_relocalization_ros.ros.bags.dataset_bag import IMAGE_TOPIC
 
 LIMIT_M, LIMIT_DEG, LIMIT_EVO_M = 0.002, 0.1, 1e-6
 

@@ -15,14 +15,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "test"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "test" / "support"))
 from browser import CHROMIUM, Browser
 from helpers import fake_image_rgb
 from made_result import made_result
 
 from camera_relocalization_ros.cli.main import main
-from camera_relocalization_ros.core.pose_metrics import summarise
-from camera_relocalization_ros.core.result_files import load_result, write_result
+from camera_relocalization_ros.evaluation.metrics import summarise
+from camera_relocalization_ros.evaluation.result_files import load_result, write_result
 
 
 def run() -> None:

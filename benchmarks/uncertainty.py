@@ -20,8 +20,16 @@ from typing import Callable, Iterable
 import numpy as np
 from scipy.stats import spearmanr
 
-from camera_relocalization_ros.core.calibration import Calibration
-from camera_relocalization_ros.core.calibration_fit import (
+from camera_relocalization_ros.bundle.error_calibration import Calibration
+from camera_relocalization_ros.bundle.indicators import SIGNS, SignMeter, log_signs
+from camera_relocalization_ros.core.geometry import angular_distance
+from camera_relocalization_ros.data.dataset import Dataset, load_image_rgb
+from camera_relocalization_ros.data.provenance import TrainingSet
+from camera_relocalization_ros.evaluation.evaluate import answer_all
+from camera_relocalization_ros.evaluation.rejection_table import rejection_table
+from camera_relocalization_ros.localization.relocalizer import Estimate, Relocalizer
+from camera_relocalization_ros.uncertainty.calibrate import MIN_SEQUENCES, PIECES, made_up
+from camera_relocalization_ros.uncertainty.calibration_fit import (
     JudgedAnswers,
     camera_errors,
     fit,
@@ -29,15 +37,7 @@ from camera_relocalization_ros.core.calibration_fit import (
     squared_distances,
     with_thresholds,
 )
-from camera_relocalization_ros.core.dataset import Dataset, load_image_rgb
-from camera_relocalization_ros.core.geometry import angular_distance
-from camera_relocalization_ros.core.provenance import TrainingSet
-from camera_relocalization_ros.core.rejection import rejection_table
-from camera_relocalization_ros.core.signs import SIGNS, SignMeter, log_signs
-from camera_relocalization_ros.inference.calibrating import MIN_SEQUENCES, PIECES, made_up
-from camera_relocalization_ros.inference.evaluation import answer_all
-from camera_relocalization_ros.inference.negatives import image_paths, negative_answers
-from camera_relocalization_ros.inference.relocalizer import Estimate, Relocalizer
+from camera_relocalization_ros.uncertainty.out_of_distribution_scores import image_paths, negative_answers
 
 SPREADS = ("spread_position_m", "spread_orientation_rad")
 EXTRA_SIGNS = ("retrieval_position_m", "retrieval_orientation_rad", "step_m")

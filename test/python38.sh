@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# Unit tests of core and inference on ROS Noetic's Python 3.8 with what flies, where this machine has such a Python.
+# Unit tests of what flies and of what needs no more libraries, on ROS Noetic's Python 3.8 with what flies, where this machine has such a Python.
 #   test/python38.sh RESULT.xml
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -29,4 +29,4 @@ if [ ! -f "$stamp" ]; then
   "$environment/bin/pip" install "${arguments[@]}" </dev/null
   touch "$stamp"
 fi
-"$environment/bin/python" -m pytest test/unit/core test/unit/inference --quiet -p no:cacheprovider --junit-xml="$1"
+"$environment/bin/python" -m pytest test/unit/{core,vision,aircraft,bundle,localization,data,evaluation,uncertainty} --quiet -p no:cacheprovider --junit-xml="$1"

@@ -11,7 +11,7 @@ echo "== unit tests (no ROS) =="
 # without ROS's variables and paths: these tests must not need them; python -m puts this folder on the path
 env -u PYTHONPATH -u ROS_MASTER_URI -u ROS_PACKAGE_PATH -u ROS_ROOT -u ROS_DISTRO \
   python -m pytest test/unit --quiet --junit-xml="$results/unit.xml"
-echo "== core and inference on Python 3.8 (no ROS) =="
+echo "== what flies on Python 3.8 (no ROS) =="
 env -u PYTHONPATH -u ROS_MASTER_URI -u ROS_PACKAGE_PATH -u ROS_ROOT -u ROS_DISTRO \
   test/python38.sh "$results/python38.xml" || echo "python38" >>"$results/suites_failed"
 echo "== ROS tests (no master) =="
@@ -31,4 +31,4 @@ done
 echo "== lint =="
 test/lint.sh
 lint=$?
-python test/summarise.py "$results" $lint
+python test/support/summarise.py "$results" $lint

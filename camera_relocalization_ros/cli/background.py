@@ -27,13 +27,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from camera_relocalization_ros.core.dataset import Dataset
-    from camera_relocalization_ros.core.evaluation import write_json
-    from camera_relocalization_ros.core.reliance import reliance_table
-    from camera_relocalization_ros.inference.part_answers import ChangedImages, part_answers
-    from camera_relocalization_ros.inference.relocalizer import Relocalizer
-    from camera_relocalization_ros.report.background_figures import draw_reliance
-    from camera_relocalization_ros.report.figures import save_figure
+    from camera_relocalization_ros.data.dataset import Dataset
+    from camera_relocalization_ros.evaluation.background_reliance import reliance_table
+    from camera_relocalization_ros.evaluation.baseline_errors import write_json
+    from camera_relocalization_ros.evaluation.part_answers import ChangedImages, part_answers
+    from camera_relocalization_ros.localization.relocalizer import Relocalizer
+    from camera_relocalization_ros.report.figures.background_figures import draw_reliance
+    from camera_relocalization_ros.report.figures.canvas import save_figure
 
     dataset = Dataset.load(arguments.dataset)
     images = ChangedImages(dataset, object_of(arguments), arguments.margin)

@@ -36,9 +36,9 @@ def options_from(arguments: argparse.Namespace, **more: Any) -> Any:
     import numpy as np
 
     from camera_relocalization_ros.core.camera import load_camera
-    from camera_relocalization_ros.core.pose_stream import StreamLimits
-    from camera_relocalization_ros.ros.extraction import ExtractionOptions
-    from camera_relocalization_ros.ros.pose_sources import PoseSources
+    from camera_relocalization_ros.data.pose_stream import StreamLimits
+    from camera_relocalization_ros.ros.bags.extraction import ExtractionOptions
+    from camera_relocalization_ros.ros.bags.pose_sources import PoseSources
 
     return ExtractionOptions(
         arguments.image_topic,

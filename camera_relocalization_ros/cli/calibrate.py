@@ -30,12 +30,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from camera_relocalization_ros.core.calibration_report import calibration_report
-    from camera_relocalization_ros.core.dataset import Dataset
+    from camera_relocalization_ros.bundle.model_bundle import replace_calibration
     from camera_relocalization_ros.core.errors import ConfigError
-    from camera_relocalization_ros.core.model_bundle import replace_calibration
-    from camera_relocalization_ros.inference.calibrating import calibrate
-    from camera_relocalization_ros.inference.relocalizer import Relocalizer
+    from camera_relocalization_ros.data.dataset import Dataset
+    from camera_relocalization_ros.localization.relocalizer import Relocalizer
+    from camera_relocalization_ros.uncertainty.calibrate import calibrate
+    from camera_relocalization_ros.uncertainty.calibration_report import calibration_report
 
     if not 0 <= arguments.false_accept <= 1:
         raise ConfigError(f"--false-accept is {arguments.false_accept}; expected a share from 0 to 1")

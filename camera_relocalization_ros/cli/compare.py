@@ -37,9 +37,9 @@ def run(arguments: argparse.Namespace) -> int:
     import sys
 
     from camera_relocalization_ros.core.errors import ResultError
-    from camera_relocalization_ros.core.result_files import load_result, result_folders
-    from camera_relocalization_ros.report import comparison_text
-    from camera_relocalization_ros.report.comparison import (
+    from camera_relocalization_ros.evaluation.result_files import load_result, result_folders
+    from camera_relocalization_ros.report.tables import comparison_text
+    from camera_relocalization_ros.report.tables.comparison import (
         common_images,
         comparison_rows,
         same_images,

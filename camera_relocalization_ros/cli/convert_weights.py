@@ -19,9 +19,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     from camera_relocalization_ros.core.errors import ConfigError
-    from camera_relocalization_ros.learning.backbones import build_backbone
-    from camera_relocalization_ros.learning.backbones.weights import LocalWeights
-    from camera_relocalization_ros.learning.caffe_weights import convert
+    from camera_relocalization_ros.training.backbones import build_backbone
+    from camera_relocalization_ros.training.backbones.caffe_weights import convert
+    from camera_relocalization_ros.training.backbones.weights import LocalWeights
 
     backbone = build_backbone(arguments.backbone, pretrained=False)
     output = arguments.output

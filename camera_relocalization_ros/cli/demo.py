@@ -26,17 +26,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     import rospkg
 
-    from camera_relocalization_ros.core.evaluation import errors_table, write_json
-    from camera_relocalization_ros.core.mesh_files import load_mesh
-    from camera_relocalization_ros.core.result_files import write_result
-    from camera_relocalization_ros.core.verdict import ok_text
-    from camera_relocalization_ros.report.flight_plot import plot_flight
-    from camera_relocalization_ros.report.page import write_page
-    from camera_relocalization_ros.report.result_page import PageInput, result_page
-    from camera_relocalization_ros.ros.bag_baselines import bag_baselines
-    from camera_relocalization_ros.ros.live_result import store_images, with_baselines
-    from camera_relocalization_ros.ros.replay_evaluation import replay
-    from camera_relocalization_ros.ros.simulation_bag import write_simulated_bag
+    from camera_relocalization_ros.data.mesh_files import load_mesh
+    from camera_relocalization_ros.evaluation.baseline_errors import errors_table, write_json
+    from camera_relocalization_ros.evaluation.result_files import write_result
+    from camera_relocalization_ros.evaluation.summary_text import ok_text
+    from camera_relocalization_ros.report.figures.flight_plot import plot_flight
+    from camera_relocalization_ros.report.pages.page import write_page
+    from camera_relocalization_ros.report.pages.result_page import PageInput, result_page
+    from camera_relocalization_ros.ros.bags.image_baselines import bag_baselines
+    from camera_relocalization_ros.ros.bags.simulation_bag import write_simulated_bag
+    from camera_relocalization_ros.ros.replay.bag_replay import replay
+    from camera_relocalization_ros.ros.replay.live_result import store_images, with_baselines
     from camera_relocalization_ros.simulation.airframe import save_airframe_mesh
     from camera_relocalization_ros.simulation.airframe_shape import outline
     from camera_relocalization_ros.simulation.recording import FlightPlan, Recording

@@ -17,16 +17,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from camera_relocalization_ros.core.dataset import Dataset
-    from camera_relocalization_ros.core.doctor.examination import examine
-    from camera_relocalization_ros.core.doctor.finding import BAD, findings_text, worst_level
+    from camera_relocalization_ros.data.dataset import Dataset
+    from camera_relocalization_ros.data.doctor.examination import examine
+    from camera_relocalization_ros.data.doctor.finding import BAD, findings_text, worst_level
 
     examination = examine(Dataset.load(arguments.dataset))
     print(findings_text(examination.findings))
     for number, suggestion in enumerate(examination.coverage.suggestions, start=1):
         print(f"{'' if number > 1 else 'fly here next:':<16}{number}. {suggestion.sentence}")
     if arguments.output:
-        from camera_relocalization_ros.report.doctor_page import write_doctor_page
+        from camera_relocalization_ros.report.pages.doctor_page import write_doctor_page
 
         write_doctor_page(arguments.output, examination)
         print(arguments.output)

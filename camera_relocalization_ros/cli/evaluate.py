@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from camera_relocalization_ros.core.dataset import Dataset
-    from camera_relocalization_ros.core.model_bundle import Bundle
-    from camera_relocalization_ros.core.results import Result
-    from camera_relocalization_ros.inference.evaluation import Evaluation
+    from camera_relocalization_ros.bundle.model_bundle import Bundle
+    from camera_relocalization_ros.data.dataset import Dataset
+    from camera_relocalization_ros.evaluation.evaluate import Evaluation
+    from camera_relocalization_ros.evaluation.results import Result
 
 NAME = "evaluate"
 HELP = "Errors of a bundle on a data set, offline, beside what retrieval and a constant pose reach."
@@ -44,17 +44,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from camera_relocalization_ros.core.dataset import Dataset
     from camera_relocalization_ros.core.errors import BundleError
-    from camera_relocalization_ros.core.evaluation import errors_table, write_json
-    from camera_relocalization_ros.core.pose_metrics import summarise
-    from camera_relocalization_ros.core.rejection import rejection_table
-    from camera_relocalization_ros.core.result_files import write_result
-    from camera_relocalization_ros.core.verdict import ok_text
-    from camera_relocalization_ros.inference.evaluation import evaluate_stages
-    from camera_relocalization_ros.inference.negatives import file_answers, image_paths, scores_of
-    from camera_relocalization_ros.inference.relocalizer import Relocalizer
-    from camera_relocalization_ros.inference.staged_relocalizer import chosen_stages, method_name
+    from camera_relocalization_ros.data.dataset import Dataset
+    from camera_relocalization_ros.evaluation.baseline_errors import errors_table, write_json
+    from camera_relocalization_ros.evaluation.evaluate import evaluate_stages
+    from camera_relocalization_ros.evaluation.metrics import summarise
+    from camera_relocalization_ros.evaluation.rejection_table import rejection_table
+    from camera_relocalization_ros.evaluation.result_files import write_result
+    from camera_relocalization_ros.evaluation.summary_text import ok_text
+    from camera_relocalization_ros.localization.relocalizer import Relocalizer
+    from camera_relocalization_ros.localization.staged_relocalizer import chosen_stages, method_name
+    from camera_relocalization_ros.uncertainty.out_of_distribution_scores import file_answers, image_paths, scores_of
 
     dataset = Dataset.load(arguments.dataset)
     relocalizer = Relocalizer.from_bundle(arguments.bundle)
@@ -99,8 +99,8 @@ def _results(
     arguments: argparse.Namespace, bundle: Bundle, dataset: Dataset, evaluations: dict[str, Evaluation]
 ) -> dict[str, Result]:
     """By stage, which is in the name where there are several."""
-    from camera_relocalization_ros.inference.offline_result import offline_result
-    from camera_relocalization_ros.inference.staged_relocalizer import method_name
+    from camera_relocalization_ros.evaluation.offline_result import offline_result
+    from camera_relocalization_ros.localization.staged_relocalizer import method_name
 
     name = arguments.name or (arguments.output or arguments.bundle).resolve().name
     names = {stage: f"{name}, {stage}" if len(evaluations) > 1 else name for stage in evaluations}

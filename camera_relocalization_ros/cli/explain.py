@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from camera_relocalization_ros.learning.explained_pose import ExplainedFrames
+    from camera_relocalization_ros.training.explain.explained_pose import ExplainedFrames
 
 NAME = "explain"
 HELP = "Draw which parts of an image a trained network's position and orientation hang on."
@@ -33,12 +33,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from camera_relocalization_ros.core.dataset import Dataset
-    from camera_relocalization_ros.learning.explained_pose import ExplainedFrames
-    from camera_relocalization_ros.learning.run_folder import load_run
-    from camera_relocalization_ros.learning.saliency import FILTERS, METHODS, check_methods, first_filters
-    from camera_relocalization_ros.report.figures import save_figure
-    from camera_relocalization_ros.report.saliency_figures import draw_filters
+    from camera_relocalization_ros.data.dataset import Dataset
+    from camera_relocalization_ros.report.figures.canvas import save_figure
+    from camera_relocalization_ros.report.figures.saliency_figures import draw_filters
+    from camera_relocalization_ros.training.explain.explained_pose import ExplainedFrames
+    from camera_relocalization_ros.training.explain.saliency import FILTERS, METHODS, check_methods, first_filters
+    from camera_relocalization_ros.training.run_folder import load_run
 
     methods = arguments.methods or [*METHODS, FILTERS]
     check_methods(methods)
@@ -56,8 +56,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _explain_frames(frames: ExplainedFrames, methods: list[str], arguments: argparse.Namespace) -> None:
-    from camera_relocalization_ros.report.figures import save_figure
-    from camera_relocalization_ros.report.thumbnails import worst_rows
+    from camera_relocalization_ros.report.figures.canvas import save_figure
+    from camera_relocalization_ros.report.figures.thumbnails import worst_rows
 
     rows = arguments.frames
     if rows is None:
@@ -73,8 +73,8 @@ def _explain_frames(frames: ExplainedFrames, methods: list[str], arguments: argp
 
 
 def _figure(frames: ExplainedFrames, row: int, methods: list[str], title: str) -> Figure:
-    from camera_relocalization_ros.learning.saliency import METHODS, saliency
-    from camera_relocalization_ros.report.saliency_figures import Row, draw_saliency
+    from camera_relocalization_ros.report.figures.saliency_figures import Row, draw_saliency
+    from camera_relocalization_ros.training.explain.saliency import METHODS, saliency
 
     image, drawn = frames.image(row), []
     for name in methods:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from camera_relocalization_ros.core.dataset import Dataset
+    from camera_relocalization_ros.data.dataset import Dataset
 
 NAME = "export"
 HELP = "Turn a finished training into an ONNX bundle, and check it against PyTorch."
@@ -31,9 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from camera_relocalization_ros.core.dataset import Dataset
-    from camera_relocalization_ros.learning.export import export
-    from camera_relocalization_ros.learning.run_folder import load_run
+    from camera_relocalization_ros.data.dataset import Dataset
+    from camera_relocalization_ros.training.export import export
+    from camera_relocalization_ros.training.run_folder import load_run
 
     finished = load_run(arguments.run_folder)
     calibration = Dataset.load(arguments.calibrate) if arguments.calibrate else None
@@ -57,8 +57,8 @@ def precision_table(bundles: dict[str, Path], dataset: Dataset) -> str:
     """A table in plain text: median errors, size of the network and median time per image of each bundle."""
     import numpy as np
 
-    from camera_relocalization_ros.inference.evaluation import evaluate
-    from camera_relocalization_ros.inference.relocalizer import Relocalizer
+    from camera_relocalization_ros.evaluation.evaluate import evaluate
+    from camera_relocalization_ros.localization.relocalizer import Relocalizer
 
     lines = [f"{'precision':<10}{'position [m]':>14}{'orientation [deg]':>19}{'network [MB]':>14}{'ms per image':>14}"]
     warning = ""

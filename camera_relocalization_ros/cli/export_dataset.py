@@ -24,10 +24,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from camera_relocalization_ros.core.dataset import Dataset
+    from camera_relocalization_ros.data.dataset import Dataset
 
     module_name, function_name = LAYOUTS[arguments.layout]
-    module = importlib.import_module(f"camera_relocalization_ros.core.layouts.{module_name}")
+    module = importlib.import_module(f"camera_relocalization_ros.data.layouts.{module_name}")
     for folder in getattr(module, function_name)(Dataset.load(arguments.dataset), arguments.output):
         print(folder)
     return 0

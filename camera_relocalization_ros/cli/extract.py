@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from camera_relocalization_ros.ros.extraction import extract
+    from camera_relocalization_ros.ros.bags.extraction import extract
 
     options = options_from(
         arguments,

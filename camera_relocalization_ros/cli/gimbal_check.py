@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from camera_relocalization_ros.core.gimbal_check import Verdict
+    from camera_relocalization_ros.data.gimbal_convention import Verdict
 
 NAME = "gimbal-check"
 HELP = "Tell which gimbal convention a bag follows, by camera poses that its TF holds."
@@ -28,8 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from camera_relocalization_ros.ros.bag_reader import open_bag
-    from camera_relocalization_ros.ros.gimbal_bag_check import check_bag
+    from camera_relocalization_ros.ros.bags.convention_check import check_bag
+    from camera_relocalization_ros.ros.bags.reader import open_bag
 
     topics = (arguments.gimbal_topic, arguments.attitude_topic)
     with open_bag(arguments.bag) as bag:

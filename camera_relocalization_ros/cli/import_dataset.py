@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
     if foreign:
         flag = FLAGS.get(foreign[0], foreign[0].replace("_", "-"))
         raise DatasetError(f"layout {arguments.layout} takes no option --{flag}")
-    module = importlib.import_module(f"camera_relocalization_ros.core.layouts.{module_name}")
+    module = importlib.import_module(f"camera_relocalization_ros.data.layouts.{module_name}")
     dataset = getattr(module, function_name)(arguments.source, arguments.output, **given)
     print(f"{dataset.path}: {dataset.frame_count} frames in {len(dataset.sequences)} sequences")
     for sequence in dataset.sequences:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from camera_relocalization_ros.core.errors import RelocalizationError
 
 if TYPE_CHECKING:
-    from camera_relocalization_ros.core.model_bundle import Bundle
+    from camera_relocalization_ros.bundle.model_bundle import Bundle
 
 NAME = "info"
 HELP = "Tell what is in a bag, data set, run or bundle."
@@ -27,11 +27,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 def describe(spec: str) -> str:
     """A text about the thing at `spec`; raises RelocalizationError when it is none of ours."""
-    from camera_relocalization_ros.core import dataset, model_bundle
+    from camera_relocalization_ros.bundle import model_bundle
+    from camera_relocalization_ros.data import dataset
 
     path = Path(spec)
     if path.suffix in (".bag", ".active"):
-        from camera_relocalization_ros.ros.bag_reader import describe_bag
+        from camera_relocalization_ros.ros.bags.reader import describe_bag
 
         return describe_bag(path)
     if (path / model_bundle.SIDECAR).is_file():
@@ -47,7 +48,7 @@ def describe(spec: str) -> str:
 def _describe_bundle(path: Path) -> str:
     import yaml
 
-    from camera_relocalization_ros.core.model_bundle import load_bundle
+    from camera_relocalization_ros.bundle.model_bundle import load_bundle
 
     bundle = load_bundle(path)
     sidecar, camera, size = bundle.sidecar, bundle.sidecar.camera, bundle.sidecar.preprocessing
@@ -115,7 +116,7 @@ def _describe_map(bundle: Bundle) -> str:
 
 
 def _describe_dataset(spec: str) -> str:
-    from camera_relocalization_ros.core.dataset import Dataset
+    from camera_relocalization_ros.data.dataset import Dataset
 
     dataset = Dataset.load(spec)
     positions, _ = dataset.positions_quats()

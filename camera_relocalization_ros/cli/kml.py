@@ -27,9 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from camera_relocalization_ros.report.kml_track import write_kml
-    from camera_relocalization_ros.ros.bag_reader import open_bag
-    from camera_relocalization_ros.ros.gps_bag import read_places
+    from camera_relocalization_ros.report.pages.kml_track import write_kml
+    from camera_relocalization_ros.ros.bags.gps_trajectory import read_places
+    from camera_relocalization_ros.ros.bags.reader import open_bag
 
     with open_bag(arguments.bag) as bag:
         stamps_ns, places, skipped = read_places(bag, arguments.topic)

@@ -7,7 +7,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from camera_relocalization_ros.learning.backbones.weights import DrawnWeights, FileWeights
+    from camera_relocalization_ros.training.backbones.weights import DrawnWeights, FileWeights
 
 NAME = "list"
 HELP = "List backbones (and whether their weights are found), heads and losses."
@@ -18,9 +18,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from camera_relocalization_ros.learning.backbones import BACKBONES
-    from camera_relocalization_ros.learning.heads import HEADS
-    from camera_relocalization_ros.learning.losses import DISTANCES, LOSSES, WEIGHTINGS
+    from camera_relocalization_ros.training.backbones import BACKBONES
+    from camera_relocalization_ros.training.heads import HEADS
+    from camera_relocalization_ros.training.losses import DISTANCES, LOSSES, WEIGHTINGS
 
     problems = {name: _problem(backbone.weights) for name, backbone in BACKBONES.items()}
     backbones = [
@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _problem(weights: FileWeights | DrawnWeights) -> str | None:
     """Why the file cannot be read and what to do, "" when it can; None for weights that have no file."""
     from camera_relocalization_ros.core.errors import ConfigError
-    from camera_relocalization_ros.learning.backbones.weights import DrawnWeights, present_file
+    from camera_relocalization_ros.training.backbones.weights import DrawnWeights, present_file
 
     if isinstance(weights, DrawnWeights):
         return None

@@ -31,14 +31,14 @@ def run(arguments: argparse.Namespace) -> int:
 
     from tqdm import tqdm
 
-    from camera_relocalization_ros.core.dataset import Dataset, joined
-    from camera_relocalization_ros.core.local_features import FeatureSettings
-    from camera_relocalization_ros.core.model_bundle import check_extensible, check_frames, load_bundle, replace_map
-    from camera_relocalization_ros.inference.refinement import PoseRefiner
-    from camera_relocalization_ros.inference.refinement_errors import with_measured_deviation
+    from camera_relocalization_ros.bundle.model_bundle import check_extensible, check_frames, load_bundle, replace_map
+    from camera_relocalization_ros.data.dataset import Dataset, joined
+    from camera_relocalization_ros.localization.landmarks.pose_refiner import PoseRefiner
     from camera_relocalization_ros.mapping.builder import MapSettings, build_landmarks, compressed, survey
     from camera_relocalization_ros.mapping.cross_validation import folds, tried, without
-    from camera_relocalization_ros.mapping.report import map_report
+    from camera_relocalization_ros.mapping.error_model import with_measured_deviation
+    from camera_relocalization_ros.mapping.map_report import map_report
+    from camera_relocalization_ros.vision.local_features import FeatureSettings
 
     dataset = joined([Dataset.load(spec) for spec in arguments.datasets])
     # what does not fit is said before minutes are spent

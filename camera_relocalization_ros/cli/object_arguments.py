@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from camera_relocalization_ros.core.silhouette import ObjectMesh
+    from camera_relocalization_ros.vision.silhouette import ObjectMesh
 
 
 def add_object_arguments(parser: argparse.ArgumentParser, required: bool) -> None:
@@ -28,8 +28,8 @@ def object_of(arguments: argparse.Namespace) -> ObjectMesh | None:
     """The object that was given; raises ConfigError that names the file."""
     import numpy as np
 
-    from camera_relocalization_ros.core.mesh_files import load_mesh
-    from camera_relocalization_ros.core.silhouette import ObjectMesh
+    from camera_relocalization_ros.data.mesh_files import load_mesh
+    from camera_relocalization_ros.vision.silhouette import ObjectMesh
 
     if arguments.mesh is not None:
         return load_mesh(arguments.mesh)

@@ -38,15 +38,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     from camera_relocalization_ros.core.errors import ReplayError
-    from camera_relocalization_ros.core.evaluation import errors_table, write_json
-    from camera_relocalization_ros.core.provenance import training_warning
-    from camera_relocalization_ros.core.result_files import write_result
-    from camera_relocalization_ros.core.verdict import ok_text
+    from camera_relocalization_ros.data.provenance import training_warning
+    from camera_relocalization_ros.evaluation.baseline_errors import errors_table, write_json
+    from camera_relocalization_ros.evaluation.result_files import write_result
+    from camera_relocalization_ros.evaluation.summary_text import ok_text
 
     try:
-        from camera_relocalization_ros.ros.bag_baselines import bag_baselines
-        from camera_relocalization_ros.ros.live_result import store_images, with_baselines
-        from camera_relocalization_ros.ros.replay_evaluation import replay
+        from camera_relocalization_ros.ros.bags.image_baselines import bag_baselines
+        from camera_relocalization_ros.ros.replay.bag_replay import replay
+        from camera_relocalization_ros.ros.replay.live_result import store_images, with_baselines
     except ImportError as error:
         raise ReplayError(f"ROS or this package's messages are not there ({error}); source the workspace") from error
     result = replay(

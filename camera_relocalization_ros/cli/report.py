@@ -35,9 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from camera_relocalization_ros.core.result_files import load_result, result_folders
-    from camera_relocalization_ros.report.page import write_page
-    from camera_relocalization_ros.report.result_page import PageInput, result_page
+    from camera_relocalization_ros.evaluation.result_files import load_result, result_folders
+    from camera_relocalization_ros.report.pages.page import write_page
+    from camera_relocalization_ros.report.pages.result_page import PageInput, result_page
 
     folders = [found for path in arguments.results for found in result_folders(path)]
     inputs = [PageInput.of(folder, load_result(folder), arguments.images) for folder in folders]

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from camera_relocalization_ros.core.errors import ConfigError, DatasetError, RelocalizationError
 
 if TYPE_CHECKING:
-    from camera_relocalization_ros.learning.config import TrainingConfig
-    from camera_relocalization_ros.learning.reproduction import Cell, GridData
-    from camera_relocalization_ros.report.thesis_tables import Reproduction
+    from camera_relocalization_ros.report.tables.thesis_tables import Reproduction
+    from camera_relocalization_ros.training.config import TrainingConfig
+    from camera_relocalization_ros.training.reproduction import Cell, GridData
 
 NAME = "reproduce"
 HELP = "Train the thesis' grid of networks, heads and losses on own data and print its tables beside ours."
@@ -57,10 +57,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from camera_relocalization_ros.core.grid import Combination, methods_for
-    from camera_relocalization_ros.learning.config import load_config
-    from camera_relocalization_ros.learning.reproduction import Cell, run_baselines, run_cell
-    from camera_relocalization_ros.report.thesis_tables import Reproduction, report
+    from camera_relocalization_ros.evaluation.thesis_grid import Combination, methods_for
+    from camera_relocalization_ros.report.tables.thesis_tables import Reproduction, report
+    from camera_relocalization_ros.training.config import load_config
+    from camera_relocalization_ros.training.reproduction import Cell, run_baselines, run_cell
 
     config_path = arguments.config or _thesis_recipe()
     recipe = load_config(config_path)
@@ -101,8 +101,8 @@ def _add(found: Reproduction, cell: Cell, summary: dict[str, Any], baselines: di
 
 
 def _write(found: Reproduction, output: Path, notes: list[str]) -> None:
-    from camera_relocalization_ros.core.evaluation import write_json
-    from camera_relocalization_ros.report.thesis_tables import csv_text, report, to_dict
+    from camera_relocalization_ros.evaluation.baseline_errors import write_json
+    from camera_relocalization_ros.report.tables.thesis_tables import csv_text, report, to_dict
 
     write_json(output / RESULTS_JSON, to_dict(found))
     try:
@@ -114,8 +114,8 @@ def _write(found: Reproduction, output: Path, notes: list[str]) -> None:
 
 def _draw_histograms(cells: list[Cell], folder: Path) -> None:
     """One picture for each data set and network, of the first seed."""
-    from camera_relocalization_ros.learning.reproduction import load_errors
-    from camera_relocalization_ros.report.error_histograms import plot_error_histograms
+    from camera_relocalization_ros.report.figures.error_histograms import plot_error_histograms
+    from camera_relocalization_ros.training.reproduction import load_errors
 
     pictures: dict[tuple[str, str], dict[str, Any]] = {}
     for cell in cells:
@@ -127,9 +127,9 @@ def _draw_histograms(cells: list[Cell], folder: Path) -> None:
 
 
 def _data(text: str) -> GridData:
-    from camera_relocalization_ros.core.dataset import Dataset, safe_name
-    from camera_relocalization_ros.core.splits import load_split
-    from camera_relocalization_ros.learning.reproduction import GridData
+    from camera_relocalization_ros.data.dataset import Dataset, safe_name
+    from camera_relocalization_ros.data.splits import load_split
+    from camera_relocalization_ros.training.reproduction import GridData
 
     name, equals, rest = text.partition("=")
     path, at, split = rest.rpartition("@")
@@ -154,8 +154,8 @@ def _refuse_twins(names: list[str]) -> None:
 
 def _usable(asked: list[str] | None) -> tuple[tuple[str, ...], dict[str, str]]:
     """Backbones with weights, and why the others have none."""
-    from camera_relocalization_ros.learning.backbones import BACKBONES as KNOWN
-    from camera_relocalization_ros.learning.reproduction import missing_weights
+    from camera_relocalization_ros.training.backbones import BACKBONES as KNOWN
+    from camera_relocalization_ros.training.reproduction import missing_weights
 
     reasons = {backbone: missing_weights(backbone) for backbone in asked or BACKBONES}
     for backbone in asked or ():
@@ -182,7 +182,7 @@ def _thesis_recipe() -> Path:
 
 
 def _notes(config_path: Path, recipe: TrainingConfig, data: list[GridData], finetune: bool) -> list[str]:
-    from camera_relocalization_ros.core.grid import DATA_SETS
+    from camera_relocalization_ros.evaluation.thesis_grid import DATA_SETS
 
     known = [name for names in DATA_SETS.values() for name in names]
     steps = "heads on frozen networks"

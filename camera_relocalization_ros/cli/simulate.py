@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from camera_relocalization_ros.ros.simulation_bag import write_simulated_bag
+    from camera_relocalization_ros.ros.bags.simulation_bag import write_simulated_bag
     from camera_relocalization_ros.simulation.airframe import save_airframe_mesh
     from camera_relocalization_ros.simulation.recording import FlightPlan, Recording
 

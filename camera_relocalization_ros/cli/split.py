@@ -60,8 +60,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from camera_relocalization_ros.core.dataset import Dataset
-    from camera_relocalization_ros.core.splits import save_split
+    from camera_relocalization_ros.data.dataset import Dataset
+    from camera_relocalization_ros.data.splits import save_split
 
     dataset = Dataset.load(arguments.dataset)
     _refuse_strange_options(arguments)
@@ -79,7 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _make(arguments: argparse.Namespace, dataset: Any) -> dict[str, Any]:
     """The parts of each split to write, by name; fills in the options that were left out."""
-    from camera_relocalization_ros.core import split_kinds as kinds
+    from camera_relocalization_ros.data import split_kinds as kinds
 
     name, kind = arguments.name, arguments.kind
     if kind == "periodic":
@@ -110,9 +110,9 @@ def _make(arguments: argparse.Namespace, dataset: Any) -> dict[str, Any]:
 
 def _tell(arguments: argparse.Namespace, name: str) -> bool:
     """Print each part, and what it gives away; whether a part leaks."""
-    from camera_relocalization_ros.core.dataset import Dataset
-    from camera_relocalization_ros.core.leakage import find_leakage
-    from camera_relocalization_ros.core.splits import load_split
+    from camera_relocalization_ros.data.dataset import Dataset
+    from camera_relocalization_ros.data.leakage import find_leakage
+    from camera_relocalization_ros.data.splits import load_split
 
     loaded = {part: Dataset.load(f"{arguments.dataset}@{name}.{part}") for part in load_split(arguments.dataset, name)}
     leaks = False
@@ -136,8 +136,8 @@ def _refuse_strange_options(arguments: argparse.Namespace) -> None:
 
 
 def _refuse_bad_split(dataset: Any, name: str, parts: dict[str, Any]) -> None:
-    from camera_relocalization_ros.core.dataset import safe_name
-    from camera_relocalization_ros.core.splits import is_within
+    from camera_relocalization_ros.data.dataset import safe_name
+    from camera_relocalization_ros.data.splits import is_within
 
     if set("@.") & set(safe_name(name)):
         raise DatasetError(f"--name {name!r} is not a plain name; @ and . divide DATASET@NAME.PART")

@@ -28,11 +28,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from camera_relocalization_ros.ros.sync_check import check_sync
+    from camera_relocalization_ros.ros.bags.delay_check import check_sync
 
     check = check_sync(arguments.bag, options_from(arguments), tuple(arguments.search), arguments.max_images)
     if arguments.plot:
-        from camera_relocalization_ros.report.sync_plot import draw_sync
+        from camera_relocalization_ros.report.figures.sync_plot import draw_sync
 
         draw_sync(arguments.plot, check.estimate, check.pairs, check.poses)
         print(arguments.plot)

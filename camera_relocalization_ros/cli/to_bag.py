@@ -17,8 +17,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from camera_relocalization_ros.core.dataset import Dataset
-    from camera_relocalization_ros.ros.dataset_bag import write_dataset_bag
+    from camera_relocalization_ros.data.dataset import Dataset
+    from camera_relocalization_ros.ros.bags.dataset_bag import write_dataset_bag
 
     dataset = Dataset.load(arguments.dataset)
     topic = write_dataset_bag(dataset, arguments.output, arguments.raw)

@@ -34,11 +34,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from camera_relocalization_ros.core.dataset import Dataset
-    from camera_relocalization_ros.learning.config import load_config
-    from camera_relocalization_ros.learning.fitting import process
-    from camera_relocalization_ros.learning.run_folder import load_run
-    from camera_relocalization_ros.learning.training import train
+    from camera_relocalization_ros.data.dataset import Dataset
+    from camera_relocalization_ros.training.config import load_config
+    from camera_relocalization_ros.training.fitting import process
+    from camera_relocalization_ros.training.run_folder import load_run
+    from camera_relocalization_ros.training.train import train
 
     start = load_run(arguments.finetune) if arguments.finetune else None
     config = load_config(

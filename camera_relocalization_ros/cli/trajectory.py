@@ -31,11 +31,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from camera_relocalization_ros.core.pose_stream import StreamLimits
     from camera_relocalization_ros.core.trajectory import read_stamps, write_tum
-    from camera_relocalization_ros.ros.bag_reader import image_topic, open_bag, read_image_stamps
-    from camera_relocalization_ros.ros.bag_tf import BagTransforms
-    from camera_relocalization_ros.ros.pose_sources import PoseSources
+    from camera_relocalization_ros.data.pose_stream import StreamLimits
+    from camera_relocalization_ros.ros.bags.pose_sources import PoseSources
+    from camera_relocalization_ros.ros.bags.reader import image_topic, open_bag, read_image_stamps
+    from camera_relocalization_ros.ros.bags.transforms import BagTransforms
 
     sources = PoseSources.load(arguments.sources) if arguments.sources else None
     with open_bag(arguments.bag) as bag:

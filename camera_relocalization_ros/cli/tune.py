@@ -40,12 +40,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from camera_relocalization_ros.core.dataset import Dataset
     from camera_relocalization_ros.core.errors import ConfigError
-    from camera_relocalization_ros.learning.config import load_config
-    from camera_relocalization_ros.learning.search_space import load_search_space
-    from camera_relocalization_ros.learning.study_results import BEST, best_table, best_trials
-    from camera_relocalization_ros.learning.tuning import Search, open_study, search
+    from camera_relocalization_ros.data.dataset import Dataset
+    from camera_relocalization_ros.training.config import load_config
+    from camera_relocalization_ros.training.search.search_space import load_search_space
+    from camera_relocalization_ros.training.search.study_results import BEST, best_table, best_trials
+    from camera_relocalization_ros.training.search.tuning import Search, open_study, search
 
     recipe, space = load_config(arguments.config), load_search_space(arguments.space)
     task = Search(

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from camera_relocalization_ros.core.errors import ConfigError
-from camera_relocalization_ros.core.strict_yaml import load_yaml_mapping
+from camera_relocalization_ros.data.strict_yaml import load_yaml_mapping
 
 # distortion models of CameraInfo whose coefficients OpenCV takes as they are
 DISTORTION_MODELS = ("plumb_bob", "rational_polynomial", "")  # DJI's driver leaves it empty

@@ -11,24 +11,24 @@ from dataclasses import dataclass, replace
 import numpy as np
 from tqdm import tqdm
 
-from camera_relocalization_ros.core.dataset import Dataset, load_image_rgb
+from camera_relocalization_ros.bundle.landmark_map import LandmarkMap, encode, principal_axes
+from camera_relocalization_ros.core.camera_correction import CameraCorrection
 from camera_relocalization_ros.core.errors import DatasetError
 from camera_relocalization_ros.core.geometry import pose_matrix, position_quat
-from camera_relocalization_ros.core.landmark_map import LandmarkMap, encode, principal_axes
-from camera_relocalization_ros.core.lens import CameraCorrection
-from camera_relocalization_ros.core.local_features import (
+from camera_relocalization_ros.data.dataset import Dataset, load_image_rgb
+from camera_relocalization_ros.mapping.confirmation import confirmed, needed_placements, placements, united
+from camera_relocalization_ros.mapping.guided_matching import match_pair
+from camera_relocalization_ros.mapping.landmark_points import Landmarks, consistent_landmarks
+from camera_relocalization_ros.mapping.pairs import image_pairs, looked_at
+from camera_relocalization_ros.mapping.self_calibration import calibrate
+from camera_relocalization_ros.mapping.tracks import join_matches
+from camera_relocalization_ros.mapping.triangulation import Observations, sums
+from camera_relocalization_ros.vision.local_features import (
     FeatureExtractor,
     FeatureSettings,
     LocalFeatures,
     unit_descriptors,
 )
-from camera_relocalization_ros.mapping.confirmation import confirmed, needed_placements, placements, united
-from camera_relocalization_ros.mapping.landmarks import Landmarks, consistent_landmarks
-from camera_relocalization_ros.mapping.matching import match_pair
-from camera_relocalization_ros.mapping.pairs import image_pairs, looked_at
-from camera_relocalization_ros.mapping.self_calibration import calibrate
-from camera_relocalization_ros.mapping.tracks import join_matches
-from camera_relocalization_ros.mapping.triangulation import Observations, sums
 
 logger = logging.getLogger(__name__)
 

@@ -6,9 +6,9 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial import cKDTree
 
-from camera_relocalization_ros.core.dataset import Dataset
-from camera_relocalization_ros.core.split_kinds import placements_of
-from camera_relocalization_ros.mapping.landmarks import Landmarks
+from camera_relocalization_ros.data.dataset import Dataset
+from camera_relocalization_ros.data.split_kinds import placements_of
+from camera_relocalization_ros.mapping.landmark_points import Landmarks
 from camera_relocalization_ros.mapping.tracks import join_matches
 
 # with two placements a wall may agree by chance; where there are three, three must

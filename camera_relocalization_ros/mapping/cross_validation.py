@@ -7,7 +7,7 @@ import numpy as np
 
 from camera_relocalization_ros.mapping.builder import Survey
 from camera_relocalization_ros.mapping.confirmation import confirmed, needed_placements
-from camera_relocalization_ros.mapping.landmarks import Landmarks, consistent_landmarks
+from camera_relocalization_ros.mapping.landmark_points import Landmarks, consistent_landmarks
 
 # images that follow one another are much alike: a scene is left out in blocks of so many, every eighth block at once.
 # Of a map without more than that, errors are larger than those of the map that flies

@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from camera_relocalization_ros.core.lens import CameraCorrection
+from camera_relocalization_ros.core.camera_correction import CameraCorrection
 from camera_relocalization_ros.mapping.triangulation import Observations, in_cameras, linearised, sums, triangulate
 
 ITERATIONS = 6

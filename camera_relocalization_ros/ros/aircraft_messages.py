@@ -11,9 +11,9 @@ import rospy
 from genpy.dynamic import generate_dynamic
 from sensor_msgs.msg import NavSatFix, NavSatStatus
 
-from camera_relocalization_ros.core.dji import NAMED_ORDER, GimbalConvention
+from camera_relocalization_ros.aircraft.dji import NAMED_ORDER, GimbalConvention
+from camera_relocalization_ros.aircraft.local_frame import Fix, Geodetic
 from camera_relocalization_ros.core.errors import FrameError
-from camera_relocalization_ros.core.local_frame import Fix, Geodetic
 
 # w, x, y, z in dji_sdk/AttitudeQuaternion
 DJI_QUATERNION = ("q0", "q1", "q2", "q3")

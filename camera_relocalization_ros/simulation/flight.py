@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from camera_relocalization_ros.core.gimbal import GimbalFrames, gimbal_frames, joint_angles
+from camera_relocalization_ros.aircraft.gimbal import GimbalFrames, gimbal_frames, joint_angles
 from camera_relocalization_ros.simulation.arena_layout import FLIGHT_MAX, FLIGHT_MIN
 
 GRAVITY_MPS2 = 9.81

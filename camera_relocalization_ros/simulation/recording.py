@@ -9,11 +9,11 @@ from typing import Iterator
 
 import numpy as np
 
+from camera_relocalization_ros.aircraft.dji import dji_gimbal_angles
+from camera_relocalization_ros.aircraft.placements import T_map_airframe
 from camera_relocalization_ros.core.camera import CameraIntrinsics
-from camera_relocalization_ros.core.dji import dji_gimbal_angles
 from camera_relocalization_ros.core.errors import SimulationError
 from camera_relocalization_ros.core.geometry import position_quat
-from camera_relocalization_ros.core.placements import T_map_airframe
 from camera_relocalization_ros.simulation.flight import Flight
 from camera_relocalization_ros.simulation.renderer import X3_CAMERA, Renderer
 from camera_relocalization_ros.simulation.sensor import Sensor

@@ -11,8 +11,8 @@ import rostest
 from live import wait_for
 from tf2_msgs.msg import TFMessage
 
+from camera_relocalization_ros.aircraft.placements import T_map_airframe
 from camera_relocalization_ros.core.geometry import pose_matrix
-from camera_relocalization_ros.core.placements import T_map_airframe
 from camera_relocalization_ros.ros.conversions import transform_to_pose
 
 

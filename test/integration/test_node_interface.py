@@ -28,7 +28,7 @@ from sensor_msgs.msg import CameraInfo, Image
 from std_srvs.srv import SetBool, Trigger
 from visualization_msgs.msg import Marker, MarkerArray
 
-from camera_relocalization_ros.core.model_bundle import load_bundle
+from camera_relocalization_ros.bundle.model_bundle import load_bundle
 from camera_relocalization_ros.ros import conversions
 
 NODE, COUNT = "/relocalizer", 30

@@ -20,7 +20,7 @@ from live import wait_for
 from sensor_msgs.msg import CompressedImage, Image
 from tf2_msgs.msg import TFMessage
 
-from camera_relocalization_ros.core.model_bundle import load_bundle
+from camera_relocalization_ros.bundle.model_bundle import load_bundle
 from camera_relocalization_ros.ros import conversions
 
 S = 1_000_000_000

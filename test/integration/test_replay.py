@@ -22,9 +22,9 @@ from live import known_trajectory, wait_for, write_known_bag
 from painted_wall import CAMERA, write_wall_bundle, write_wall_dataset
 from ros_helpers import image_records, tf_records, write_bag
 
-from camera_relocalization_ros.core.result_files import image_path, load_result
-from camera_relocalization_ros.core.results import LIVE
 from camera_relocalization_ros.core.state import Stage
+from camera_relocalization_ros.evaluation.result_files import image_path, load_result
+from camera_relocalization_ros.evaluation.results import LIVE
 
 COUNT = 20
 FRAMES = ("--parent", PARENT_FRAME, "--child", CHILD_FRAME)

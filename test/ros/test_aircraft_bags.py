@@ -13,17 +13,17 @@ from sensor_msgs.msg import Imu, NavSatFix
 from std_msgs.msg import Int16, UInt8
 from tf2_msgs.msg import TFMessage
 
+from camera_relocalization_ros.aircraft.gimbal import T_link_optical
+from camera_relocalization_ros.aircraft.gps_poses import GpsOptions
+from camera_relocalization_ros.aircraft.local_frame import Geodetic
 from camera_relocalization_ros.cli.main import main
 from camera_relocalization_ros.core.errors import BagError, ConfigError
 from camera_relocalization_ros.core.geometry import angular_distance, pose_matrix, position_quat
-from camera_relocalization_ros.core.gimbal import T_link_optical
-from camera_relocalization_ros.core.gps_poses import GpsOptions
-from camera_relocalization_ros.core.local_frame import Geodetic
 from camera_relocalization_ros.ros import conversions
-from camera_relocalization_ros.ros.bag_reader import open_bag
-from camera_relocalization_ros.ros.gimbal_bag import gimbal_edges
-from camera_relocalization_ros.ros.gps_bag import gps_trajectory
-from camera_relocalization_ros.ros.simulation_bag import OPTICAL_FRAME, ORIGIN_GEODETIC
+from camera_relocalization_ros.ros.bags.gimbal_edges import gimbal_edges
+from camera_relocalization_ros.ros.bags.gps_trajectory import gps_trajectory
+from camera_relocalization_ros.ros.bags.reader import open_bag
+from camera_relocalization_ros.ros.bags.simulation_bag import OPTICAL_FRAME, ORIGIN_GEODETIC
 from camera_relocalization_ros.simulation.recording import FlightPlan, Recording
 
 RECORDING = Recording(FlightPlan(placement=6, duration_s=6.0, rate_hz=5.0, seed=5))

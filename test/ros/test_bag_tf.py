@@ -11,12 +11,12 @@ from tf2_msgs.msg import TFMessage
 from camera_relocalization_ros.cli.main import main
 from camera_relocalization_ros.core.errors import BagError
 from camera_relocalization_ros.core.geometry import angular_distance, invert, pose_matrix, position_quat
-from camera_relocalization_ros.core.pose_stream import StreamLimits
 from camera_relocalization_ros.core.trajectory import Trajectory, read_tum, seconds_text
-from camera_relocalization_ros.ros.bag_reader import open_bag, read_messages
-from camera_relocalization_ros.ros.bag_tf import BagTransforms, NoPoseError
+from camera_relocalization_ros.data.pose_stream import StreamLimits
+from camera_relocalization_ros.ros.bags.extraction import ExtractionOptions, extract
+from camera_relocalization_ros.ros.bags.reader import open_bag, read_messages
+from camera_relocalization_ros.ros.bags.transforms import BagTransforms, NoPoseError
 from camera_relocalization_ros.ros.conversions import pose_of
-from camera_relocalization_ros.ros.extraction import ExtractionOptions, extract
 
 MS = 1_000_000
 

@@ -4,13 +4,13 @@ import pytest
 from helpers import CAMERA, CHILD_FRAME, PARENT_FRAME, encoded, fake_image_rgb, write_fake_dataset
 
 from camera_relocalization_ros.cli.main import main
-from camera_relocalization_ros.core.dataset import Dataset, load_image_rgb
-from camera_relocalization_ros.core.dataset_writer import DatasetWriter
 from camera_relocalization_ros.core.errors import DatasetError
 from camera_relocalization_ros.core.geometry import angular_distance
-from camera_relocalization_ros.ros.bag_reader import open_bag, read_camera
-from camera_relocalization_ros.ros.dataset_bag import write_dataset_bag
-from camera_relocalization_ros.ros.extraction import ExtractionOptions, extract
+from camera_relocalization_ros.data.dataset import Dataset, load_image_rgb
+from camera_relocalization_ros.data.dataset_writer import DatasetWriter
+from camera_relocalization_ros.ros.bags.dataset_bag import write_dataset_bag
+from camera_relocalization_ros.ros.bags.extraction import ExtractionOptions, extract
+from camera_relocalization_ros.ros.bags.reader import open_bag, read_camera
 
 
 @pytest.mark.parametrize("raw", [False, True])

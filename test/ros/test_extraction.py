@@ -9,13 +9,13 @@ from sensor_msgs.msg import CompressedImage
 
 from camera_relocalization_ros.cli.main import main
 from camera_relocalization_ros.core.camera import CameraIntrinsics
-from camera_relocalization_ros.core.dataset import Dataset, load_image_rgb
 from camera_relocalization_ros.core.errors import BagError, DatasetError, FrameError
-from camera_relocalization_ros.core.pose_stream import StreamLimits
+from camera_relocalization_ros.data.dataset import Dataset, load_image_rgb
+from camera_relocalization_ros.data.pose_stream import StreamLimits
 from camera_relocalization_ros.ros import conversions
-from camera_relocalization_ros.ros.extraction import ExtractionOptions
-from camera_relocalization_ros.ros.extraction import extract as extract_bags
-from camera_relocalization_ros.ros.image_encoding import encode
+from camera_relocalization_ros.ros.bags.extraction import ExtractionOptions
+from camera_relocalization_ros.ros.bags.extraction import extract as extract_bags
+from camera_relocalization_ros.ros.bags.image_encoding import encode
 
 COMPRESSED_TOPIC = f"{IMAGE_TOPIC}/compressed"
 MS = 1_000_000

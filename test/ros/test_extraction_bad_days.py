@@ -14,12 +14,12 @@ from ros_helpers import FRAME, IMAGE_TOPIC, image_records, tf_records, write_bag
 from tf2_msgs.msg import TFMessage
 
 from camera_relocalization_ros.cli.main import main
-from camera_relocalization_ros.core.dataset import Dataset
 from camera_relocalization_ros.core.errors import DatasetError
 from camera_relocalization_ros.core.geometry import angular_distance, invert, position_quat
 from camera_relocalization_ros.core.trajectory import Trajectory
+from camera_relocalization_ros.data.dataset import Dataset
 from camera_relocalization_ros.ros import conversions
-from camera_relocalization_ros.ros.extraction import ExtractionOptions, extract
+from camera_relocalization_ros.ros.bags.extraction import ExtractionOptions, extract
 from camera_relocalization_ros.simulation.recording import FlightPlan, Recording
 
 MS = 1_000_000

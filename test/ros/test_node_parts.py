@@ -14,14 +14,14 @@ import rospy
 import yaml
 from colour_bundle import COLOUR_BUNDLE
 
+from camera_relocalization_ros.bundle.model_bundle import load_bundle
 from camera_relocalization_ros.core.errors import ConfigError, FrameError
-from camera_relocalization_ros.core.model_bundle import load_bundle
-from camera_relocalization_ros.ros.camera_watch import CameraWatch
-from camera_relocalization_ros.ros.newest_frame import NewestFrame
-from camera_relocalization_ros.ros.node_landmarks import NodeLandmarks
+from camera_relocalization_ros.ros.node.camera_watch import CameraWatch
+from camera_relocalization_ros.ros.node.landmark_worker import NodeLandmarks
+from camera_relocalization_ros.ros.node.newest_frame import NewestFrame
+from camera_relocalization_ros.ros.node.side_work import SideWork
 from camera_relocalization_ros.ros.params import NodeParams
-from camera_relocalization_ros.ros.ros_session import log_reason
-from camera_relocalization_ros.ros.side_work import SideWork
+from camera_relocalization_ros.ros.replay.ros_session import log_reason
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -129,7 +129,7 @@ def test_reason_in_a_childs_output(text, reason):
 
 
 def test_the_node_starts_without_what_takes_long_to_import():
-    command = "import sys, camera_relocalization_ros.ros.relocalization_node; print(*sys.modules)"
+    command = "import sys, camera_relocalization_ros.ros.node.relocalization_node; print(*sys.modules)"
     # elsewhere than in the checkout, which lacks the messages
     done = subprocess.run([sys.executable, "-c", command], cwd="/", capture_output=True, text=True, check=True)
     assert not {"torch", "scipy.stats", "matplotlib", "pandas"} & set(done.stdout.split())

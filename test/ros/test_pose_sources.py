@@ -12,10 +12,10 @@ from scipy.spatial.transform import Rotation
 from camera_relocalization_ros.core.errors import BagError, ConfigError
 from camera_relocalization_ros.core.geometry import angular_distance, pose_matrix
 from camera_relocalization_ros.ros import conversions
-from camera_relocalization_ros.ros.bag_reader import open_bag
-from camera_relocalization_ros.ros.bag_tf import BagTransforms
-from camera_relocalization_ros.ros.pose_sources import PoseSources, PoseTopic, StaticTransform
-from camera_relocalization_ros.ros.simulation_bag import write_simulated_bag
+from camera_relocalization_ros.ros.bags.pose_sources import PoseSources, PoseTopic, StaticTransform
+from camera_relocalization_ros.ros.bags.reader import open_bag
+from camera_relocalization_ros.ros.bags.simulation_bag import write_simulated_bag
+from camera_relocalization_ros.ros.bags.transforms import BagTransforms
 from camera_relocalization_ros.simulation.recording import FlightPlan, Recording
 
 POSES = fake_trajectory(30)

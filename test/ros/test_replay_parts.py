@@ -14,12 +14,12 @@ from helpers import CAMERA, CHILD_FRAME, PARENT_FRAME
 from live import known_trajectory
 from ros_helpers import IMAGE_TOPIC
 
-from camera_relocalization_ros.core.model_bundle import load_bundle
+from camera_relocalization_ros.bundle.model_bundle import load_bundle
 from camera_relocalization_ros.ros import conversions
-from camera_relocalization_ros.ros.live_result import live_result
-from camera_relocalization_ros.ros.replay_evaluation import running_errors
-from camera_relocalization_ros.ros.replay_plan import ReplayPlan
-from camera_relocalization_ros.ros.replay_recorder import ReplayRecorder
+from camera_relocalization_ros.ros.replay.bag_replay import running_errors
+from camera_relocalization_ros.ros.replay.live_result import live_result
+from camera_relocalization_ros.ros.replay.plan import ReplayPlan
+from camera_relocalization_ros.ros.replay.recorder import ReplayRecorder
 
 OFF_M = (0.0042, 0.5, 0.02)
 

@@ -6,8 +6,8 @@ import os
 from live import wait_for
 from rosgraph.xmlrpc import XmlRpcHandler, XmlRpcNode
 
-from camera_relocalization_ros.ros import ros_session
-from camera_relocalization_ros.ros.ros_session import RosSession
+from camera_relocalization_ros.ros.replay import ros_session
+from camera_relocalization_ros.ros.replay.ros_session import RosSession
 
 
 def test_a_port_that_somebody_took_is_left_for_another(monkeypatch):

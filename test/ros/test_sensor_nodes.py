@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from camera_relocalization_ros.aircraft.local_frame import Geodetic
 from camera_relocalization_ros.core.errors import ConfigError
-from camera_relocalization_ros.core.local_frame import Geodetic
-from camera_relocalization_ros.ros.sensor_params import GimbalParams, GpsParams, PlacementParams
+from camera_relocalization_ros.ros.aircraft.sensor_params import GimbalParams, GpsParams, PlacementParams
 
 ROOT = Path(__file__).resolve().parents[2]
 LAUNCHES = {

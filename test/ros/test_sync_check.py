@@ -4,9 +4,9 @@ import rosbag
 
 from camera_relocalization_ros.cli.main import main
 from camera_relocalization_ros.ros import conversions
-from camera_relocalization_ros.ros.extraction import ExtractionOptions
-from camera_relocalization_ros.ros.simulation_bag import IMAGE_TOPIC, OPTICAL_FRAME, write_simulated_bag
-from camera_relocalization_ros.ros.sync_check import check_sync
+from camera_relocalization_ros.ros.bags.delay_check import check_sync
+from camera_relocalization_ros.ros.bags.extraction import ExtractionOptions
+from camera_relocalization_ros.ros.bags.simulation_bag import IMAGE_TOPIC, OPTICAL_FRAME, write_simulated_bag
 from camera_relocalization_ros.simulation.recording import FlightPlan, Recording
 
 TOPIC = f"{IMAGE_TOPIC}/compressed"

@@ -10,7 +10,7 @@ from helpers import write_fake_dataset
 from toy_backbone import ToyBackbone
 
 from camera_relocalization_ros.cli.main import COMMANDS, main
-from camera_relocalization_ros.learning.backbones import BACKBONES
+from camera_relocalization_ros.training.backbones import BACKBONES
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_from_data_set_to_errors_by_commands(tmp_path, monkeypatch, capsys):
 def test_a_missing_package_is_named(tmp_path, monkeypatch, capsys):
     write_fake_dataset(tmp_path / "good")
     monkeypatch.setitem(sys.modules, "lightning", None)
-    for name in [name for name in sys.modules if name.startswith("camera_relocalization_ros.learning.training")]:
+    for name in [name for name in sys.modules if name.startswith("camera_relocalization_ros.training.train")]:
         monkeypatch.delitem(sys.modules, name)
     assert main(["train", str(tmp_path / "good"), "-o", str(tmp_path / "run")]) == 1
     assert "reloc train: needs the Python package lightning" in capsys.readouterr().err

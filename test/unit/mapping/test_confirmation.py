@@ -6,13 +6,13 @@ import pytest
 import synthetic_scene
 
 from camera_relocalization_ros.core.camera import CameraIntrinsics
+from camera_relocalization_ros.core.camera_correction import CameraCorrection
 from camera_relocalization_ros.core.geometry import invert, position_quat, transform_points
-from camera_relocalization_ros.core.lens import CameraCorrection
-from camera_relocalization_ros.core.local_features import FeatureSettings
-from camera_relocalization_ros.inference.refinement import PoseRefiner
+from camera_relocalization_ros.localization.landmarks.pose_refiner import PoseRefiner
 from camera_relocalization_ros.mapping.builder import MapSettings, Survey, build_landmarks, compressed, locate
 from camera_relocalization_ros.mapping.confirmation import confirmed, needed_placements
 from camera_relocalization_ros.mapping.pairs import image_pairs
+from camera_relocalization_ros.vision.local_features import FeatureSettings
 
 CAMERA = CameraIntrinsics(640, 480, synthetic_scene.FOCAL_PX, synthetic_scene.FOCAL_PX, 319.5, 239.5)
 SETTINGS = MapSettings(correct_camera=False)

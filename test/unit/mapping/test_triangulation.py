@@ -2,9 +2,9 @@
 import numpy as np
 import synthetic_scene
 
+from camera_relocalization_ros.core.camera_correction import CameraCorrection
 from camera_relocalization_ros.core.geometry import invert, transform_points
-from camera_relocalization_ros.core.lens import CameraCorrection
-from camera_relocalization_ros.mapping.landmarks import consistent_landmarks
+from camera_relocalization_ros.mapping.landmark_points import consistent_landmarks
 from camera_relocalization_ros.mapping.self_calibration import calibrate
 from camera_relocalization_ros.mapping.triangulation import Observations, reprojection_errors, triangulate
 

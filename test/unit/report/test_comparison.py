@@ -11,11 +11,11 @@ from made_result import made_result
 from camera_relocalization_ros.cli.compare import FORMATS
 from camera_relocalization_ros.cli.main import main
 from camera_relocalization_ros.core.errors import ResultError
-from camera_relocalization_ros.core.result_files import write_result
 from camera_relocalization_ros.core.state import State
-from camera_relocalization_ros.report import comparison_text
-from camera_relocalization_ros.report.comparison import common_images, comparison_rows, same_images
-from camera_relocalization_ros.report.thesis_results import load_thesis_results
+from camera_relocalization_ros.evaluation.result_files import write_result
+from camera_relocalization_ros.report.tables import comparison_text
+from camera_relocalization_ros.report.tables.comparison import common_images, comparison_rows, same_images
+from camera_relocalization_ros.report.tables.thesis_results import load_thesis_results
 
 
 def test_rows_are_results_groups_baselines_and_the_thesis():

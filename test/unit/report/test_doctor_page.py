@@ -10,11 +10,11 @@ from markupsafe import escape
 from sound_dataset import with_images, write_sound_dataset
 
 from camera_relocalization_ros.cli.main import main
-from camera_relocalization_ros.core.doctor import axes
-from camera_relocalization_ros.core.doctor.examination import examine
-from camera_relocalization_ros.core.doctor.finding import LOOK, Finding, findings_text, level_of, worst_level
-from camera_relocalization_ros.core.doctor.recording import check_stream
-from camera_relocalization_ros.report.doctor_page import doctor_page
+from camera_relocalization_ros.data.doctor import axes
+from camera_relocalization_ros.data.doctor.examination import examine
+from camera_relocalization_ros.data.doctor.finding import LOOK, Finding, findings_text, level_of, worst_level
+from camera_relocalization_ros.data.doctor.recording_checks import check_stream
+from camera_relocalization_ros.report.pages.doctor_page import doctor_page
 
 EMBEDDED = re.compile(r'"data:image/png;base64,[A-Za-z0-9+/=]+"')
 

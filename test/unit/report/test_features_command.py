@@ -10,10 +10,10 @@ import pytest
 from colour_bundle import COLOUR_BUNDLE, colour_index, known_answers, network_bytes
 from helpers import write_fake_dataset
 
+from camera_relocalization_ros.bundle.model_bundle import load_bundle, save_bundle
 from camera_relocalization_ros.cli.main import main
 from camera_relocalization_ros.core.errors import ConfigError
-from camera_relocalization_ros.core.model_bundle import load_bundle, save_bundle
-from camera_relocalization_ros.report.feature_map import embed
+from camera_relocalization_ros.report.figures.feature_map import embed
 
 COUNT = 12
 

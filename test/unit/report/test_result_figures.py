@@ -6,19 +6,19 @@ import numpy as np
 import pytest
 from made_result import made_result
 
-from camera_relocalization_ros.core.results import NO_STATE
 from camera_relocalization_ros.core.state import State
-from camera_relocalization_ros.report.comparison import with_distinct_names
-from camera_relocalization_ros.report.error_axes import error_range, gap_seconds, lifted
-from camera_relocalization_ros.report.flight_plot import plot_flight
-from camera_relocalization_ros.report.looks import BANDS, MARKERS
-from camera_relocalization_ros.report.result_figures import (
+from camera_relocalization_ros.evaluation.results import NO_STATE
+from camera_relocalization_ros.report.figures.error_axes import error_range, gap_seconds, lifted
+from camera_relocalization_ros.report.figures.flight_plot import plot_flight
+from camera_relocalization_ros.report.figures.result_figures import (
     draw_cumulative,
     draw_dependence,
     draw_over_time,
     draw_reliability,
 )
-from camera_relocalization_ros.report.trajectory_figures import draw_trajectory
+from camera_relocalization_ros.report.figures.style import BANDS, MARKERS
+from camera_relocalization_ros.report.figures.trajectory_figures import draw_trajectory
+from camera_relocalization_ros.report.tables.comparison import with_distinct_names
 
 UNIT = re.compile(r"\[(m|deg|s)\]")
 FIGURES = (draw_over_time, draw_dependence, draw_trajectory, lambda result: draw_cumulative([result]))

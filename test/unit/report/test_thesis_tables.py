@@ -7,8 +7,8 @@ import io
 import numpy as np
 import pytest
 
-from camera_relocalization_ros.core.evaluation import PoseErrors
-from camera_relocalization_ros.core.grid import (
+from camera_relocalization_ros.evaluation.baseline_errors import PoseErrors
+from camera_relocalization_ros.evaluation.thesis_grid import (
     DATA_SETS,
     METHODS,
     TEMPORAL_METHODS,
@@ -17,8 +17,8 @@ from camera_relocalization_ros.core.grid import (
     methods_for,
     over_seeds,
 )
-from camera_relocalization_ros.report.thesis_results import load_thesis_results
-from camera_relocalization_ros.report.thesis_tables import (
+from camera_relocalization_ros.report.tables.thesis_results import load_thesis_results
+from camera_relocalization_ros.report.tables.thesis_tables import (
     METHOD_TABLES,
     TEMPORAL_TABLE,
     Reproduction,

@@ -3,9 +3,9 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from camera_relocalization_ros.aircraft.placements import PLACEMENTS, T_map_airframe
 from camera_relocalization_ros.core.errors import ConfigError, SimulationError
 from camera_relocalization_ros.core.geometry import invert, transform_points
-from camera_relocalization_ros.core.placements import PLACEMENTS, T_map_airframe
 from camera_relocalization_ros.simulation.arena_layout import CLUTTER_DEPTH, ROOM_MAX, ROOM_MIN
 from camera_relocalization_ros.simulation.flight import Flight
 from camera_relocalization_ros.simulation.recording import FlightPlan, Recording

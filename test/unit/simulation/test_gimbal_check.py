@@ -4,7 +4,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from camera_relocalization_ros.core.errors import SyncError
-from camera_relocalization_ros.core.gimbal_check import Rotations, check_gimbal
+from camera_relocalization_ros.data.gimbal_convention import Rotations, check_gimbal
 from camera_relocalization_ros.simulation.recording import FlightPlan, Recording
 
 # written without core.dji: north-east-down axes in east, north, up, and forward-right-down in forward-left-up

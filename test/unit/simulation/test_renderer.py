@@ -3,8 +3,8 @@ import cv2
 import numpy as np
 import pytest
 
+from camera_relocalization_ros.aircraft.placements import T_map_airframe
 from camera_relocalization_ros.core.geometry import invert, transform_points
-from camera_relocalization_ros.core.placements import T_map_airframe
 from camera_relocalization_ros.simulation import airframe_shape
 from camera_relocalization_ros.simulation.flight import Flight
 from camera_relocalization_ros.simulation.recording import FlightPlan, Recording

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Landmarks of a scene or an object: where they are, what they look like, and from which images they were seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from camera_relocalization_ros.core.array_files import load_arrays
+from camera_relocalization_ros.core.camera_correction import CameraCorrection
+from camera_relocalization_ros.core.errors import BundleError
+from camera_relocalization_ros.core.geometry import pose_matrix
+from camera_relocalization_ros.vision.local_features import DESCRIPTOR_SIZE, FeatureSettings, unit_descriptors
+
+VERSION = 3
+# principal components of descriptors that are kept, one signed byte each
+CODE_SIZE = 64
+# a map of 100,000 images is no map of this package
+MAX_BYTES = 2**30
+
+
+# how the arrays are stored: a tenth of a millimetre of landmarks, micrometres of poses
+STORED_TYPES = {
+    "version": np.int32,
+    "points": np.float32,
+    "codes": np.int8,
+    "code_mean": np.float32,
+    "code_axes": np.float32,
+    "seen_first": np.int64,
+    "seen": np.int32,
+    "positions": np.float32,
+    "quats_xyzw": np.float32,
+    "correction": np.float64,
+    "settings": np.float64,
+    "deviation": np.float64,
+}
+
+
+@dataclass(frozen=True)
+class LandmarkMap:
+    """Landmarks (l) in the parent frame and the n images they were seen in.
+
+    points (l, 3) metres; codes (l, k) int8, along the axes code_mean (128,), code_axes (128, k) of descriptors;
+    seen_first (n + 1,) and seen (s,): image i saw the landmarks seen[seen_first[i]:seen_first[i + 1]];
+    positions (n, 3), quats_xyzw (n, 4): of the lens, which sits in the child frame where `correction` (10,) says,
+    see CameraCorrection; settings (3,): of FeatureSettings; deviation (4,), see `calibrated`.
+    """
+
+    points: np.ndarray
+    codes: np.ndarray
+    code_mean: np.ndarray
+    code_axes: np.ndarray
+    seen_first: np.ndarray
+    seen: np.ndarray
+    positions: np.ndarray
+    quats_xyzw: np.ndarray
+    correction: np.ndarray
+    settings: np.ndarray
+    deviation: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+    @property
+    def camera_correction(self) -> CameraCorrection:
+        """What the poses of the training images told about the camera."""
+        return CameraCorrection.from_vector(self.correction)
+
+    @property
+    def feature_settings(self) -> FeatureSettings:
+        """How the features of images must be taken."""
+        return FeatureSettings(int(self.settings[0]), int(self.settings[1]), float(self.settings[2]))
+
+    def encode(self, descriptors: np.ndarray) -> np.ndarray:
+        """Descriptors (f, 128) as unit vectors (f, k), comparable with `decoded`."""
+        return encode(descriptors, self.code_mean, self.code_axes)
+
+    def decoded(self) -> np.ndarray:
+        """The landmarks' codes as unit vectors (l, k) float32."""
+        return unit_descriptors(self.codes)
+
+    def lens_poses(self) -> np.ndarray:
+        """T_parent_lens (n, 4, 4) of the images."""
+        return pose_matrix(self.positions, self.quats_xyzw)
+
+    def seen_from(self, images: np.ndarray, count: int) -> np.ndarray:
+        """Indices of up to `count` landmarks, first those that the first image saw, then those of the second..."""
+        ranges = [self.seen[self.seen_first[i] : self.seen_first[i + 1]] for i in images]
+        if not ranges:
+            return np.empty(0, dtype=np.int64)
+        landmarks, first = np.unique(np.concatenate(ranges), return_index=True)
+        return landmarks[np.argsort(first)[:count]]
+
+    def calibrated(self, covariance: np.ndarray, count: int) -> np.ndarray:
+        """The covariance (6, 6) that errors really have, from that of the normal equations of `count` landmarks.
+
+        deviation holds a scale of the position's standard deviation, and the standard deviation in metres that a pose
+        of a single landmark would have beside it, which falls with their number; then the rotation's, in radians.
+        """
+        scale, of_one = (np.repeat(values, 3) for values in self.deviation.reshape(2, 2).T)
+        return scale[:, None] * covariance * scale[None, :] + np.diag((of_one / count) ** 2)
+
+
+def save_map(file: Path | IO[bytes], landmark_map: LandmarkMap) -> None:
+    """Write a map as a compressed .npz file."""
+    arrays = {name: np.asarray(getattr(landmark_map, name, VERSION)) for name in STORED_TYPES}
+    np.savez_compressed(file, **{name: arrays[name].astype(kind) for name, kind in STORED_TYPES.items()})
+
+
+def load_map(path: Path | str) -> LandmarkMap:
+    """The inverse of `save_map`; raises BundleError on anything else."""
+    try:
+        arrays = load_arrays(path, STORED_TYPES, MAX_BYTES)
+        version = int(arrays.pop("version"))
+        if version != VERSION:
+            raise ValueError(f"version {version}; expected {VERSION}")
+        landmark_map = LandmarkMap(**{name: array.astype(STORED_TYPES[name]) for name, array in arrays.items()})
+        _check(landmark_map)
+        return landmark_map
+    except (TypeError, ValueError) as error:
+        raise BundleError(f"{path}: no landmark map of this reloc map ({error}); make it again") from error
+
+
+def _check(m: LandmarkMap) -> None:
+    """Raise ValueError unless all shapes fit together and all indices point at something."""
+    landmarks, images, size = len(m.points), len(m.positions), m.code_axes.shape[-1]
+    expected = {
+        "points": (landmarks, 3),
+        "codes": (landmarks, size),
+        "code_mean": (DESCRIPTOR_SIZE,),
+        "code_axes": (DESCRIPTOR_SIZE, size),
+        "seen_first": (images + 1,),
+        "positions": (images, 3),
+        "quats_xyzw": (images, 4),
+        "correction": (10,),
+        "settings": (3,),
+        "deviation": (4,),
+    }
+    found = {name: getattr(m, name).shape for name in expected}
+    if found != expected or m.seen.ndim != 1:
+        raise ValueError(f"shapes {found}")
+    if not all(np.isfinite(getattr(m, name)).all() for name in expected):
+        raise ValueError("values that are not finite")
+    if m.seen_first[0] != 0 or m.seen_first[-1] != len(m.seen) or np.any(np.diff(m.seen_first) < 0):
+        raise ValueError("ranges of seen landmarks that do not follow one another")
+    if len(m.seen) and (m.seen.min() < 0 or m.seen.max() >= landmarks):
+        raise ValueError("landmarks seen that are not there")
+    if np.any(np.abs(np.linalg.norm(m.quats_xyzw, axis=1) - 1) > 1e-3):
+        raise ValueError("rotations that are no unit quaternions")
+    if not (np.all(m.deviation >= 0) and 64 <= m.settings[0] <= 8192 and 1 <= m.settings[1] <= 10**5):
+        raise ValueError(f"settings {m.settings.tolist()}, deviation {m.deviation.tolist()}")
+
+
+def encode(descriptors: np.ndarray, mean: np.ndarray, axes: np.ndarray) -> np.ndarray:
+    """Unit vectors (f, k) float32 of descriptors (f, 128) along principal axes (128, k)."""
+    return unit_descriptors((unit_descriptors(descriptors) - mean) @ axes)
+
+
+def principal_axes(descriptors: np.ndarray, size: int = CODE_SIZE) -> tuple[np.ndarray, np.ndarray]:
+    """Mean (128,) and axes (128, size) of descriptors (f, 128)."""
+    units = unit_descriptors(descriptors)
+    mean = units.mean(axis=0)
+    _, vectors = np.linalg.eigh(np.cov((units - mean).T))
+    return mean, np.ascontiguousarray(vectors[:, ::-1][:, :size]).astype(np.float32)

@@ -1,0 +1,246 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The model bundle: the one thing that flies. A folder of bundle.yaml, network.onnx and two or three files of arrays.
+
+The format is written down in docs/bundle_format.md. Reading a bundle runs no code of its author's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from camera_relocalization_ros.bundle.error_calibration import Calibration
+from camera_relocalization_ros.bundle.known_answers import KnownAnswers, load_answers, save_answers
+from camera_relocalization_ros.bundle.landmark_map import LandmarkMap, load_map, save_map
+from camera_relocalization_ros.bundle.retrieval import RetrievalIndex, load_index, save_index
+from camera_relocalization_ros.bundle.sidecar import BundleSidecar, PositionRange
+from camera_relocalization_ros.core.errors import BundleError
+from camera_relocalization_ros.data.dataset import Dataset
+
+FORMAT = "camera_relocalization_bundle"
+VERSION = 3
+SIDECAR, NETWORK, TRAINING, TEST_VECTOR = "bundle.yaml", "network.onnx", "training.npz", "test_vector.npz"
+# what a bundle may have since version 3
+LANDMARKS = "landmarks.npz"
+# what a bundle of each version consists of, besides the sidecar
+FILES = {1: (NETWORK, TRAINING), 2: (NETWORK, TRAINING, TEST_VECTOR), 3: (NETWORK, TRAINING, TEST_VECTOR)}
+MAX_SIDECAR_BYTES = 2**20
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A loaded bundle whose files agree with their checksums; `bundle_id` names its network.
+
+    `known_answers` is None in a bundle of version 1, `landmark_map` in one that reloc map was not run on.
+    """
+
+    path: Path
+    bundle_id: str
+    sidecar: BundleSidecar
+    network: bytes
+    index: RetrievalIndex
+    known_answers: KnownAnswers | None
+    landmark_map: LandmarkMap | None = None
+
+    @property
+    def has_members(self) -> bool:
+        """Whether the network tells the answer of each member of its ensemble, as it does since version 3."""
+        return self.known_answers is not None and self.known_answers.has_members
+
+    @property
+    def has_covariance(self) -> bool:
+        """Whether answers have one: all of a calibrated bundle, those by landmarks of another with a map."""
+        return self.sidecar.calibration is not None or self.landmark_map is not None
+
+    @property
+    def training_range(self) -> PositionRange:
+        """Where the training images were taken."""
+        return PositionRange.of(self.index.positions)
+
+
+def load_bundle(path: Path | str, with_map: bool = True) -> Bundle:
+    """Read and check a bundle folder; raises BundleError that names the file, what was found and expected.
+
+    with_map: False leaves a map of landmarks unread, that of another version too: who makes a new one needs none.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise BundleError(f"{path}: no such bundle")
+    if not (path / SIDECAR).is_file():
+        raise BundleError(f"{path}: no {SIDECAR} in it; expected a bundle made by reloc export")
+    version, sidecar, checksums, training_range = _read_sidecar(path / SIDECAR)
+    if not with_map:
+        checksums.pop(LANDMARKS, None)
+    contents = {name: _checked_bytes(path / name, checksum) for name, checksum in checksums.items()}
+    index, known_answers = _read_arrays(path, version)
+    landmark_map = load_map(path / LANDMARKS) if LANDMARKS in checksums else None
+    bundle = Bundle(path, checksums[NETWORK][:12], sidecar, contents[NETWORK], index, known_answers, landmark_map)
+    if training_range is not None:
+        _check_range(path / SIDECAR, training_range, bundle.training_range)
+    size = sidecar.preprocessing
+    if known_answers is not None and known_answers.images.shape[1:] != (size.height, size.width, 3):
+        raise BundleError(
+            f"{path / TEST_VECTOR}: images of shape {known_answers.images.shape[1:]}; "
+            f"expected {(size.height, size.width, 3)}, the preprocessing of {SIDECAR}"
+        )
+    return bundle
+
+
+def save_bundle(
+    path: Path | str, sidecar: BundleSidecar, network: bytes, index: RetrievalIndex, known_answers: KnownAnswers
+) -> None:
+    """Write a bundle folder, whole or not at all; an older bundle at `path` is replaced, anything else refused."""
+    path = Path(path)
+    if path.exists() and not (path / SIDECAR).is_file():
+        raise BundleError(f"{path}: exists and is no bundle; choose another name")
+    partial = path.with_name(path.name + ".partial")
+    try:
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        (partial / NETWORK).write_bytes(network)
+        save_index(partial / TRAINING, index)
+        save_answers(partial / TEST_VECTOR, known_answers)
+        _write_sidecar(partial / SIDECAR, partial, sidecar, PositionRange.of(index.positions), FILES[VERSION])
+        if path.exists():
+            shutil.rmtree(path)
+        os.replace(partial, path)
+    except OSError as error:
+        raise BundleError(f"{path}: cannot be written ({error.strerror})") from error
+
+
+def replace_calibration(bundle: Bundle, calibration: Calibration) -> None:
+    """Write a calibration into a loaded bundle, at once or not at all; the other files stay as they are.
+
+    Raises BundleError when the bundle is of a version that has no place for one.
+    """
+    check_extensible(bundle)
+    files = FILES[VERSION] if bundle.landmark_map is None else (*FILES[VERSION], LANDMARKS)
+    try:
+        _replace_sidecar(bundle, replace(bundle.sidecar, calibration=calibration), files)
+    except OSError as error:
+        raise BundleError(f"{bundle.path}: cannot be written ({error.strerror})") from error
+
+
+def replace_map(bundle: Bundle, landmark_map: LandmarkMap) -> int:
+    """Write a landmark map into a loaded bundle and return its bytes; what fails half-way leaves a bundle without map.
+
+    Raises BundleError when the bundle is of a version that has no place for one.
+    """
+    check_extensible(bundle)
+    partial = bundle.path / (LANDMARKS + ".partial")
+    try:
+        with open(partial, "wb") as file:
+            save_map(file, landmark_map)
+        # the sidecar never vouches for a file that is being replaced
+        _replace_sidecar(bundle, bundle.sidecar, FILES[VERSION])
+        os.replace(partial, bundle.path / LANDMARKS)
+        _replace_sidecar(bundle, bundle.sidecar, (*FILES[VERSION], LANDMARKS))
+        return (bundle.path / LANDMARKS).stat().st_size
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise BundleError(f"{bundle.path}: cannot be written ({error.strerror})") from error
+
+
+def check_extensible(bundle: Bundle) -> None:
+    """Raise BundleError when a bundle is of a version that has no place for a calibration or a map."""
+    if not bundle.has_members:
+        raise BundleError(f"{bundle.path}: a bundle before version {VERSION}; export its run again to add to it")
+
+
+def check_frames(bundle: Bundle, dataset: Dataset) -> None:
+    """Raise BundleError when a bundle answers with poses of other frames than a data set has."""
+    sidecar = bundle.sidecar
+    if (sidecar.parent_frame, sidecar.child_frame) != (dataset.parent_frame, dataset.child_frame):
+        raise BundleError(
+            f"{bundle.path}: answers with poses of {sidecar.child_frame!r} in {sidecar.parent_frame!r}; "
+            f"{dataset.path} has {dataset.child_frame!r} in {dataset.parent_frame!r}"
+        )
+
+
+def _replace_sidecar(bundle: Bundle, sidecar: BundleSidecar, files: tuple[str, ...]) -> None:
+    partial = bundle.path / (SIDECAR + ".partial")
+    _write_sidecar(partial, bundle.path, sidecar, bundle.training_range, files)
+    os.replace(partial, bundle.path / SIDECAR)
+
+
+def _write_sidecar(
+    path: Path, folder: Path, sidecar: BundleSidecar, training_range: PositionRange, files: tuple[str, ...]
+) -> None:
+    """To `path`, with the checksums of `files` in `folder`."""
+    values = {
+        "format": FORMAT,
+        "version": VERSION,
+        **sidecar.to_dict(),
+        "training_range": {"min": list(training_range.min), "max": list(training_range.max)},
+        "sha256": {name: _sha256((folder / name).read_bytes()) for name in files},
+    }
+    path.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
+
+
+def _read_sidecar(path: Path) -> tuple[int, BundleSidecar, dict[str, str], dict[str, Any] | None]:
+    """Version, sidecar, the checksums by file, and the training range that it claims (None in version 1)."""
+    if path.stat().st_size > MAX_SIDECAR_BYTES:
+        raise BundleError(f"{path}: {path.stat().st_size} bytes; expected at most {MAX_SIDECAR_BYTES}")
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        version = values["version"]
+        if values["format"] != FORMAT or version not in FILES:
+            raise BundleError(
+                f"{path}: format {values['format']!r} version {version!r}; "
+                f"expected {FORMAT!r} version {' or '.join(map(str, FILES))}"
+            )
+        sidecar = BundleSidecar.from_dict(values, version)
+        has_map = version == VERSION and LANDMARKS in values["sha256"]
+        names = (*FILES[version], LANDMARKS) if has_map else FILES[version]
+        checksums = {name: str(values["sha256"][name]) for name in names}
+        return version, sidecar, checksums, values["training_range"] if version > 1 else None
+    # OverflowError: int of infinity; RecursionError: brackets nested by the thousand
+    except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
+        reason = " ".join(str(error).split())
+        raise BundleError(f"{path}: not a valid sidecar ({type(error).__name__}: {reason})") from error
+
+
+def _read_arrays(path: Path, version: int) -> tuple[RetrievalIndex, KnownAnswers | None]:
+    try:
+        index = load_index(path / TRAINING)
+    except ValueError as error:
+        raise BundleError(f"{path / TRAINING}: not the training descriptors of a bundle ({error})") from error
+    try:
+        return index, load_answers(path / TEST_VECTOR, has_members=version > 2) if version > 1 else None
+    except ValueError as error:
+        raise BundleError(f"{path / TEST_VECTOR}: not the test vector of a bundle ({error})") from error
+
+
+def _check_range(path: Path, claimed: dict[str, Any], found: PositionRange) -> None:
+    """Raise BundleError unless the claim is what the training positions say."""
+    try:
+        fits = np.allclose([claimed["min"], claimed["max"]], [found.min, found.max], rtol=1e-5, atol=1e-5)
+    except (KeyError, TypeError, ValueError):
+        fits = False
+    if not fits:
+        raise BundleError(f"{path}: training_range is {claimed}; expected {found.min} to {found.max} as in {TRAINING}")
+
+
+def _checked_bytes(path: Path, expected_sha256: str) -> bytes:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise BundleError(f"{path}: {error.strerror}") from error
+    found = _sha256(content)
+    if found != expected_sha256:
+        raise BundleError(
+            f"{path}: {len(content)} bytes with sha256 {found[:12]}..; expected {expected_sha256[:12]}.. "
+            f"(the file was cut short or replaced)"
+        )
+    return content
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What bundle.yaml says, as a dataclass that checks every value; reads no files."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from camera_relocalization_ros.bundle.error_calibration import Calibration
+from camera_relocalization_ros.bundle.known_answers import MAX_TOLERANCE, TOLERANCE
+from camera_relocalization_ros.core.camera import CameraIntrinsics
+from camera_relocalization_ros.core.preprocessing import Preprocessing
+from camera_relocalization_ros.data.provenance import TrainingSet
+
+PRECISIONS = ("fp32", "fp16", "int8")
+# a side of the network's input; 16 images of the largest size are a gigabyte of float32
+MIN_SIDE, MAX_SIDE = 8, 4096
+MAX_WINDOW, MAX_GAP_S, MAX_CAMERA_SIDE = 64, 3600.0, 65536
+MAX_TEXT = 255
+
+
+@dataclass(frozen=True)
+class PositionRange:
+    """Smallest and largest x, y, z in metres of the training cameras in the parent frame."""
+
+    min: tuple[float, float, float]
+    max: tuple[float, float, float]
+
+    @classmethod
+    def of(cls, positions: Any) -> PositionRange:
+        """That of positions (N, 3)."""
+        return cls(tuple(map(float, positions.min(axis=0))), tuple(map(float, positions.max(axis=0))))
+
+
+@dataclass(frozen=True)
+class BundleSidecar:
+    """What bundle.yaml says, apart from format and checksums.
+
+    The pose is that of `child_frame` (the camera's optical frame) in `parent_frame`; `camera` are the intrinsics
+    of the training images; `window_length` frames no further apart than `max_gap_s` make one answer;
+    `origin` tells how the model was made (recipe, errors, parity) and is not interpreted. The network may differ
+    from its test vector by `tolerance`, which was computed by `tested_with`. `calibration` is None until
+    `reloc calibrate`. What a bundle of version 1 does not tell is empty.
+    """
+
+    parent_frame: str
+    child_frame: str
+    camera: CameraIntrinsics | None
+    preprocessing: Preprocessing
+    backbone: str
+    head: str
+    window_length: int
+    max_gap_s: float
+    origin: dict[str, Any]
+    precision: str = "fp32"
+    weights_licence: str = ""
+    training_data: tuple[TrainingSet, ...] = ()
+    tolerance: float = TOLERANCE
+    tested_with: str = ""
+    calibration: Calibration | None = None
+
+    def __post_init__(self) -> None:
+        """Raises ValueError that names the key, what was found and what was expected."""
+        for key in ("parent_frame", "child_frame", "backbone", "head", "weights_licence", "tested_with"):
+            _check_text(key, getattr(self, key))
+        for key, side in (("width", self.preprocessing.width), ("height", self.preprocessing.height)):
+            _check(f"preprocessing {key}", side, MIN_SIDE <= side <= MAX_SIDE, f"{MIN_SIDE} to {MAX_SIDE} pixels")
+        _check("window_length", self.window_length, 1 <= self.window_length <= MAX_WINDOW, f"1 to {MAX_WINDOW}")
+        _check("max_gap_s", self.max_gap_s, 0 < self.max_gap_s <= MAX_GAP_S, f"above 0, at most {MAX_GAP_S} s")
+        _check("tolerance", self.tolerance, 0 < self.tolerance <= MAX_TOLERANCE, f"above 0, at most {MAX_TOLERANCE}")
+        _check("precision", self.precision, self.precision in PRECISIONS, f"one of {', '.join(PRECISIONS)}")
+        if self.camera is not None:
+            _check_camera(self.camera)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for YAML."""
+        return {
+            "parent_frame": self.parent_frame,
+            "child_frame": self.child_frame,
+            "camera": self.camera.to_dict() if self.camera else None,
+            "preprocessing": {"width": self.preprocessing.width, "height": self.preprocessing.height},
+            "backbone": self.backbone,
+            "head": self.head,
+            "window_length": self.window_length,
+            "max_gap_s": self.max_gap_s,
+            "precision": self.precision,
+            "weights_licence": self.weights_licence,
+            "training_data": [asdict(data) for data in self.training_data],
+            "test_vector": {"tolerance": self.tolerance, "made_with": self.tested_with},
+            "calibration": self.calibration.to_dict() if self.calibration else None,
+            "origin": self.origin,
+        }
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any], version: int) -> BundleSidecar:
+        """The inverse of `to_dict`; raises KeyError, TypeError or ValueError on anything else."""
+        calibration = values["calibration"] if version > 2 else None
+        since_version_2 = {}
+        if version > 1:
+            since_version_2 = {
+                "precision": values["precision"],
+                "weights_licence": values["weights_licence"],
+                "training_data": tuple(map(TrainingSet.from_dict, values["training_data"])),
+                "tolerance": float(values["test_vector"]["tolerance"]),
+                "tested_with": values["test_vector"]["made_with"],
+            }
+        return cls(
+            parent_frame=values["parent_frame"],
+            child_frame=values["child_frame"],
+            camera=CameraIntrinsics.from_dict(values["camera"]) if values["camera"] else None,
+            preprocessing=Preprocessing(**{key: int(value) for key, value in values["preprocessing"].items()}),
+            backbone=values["backbone"],
+            head=values["head"],
+            window_length=int(values["window_length"]),
+            max_gap_s=float(values["max_gap_s"]),
+            origin=dict(values["origin"]),
+            calibration=Calibration.from_dict(calibration) if calibration else None,
+            **since_version_2,
+        )
+
+
+def _check(key: str, found: Any, fits: bool, expected: str) -> None:
+    if not fits:
+        raise ValueError(f"{key} is {found!r}; expected {expected}")
+
+
+def _check_text(key: str, text: Any) -> None:
+    fits = isinstance(text, str) and len(text) <= MAX_TEXT and text.isprintable()
+    _check(key, text if fits else str(text)[:20], fits, f"a printable text of at most {MAX_TEXT} characters")
+
+
+def _check_camera(camera: CameraIntrinsics) -> None:
+    for key, side in (("width", camera.width), ("height", camera.height)):
+        _check(f"camera {key}", side, 1 <= side <= MAX_CAMERA_SIDE, f"1 to {MAX_CAMERA_SIDE} pixels")
+    numbers = (camera.fx, camera.fy, camera.cx, camera.cy, *camera.distortion)
+    fits = all(map(math.isfinite, numbers)) and camera.fx > 0 and camera.fy > 0
+    _check("camera", numbers, fits, "finite intrinsics with positive focal lengths")

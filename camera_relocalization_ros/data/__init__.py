@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Data sets on disk: read, written, divided, checked against their recordings. Offline."""

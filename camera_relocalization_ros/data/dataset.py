@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Data sets on disk: images in order with the pose of each; reads, never writes (see dataset_writer).
+
+The format is written down in docs/dataset_format.md.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import yaml
+
+from camera_relocalization_ros.core.camera import CameraIntrinsics
+from camera_relocalization_ros.core.errors import DatasetError
+from camera_relocalization_ros.core.trajectory import Trajectory
+from camera_relocalization_ros.data.splits import is_within, load_split_part
+
+FORMAT = "camera_relocalization_dataset"
+VERSION = 1
+MANIFEST = "dataset.yaml"
+FRAMES_FILE = "frames.csv"
+COLUMNS = ("number", "stamp_ns", "image", "x", "y", "z", "qx", "qy", "qz", "qw")
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One image and its pose: position (3,) and quat_xyzw (4,) of the child frame in the parent frame.
+
+    `number` is the frame's number in its recording, so that splits survive frames that were skipped.
+    """
+
+    number: int
+    stamp_ns: int
+    image_path: Path
+    position: np.ndarray
+    quat_xyzw: np.ndarray
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """One recording: frames with strictly ascending stamps; `info` holds its source and what was skipped."""
+
+    name: str
+    frames: tuple[Frame, ...]
+    info: dict[str, Any] = field(default_factory=dict)
+
+    def trajectory(self) -> Trajectory:
+        """The poses of all frames."""
+        return Trajectory(
+            np.array([frame.stamp_ns for frame in self.frames], dtype=np.int64),
+            np.array([frame.position for frame in self.frames]).reshape(-1, 3),
+            np.array([frame.quat_xyzw for frame in self.frames]).reshape(-1, 4),
+        )
+
+    def windows(self, length: int, max_gap_s: float) -> np.ndarray:
+        """Indices (W, length) of consecutive frames no further apart than max_gap_s; W may be 0."""
+        stamps_ns = np.array([frame.stamp_ns for frame in self.frames], dtype=np.int64)
+        joined = np.concatenate([[0], np.cumsum(np.diff(stamps_ns) > round(max_gap_s * 1e9))])
+        first = np.arange(max(len(stamps_ns) - length + 1, 0))
+        first = first[joined[first] == joined[first + length - 1]]
+        return first[:, None] + np.arange(length)[None, :]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Sequences of images with the pose of `child_frame` in `parent_frame`; `part` is SPLIT.PART, "" for all."""
+
+    path: Path
+    parent_frame: str
+    child_frame: str
+    camera: CameraIntrinsics | None
+    sequences: tuple[Sequence, ...]
+    part: str = ""
+
+    @classmethod
+    def load(cls, spec: str | Path) -> Dataset:
+        """Load `PATH`, or the part `PATH@SPLIT.PART` of it; raises DatasetError."""
+        path_text, at, part = str(spec).rpartition("@") if "@" in Path(spec).name else (str(spec), "", "")
+        dataset = _load_folder(Path(path_text))
+        if at:
+            ranges = load_split_part(dataset.path, part)
+            dataset = replace(dataset, sequences=_select(dataset, ranges, part), part=part)
+        if not dataset.frame_count:
+            raise DatasetError(f"{spec}: the data set holds no frames; expected at least one")
+        return dataset
+
+    @property
+    def frame_count(self) -> int:
+        """Frames in all sequences."""
+        return sum(len(sequence.frames) for sequence in self.sequences)
+
+    @property
+    def frames(self) -> list[Frame]:
+        """All frames, sequence after sequence."""
+        return [frame for sequence in self.sequences for frame in sequence.frames]
+
+    def positions_quats(self) -> tuple[np.ndarray, np.ndarray]:
+        """Positions (N, 3) and quaternions (N, 4) of `frames`."""
+        frames = self.frames
+        return np.array([f.position for f in frames]), np.array([f.quat_xyzw for f in frames])
+
+
+def check_same_frames(datasets: list[Dataset]) -> None:
+    """Raises DatasetError when poses of different frames would be mixed."""
+    first = datasets[0]
+    for other in datasets[1:]:
+        if (other.parent_frame, other.child_frame) != (first.parent_frame, first.child_frame):
+            raise DatasetError(
+                f"{other.path}: poses of {other.child_frame!r} in {other.parent_frame!r}; "
+                f"expected {first.child_frame!r} in {first.parent_frame!r} as in {first.path}"
+            )
+
+
+def check_same_camera(datasets: list[Dataset]) -> None:
+    """Raises DatasetError when images of different intrinsics would be mixed."""
+    first = datasets[0]
+    for other in datasets[1:]:
+        if other.camera != first.camera:
+            raise DatasetError(
+                f"{other.path}: its camera is {other.camera}; expected {first.camera} as in {first.path}"
+            )
+
+
+def joined(datasets: list[Dataset]) -> Dataset:
+    """The sequences of data sets of one camera as one, named NUMBER/NAME where there are several.
+
+    Raises DatasetError when frames or intrinsics differ.
+    """
+    check_same_frames(datasets)
+    check_same_camera(datasets)
+    first = datasets[0]
+    if len(datasets) == 1:
+        return first
+    numbered = enumerate(datasets, 1)
+    sequences = [replace(s, name=f"{number}/{s.name}") for number, dataset in numbered for s in dataset.sequences]
+    return replace(first, sequences=tuple(sequences), part="")
+
+
+def load_image_rgb(path: Path) -> np.ndarray:
+    """The image (H, W, 3) uint8 in RGB order; raises DatasetError that names the file."""
+    image_bgr = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if image_bgr is None:
+        found = "a file that does not decode" if Path(path).is_file() else "no such file"
+        raise DatasetError(f"{path}: {found}; expected a JPEG or PNG image")
+    return cv2.cvtColor(image_bgr, cv2.COLOR_BGR2RGB)
+
+
+def _load_folder(path: Path) -> Dataset:
+    manifest_path = path / MANIFEST
+    if not path.exists():
+        raise DatasetError(f"{path}: no such data set")
+    if not manifest_path.is_file():
+        raise DatasetError(f"{path}: no {MANIFEST} in it; expected a data set made by reloc extract or reloc import")
+    try:
+        manifest = yaml.safe_load(manifest_path.read_text(encoding="utf-8"))
+        if manifest["format"] != FORMAT or manifest["version"] != VERSION:
+            raise DatasetError(
+                f"{manifest_path}: format {manifest['format']!r} version {manifest['version']!r}; "
+                f"expected {FORMAT!r} version {VERSION}"
+            )
+        camera = CameraIntrinsics.from_dict(manifest["camera"]) if manifest["camera"] else None
+        sequences = tuple(_load_sequence(path, entry) for entry in manifest["sequences"])
+        return Dataset(path, manifest["parent_frame"], manifest["child_frame"], camera, sequences)
+    except (yaml.YAMLError, KeyError, TypeError, ValueError, UnicodeDecodeError) as error:
+        raise DatasetError(f"{manifest_path}: not a valid manifest ({type(error).__name__}: {error})") from error
+
+
+def _load_sequence(dataset_path: Path, entry: dict[str, Any]) -> Sequence:
+    name = entry["name"]
+    folder = dataset_path / "sequences" / safe_name(name)
+    frames_path = folder / FRAMES_FILE
+    try:
+        with open(frames_path, newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file)
+            if tuple(reader.fieldnames or ()) != COLUMNS:
+                raise DatasetError(f"{frames_path}: columns {reader.fieldnames}; expected {list(COLUMNS)}")
+            frames = tuple(_frame(folder, row) for row in reader)
+    except OSError as error:
+        raise DatasetError(f"{frames_path}: {error.strerror}") from error
+    except (TypeError, ValueError) as error:
+        raise DatasetError(f"{frames_path}: a row that does not parse ({error})") from error
+    _check_images(folder / "images", frames)
+    if len(frames) != entry["frames"]:
+        raise DatasetError(f"{frames_path}: {len(frames)} frames; the manifest says {entry['frames']}")
+    if any(a.stamp_ns >= b.stamp_ns for a, b in zip(frames, frames[1:])):
+        raise DatasetError(f"{frames_path}: stamps are not strictly ascending")
+    return Sequence(name, frames, entry.get("info") or {})
+
+
+def _check_images(folder: Path, frames: tuple[Frame, ...]) -> None:
+    """Raise DatasetError when an image is missing or empty: a power cut leaves empty what was not on the disk yet."""
+    try:
+        sizes = {item.name: item.stat().st_size for item in os.scandir(folder)}
+    except OSError as error:
+        raise DatasetError(f"{folder}: {error.strerror}; expected a folder of images") from error
+    for frame in frames:
+        if not sizes.get(frame.image_path.name):
+            found = "is empty" if frame.image_path.name in sizes else "is missing"
+            raise DatasetError(f"{frame.image_path}: {found}; the data set is damaged, make it again")
+
+
+def _frame(folder: Path, row: dict[str, str]) -> Frame:
+    position = np.array([float(row[key]) for key in ("x", "y", "z")])
+    quat_xyzw = np.array([float(row[key]) for key in ("qx", "qy", "qz", "qw")])
+    if not (np.isfinite(position).all() and abs(np.linalg.norm(quat_xyzw) - 1.0) < 1e-3):
+        raise ValueError(f"frame {row['number']}: not a finite position and unit quaternion")
+    image_path = folder / "images" / safe_name(row["image"])
+    return Frame(int(row["number"]), int(row["stamp_ns"]), image_path, position, quat_xyzw)
+
+
+def safe_name(name: str) -> str:
+    """The name itself when it is a plain file name; data that others send must not lead out of its folder."""
+    if not isinstance(name, str) or name in ("", ".", "..") or "/" in name or "\\" in name or "\0" in name:
+        raise DatasetError(f"{name!r} is not a plain file name")
+    return name
+
+
+def _select(dataset: Dataset, ranges: dict[str, list[list[int]]], part: str) -> tuple[Sequence, ...]:
+    known = {sequence.name for sequence in dataset.sequences}
+    unknown = sorted(set(ranges) - known)
+    if unknown:
+        raise DatasetError(f"{dataset.path}@{part}: split names sequences {unknown}; the data set has {sorted(known)}")
+    return tuple(
+        replace(sequence, frames=tuple(f for f in sequence.frames if is_within(f.number, ranges[sequence.name])))
+        for sequence in dataset.sequences
+        if sequence.name in ranges
+    )

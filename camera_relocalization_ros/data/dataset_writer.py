@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Writes data sets so that a half-written one never loads: everything lands in a side folder that is renamed last."""
+
+from __future__ import annotations
+
+import csv
+import fcntl
+import json
+import logging
+import os
+import shutil
+from collections import Counter
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Iterator
+
+import numpy as np
+import yaml
+
+from camera_relocalization_ros.core.camera import CameraIntrinsics
+from camera_relocalization_ros.core.errors import DatasetError, RelocalizationError
+from camera_relocalization_ros.core.geometry import canonical_quat
+from camera_relocalization_ros.data.dataset import COLUMNS, FORMAT, FRAMES_FILE, MANIFEST, VERSION, safe_name
+
+# only in the side folder: what it is being filled with, who fills it, which sequences are whole
+JOB_FILE, LOCK_FILE, ENTRY_FILE = "job.json", "lock", "entry.json"
+
+logger = logging.getLogger(__name__)
+
+
+class SequenceWriter:
+    """Takes the frames of one sequence in ascending order of their stamps."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.image_folder.mkdir(parents=True, exist_ok=True)
+        kept = _keep_whole_rows(folder)
+        self._numbers = frozenset(int(row["number"]) for row in kept)
+        self._last_stamp_ns = int(kept[-1]["stamp_ns"]) if kept else -(2**63)
+        # each row is handed over at once, so that a kill costs no more than the frames it interrupts
+        path = folder / FRAMES_FILE
+        self._file = open(path, "a", newline="", encoding="utf-8", buffering=1)  # noqa: SIM115  see close
+        self._rows = csv.DictWriter(self._file, COLUMNS)
+        if self._file.tell() == 0:
+            self._rows.writeheader()
+        self.frame_count = len(kept)
+        self.skipped: Counter[str] = Counter()
+
+    def stored_numbers(self) -> frozenset[int]:
+        """The frames that an interrupted run stored."""
+        return self._numbers
+
+    def add(
+        self,
+        stamp_ns: int,
+        position: np.ndarray,
+        quat_xyzw: np.ndarray,
+        image_bytes: bytes,
+        suffix: str,
+        number: int | None = None,
+    ) -> None:
+        """Store one encoded image (suffix .jpg or .png) and the pose of the child in the parent frame."""
+        number = self.frame_count + sum(self.skipped.values()) if number is None else number
+        image_name = store_image(self.image_folder, number, image_bytes, suffix)
+        self.add_stored(stamp_ns, position, quat_xyzw, image_name, number)
+
+    @property
+    def image_folder(self) -> Path:
+        """Where `store_image` puts this sequence's images."""
+        return self._folder / "images"
+
+    def add_stored(
+        self, stamp_ns: int, position: np.ndarray, quat_xyzw: np.ndarray, image_name: str, number: int
+    ) -> None:
+        """Add the frame of an image that is already stored."""
+        if stamp_ns <= self._last_stamp_ns:
+            raise DatasetError(f"stamp {stamp_ns} does not come after {self._last_stamp_ns}")
+        values = (number, stamp_ns, image_name, *map(float, position), *map(float, canonical_quat(quat_xyzw)))
+        self._rows.writerow(dict(zip(COLUMNS, values)))
+        self._last_stamp_ns = stamp_ns
+        self.frame_count += 1
+
+    def skip(self, reason: str) -> None:
+        """Count a frame that was left out."""
+        self.skipped[reason] += 1
+
+    def close(self) -> None:
+        """End the sequence's file."""
+        self._file.close()
+
+
+def store_image(folder: Path, number: int, image_bytes: bytes, suffix: str) -> str:
+    """Write the image file of a frame and return its name, for `SequenceWriter.add_stored`; any process may."""
+    image_name = f"{number:06d}{suffix}"
+    with open(f"{folder}/{image_name}", "wb") as file:
+        file.write(image_bytes)
+    return image_name
+
+
+class DatasetWriter:
+    """`with DatasetWriter(...) as writer: with writer.sequence(name, info) as sequence: sequence.add(...)`.
+
+    The data set appears at `path` when the block ends well. Raises DatasetError when `path` is already there.
+    With `job`, plain values that say what the data set is made of, an interrupted run can be resumed: the same job
+    finds the frames it stored (`SequenceWriter.stored_numbers`) and the sequences it finished (`is_finished`).
+    """
+
+    def __init__(
+        self,
+        path: Path | str,
+        parent_frame: str,
+        child_frame: str,
+        camera: CameraIntrinsics | None = None,
+        job: dict[str, Any] | None = None,
+    ) -> None:
+        self.path = Path(path)
+        self._partial = self.path.with_name(self.path.name + ".partial")
+        self._parent_frame = parent_frame
+        self._child_frame = child_frame
+        self.camera = camera
+        self._job = None if job is None else json.dumps(job, indent=1, sort_keys=True)
+        self._lock: Any = None
+        self._entries: list[dict[str, Any]] = []
+
+    def __enter__(self) -> DatasetWriter:
+        if self.path.exists():
+            raise DatasetError(f"{self.path}: exists already; remove it or choose another name")
+        try:
+            self._partial.mkdir(parents=True, exist_ok=True)
+            self._take_lock()
+            self._prepare()
+        except OSError as error:
+            raise DatasetError(f"{self._partial}: cannot be written ({error.strerror})") from error
+        return self
+
+    def _take_lock(self) -> None:
+        self._lock = open(self._partial / LOCK_FILE, "w", encoding="utf-8")  # noqa: SIM115  held until the end
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._lock.close()
+            raise DatasetError(f"{self._partial}: another process is writing it") from None
+
+    def _prepare(self) -> None:
+        """Keep what an interrupted run of the same job left, and nothing else."""
+        job_path = self._partial / JOB_FILE
+        if self._job is not None and job_path.is_file() and job_path.read_text(encoding="utf-8") == self._job:
+            logger.info("%s: resumed", self._partial)
+        else:
+            shutil.rmtree(self._partial / "sequences", ignore_errors=True)
+            job_path.write_text(self._job or "", encoding="utf-8")
+        (self._partial / "sequences").mkdir(exist_ok=True)
+
+    def __exit__(self, kind: type | None, error: BaseException | None, _trace: object) -> None:
+        try:
+            if kind is None:
+                self._finish()
+            else:
+                self._abandon(error)
+        finally:
+            self._lock.close()
+
+    def _abandon(self, error: BaseException | None) -> None:
+        # what was asked for cannot be had, against: it could not be carried through
+        is_over = self._job is None or isinstance(error, RelocalizationError)
+        if is_over:
+            shutil.rmtree(self._partial, ignore_errors=True)
+        kept = "" if is_over else "; what is done is kept, and the same command resumes"
+        if isinstance(error, OSError):
+            raise DatasetError(f"{self._partial}: cannot be written ({error.strerror}){kept}") from error
+        if kept:
+            logger.warning("%s: interrupted%s", self._partial, kept)
+
+    def _finish(self) -> None:
+        if not any(entry["frames"] for entry in self._entries):
+            shutil.rmtree(self._partial, ignore_errors=True)
+            raise DatasetError(f"{self.path}: no frame was kept ({self.skipped_summary()}); nothing was written")
+        manifest = {
+            "format": FORMAT,
+            "version": VERSION,
+            "parent_frame": self._parent_frame,
+            "child_frame": self._child_frame,
+            "camera": self.camera.to_dict() if self.camera else None,
+            "sequences": self._entries,
+        }
+        for path in (self._partial / JOB_FILE, *self._partial.glob(f"sequences/*/{ENTRY_FILE}")):
+            path.unlink()
+        (self._partial / MANIFEST).write_text(yaml.safe_dump(manifest, sort_keys=False), encoding="utf-8")
+        (self._partial / LOCK_FILE).unlink()
+        os.replace(self._partial, self.path)
+
+    def is_finished(self, name: str) -> bool:
+        """Whether an interrupted run finished this sequence; it then counts as written."""
+        path = self._partial / "sequences" / safe_name(name) / ENTRY_FILE
+        if not path.is_file():
+            return False
+        self._entries.append(json.loads(path.read_text(encoding="utf-8")))
+        return True
+
+    @contextmanager
+    def sequence(self, name: str, info: dict[str, Any] | None = None) -> Iterator[SequenceWriter]:
+        """Open a new sequence; its frames and the counts of skipped ones are recorded when the block ends."""
+        if any(entry["name"] == name for entry in self._entries):
+            raise DatasetError(f"two sequences are named {name!r}")
+        folder = self._partial / "sequences" / safe_name(name)
+        sequence = SequenceWriter(folder)
+        try:
+            yield sequence
+        finally:
+            sequence.close()
+        sequence_info = {**(info or {}), "skipped": dict(sequence.skipped)}
+        entry = {"name": name, "frames": sequence.frame_count, "info": sequence_info}
+        partial_entry = folder / f"{ENTRY_FILE}.partial"
+        partial_entry.write_text(json.dumps(entry), encoding="utf-8")
+        os.replace(partial_entry, folder / ENTRY_FILE)
+        self._entries.append(entry)
+
+    def skipped_summary(self) -> str:
+        """The counts of skipped frames by reason, in words."""
+        total: Counter[str] = Counter()
+        for entry in self._entries:
+            total.update(entry["info"]["skipped"])
+        return ", ".join(f"{count} {reason}" for reason, count in sorted(total.items())) or "none skipped"
+
+
+def _keep_whole_rows(folder: Path) -> list[dict[str, str]]:
+    """The rows that an interrupted run finished; the file is cut off behind them."""
+    path = folder / FRAMES_FILE
+    if not path.is_file():
+        return []
+    lines = [line for line in path.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
+    rows = list(csv.DictReader(line.decode("utf-8") for line in lines))
+    whole = 0
+    for row in rows:
+        image_path = folder / "images" / safe_name(row["image"])
+        if None in row.values() or not image_path.is_file() or not image_path.stat().st_size:
+            break
+        whole += 1
+    os.truncate(path, sum(len(line) for line in lines[: whole + 1]) if rows else 0)
+    return rows[:whole]

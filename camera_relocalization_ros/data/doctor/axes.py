@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Checks of conventions: which axis of the parent points up, and does the camera look along its z axis?"""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+
+import cv2
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from camera_relocalization_ros.core.camera import CameraIntrinsics
+from camera_relocalization_ros.core.geometry import invert, pose_matrix, position_quat
+from camera_relocalization_ros.core.trajectory import Trajectory
+from camera_relocalization_ros.data.dataset import Dataset, Frame
+from camera_relocalization_ros.data.doctor.finding import BAD, LOOK, OK, Finding
+from camera_relocalization_ros.data.motion_alignment import R_OPENGL, check_axes
+from camera_relocalization_ros.vision.visual_rotation import RotationPairs, visual_rotations
+
+AXIS_NAMES = ("+x", "+y", "+z", "-x", "-y", "-z")
+# an axis is up when the cameras' tops point along it this much on average, and their sides do not
+MIN_SCORE, MIN_LEAD = 0.4, 0.15
+# frames of a pair lie this far apart, or one step where frames are rarer
+GAP_S = 0.4
+MAX_PAIRS = 300
+
+
+def up_axis(quats_xyzw: np.ndarray) -> str:
+    """Which axis of the parent, "+z" for example, points up, judged from optical frames (N, 4); "" if none does.
+
+    An upright camera's top leans with its pitch, but its x axis stays level: an axis is up when tops point along it
+    and sides do not.
+    """
+    cameras = Rotation.from_quat(quats_xyzw)
+    tops, sides = cameras.apply([0.0, -1.0, 0.0]), cameras.apply([1.0, 0.0, 0.0])
+    tilt = np.sqrt(np.mean(sides**2, axis=0))
+    scores = np.concatenate([tops.mean(axis=0) - tilt, -tops.mean(axis=0) - tilt])
+    second, best = np.sort(scores)[-2:]
+    return AXIS_NAMES[int(np.argmax(scores))] if best > MIN_SCORE and best - second > MIN_LEAD else ""
+
+
+def check_up_axis(dataset: Dataset) -> Finding:
+    """The parent's z axis points up, as ROS has it (REP 103)."""
+    up = up_axis(dataset.positions_quats()[1])
+    values = {"up": up}
+    name = dataset.parent_frame
+    if up == "+z":
+        return Finding("up axis", OK, f"+z of {name} points up", values)
+    if not up:
+        sentence = f"cannot tell which axis of {name} points up: cameras are turned every way; see the side view"
+        return Finding("up axis", LOOK, sentence, values)
+    if up == "-z":
+        why = "the cameras hang upside down, or z points down (NED)"
+    else:
+        why = "motion capture with other axes than ROS, or a map that began at a camera"
+    sentence = f"{up} of {name} points up, not +z as in ROS: {why}; training works, other nodes may misread the answers"
+    return Finding("up axis", LOOK, sentence, values)
+
+
+def check_convention(dataset: Dataset) -> Finding:
+    """The poses turn as the images do, which those of OpenGL cameras and inverted ones do not."""
+    if dataset.camera is None:
+        return Finding("axes of the camera", LOOK, "unknown intrinsics: not checked; add the camera to dataset.yaml")
+    verdict = check_axes(*_pairs_and_poses(dataset, dataset.camera))
+    level = OK if verdict.name == "optical" else BAD if verdict.name else LOOK
+    values = {"name": verdict.name, "residuals_deg": verdict.residuals_deg}
+    rest = "; all else here is judged as if that were done" if level == BAD else ""
+    return Finding("axes of the camera", level, verdict.sentence + rest, values)
+
+
+def as_optical(dataset: Dataset, convention: str) -> Dataset:
+    """The data set with poses of optical frames, when its own follow the named convention of check_convention."""
+    if convention in ("", "optical"):
+        return dataset
+    sequences = (replace(s, frames=tuple(_as_optical(f, convention) for f in s.frames)) for s in dataset.sequences)
+    return replace(dataset, sequences=tuple(sequences))
+
+
+def _as_optical(frame: Frame, convention: str) -> Frame:
+    T = pose_matrix(frame.position, frame.quat_xyzw)
+    if "inverted" in convention.split():
+        T = invert(T)
+    if "opengl" in convention.split():
+        T[:3, :3] = T[:3, :3] @ R_OPENGL
+    position, quat_xyzw = position_quat(T)
+    return replace(frame, position=position, quat_xyzw=quat_xyzw)
+
+
+def _pairs_and_poses(dataset: Dataset, camera: CameraIntrinsics) -> tuple[RotationPairs, Trajectory]:
+    """What images tell, and all poses; each sequence has its own time, since recordings may share their stamps."""
+    share = MAX_PAIRS / dataset.frame_count
+    parts, stamps_ns, start_ns = [visual_rotations([], camera)], [], 0
+    for sequence in dataset.sequences:
+        own_ns = np.array([frame.stamp_ns for frame in sequence.frames], dtype=np.int64)
+        if not len(own_ns):
+            continue
+        shift_ns = start_ns - own_ns[0]
+        stamps_ns.append(own_ns + shift_ns)
+        start_ns = int(stamps_ns[-1][-1]) + 10**12
+        for rows, gap_s in choose_pairs(own_ns, max(round(share * len(own_ns)), 1)):
+            images = [_load_grey(sequence.frames[row]) for row in rows]
+            # check_files tells of images that do not decode, or differ in size
+            if images[0] is not None and images[1] is not None and images[0].shape == images[1].shape:
+                parts.append(visual_rotations(zip(stamps_ns[-1][list(rows)].tolist(), images), camera, gap_s))
+    pairs = RotationPairs(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(RotationPairs)))
+    return pairs, Trajectory(np.concatenate(stamps_ns), *dataset.positions_quats())
+
+
+def choose_pairs(stamps_ns: np.ndarray, count: int) -> list[tuple[tuple[int, int], float]]:
+    """At most `count` pairs of rows, evenly spread, each with a time a little below the one between them (s).
+
+    stamps_ns (N,): int64, ascending. The two of a pair are GAP_S apart, or as little more as the frames allow.
+    """
+    if len(stamps_ns) < 2:
+        return []
+    wanted_ns = 1e9 * max(GAP_S, float(np.median(np.diff(stamps_ns))) * 1e-9)
+    second = np.searchsorted(stamps_ns, stamps_ns + round(wanted_ns * 0.99))
+    first = np.flatnonzero(second < len(stamps_ns))
+    first = first[stamps_ns[second[first]] - stamps_ns[first] < 2 * wanted_ns]
+    if len(first) > count:
+        first = first[np.linspace(0, len(first) - 1, count).astype(int)]
+    return [((int(a), int(second[a])), float(stamps_ns[second[a]] - stamps_ns[a]) * 0.99e-9) for a in first]
+
+
+def _load_grey(frame: Frame) -> np.ndarray | None:
+    return cv2.imread(str(frame.image_path), cv2.IMREAD_GRAYSCALE)

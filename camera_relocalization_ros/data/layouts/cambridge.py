@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Lists of images and poses as in Cambridge Landmarks (Kendall et al. 2015): dataset_train.txt and dataset_test.txt.
+
+A line is `path x y z qw qx qy qz`, after three lines of header. The position is the camera's; the quaternion turns the
+world into the camera, as in the VisualSFM models that the poses were taken from. Lists of other people often hold the
+opposite rotation; the doctor tells.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from camera_relocalization_ros.core.errors import DatasetError
+from camera_relocalization_ros.core.geometry import invert, pose_matrix
+from camera_relocalization_ros.core.image_files import path_inside, read_list
+from camera_relocalization_ros.data.dataset import Dataset
+from camera_relocalization_ros.data.dataset_writer import DatasetWriter
+from camera_relocalization_ros.data.layouts.stampless import add_image_file, made_up_stamp_ns
+from camera_relocalization_ros.data.splits import Parts, save_split
+
+LISTS = {"train": "dataset_train.txt", "test": "dataset_test.txt"}
+ROTATIONS = ("world-to-camera", "camera-to-world")
+PARENT_FRAME, CHILD_FRAME = "scene", "camera_optical_frame"
+
+
+class _Entry(NamedTuple):
+    image: str
+    T_scene_camera: np.ndarray
+    part: str
+
+
+def import_cambridge(source: Path, output: Path, quaternion: str = ROTATIONS[0]) -> Dataset:
+    """Write the data set `output` and return it: a sequence for each folder of images, the lists as split `official`.
+
+    `quaternion`: which way the lists' rotations turn, one of ROTATIONS. The layout has neither stamps nor intrinsics.
+    Raises DatasetError.
+    """
+    if quaternion not in ROTATIONS:
+        raise DatasetError(f"quaternion {quaternion!r}; expected one of {list(ROTATIONS)}")
+    entries = [entry for part, name in LISTS.items() for entry in _read_list(source / name, part, quaternion)]
+    if not entries:
+        raise DatasetError(f"{source}: neither {' nor '.join(LISTS.values())} with an image in it")
+    _refuse_repeats(source, entries)
+    folders: dict[str, list[_Entry]] = {}
+    for entry in sorted(entries, key=lambda entry: entry.image):
+        folders.setdefault(_sequence_name(entry.image), []).append(entry)
+    parts: Parts = {}
+    with DatasetWriter(output, PARENT_FRAME, CHILD_FRAME) as writer:
+        for index, (name, members) in enumerate(folders.items()):
+            with writer.sequence(name, {"source": f"{source.name}/{name}"}) as sequence:
+                for number, entry in enumerate(members):
+                    path = path_inside(source, entry.image, source / LISTS[entry.part])
+                    add_image_file(sequence, made_up_stamp_ns(index, number), entry.T_scene_camera, path, number)
+                    parts.setdefault(entry.part, {}).setdefault(name, []).append([number, number])
+    save_split(output, "official", parts, " and ".join(LISTS.values()))
+    return Dataset.load(output)
+
+
+def _refuse_repeats(source: Path, entries: list[_Entry]) -> None:
+    """An image in both lists would be tested on what it was trained on."""
+    seen: set[str] = set()
+    for entry in entries:
+        if entry.image in seen:
+            raise DatasetError(f"{source / LISTS[entry.part]}: {entry.image!r} is listed twice; expected once")
+        seen.add(entry.image)
+
+
+def _sequence_name(image: str) -> str:
+    return "_".join(Path(image).parts[:-1]) or "images"
+
+
+def _read_list(path: Path, part: str, quaternion: str) -> list[_Entry]:
+    if not path.is_file():
+        return []
+    entries = []
+    for number, line in read_list(path):
+        fields = line.split()
+        if number <= 3 and (len(fields) != 8 or not _is_number(fields[1])):
+            continue  # the header: "Visual Landmark Dataset V1", the names of the columns, an empty line
+        if not fields:
+            continue
+        if len(fields) != 8 or not all(map(_is_number, fields[1:])):
+            raise DatasetError(f"{path}:{number}: expected a file name and 7 numbers, found {line!r}")
+        x, y, z, qw, qx, qy, qz = map(float, fields[1:])
+        entries.append(_Entry(fields[0], _pose(np.array([x, y, z]), np.array([qx, qy, qz, qw]), quaternion), part))
+    return entries
+
+
+def _pose(position: np.ndarray, quat_xyzw: np.ndarray, quaternion: str) -> np.ndarray:
+    if not np.linalg.norm(quat_xyzw) > 1e-9:
+        return np.full((4, 4), np.nan)
+    T_scene_camera = pose_matrix(np.zeros(3), quat_xyzw)
+    if quaternion == "world-to-camera":
+        T_scene_camera = invert(T_scene_camera)
+    T_scene_camera[:3, 3] = position
+    return T_scene_camera
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

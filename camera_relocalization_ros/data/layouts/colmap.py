@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Models of COLMAP, text and binary: cameras.txt and images.txt, or .bin (colmap.github.io/format.html).
+
+COLMAP's own Python package would read them, but it is 120 MB large and changed its names with almost every release.
+COLMAP knows no scale: positions are metres only if the model was aligned to something measured.
+"""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+from typing import BinaryIO, Iterator, NamedTuple
+
+import numpy as np
+
+from camera_relocalization_ros.core.camera import CameraIntrinsics
+from camera_relocalization_ros.core.errors import DatasetError
+from camera_relocalization_ros.core.geometry import invert, pose_matrix
+from camera_relocalization_ros.core.image_files import path_inside
+from camera_relocalization_ros.data.dataset import Dataset
+from camera_relocalization_ros.data.dataset_writer import DatasetWriter
+from camera_relocalization_ros.data.layouts.stampless import add_image_file, made_up_stamp_ns
+
+PARENT_FRAME, CHILD_FRAME = "scene", "camera_optical_frame"
+# number in binary files: name, and where fx, fy, cx, cy and k1, k2, p1, p2, k3.. lie among the parameters
+MODELS = {
+    0: ("SIMPLE_PINHOLE", (0, 0, 1, 2), ()),
+    1: ("PINHOLE", (0, 1, 2, 3), ()),
+    2: ("SIMPLE_RADIAL", (0, 0, 1, 2), (3,)),
+    3: ("RADIAL", (0, 0, 1, 2), (3, 4)),
+    4: ("OPENCV", (0, 1, 2, 3), (4, 5, 6, 7)),
+    6: ("FULL_OPENCV", (0, 1, 2, 3), (4, 5, 6, 7, 8, 9, 10, 11)),
+}
+PARAMETER_COUNTS = {0: 3, 1: 4, 2: 4, 3: 5, 4: 8, 6: 12}
+READ_ERRORS = (OSError, ValueError, IndexError, KeyError, struct.error, UnicodeDecodeError)
+
+
+class _Image(NamedTuple):
+    name: str
+    camera_id: int
+    T_scene_camera: np.ndarray
+
+
+def import_colmap(source: Path, output: Path, images: Path | None = None) -> Dataset:
+    """Write the data set `output` of one sequence, images by name, and return it.
+
+    source: folder of the model. `images`: folder of the images; None looks for a folder images in the model's or up to
+    two folders above it. Raises DatasetError, also for more than one camera and for lenses that are not OpenCV's.
+    """
+    try:
+        cameras, listed = _read_model(source)
+    except READ_ERRORS as error:
+        raise DatasetError(f"{source}: not a whole model of COLMAP ({type(error).__name__}: {error})") from error
+    if not listed:
+        raise DatasetError(f"{source}: the model holds no image")
+    unknown = sorted({image.camera_id for image in listed} - set(cameras))
+    if unknown:
+        raise DatasetError(f"{source}: its images name camera {unknown[0]}; the model has {sorted(cameras)}")
+    used = {cameras[image.camera_id] for image in listed}
+    if len(used) > 1:
+        raise DatasetError(f"{source}: its images are of {len(used)} cameras; expected one, import apart")
+    folder = images or _find_images(source)
+    with DatasetWriter(output, PARENT_FRAME, CHILD_FRAME, used.pop()) as writer:
+        with writer.sequence("images", {"source": f"colmap {source.name}"}) as sequence:
+            for number, image in enumerate(sorted(listed, key=lambda image: image.name)):
+                path = path_inside(folder, image.name, source)
+                add_image_file(sequence, made_up_stamp_ns(0, number), image.T_scene_camera, path, number)
+    return Dataset.load(output)
+
+
+def _read_model(source: Path) -> tuple[dict[int, CameraIntrinsics], list[_Image]]:
+    if (source / "cameras.bin").is_file():
+        with open(source / "cameras.bin", "rb") as cameras, open(source / "images.bin", "rb") as images:
+            return dict(_binary_cameras(cameras, source)), list(_binary_images(images))
+    if (source / "cameras.txt").is_file():
+        cameras_text, images_text = ((source / f"{name}.txt").read_text("utf-8") for name in ("cameras", "images"))
+        return dict(_text_cameras(cameras_text, source)), list(_text_images(images_text))
+    found = "neither cameras.bin nor cameras.txt in it" if source.is_dir() else "no such folder"
+    raise DatasetError(f"{source}: {found}; expected a model of COLMAP")
+
+
+def _find_images(source: Path) -> Path:
+    for folder in (source, *list(source.resolve().parents)[:2]):
+        if (folder / "images").is_dir():
+            return folder / "images"
+    raise DatasetError(f"{source}: no folder images in it or above it; say where they are with --images")
+
+
+def _camera(model_id: int, width: int, height: int, values: list[float]) -> CameraIntrinsics:
+    _, lens, distortion = MODELS[model_id]
+    fx, fy, cx, cy = (values[place] for place in lens)
+    coefficients = tuple(values[place] for place in distortion)
+    coefficients += (0.0,) * (5 - len(coefficients))
+    # COLMAP's pixel centres lie at halves
+    return CameraIntrinsics(width, height, fx, fy, cx - 0.5, cy - 0.5, coefficients)
+
+
+def _known_model(model: int | str, source: Path) -> int:
+    for model_id, (name, _, _) in MODELS.items():
+        if model in (model_id, name):
+            return model_id
+    known = ", ".join(name for name, _, _ in MODELS.values())
+    raise DatasetError(f"{source}: camera model {model!r}; expected one of {known} (undistort the images with COLMAP)")
+
+
+def _pose(quat_wxyz: list[float], translation: list[float]) -> np.ndarray:
+    w, x, y, z = quat_wxyz
+    return invert(pose_matrix(np.array(translation), np.array([x, y, z, w])))
+
+
+def _text_cameras(text: str, source: Path) -> Iterator[tuple[int, CameraIntrinsics]]:
+    for line in text.splitlines():
+        fields = line.split()
+        if fields and not fields[0].startswith("#"):
+            model_id = _known_model(fields[1], source)
+            yield int(fields[0]), _camera(model_id, int(fields[2]), int(fields[3]), [float(f) for f in fields[4:]])
+
+
+def _text_images(text: str) -> Iterator[_Image]:
+    """Every other line is an image; the one after it, which may be empty, lists its points."""
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    for line in lines[::2]:
+        fields = line.split(maxsplit=9)
+        if fields:
+            numbers = [float(field) for field in fields[1:8]]
+            yield _Image(fields[9].strip(), int(fields[8]), _pose(numbers[:4], numbers[4:]))
+
+
+def _binary_cameras(file: BinaryIO, source: Path) -> Iterator[tuple[int, CameraIntrinsics]]:
+    for _ in range(_unpack(file, "<Q")[0]):
+        camera_id, model, width, height = _unpack(file, "<iiQQ")
+        model_id = _known_model(model, source)
+        yield camera_id, _camera(model_id, width, height, list(_unpack(file, f"<{PARAMETER_COUNTS[model_id]}d")))
+
+
+def _binary_images(file: BinaryIO) -> Iterator[_Image]:
+    for _ in range(_unpack(file, "<Q")[0]):
+        _, *pose, camera_id = _unpack(file, "<i7di")
+        name = b"".join(iter(lambda: _unpack(file, "c")[0], b"\0"))
+        (point_count,) = _unpack(file, "<Q")
+        file.seek(24 * point_count, 1)  # x, y and a point's number, 8 bytes each
+        yield _Image(name.decode("utf-8"), camera_id, _pose(pose[:4], pose[4:]))
+
+
+def _unpack(file: BinaryIO, layout: str) -> tuple:
+    return struct.unpack(layout, file.read(struct.calcsize(layout)))

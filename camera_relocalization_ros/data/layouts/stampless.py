@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Stamps for layouts that have none, and one way to take their images over."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from camera_relocalization_ros.core.errors import DatasetError
+from camera_relocalization_ros.core.geometry import position_quat
+from camera_relocalization_ros.core.image_files import encoded_suffix, read_image_file
+from camera_relocalization_ros.data.dataset_writer import SequenceWriter
+
+FRAME_RATE_HZ = 30
+# sequence N starts at (N + 1) * 1000 s, so that stamps of a scene are all different, and none is 0, which tf2 takes
+# for "the latest"
+SEQUENCE_SPACING_S = 1000
+
+
+def made_up_stamp_ns(sequence: int, number: int) -> int:
+    """A stamp for frame `number` of sequence `sequence`, as if it had been recorded at FRAME_RATE_HZ."""
+    return (sequence + 1) * SEQUENCE_SPACING_S * 10**9 + round(number * 10**9 / FRAME_RATE_HZ)
+
+
+def add_image_file(
+    writer: SequenceWriter, stamp_ns: int, T_parent_child: np.ndarray | None, path: Path, number: int
+) -> None:
+    """Add an image with its pose (4, 4), its bytes unchanged; frames without pose or with another format are counted.
+
+    Raises DatasetError that names the file when it cannot be read, or its pose is no rigid motion or out of order.
+    """
+    if T_parent_child is None or not np.isfinite(T_parent_child).all():
+        writer.skip("invalid pose")
+        return
+    data = read_image_file(path)
+    suffix = encoded_suffix(data)
+    if not suffix:
+        writer.skip("neither JPEG nor PNG")
+        return
+    determinant = np.linalg.det(T_parent_child[:3, :3])
+    if not determinant > 0:
+        raise DatasetError(f"{path}: its pose is no rotation (determinant {determinant:.3g}); expected 1")
+    try:
+        writer.add(stamp_ns, *position_quat(T_parent_child), data, suffix, number)
+    except DatasetError as error:
+        raise DatasetError(f"{path}: {error}") from error

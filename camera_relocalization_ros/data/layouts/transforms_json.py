@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""transforms.json of instant-ngp and nerfstudio: poses of OpenGL cameras (x right, y up, z backwards) in a scene."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from camera_relocalization_ros.core.camera import CameraIntrinsics
+from camera_relocalization_ros.core.errors import DatasetError
+from camera_relocalization_ros.core.image_files import path_inside
+from camera_relocalization_ros.data.dataset import Dataset
+from camera_relocalization_ros.data.dataset_writer import DatasetWriter
+from camera_relocalization_ros.data.layouts.stampless import add_image_file, made_up_stamp_ns
+
+FILE = "transforms.json"
+PARENT_FRAME, CHILD_FRAME = "scene", "camera_optical_frame"
+T_OPENGL_OPTICAL = np.diag([1.0, -1.0, -1.0, 1.0])
+SUFFIXES = ("", ".png", ".jpg", ".jpeg")  # instant-ngp's synthetic scenes leave the ending out
+LENSES = ("OPENCV", "PINHOLE", "SIMPLE_PINHOLE", "")
+LENS_KEYS = ("fl_x", "fl_y", "cx", "cy", "w", "h", "k1", "k2", "p1", "p2", "k3", "camera_angle_x", "camera_angle_y")
+
+
+def import_transforms_json(source: Path, output: Path) -> Dataset:
+    """Write the data set `output` of one sequence, frames by file name, and return it; raises DatasetError.
+
+    source: the file, or its folder. Intrinsics may stand in each frame, if all are the same.
+    """
+    path = source / FILE if source.is_dir() else source
+    values = _read(path)
+    frames = sorted(values["frames"], key=lambda frame: _in_order(str(frame.get("file_path"))))
+    camera = _camera(path, values, frames)
+    with DatasetWriter(output, PARENT_FRAME, CHILD_FRAME, camera) as writer:
+        with writer.sequence("images", {"source": f"{path.parent.name}/{path.name}"}) as sequence:
+            for number, frame in enumerate(frames):
+                image_path = _image_path(path, frame)
+                add_image_file(sequence, made_up_stamp_ns(0, number), _pose(path, frame), image_path, number)
+    return Dataset.load(output)
+
+
+def _in_order(name: str) -> list[tuple[int, str]]:
+    """A key that puts frame_2 before frame_10, which instant-ngp's and Blender's scenes need."""
+    return [(int(digits or 0), text) for text, digits in re.findall(r"(\D*)(\d*)", name)]
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, UnicodeDecodeError) as error:
+        raise DatasetError(f"{path}: not a readable JSON file ({error})") from error
+    frames = values.get("frames") if isinstance(values, dict) else None
+    if not isinstance(frames, list) or not frames or not all(isinstance(frame, dict) for frame in frames):
+        raise DatasetError(f"{path}: expected an object with a list `frames`")
+    return values
+
+
+def _pose(path: Path, frame: dict[str, Any]) -> np.ndarray:
+    try:
+        matrix = np.array(frame["transform_matrix"], dtype=np.float64)
+    except (KeyError, TypeError, ValueError) as error:
+        raise DatasetError(f"{path}: {frame.get('file_path')!r} has no matrix `transform_matrix` ({error})") from error
+    if matrix.shape not in ((4, 4), (3, 4)):
+        raise DatasetError(f"{path}: {frame.get('file_path')!r}: matrix of shape {matrix.shape}; expected 4x4 or 3x4")
+    T_scene_opengl = np.eye(4)
+    T_scene_opengl[:3] = matrix[:3]
+    return T_scene_opengl @ T_OPENGL_OPTICAL
+
+
+def _image_path(path: Path, frame: dict[str, Any]) -> Path:
+    name = frame.get("file_path")
+    if not isinstance(name, str) or not name:
+        raise DatasetError(f"{path}: a frame without `file_path`")
+    candidates = [path_inside(path.parent, name + suffix, path) for suffix in SUFFIXES]
+    return next((candidate for candidate in candidates if candidate.is_file()), candidates[0])
+
+
+def _camera(path: Path, values: dict[str, Any], frames: list[dict[str, Any]]) -> CameraIntrinsics | None:
+    lenses = [{key: frame.get(key, values.get(key)) for key in LENS_KEYS} for frame in frames]
+    if any(lens != lenses[0] for lens in lenses):
+        raise DatasetError(f"{path}: its frames are of several cameras; expected one, import apart")
+    model = values.get("camera_model", "")
+    if model not in LENSES or values.get("is_fisheye"):
+        raise DatasetError(f"{path}: camera model {model!r}; expected one of {list(filter(None, LENSES))}")
+    try:
+        given = {key: float(value) for key, value in lenses[0].items() if value is not None}
+    except (TypeError, ValueError) as error:
+        raise DatasetError(f"{path}: intrinsics that are no numbers ({error})") from error
+    if "w" not in given or "h" not in given or not {"fl_x", "camera_angle_x"} & set(given):
+        return None
+    fx = given.get("fl_x") or 0.5 * given["w"] / math.tan(0.5 * given["camera_angle_x"])
+    fy = given.get("fl_y") or fx
+    # pixel centres lie at halves there
+    cx, cy = (given.get(key, 0.5 * given[size]) - 0.5 for key, size in (("cx", "w"), ("cy", "h")))
+    distortion = tuple(given.get(key, 0.0) for key in ("k1", "k2", "p1", "p2", "k3"))
+    return CameraIntrinsics(int(given["w"]), int(given["h"]), fx, fy, cx, cy, distortion)

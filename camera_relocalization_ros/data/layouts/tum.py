@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The layout of the TUM RGB-D benchmark (Sturm et al. 2012): rgb/, rgb.txt and groundtruth.txt."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from camera_relocalization_ros.core.errors import DatasetError
+from camera_relocalization_ros.core.geometry import pose_matrix
+from camera_relocalization_ros.core.image_files import path_inside, read_image_file, read_list
+from camera_relocalization_ros.core.trajectory import interpolated, read_tum, seconds_text, seconds_to_ns, write_tum
+from camera_relocalization_ros.data.dataset import Dataset
+from camera_relocalization_ros.data.dataset_writer import DatasetWriter, SequenceWriter
+from camera_relocalization_ros.data.layouts.stampless import add_image_file
+from camera_relocalization_ros.data.pose_stream import PoseStream, StreamLimits
+
+IMAGE_LIST, POSE_LIST = "rgb.txt", "groundtruth.txt"
+PARENT_FRAME, CHILD_FRAME = "world", "camera_optical_frame"
+
+
+def export_tum(dataset: Dataset, output: Path) -> list[Path]:
+    """Write a TUM folder, or one per sequence below `output` when there are several; returns the folders.
+
+    Images keep their bytes and are named by their stamps. Raises DatasetError when `output` exists.
+    """
+    if output.exists():
+        raise DatasetError(f"{output}: exists already; remove it or choose another name")
+    several = len(dataset.sequences) > 1
+    folders = []
+    for sequence in dataset.sequences:
+        folder = output / sequence.name if several else output
+        (folder / "rgb").mkdir(parents=True)
+        lines = ["# color images", "# timestamp filename"]
+        for frame in sequence.frames:
+            stamp = seconds_text(frame.stamp_ns)
+            name = f"rgb/{stamp}{frame.image_path.suffix}"
+            (folder / name).write_bytes(read_image_file(frame.image_path))
+            lines.append(f"{stamp} {name}")
+        (folder / IMAGE_LIST).write_text("\n".join(lines) + "\n", encoding="utf-8")
+        write_tum(folder / POSE_LIST, sequence.trajectory())
+        folders.append(folder)
+    return folders
+
+
+def import_tum(source: Path, output: Path, max_gap_s: float = StreamLimits.max_gap_s) -> Dataset:
+    """Write the data set `output` and return it: a sequence of the folder, or one for each folder in it.
+
+    The pose at an image's stamp lies between those of groundtruth.txt around it. The poses must be those of the
+    camera's optical frame, as the benchmark's are. Raises DatasetError or SyncError.
+    """
+    folders = [source] if (source / IMAGE_LIST).is_file() else sorted(p.parent for p in source.glob(f"*/{IMAGE_LIST}"))
+    if not folders:
+        raise DatasetError(f"{source}: no {IMAGE_LIST} in it, nor in its folders; expected the layout of TUM RGB-D")
+    with DatasetWriter(output, PARENT_FRAME, CHILD_FRAME) as writer:
+        for folder in folders:
+            name = folder.resolve().name  # SOURCE may be "."
+            with writer.sequence(name, {"source": f"tum {name}"}) as sequence:
+                _import_sequence(folder, sequence, StreamLimits(max_gap_s))
+    return Dataset.load(output)
+
+
+def _import_sequence(folder: Path, sequence: SequenceWriter, limits: StreamLimits) -> None:
+    poses = read_tum(folder / POSE_LIST)
+    if not len(poses):
+        raise DatasetError(f"{folder / POSE_LIST}: no pose in it")
+    stream = PoseStream(poses, limits)
+    for number, (stamp_ns, name) in enumerate(_read_list(folder / IMAGE_LIST)):
+        # the benchmark's poses are given, not judged: only what lies between two of them is
+        is_given = bool(np.isin(stamp_ns, poses.stamps_ns))
+        fault = "" if is_given else stream.faults(np.array([stamp_ns]))[0]
+        if fault:
+            sequence.skip(fault)
+            continue
+        pose = pose_matrix(*interpolated(poses if is_given else stream.trusted, stamp_ns))
+        add_image_file(sequence, stamp_ns, pose, path_inside(folder, name, folder / IMAGE_LIST), number)
+
+
+def _read_list(path: Path) -> list[tuple[int, str]]:
+    """Stamps and file names, in the order of the stamps."""
+    entries = []
+    for number, line in read_list(path):
+        fields = line.split(maxsplit=1)
+        if not fields or fields[0].startswith("#"):
+            continue
+        try:
+            entries.append((seconds_to_ns(fields[0]), fields[1].strip()))
+        except (ArithmeticError, IndexError):
+            raise DatasetError(f"{path}:{number}: expected a stamp and a file name, found {line!r}") from None
+    return sorted(entries)

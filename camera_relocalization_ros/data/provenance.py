@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Which data a model was trained on, and whether frames that it is to be judged by were among them."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from camera_relocalization_ros.bundle.retrieval import RetrievalIndex
+from camera_relocalization_ros.core.geometry import angular_distance
+from camera_relocalization_ros.data.dataset import Dataset
+from camera_relocalization_ros.data.splits import split_path
+
+# training poses are kept in float32, so what they are compared with is rounded alike; the rest is for arithmetic
+SAME_POSITION_M, SAME_ANGLE_RAD = 2e-5, 2e-5
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """One data set that a model was trained on: folder name, `SPLIT.PART` ("" for all of it) and frames.
+
+    sha256 is that of `frames_digest`, split_sha256 that of the split's file; "" where it is not known or not used.
+    """
+
+    name: str
+    part: str
+    frames: int
+    sha256: str
+    split_sha256: str
+
+    @classmethod
+    def of(cls, dataset: Dataset) -> TrainingSet:
+        """What a loaded data set, or part of one, is remembered by."""
+        split = ""
+        if dataset.part:
+            content = split_path(dataset.path, dataset.part.partition(".")[0]).read_bytes()
+            split = hashlib.sha256(content).hexdigest()
+        name = dataset.path.resolve().name
+        return cls(name, dataset.part, dataset.frame_count, frames_digest(dataset), split)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> TrainingSet:
+        """The inverse of `dataclasses.asdict`; raises KeyError, TypeError or ValueError on anything else."""
+        texts = {key: values[key] for key in ("name", "part", "sha256", "split_sha256")}
+        if not all(isinstance(text, str) and len(text) <= 255 and text.isprintable() for text in texts.values()):
+            raise ValueError(f"training data {texts}; expected short texts")
+        return cls(frames=int(values["frames"]), **texts)
+
+
+def frames_digest(dataset: Dataset) -> str:
+    """Hex SHA-256 of each frame's sequence, image file name, stamp and pose: all that tells one frame from another.
+
+    The content of the images is not read: a data set of 19,000 of them would take minutes.
+    """
+    digest = hashlib.sha256()
+    for sequence in dataset.sequences:
+        digest.update(f"{sequence.name}\n".encode())
+        for frame in sequence.frames:
+            digest.update(f"{frame.image_path.name} {frame.stamp_ns} ".encode())
+            digest.update(np.concatenate([frame.position, frame.quat_xyzw]).astype("<f8").tobytes())
+    return digest.hexdigest()
+
+
+def is_training_pose(index: RetrievalIndex, positions: np.ndarray, quats_xyzw: np.ndarray) -> np.ndarray:
+    """Whether each true pose (N, 3), (N, 4) is that of a training image, as booleans (N,)."""
+    return training_rows(index, positions, quats_xyzw) >= 0
+
+
+def training_rows(index: RetrievalIndex, positions: np.ndarray, quats_xyzw: np.ndarray) -> np.ndarray:
+    """The training image (N,), by its row of the index, that has each true pose (N, 3), (N, 4); -1 where none has.
+
+    A frame is known again by its pose, which is measured to more digits than two frames share; so frames are found
+    whatever the data set, its split or its sequences are called now, and in bundles that tell no digest.
+    """
+    tree = cKDTree(index.positions)
+    nearby = tree.query_ball_point(np.asarray(positions).astype(np.float32), SAME_POSITION_M)
+    found = np.full(len(nearby), -1)
+    for number, (rows, quat) in enumerate(zip(nearby, quats_xyzw)):
+        if rows:
+            angles = angular_distance(index.quats_xyzw[rows], quat[None])
+            if angles.min() < SAME_ANGLE_RAD:
+                found[number] = rows[int(np.argmin(angles))]
+    return found
+
+
+def training_warning(trained_on: int, frames: int) -> str:
+    """What a reader of errors must know when a model was trained on some of the frames; "" when it was on none."""
+    if not trained_on:
+        return ""
+    return (
+        f"WARNING: {trained_on} of {frames} frames have the pose of a training image of this bundle: it was trained on "
+        "them, and the errors are too small"
+    )

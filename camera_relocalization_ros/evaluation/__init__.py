@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""How good the estimates were: errors, baselines, results on disk. Offline."""

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A bundle over a data set, frame by frame as in flight, beside the baselines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Iterator, Protocol, Sequence
+
+import numpy as np
+from tqdm import tqdm
+
+from camera_relocalization_ros.bundle.model_bundle import Bundle, check_frames
+from camera_relocalization_ros.data.dataset import Dataset, Frame, load_image_rgb
+from camera_relocalization_ros.data.provenance import is_training_pose, training_warning
+from camera_relocalization_ros.evaluation.baseline_errors import PoseErrors, baseline_errors, pose_errors
+from camera_relocalization_ros.evaluation.consistency import TrustCheck, mahalanobis_squares
+from camera_relocalization_ros.localization.relocalizer import Estimate, Relocalizer
+from camera_relocalization_ros.localization.staged_relocalizer import REGRESSION, StagedRelocalizer
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Estimates and errors of all frames, and the errors of the baselines on the same frames.
+
+    `trained_on` is the number of these frames that the bundle was trained on: errors of those say little. `trust` is
+    None where no answer has a covariance.
+    """
+
+    estimates: list[Estimate]
+    errors: PoseErrors
+    baselines: dict[str, PoseErrors]
+    trained_on: int
+    trust: TrustCheck | None = None
+
+    @property
+    def warning(self) -> str:
+        """What a reader of the errors must know first; empty when there is nothing."""
+        return training_warning(self.trained_on, len(self.estimates))
+
+    def summary(self) -> dict[str, Any]:
+        """Errors, frames trained on, and trust where there is any, as plain numbers."""
+        trust = {"trust": self.trust.summary()} if self.trust is not None else {}
+        return {**self.errors.summary(), "trained_on": self.trained_on, **trust}
+
+
+class Answering(Protocol):
+    """What answers images of a stream one by one: a Relocalizer, or one with landmarks behind it."""
+
+    @property
+    def bundle(self) -> Bundle:
+        """That of the network."""
+
+    def reset(self) -> None:
+        """Forget earlier images."""
+
+    def estimate(self, image_rgb: np.ndarray, stamp_ns: int) -> Estimate:
+        """The pose of an image (H, W, 3) uint8."""
+
+
+def in_order(relocalizer: Answering, dataset: Dataset, task: str, any_frames: bool = False) -> Iterator[Frame]:
+    """All frames, under a progress bar; the relocalizer forgets what it saw where a sequence ends.
+
+    Raises BundleError when the poses are of coordinate frames with other names, unless any_frames.
+    """
+    if not any_frames:
+        check_frames(relocalizer.bundle, dataset)
+    with tqdm(total=dataset.frame_count, desc=task, unit="frame") as progress:
+        for sequence in dataset.sequences:
+            relocalizer.reset()
+            for frame in sequence.frames:
+                yield frame
+                progress.update()
+
+
+def answer_all(relocalizer: Answering, dataset: Dataset, task: str, any_frames: bool = False) -> list[Estimate]:
+    """Estimates of all frames in order; raises BundleError as `in_order`."""
+    frames = in_order(relocalizer, dataset, task, any_frames)
+    return [relocalizer.estimate(load_image_rgb(frame.image_path), frame.stamp_ns) for frame in frames]
+
+
+def evaluate(relocalizer: Answering, dataset: Dataset, any_frames: bool = False) -> Evaluation:
+    """Answer every frame in order; raises BundleError as `in_order`."""
+    return judged(relocalizer.bundle, dataset, answer_all(relocalizer, dataset, "evaluate", any_frames))
+
+
+def evaluate_stages(
+    relocalizer: Relocalizer, dataset: Dataset, stages: Sequence[str], any_frames: bool = False
+) -> dict[str, Evaluation]:
+    """As `evaluate`, of each of some of STAGES; refined alone has no pose where the landmarks gave none.
+
+    Raises BundleError when landmarks are needed and the bundle has none, ConfigError when the camera is not known.
+    """
+    if tuple(stages) == (REGRESSION,):
+        return {REGRESSION: evaluate(relocalizer, dataset, any_frames)}
+    staged = StagedRelocalizer(relocalizer, dataset.camera)
+    frames = in_order(staged, dataset, "evaluate", any_frames)
+    answers = [staged.answer(load_image_rgb(frame.image_path), frame.stamp_ns) for frame in frames]
+    return {stage: judged(staged.bundle, dataset, [answer.of(stage) for answer in answers]) for stage in stages}
+
+
+def judged(bundle: Bundle, dataset: Dataset, estimates: list[Estimate]) -> Evaluation:
+    """Errors of the estimates of all frames, beside the baselines."""
+    positions_gt, quats_gt = dataset.positions_quats()
+    positions = np.array([estimate.position for estimate in estimates])
+    quats = np.array([estimate.quat_xyzw for estimate in estimates])
+    descriptors = np.array([estimate.descriptor for estimate in estimates])
+    errors = pose_errors(positions, quats, positions_gt, quats_gt)
+    nothing = np.full((6, 6), np.nan)
+    covariances = np.array([nothing if e.covariance is None else e.covariance for e in estimates])
+    trust = None
+    if np.isfinite(covariances).all(axis=(1, 2)).any():
+        trust = TrustCheck(
+            mahalanobis_squares(covariances, positions, quats, positions_gt, quats_gt),
+            np.array([estimate.state for estimate in estimates]),
+            errors,
+            np.array([estimate.score for estimate in estimates]),
+        )
+    return Evaluation(
+        estimates,
+        errors,
+        baseline_errors(bundle.index, descriptors, positions_gt, quats_gt),
+        int(is_training_pose(bundle.index, positions_gt, quats_gt).sum()),
+        trust,
+    )

@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Numbers that sum a result up: statistics, shares within limits, intervals, NEES and coverage, acceptance, times."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Callable
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from camera_relocalization_ros.core.chi_square import chi_square_quantile
+from camera_relocalization_ros.evaluation.baseline_errors import STATISTICS, PoseErrors
+from camera_relocalization_ros.evaluation.results import NO_STATE, Result, compared_only
+
+PERCENTILES = (25, 75, 90, 95, 99)
+TIME_PERCENTILES = (50, 95, 99, 100)
+# metres and degrees
+LIMITS = ((0.05, 5.0), (0.10, 5.0), (0.25, 2.0), (0.50, 5.0))
+# within which an answer counts as good when states are judged
+GOOD_M, GOOD_DEG = 0.50, 10.0
+LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
+PARTS = {"position": slice(0, 3), "orientation": slice(3, 6), "pose": slice(0, 6)}
+RESAMPLES, CONFIDENCE = 1000, 0.95
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A number and where it may lie with CONFIDENCE, by block bootstrap over the frames that were measured."""
+
+    value: float
+    low: float
+    high: float
+
+
+def statistics(values: np.ndarray) -> dict[str, float]:
+    """Those of the thesis' tables, and PERCENTILES as p25 and so on, of values (n,)."""
+    found = {name: float(function(values)) for name, function in STATISTICS.items()}
+    return {**found, **{f"p{p}": float(np.percentile(values, p)) for p in PERCENTILES}}
+
+
+def within(errors: PoseErrors, limit_m: float, limit_deg: float) -> np.ndarray:
+    """Rows (n,) bool whose errors are both within the limits; false where there is no error."""
+    return (errors.position_m <= limit_m) & (errors.orientation_deg <= limit_deg)
+
+
+def limit_name(limit_m: float, limit_deg: float) -> str:
+    """Such as "5 cm/5 deg"."""
+    return f"{100 * limit_m:g} cm/{limit_deg:g} deg"
+
+
+def correlation_length(values: np.ndarray, sequences: np.ndarray) -> int:
+    """In how many frames errors (n,) forget themselves: the integrated autocorrelation time, at least 1.
+
+    The sum of autocorrelations ends where the first one is not above zero (Geyer 1992's initial positive sequence,
+    without his pairs), else it would be the noise of far lags that is added up.
+    """
+    centred = values - values.mean()
+    variance = float(np.square(centred).mean())
+    if variance == 0:
+        return 1
+    runs = [centred[sequences == name] for name in dict.fromkeys(sequences)]
+    total = 1.0
+    for lag in range(1, max(map(len, runs))):
+        pairs = sum(len(run) - lag for run in runs if len(run) > lag)
+        covariance = sum(float(run[lag:] @ run[:-lag]) for run in runs if len(run) > lag) / pairs
+        if covariance <= 0:
+            break
+        total += 2 * covariance / variance
+    return max(round(total), 1)
+
+
+def block_rows(sequences: np.ndarray, length: int, rng: np.random.Generator, draws: int = 1) -> np.ndarray:
+    """Rows (draws, n) in runs of `length` neighbours; a run that meets its sequence's end goes on at its start."""
+    count = len(sequences)
+    starts, sizes = _runs(sequences)
+    drawn = rng.integers(0, count, (draws, -(-count // length)))
+    run = np.searchsorted(starts, drawn, side="right") - 1
+    offset = (drawn - starts[run])[..., None] + np.arange(length)
+    return (starts[run][..., None] + offset % sizes[run][..., None]).reshape(draws, -1)[:, :count]
+
+
+def block_bootstrap(
+    values: np.ndarray,
+    sequences: np.ndarray,
+    statistic: Callable[[np.ndarray], np.ndarray],
+    length: int | None = None,
+    seed: int = 0,
+) -> Interval:
+    """`statistic(values, axis=-1)` with an interval that knows that neighbouring frames err alike.
+
+    Circular block bootstrap (Politis & Romano 1992): whole runs of neighbours are drawn, three correlation lengths
+    long unless `length` says otherwise, but no longer than a third of the frames. It knows nothing of what another
+    flight, light or place would do. values (n,), sequences (n,): which rows are neighbours.
+    """
+    length = length or 3 * correlation_length(values, sequences)
+    length = int(np.clip(length, 1, max(len(values) // 3, 1)))
+    rng = np.random.default_rng(seed)
+    drawn = values[block_rows(sequences, length, rng, RESAMPLES)]
+    outside = (1 - CONFIDENCE) / 2
+    low, high = np.quantile(statistic(drawn, axis=-1), [outside, 1 - outside])
+    return Interval(float(statistic(values, axis=-1)), float(low), float(high))
+
+
+def normalized_squares(result: Result) -> dict[str, np.ndarray]:
+    """Squared errors in units of the covariance told with each answer: PARTS -> (m,) over rows that have one.
+
+    Of a true covariance those of position and of orientation are chi-square with 3 degrees of freedom, those of the
+    pose with 6; their mean is the NEES.
+    """
+    known = result.select(result.compared & np.isfinite(result.covariances).all(axis=(1, 2)))
+    turns = (Rotation.from_quat(known.estimate[:, 3:]) * Rotation.from_quat(known.truth[:, 3:]).inv()).as_rotvec()
+    errors = np.hstack([known.estimate[:, :3] - known.truth[:, :3], turns])
+    return {part: _squares(known.covariances[:, span, span], errors[:, span]) for part, span in PARTS.items()}
+
+
+def degrees_of_freedom(part: str) -> int:
+    """Of PARTS: 3, or 6 for the pose; it is the NEES that is expected."""
+    return PARTS[part].stop - PARTS[part].start
+
+
+def coverage(squares: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Share of truths inside of the ellipsoids of LEVELS: part -> (levels,)."""
+    return {
+        part: np.array([(values <= chi_square_quantile(level, degrees_of_freedom(part))).mean() for level in LEVELS])
+        for part, values in squares.items()
+    }
+
+
+def acceptance(result: Result, limit_m: float = GOOD_M, limit_deg: float = GOOD_DEG) -> dict[str, float]:
+    """How well states tell good answers, within both limits, from bad ones, as shares.
+
+    accepted: OK answers of all images with a true pose that were looked at, also those that gave no pose;
+    false_accepts: bad ones of the accepted; false_rejects: rejected ones of the good.
+    """
+    looked_at = np.isfinite(result.truth).all(axis=1) & (result.states != NO_STATE)
+    rows = result.select(result.compared)
+    good = within(rows.errors(), limit_m, limit_deg)
+    return {
+        "accepted": _share(result.accepted & looked_at, looked_at),
+        "false_accepts": _share(~good & rows.accepted, rows.accepted),
+        "false_rejects": _share(good & ~rows.accepted, good),
+    }
+
+
+def state_summary(result: Result) -> dict[str, Any]:
+    """`acceptance`, and under `accepted` the errors of OK answers; empty where states tell nothing."""
+    if not result.has_states:
+        return {}
+    accepted = result.select(result.compared & result.accepted)
+    errors = {"accepted": error_summary(accepted, intervals=False)} if len(accepted) else {}
+    return {"acceptance": acceptance(result), **errors}
+
+
+def summarise(result: Result, intervals: bool = True) -> dict[str, Any]:
+    """Everything about one result as plain numbers; raises ResultError when nothing can be compared.
+
+    Errors are those of all answers whatever their state, and under `accepted` those of the OK ones.
+    """
+    rows = compared_only(result)
+    summary = {**error_summary(rows, intervals), "counts": _counts(result)}
+    summary.update(state_summary(result))
+    if rows.has_covariance:
+        squares = normalized_squares(rows)
+        summary["nees"] = {part: float(values.mean()) for part, values in squares.items()}
+        summary["coverage"] = {part: dict(zip(map(str, LEVELS), v.tolist())) for part, v in coverage(squares).items()}
+    for name in ("inference_s", "latency_s", "age_s"):
+        times = getattr(result, name)
+        if np.isfinite(times).any():
+            summary[name] = {f"p{p}": float(np.nanpercentile(times, p)) for p in TIME_PERCENTILES}
+    return summary
+
+
+def error_summary(rows: Result, intervals: bool = True) -> dict[str, Any]:
+    """Statistics, shares and, if wanted, intervals of the median and of the shares, of rows that can be compared."""
+    errors = rows.errors()
+    shares = {limit_name(*limit): within(errors, *limit).astype(float) for limit in LIMITS}
+    summary: dict[str, Any] = {
+        "frames": len(rows),
+        "position_m": statistics(errors.position_m),
+        "orientation_deg": statistics(errors.orientation_deg),
+        "within": {name: float(values.mean()) for name, values in shares.items()},
+    }
+    if intervals:
+        medians = {"position_m": errors.position_m, "orientation_deg": errors.orientation_deg}
+        found = {name: block_bootstrap(values, rows.sequences, np.median) for name, values in medians.items()}
+        found.update((name, block_bootstrap(values, rows.sequences, np.mean)) for name, values in shares.items())
+        summary["intervals"] = {name: [interval.low, interval.high] for name, interval in found.items()}
+    return summary
+
+
+def by_group(result: Result, group: str) -> dict[str, Result]:
+    """The rows of each sequence or placement ("sequences", "placements") that has errors, in order; "" is left out."""
+    names = getattr(result, group)
+    return {str(name): result.select(names == name) for name in dict.fromkeys(names[result.compared]) if name}
+
+
+def _squares(covariances: np.ndarray, errors: np.ndarray) -> np.ndarray:
+    return np.einsum("ni,ni->n", errors, np.linalg.solve(covariances, errors[..., None])[..., 0])
+
+
+def _counts(result: Result) -> dict[str, Any]:
+    info = result.info
+    return {
+        "images": info.images,
+        "answered": info.answered,
+        "lost": info.lost,
+        "dropped": info.dropped,
+        "rejected": dict(info.rejected),
+        "compared": int(result.compared.sum()),
+    }
+
+
+def _share(part: np.ndarray, whole: np.ndarray) -> float:
+    return float(part.sum() / whole.sum()) if whole.any() else 0.0
+
+
+def _runs(sequences: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """First row and length of each run of equal names."""
+    changes = np.flatnonzero(sequences[1:] != sequences[:-1]) + 1
+    starts = np.concatenate([[0], changes])
+    return starts, np.diff(np.concatenate([starts, [len(sequences)]]))

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""How well scores tell images of the scene from others: shares, the area under the ROC curve, a table."""
+
+from __future__ import annotations
+
+from typing import Mapping
+
+import numpy as np
+from scipy.stats import rankdata
+
+from camera_relocalization_ros.bundle.error_calibration import Calibration
+
+# shares of good images that are kept, at which the table says how many others pass
+KEPT_SHARES = (0.99, 0.98, 0.95, 0.9)
+
+
+def area_under_roc(good: np.ndarray, bad: np.ndarray) -> float:
+    """Chance that a good score is above a bad one, ties counting half: 1 is perfect, 0.5 is blind."""
+    ranks = rankdata(np.concatenate([good, bad]))
+    return float((ranks[: len(good)].sum() / len(good) - (len(good) + 1) / 2) / len(bad))
+
+
+def accepted_at(good: np.ndarray, bad: np.ndarray, kept: float) -> float:
+    """Share of bad scores at or above the score that `kept` of the good ones reach."""
+    return float((bad >= np.quantile(good, 1.0 - kept, method="lower")).mean())
+
+
+def rejection_table(calibration: Calibration, good: np.ndarray, negatives: Mapping[str, np.ndarray]) -> str:
+    """What the thresholds do to scores of good images and, by kind, of others; and the ROC between the two."""
+    lines = [f"{'images':<24}{'count':>7}{'DEGRADED or LOST':>18}{'LOST':>8}"]
+    for name, scores in {"of the scene": good, **negatives}.items():
+        shares = [float((scores < limit).mean()) for limit in (calibration.degraded_below, calibration.lost_below)]
+        lines.append(f"{name[-23:]:<24}{len(scores):>7}{shares[0]:>18.1%}{shares[1]:>8.1%}")
+    every = np.concatenate(list(negatives.values()))
+    points = ", ".join(f"{kept:.0%} {accepted_at(good, every, kept):.1%}" for kept in KEPT_SHARES)
+    lines.append(f"ROC, good kept and others accepted: {points}; area under it {area_under_roc(good, every):.4f}")
+    return "\n".join(lines)

@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Results on disk: result.yaml, frames.csv and TUM files; reading them runs no code and follows no path of theirs."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from camera_relocalization_ros.core.camera import CameraIntrinsics
+from camera_relocalization_ros.core.errors import ConfigError, DatasetError, ResultError
+from camera_relocalization_ros.core.state import Stage, State
+from camera_relocalization_ros.core.trajectory import Trajectory, write_tum
+from camera_relocalization_ros.data.dataset import safe_name
+from camera_relocalization_ros.data.strict_yaml import dataclass_from_dict, load_yaml_mapping
+from camera_relocalization_ros.evaluation.baseline_errors import PoseErrors
+from camera_relocalization_ros.evaluation.results import COVARIANCE_SIZE, NO_STAGE, NO_STATE, Result, ResultInfo
+
+FORMAT, VERSION = "camera_relocalization_result", 2
+MANIFEST, FRAMES_FILE = "result.yaml", "frames.csv"
+MAX_ROWS, MAX_FIELD = 2_000_000, 4096
+TEXTS = ("sequence", "placement", "image", "reason")
+AXES = ("x", "y", "z", "qx", "qy", "qz", "qw")
+TRUTH, ESTIMATE = tuple(f"truth_{axis}" for axis in AXES), AXES
+ERRORS = ("position_error_m", "orientation_error_deg")
+TIMES = ("inference_s", "latency_s", "age_s")
+TRIANGLE = np.triu_indices(COVARIANCE_SIZE)
+COVARIANCE = tuple(f"cov_{row}{column}" for row, column in zip(*TRIANGLE))
+COLUMNS = ("stamp_ns", *TEXTS, "state", "stage", "score", *TRUTH, *ESTIMATE, *ERRORS, *COVARIANCE, *TIMES)
+# beside those, two columns for each baseline
+BASELINE_SUFFIXES = (": position_error_m", ": orientation_error_deg")
+
+
+def write_result(folder: Path, result: Result) -> None:
+    """Write a result's files, result.yaml last: without it a folder is no result. Raises ResultError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / MANIFEST).unlink(missing_ok=True)
+        _write_frames(folder / FRAMES_FILE, result)
+        _write_trajectories(folder, result)
+        values = {"format": FORMAT, "version": VERSION, **_plain(result.info)}
+        (folder / MANIFEST).write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
+    except OSError as error:
+        raise ResultError(f"{folder}: cannot be written ({error.strerror})") from error
+
+
+def load_result(folder: Path | str) -> Result:
+    """The inverse of `write_result`; raises ResultError that names the file and line.
+
+    Errors are computed from the poses, so a file cannot claim others.
+    """
+    folder = Path(folder)
+    if not (folder / MANIFEST).is_file():
+        raise ResultError(f"{folder}: no {MANIFEST} in it; expected a folder made by reloc evaluate or reloc replay")
+    try:
+        values = load_yaml_mapping(folder / MANIFEST)
+        found = (values.pop("format", None), values.pop("version", None))
+        if found != (FORMAT, VERSION):
+            raise ResultError(
+                f"{folder / MANIFEST}: format and version {found}; expected {FORMAT!r} version {VERSION}, "
+                "which this program reads"
+            )
+        if values.get("camera"):
+            values["camera"] = CameraIntrinsics.from_dict(values["camera"])
+        info = dataclass_from_dict(ResultInfo, values, str(folder / MANIFEST))
+        rows, baselines = _read_rows(folder / FRAMES_FILE)
+        return _result(info, rows, baselines)
+    except (ConfigError, DatasetError) as error:
+        raise ResultError(str(error)) from error
+    except (OSError, ValueError, TypeError, KeyError, OverflowError, csv.Error) as error:
+        raise ResultError(f"{folder}: not a result ({type(error).__name__}: {error})") from error
+
+
+def image_path(folder: Path, result: Result, row: int, override: Path | None = None) -> Path | None:
+    """The image file of a row, None where it was not kept; a row's name never leads out of the image folder."""
+    if not result.images[row] or not (override or result.info.image_folder):
+        return None
+    # joining an absolute folder gives that folder
+    return (override or folder / result.info.image_folder) / str(result.images[row])
+
+
+def _plain(info: ResultInfo) -> dict[str, Any]:
+    values = asdict(info)
+    values["camera"] = info.camera.to_dict() if info.camera else None
+    return values
+
+
+def _write_frames(path: Path, result: Result) -> None:
+    errors = result.errors()
+    numbers = {"score": result.scores, **dict(zip(ERRORS, (errors.position_m, errors.orientation_deg)))}
+    numbers.update(zip(TRUTH, result.truth.T))
+    numbers.update(zip(ESTIMATE, result.estimate.T))
+    numbers.update(zip(COVARIANCE, result.covariances[:, TRIANGLE[0], TRIANGLE[1]].T))
+    numbers.update(zip(TIMES, (result.inference_s, result.latency_s, result.age_s)))
+    for name, baseline in result.baselines.items():
+        columns = (name + suffix for suffix in BASELINE_SUFFIXES)
+        numbers.update(zip(columns, (baseline.position_m, baseline.orientation_deg)))
+    texts = dict(zip(TEXTS, (result.sequences, result.placements, result.images, result.reasons)))
+    columns = {
+        "stamp_ns": result.stamps_ns,
+        **texts,
+        "state": ["" if state == NO_STATE else State(state).name for state in result.states],
+        "stage": ["" if stage == NO_STAGE else Stage(stage).name for stage in result.stages],
+        **{name: [_number_text(value) for value in values] for name, values in numbers.items()},
+    }
+    order = [*COLUMNS, *(name for name in columns if name not in COLUMNS)]
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(order)
+        writer.writerows(zip(*(columns[name] for name in order)))
+
+
+def _number_text(value: float) -> str:
+    return "" if np.isnan(value) else repr(float(value))
+
+
+def _write_trajectories(folder: Path, result: Result) -> None:
+    names = list(dict.fromkeys(result.sequences))
+    for name in names:
+        rows = result.sequences == name
+        middle = f".{safe_name(name)}" if len(names) > 1 else ""
+        for kind, poses in (("truth", result.truth), ("estimate", result.estimate)):
+            known = rows & np.isfinite(poses).all(axis=1)
+            trajectory = Trajectory(result.stamps_ns[known], poses[known, :3], poses[known, 3:])
+            write_tum(folder / f"{kind}{middle}.tum", trajectory)
+
+
+def _read_rows(path: Path) -> tuple[dict[str, list[str]], list[str]]:
+    """Texts by column, and the names of the baselines."""
+    csv.field_size_limit(MAX_FIELD)
+    with open(path, newline="", encoding="utf-8") as file:
+        reader = csv.reader(file)
+        header = next(reader, [])
+        further = header[len(COLUMNS) :]
+        baselines = [name[: -len(BASELINE_SUFFIXES[0])] for name in further[::2]]
+        if header != [*COLUMNS, *(name + suffix for name in baselines for suffix in BASELINE_SUFFIXES)]:
+            raise ResultError(f"{path}: columns {header[:4]}...; expected those of docs/evaluation.md")
+        rows = []
+        for row in reader:
+            if len(row) != len(header) or len(rows) >= MAX_ROWS:
+                raise ResultError(f"{path}:{reader.line_num}: {len(row)} fields; expected {len(header)}")
+            rows.append(row)
+    if not rows:
+        raise ResultError(f"{path}: no rows; expected one for each image")
+    return dict(zip(header, map(list, zip(*rows)))), baselines
+
+
+def _result(info: ResultInfo, rows: dict[str, list[str]], baselines: list[str]) -> Result:
+    def numbers(name: str) -> np.ndarray:
+        try:
+            return np.array([float(text) if text else np.nan for text in rows[name]])
+        except ValueError as error:
+            raise ResultError(f"{FRAMES_FILE}: column {name}: {error}") from error
+
+    def matrix(names: tuple[str, ...]) -> np.ndarray:
+        return np.stack([numbers(name) for name in names], axis=1)
+
+    covariances = np.empty((len(rows["stamp_ns"]), COVARIANCE_SIZE, COVARIANCE_SIZE))
+    covariances[:, TRIANGLE[0], TRIANGLE[1]] = covariances[:, TRIANGLE[1], TRIANGLE[0]] = matrix(COVARIANCE)
+    for name in {*rows["image"], *rows["sequence"]} - {""}:
+        for part in name.split("/"):
+            safe_name(part)
+    states = np.array([State[text] if text else NO_STATE for text in rows["state"]], dtype=np.int8)
+    stages = np.array([Stage[text] if text else NO_STAGE for text in rows["stage"]], dtype=np.int8)
+    texts = {name: np.array(rows[name], dtype=object) for name in TEXTS}
+    return Result(
+        *(info, np.array([int(text) for text in rows["stamp_ns"]], dtype=np.int64)),
+        *(texts["sequence"], texts["placement"], texts["image"], states, stages, texts["reason"]),
+        *(numbers("score"), matrix(TRUTH), matrix(ESTIMATE), covariances, *(numbers(name) for name in TIMES)),
+        {name: PoseErrors(*(numbers(name + suffix) for suffix in BASELINE_SUFFIXES)) for name in baselines},
+    )
+
+
+def result_folders(path: Path) -> list[Path]:
+    """The folder itself when it is a result, else the results right below it; raises ResultError when there is none."""
+    if (path / MANIFEST).is_file():
+        return [path]
+    found = sorted(manifest.parent for manifest in path.glob(f"*/{MANIFEST}"))
+    if not found:
+        raise ResultError(f"{path}: no {MANIFEST} in it or right below; make one with reloc evaluate or replay -o")
+    return found

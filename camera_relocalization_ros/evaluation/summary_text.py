@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What a pilot asks first, in one line each: how wrong are the answers that are called OK, and all of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from camera_relocalization_ros.evaluation.baseline_errors import length_text
+
+
+def ok_text(summary: dict[str, Any]) -> str:
+    """Share and errors of the OK answers, from `pose_metrics.summarise`; "" where states tell nothing."""
+    if "acceptance" not in summary:
+        return ""
+    told = f"OK: {100 * summary['acceptance']['accepted']:.0f} % of images"
+    return f"{told}; {_errors_text(summary['accepted'])}" if "accepted" in summary else told
+
+
+def answers_text(summary: dict[str, Any]) -> str:
+    """Errors of all answers whatever their state, and what became of the images without one."""
+    counts = summary["counts"]
+    told = f"all answers: {_errors_text(summary)}; {counts['answered']} of {counts['images']} images answered"
+    told += "".join(f", {counts[name]} {name}" for name in ("lost", "dropped") if counts[name])
+    return told + "".join(f", {number} rejected ({reason})" for reason, number in counts["rejected"].items() if number)
+
+
+def _errors_text(summary: dict[str, Any]) -> str:
+    position, orientation = summary["position_m"], summary["orientation_deg"]
+    lengths = [length_text(position[name]) for name in ("median", "p95", "max")]
+    angles = [f"{orientation[name]:.{2 if orientation[name] < 1 else 1}f} deg" for name in ("median", "p95", "max")]
+    return "median {} and {}, 95 of 100 within {} and {}, worst {} and {}".format(
+        *(text for pair in zip(lengths, angles) for text in pair)
+    )

@@ -1,0 +1,241 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A pose made better by the landmarks of a map: what the image shows of them, matched and put through PnP."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+from typing import Callable
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from camera_relocalization_ros.bundle.landmark_map import LandmarkMap
+from camera_relocalization_ros.core.camera import CameraIntrinsics
+from camera_relocalization_ros.core.geometry import invert, pose_matrix, position_quat
+from camera_relocalization_ros.vision.local_features import FeatureExtractor, LocalFeatures
+from camera_relocalization_ros.vision.matching import mutual_matches, mutual_matches_of_pairs
+from camera_relocalization_ros.vision.pnp import (
+    PerspectivePose,
+    project,
+    ransac_pose,
+    refine_pose,
+    truncated_error,
+)
+
+
+@dataclass(frozen=True)
+class RefinementSettings:
+    """`landmarks` are looked for that the training images nearest to the prior saw, at most `images` of these; then,
+    each near where the first pose expects it, `landmarks_again`. Tolerances are in pixels of the features' image:
+    tolerance_px of what agrees at all, precise_px of what agrees with the truth.
+    """
+
+    images: int = 60
+    landmarks: int = 3000
+    landmarks_again: int = 1000
+    least_similarity: float = 0.6
+    distance_ratio: float = 0.9
+    ransac_iterations: int = 1000
+    tolerance_px: float = 5.0
+    precise_px: float = 1.5
+    search_px: float = 12.0
+    last_search_px: float = 4.0
+    least_inliers: int = 8
+
+
+@dataclass(frozen=True)
+class Refinement:
+    """Pose of the child frame in the parent frame from landmarks; found is False when there is none.
+
+    covariance (6, 6) as in Estimate; of `matches` landmarks those of index landmarks (i,), seen at pixels (i, 2) of the
+    grey image, agree with it, to noise_px (standard deviation of a coordinate). by_chance: how many would agree as
+    closely with any pose, 0 where nothing was searched. seconds: time per stage.
+    """
+
+    found: bool
+    position: np.ndarray
+    quat_xyzw: np.ndarray
+    covariance: np.ndarray
+    landmarks: np.ndarray
+    pixels: np.ndarray
+    matches: int
+    noise_px: float
+    by_chance: float = 0.0
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def go_on() -> None:
+    """Between the steps of a refinement that need not give way to anything."""
+
+
+def nothing_found(matches: int) -> Refinement:
+    """That there is no pose."""
+    no_pose = np.full(3, np.nan), np.full(4, np.nan), np.full((6, 6), np.nan)
+    return Refinement(False, *no_pose, np.empty(0, dtype=np.int64), np.empty((0, 2)), matches, np.nan)
+
+
+class PoseRefiner:
+    """Refines poses of images of one camera with one map; keeps nothing between images.
+
+    Raises ConfigError when OpenCV is too old.
+    """
+
+    def __init__(
+        self,
+        landmark_map: LandmarkMap,
+        camera: CameraIntrinsics,
+        settings: RefinementSettings = RefinementSettings(),
+    ) -> None:
+        self.landmark_map = landmark_map
+        self.extractor = FeatureExtractor(camera, landmark_map.feature_settings)
+        self.points = landmark_map.points.astype(np.float64)
+        self._settings = settings
+        self._codes = landmark_map.decoded()
+        # an image without landmarks is none to be near to
+        self._images = np.flatnonzero(np.diff(landmark_map.seen_first))
+        self._lens_poses = landmark_map.lens_poses()[self._images]
+        self._correction = landmark_map.camera_correction
+        self._T_child_lens = self._correction.T_child_lens
+
+    def refine(self, image_rgb: np.ndarray, position: np.ndarray, quat_xyzw: np.ndarray) -> Refinement:
+        """The pose of an image (H, W, 3) near the given one; raises FrameError when the image is of another camera."""
+        return self.refine_grey(self.extractor.grey(image_rgb), position, quat_xyzw)
+
+    def refine_grey(
+        self, grey: np.ndarray, position: np.ndarray, quat_xyzw: np.ndarray, pause: Callable[[], None] = go_on
+    ) -> Refinement:
+        """As `refine`, of an image of the extractor's `grey`; `pause` is called between steps, and may wait."""
+        started = time.perf_counter()
+        features = self.extractor.extract(grey)
+        extracted = time.perf_counter()
+        refinement = self.refine_features(features, position, quat_xyzw, pause)
+        refinement.seconds["features"] = extracted - started
+        return refinement
+
+    def refine_features(
+        self,
+        features: LocalFeatures,
+        position: np.ndarray,
+        quat_xyzw: np.ndarray,
+        pause: Callable[[], None] = go_on,
+    ) -> Refinement:
+        """As `refine_grey`, of the features of an image."""
+        pause()
+        started = time.perf_counter()
+        rays, codes = self.true_rays(features.rays), self.landmark_map.encode(features.descriptors)
+        landmarks = self._near(self.lens_pose(position, quat_xyzw), self._settings.landmarks)
+        matched, landmarks = self._match(codes, landmarks)
+        done_matching = time.perf_counter()
+        pause()
+        pixel = 1.0 / features.focal_px
+        tolerance, iterations = self._settings.tolerance_px * pixel, self._settings.ransac_iterations
+        rough = ransac_pose(self.points[landmarks], rays[matched], tolerance, iterations)
+        done_ransac = time.perf_counter()
+        pause()
+        pose, by_chance = None, 0.0
+        if rough is not None:
+            near = self._near(rough[0], self._settings.landmarks_again)
+            pose, matched, landmarks = self._precise_pose(codes, rays, near, rough[0], pixel)
+            by_chance = 0.0 if pose is None else self._by_chance(near, rays, pose)
+        done = time.perf_counter()
+        answer = replace(self.answer(pose, landmarks, features.pixels[matched]), by_chance=by_chance)
+        stages = zip(("matching", "ransac", "again"), np.diff([started, done_matching, done_ransac, done]).tolist())
+        answer.seconds.update(stages)
+        return answer
+
+    def true_rays(self, rays: np.ndarray) -> np.ndarray:
+        """Rays (n, 2) that fit the map, from those by the camera's intrinsics."""
+        return self._correction.apply(rays)
+
+    def lens_pose(self, position: np.ndarray, quat_xyzw: np.ndarray) -> np.ndarray:
+        """T_parent_lens (4, 4) of a pose of the child frame."""
+        return pose_matrix(position, quat_xyzw) @ self._T_child_lens
+
+    def answer(self, pose: PerspectivePose | None, landmarks: np.ndarray, pixels: np.ndarray) -> Refinement:
+        """What a pose of the lens says; pose.inliers index the landmarks (m,) and pixels (m, 2) that were matched."""
+        if pose is None:
+            return nothing_found(len(landmarks))
+        # the covariance is of the lens; millimetres away from it, the child frame's is the same
+        position, quat_xyzw = position_quat(pose.T_parent_camera @ invert(self._T_child_lens))
+        covariance = self.landmark_map.calibrated(pose.covariance, len(pose.inliers))
+        noise_px = pose.noise * self.extractor.focal_px
+        fitting = landmarks[pose.inliers], pixels[pose.inliers]
+        return Refinement(True, position, quat_xyzw, covariance, *fitting, len(landmarks), noise_px)
+
+    def _near(self, T_parent_lens: np.ndarray, count: int) -> np.ndarray:
+        """`count` landmarks that the images nearest to a pose saw."""
+        nearest = np.argsort(self._distances(T_parent_lens))[: self._settings.images]
+        return self.landmark_map.seen_from(self._images[nearest], count)
+
+    def _distances(self, T_parent_lens: np.ndarray) -> np.ndarray:
+        """From the images of the map (n,); a metre counts as much as a radian."""
+        turned = np.einsum("nij,ij->n", self._lens_poses[:, :3, :3], T_parent_lens[:3, :3])
+        angles = np.arccos(np.clip((turned - 1) / 2, -1, 1))
+        return np.linalg.norm(self._lens_poses[:, :3, 3] - T_parent_lens[:3, 3], axis=1) + angles
+
+    def _match(self, codes: np.ndarray, landmarks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Features (m,) and the landmarks (m,) of `landmarks` they match mutually."""
+        if len(landmarks) < 2:
+            return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
+        similarity = codes @ self._codes[landmarks].T
+        rows, columns, _ = mutual_matches(similarity, self._settings.least_similarity, self._settings.distance_ratio)
+        return rows, landmarks[columns]
+
+    def _match_near(
+        self, codes: np.ndarray, rays: np.ndarray, landmarks: np.ndarray, T_parent_lens: np.ndarray, radius: float
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """As `_match`, with landmarks that should appear within `radius` on z = 1 of the feature."""
+        landmarks, expected = self._shown(landmarks, T_parent_lens, np.abs(rays).max(axis=0) + radius)
+        # few pairs are near: a matrix of all would take most of the time
+        pairs = cKDTree(rays).sparse_distance_matrix(cKDTree(expected), radius, output_type="ndarray")
+        similarity = np.einsum("pd,pd->p", codes[pairs["i"]], self._codes[landmarks[pairs["j"]]])
+        limits = self._settings.least_similarity, self._settings.distance_ratio
+        rows, columns, _ = mutual_matches_of_pairs(pairs["i"], pairs["j"], similarity, *limits)
+        return rows, landmarks[columns]
+
+    def _shown(
+        self, landmarks: np.ndarray, T_parent_lens: np.ndarray, half_size: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Landmarks (m,) in an image that on z = 1 reaches so far (2,) from its middle, and where (m, 2) they are."""
+        expected, depth = project(self.points[landmarks], T_parent_lens)
+        visible = (depth > 0) & (np.abs(expected) < half_size).all(axis=1)
+        return landmarks[visible], expected[visible]
+
+    def _by_chance(self, near: np.ndarray, rays: np.ndarray, pose: PerspectivePose) -> float:
+        """How many of the landmarks `near` would have a feature as close as the pose's own, lay features anywhere.
+
+        The idea is that of a-contrario estimation (Moulon et al. 2012): agreement counts by what it exceeds chance.
+        """
+        half_size = np.abs(rays).max(axis=0)
+        shown, _ = self._shown(near, pose.T_parent_camera, half_size)
+        share = len(rays) * 2 * np.pi * pose.noise**2 / np.prod(2 * half_size)
+        return len(shown) * min(float(share), 1.0)
+
+    def _precise_pose(
+        self, codes: np.ndarray, rays: np.ndarray, near: np.ndarray, T_parent_lens: np.ndarray, pixel: float
+    ) -> tuple[PerspectivePose | None, np.ndarray, np.ndarray]:
+        """The pose near a rough one (None when too few landmarks agree), the features (m,) and landmarks (m,) matched.
+
+        A pixel is so large on z = 1. The landmarks `near` are looked for where the rough pose expects them, and again,
+        closer by, where the pose expects them that these give.
+        """
+        tolerance = self._settings.tolerance_px * pixel
+        matched, landmarks = self._match_near(codes, rays, near, T_parent_lens, self._settings.search_px * pixel)
+        T_parent_lens = self._best_start(self.points[landmarks], rays[matched], T_parent_lens, pixel)
+        matched, landmarks = self._match_near(codes, rays, near, T_parent_lens, self._settings.last_search_px * pixel)
+        pose = refine_pose(self.points[landmarks], rays[matched], T_parent_lens, tolerance)
+        is_enough = pose is not None and len(pose.inliers) >= self._settings.least_inliers
+        return pose if is_enough else None, matched, landmarks
+
+    def _best_start(self, points: np.ndarray, rays: np.ndarray, T_parent_lens: np.ndarray, pixel: float) -> np.ndarray:
+        """Where to refine from: what a rough pose leads to may be a local minimum far from the truth.
+
+        Of the minima near it and near what few exact matches say, that which fits more of the matches better.
+        """
+        tolerance, precise = self._settings.tolerance_px * pixel, self._settings.precise_px * pixel
+        exact = ransac_pose(points, rays, precise, self._settings.ransac_iterations)
+        starts = [T_parent_lens] if exact is None else [T_parent_lens, exact[0]]
+        poses = (refine_pose(points, rays, start, tolerance) for start in starts)
+        minima = [pose.T_parent_camera for pose in poses if pose is not None] or [T_parent_lens]
+        return minima[int(np.argmin([truncated_error(points, rays, minimum, precise) for minimum in minima]))]

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The ONNX Runtime session of a bundle, opened and checked against the bundle's test vector."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, Callable, Sequence
+
+import onnxruntime
+
+from camera_relocalization_ros.bundle.known_answers import (
+    KnownAnswers,
+    answer_images,
+    output_names,
+    patchwork_images,
+    relative_differences,
+)
+from camera_relocalization_ros.bundle.model_bundle import NETWORK, Bundle
+from camera_relocalization_ros.core.errors import BundleError
+
+logger = logging.getLogger(__name__)
+
+CPU = "CPUExecutionProvider"
+
+# ONNX Runtime rounds float32 to ten bits on recent NVIDIA cards unless told not to; the test vector would tell
+PROVIDER_OPTIONS = {"CUDAExecutionProvider": {"use_tf32": "0"}}
+
+
+def open_session(
+    bundle: Bundle, providers: Sequence[str], threads: int, warn: Callable[[str], None] = logger.warning
+) -> onnxruntime.InferenceSession:
+    """A session that has answered the bundle's test vector, and so is warm.
+
+    providers: in order of preference. One that is missing, fails or answers the test vector wrongly is left for the
+    next, and `warn` is told why; those after it still take the operators that it does not have. The last one's
+    failure is an error, and so is any of the CPU, which no other could excuse. threads: of ONNX Runtime, 0 for one
+    per core. Raises BundleError when the network does not load, does not have the inputs and outputs of
+    docs/bundle_format.md, or answers otherwise than when the bundle was made.
+    """
+    for index, name in enumerate(providers[:-1]):
+        try:
+            return _open_checked(bundle, providers[index:], threads)
+        except BundleError as error:
+            if name == CPU:
+                raise
+            warn(f"{name} is not used, {providers[index + 1]} is tried next: {error}")
+    return _open_checked(bundle, providers[-1:], threads)
+
+
+def _open_checked(bundle: Bundle, providers: Sequence[str], threads: int) -> onnxruntime.InferenceSession:
+    """A session on the first of the providers, which has answered the test vector; raises BundleError."""
+    path = bundle.path / NETWORK
+    try:
+        session = _create(bundle, providers, threads)
+        _check_signature(session, bundle, str(path))
+        found = _answers(session, bundle)
+    except BundleError:
+        raise
+    except Exception as error:  # ONNX Runtime's exceptions have no common base but Exception
+        raise BundleError(f"{path}: ONNX Runtime refuses it ({_first_line(error)})") from error
+    if bundle.known_answers is not None:
+        made_with = f"{onnxruntime.__version__} on {', '.join(session.get_providers())}"
+        check_answers(bundle, found, f"ONNX Runtime {made_with}")
+    return session
+
+
+def _create(bundle: Bundle, providers: Sequence[str], threads: int) -> onnxruntime.InferenceSession:
+    available = onnxruntime.get_available_providers()
+    if providers[0] not in available:
+        raise BundleError(f"this ONNX Runtime has no {providers[0]}; it has {', '.join(available)}")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    # its threads else spin on after an answer, on cores that the search for landmarks needs
+    options.add_session_config_entry("session.force_spinning_stop", "1")
+    options.log_severity_level = 3
+    wanted = [(name, PROVIDER_OPTIONS.get(name, {})) for name in providers if name in available]
+    session = onnxruntime.InferenceSession(bundle.network, options, providers=wanted)
+    # a provider whose libraries do not load is left out by ONNX Runtime without an exception
+    if providers[0] not in session.get_providers():
+        raise BundleError(f"ONNX Runtime could not start {providers[0]}; see its message above")
+    return session
+
+
+def feature_count(session: onnxruntime.InferenceSession) -> int:
+    """F of the input `previous` (1, t, F), 0 for a network of single frames."""
+    return next((int(node.shape[2]) for node in session.get_inputs() if node.name == "previous"), 0)
+
+
+def check_answers(bundle: Bundle, found: KnownAnswers, runtime: str) -> None:
+    """Raise BundleError when an answer differs from the test vector by more than the bundle allows."""
+    expected, tolerance = bundle.known_answers, bundle.sidecar.tolerance
+    differences = relative_differences(expected, found)
+    # "not <=" finds NaN too
+    wrong = [name for name, difference in differences.items() if not difference <= tolerance]
+    if wrong:
+        name = wrong[0]
+        raise BundleError(
+            f"{bundle.path}: its test vector is answered with {name} {_short(getattr(found, name))} by {runtime}; "
+            f"expected {_short(getattr(expected, name))} as by {bundle.sidecar.tested_with} "
+            f"(relative difference {differences[name]:.1e}, allowed {tolerance:.0e})"
+        )
+
+
+def _answers(session: onnxruntime.InferenceSession, bundle: Bundle) -> KnownAnswers:
+    """To the images of the test vector, or where a bundle of version 1 has none, to made-up ones for warmth."""
+    window_length, size = bundle.sidecar.window_length, bundle.sidecar.preprocessing
+    if bundle.known_answers is not None:
+        images = bundle.known_answers.images
+    else:
+        images = patchwork_images(size.width, size.height, min(window_length, 2))
+    count = feature_count(session)
+    return answer_images(lambda feeds: session.run(None, feeds), images, window_length, count, bundle.has_members)
+
+
+def _check_signature(session: onnxruntime.InferenceSession, bundle: Bundle, source: str) -> None:
+    size, window_length = bundle.sidecar.preprocessing, bundle.sidecar.window_length
+    inputs = {node.name: (node.type, node.shape) for node in session.get_inputs()}
+    image = ("tensor(uint8)", [1, size.height, size.width, 3])
+    if inputs.get("image") != image:
+        raise BundleError(f"{source}: input image is {inputs.get('image')}; expected {image}")
+    outputs = [node.name for node in session.get_outputs()]
+    expected_inputs = ["image", "previous"] if window_length > 1 else ["image"]
+    expected_outputs = output_names(window_length, bundle.has_members)
+    if list(inputs) != expected_inputs or outputs != expected_outputs:
+        raise BundleError(
+            f"{source}: inputs {list(inputs)} and outputs {outputs}; expected {expected_inputs} "
+            f"and {expected_outputs} for windows of {window_length}"
+        )
+
+
+def _short(rows: Any) -> str:
+    """The first numbers of the last row, which is the one that depends on all images."""
+    return "[" + ", ".join(f"{value:.4f}" for value in rows[-1].flat[:4]) + "]"
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Carries an estimate on to a later time with the motion that odometry, or velocity and attitude, tell; knows no ROS.
+
+An image is answered some tens of milliseconds after it was taken, and the camera has moved on:
+
+    T_parent_camera(now) = T_parent_camera(then) @ T_camera(then)_odom @ T_odom_camera(now)
+
+Only the motion in between is taken of the odometry, so that its drift, and where it began, do not matter. The parent,
+an airframe for one, must stand still in the odometry's frame.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from camera_relocalization_ros.core.errors import SyncError
+from camera_relocalization_ros.core.geometry import invert, pose_matrix, position_quat
+from camera_relocalization_ros.core.trajectory import Trajectory, interpolated
+from camera_relocalization_ros.localization.relocalizer import Estimate
+
+
+@dataclass(frozen=True)
+class ProjectionSettings:
+    """How far to project at most, and beyond the newest odometry; deviations of its velocity (m/s) and rate (rad/s)."""
+
+    max_horizon_s: float = 0.5
+    max_extrapolation_s: float = 0.1
+    sigma_velocity: float = 0.1
+    sigma_rate: float = 0.02
+
+
+class MotionHistory:
+    """The newest `keep_s` seconds of how the body moved in an odometry frame; not thread-safe.
+
+    Velocities and rates belong to the newest pose and serve to go beyond it: velocity (3,) in m/s in the odometry
+    frame, rate (3,) in rad/s about the body's axes (x forward, y left, z up), as a gyroscope has it.
+    """
+
+    def __init__(self, keep_s: float = 2.0) -> None:
+        self._keep_ns = round(keep_s * 1e9)
+        self._poses: deque[tuple[int, np.ndarray, np.ndarray]] = deque()
+        self._velocity, self._rate = np.zeros(3), np.zeros(3)
+
+    @property
+    def span_ns(self) -> tuple[int, int]:
+        """Stamps of the oldest and newest pose; raises SyncError when there is none."""
+        if not self._poses:
+            raise SyncError("no odometry yet")
+        return self._poses[0][0], self._poses[-1][0]
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._poses.clear()
+
+    def add_pose(
+        self, stamp_ns: int, position: np.ndarray, quat_xyzw: np.ndarray, velocity_body: np.ndarray, rate: np.ndarray
+    ) -> None:
+        """As nav_msgs/Odometry has it: pose of the body in the odometry frame, velocity and rate along body axes."""
+        self._append(stamp_ns, position, quat_xyzw, Rotation.from_quat(quat_xyzw).apply(velocity_body), rate)
+
+    def add_velocity(self, stamp_ns: int, quat_xyzw: np.ndarray, velocity: np.ndarray, rate: np.ndarray) -> None:
+        """As an autopilot tells: attitude of the body and its velocity in a level frame (ENU); positions are summed up.
+
+        The odometry frame begins where the body was at the first call.
+        """
+        position = np.zeros(3)
+        if self._poses and stamp_ns >= self._poses[-1][0]:
+            before_ns, before, _ = self._poses[-1]
+            position = before + (stamp_ns - before_ns) / 1e9 * (self._velocity + velocity) / 2
+        self._append(stamp_ns, position, quat_xyzw, velocity, rate)
+
+    def T_odom_body(self, stamp_ns: int, max_extrapolation_s: float = 0.0) -> np.ndarray:
+        """(4, 4) at a stamp, interpolated, or at constant velocity beyond the newest pose; raises SyncError."""
+        oldest_ns, newest_ns = self.span_ns
+        ahead_s = (stamp_ns - newest_ns) / 1e9
+        if stamp_ns < oldest_ns or ahead_s > max_extrapolation_s:
+            raise SyncError(
+                f"odometry ends {ahead_s:.3f} s before the wanted stamp; allowed are {max_extrapolation_s} s"
+                if ahead_s > 0
+                else f"odometry begins {(oldest_ns - stamp_ns) / 1e9:.3f} s after the wanted stamp"
+            )
+        if ahead_s <= 0:
+            stamps, positions, quats = zip(*self._poses)
+            return pose_matrix(*interpolated(Trajectory(stamps, positions, quats), stamp_ns))
+        _, position, quat_xyzw = self._poses[-1]
+        turned = Rotation.from_quat(quat_xyzw) * Rotation.from_rotvec(self._rate * ahead_s)
+        return pose_matrix(position + self._velocity * ahead_s, turned.as_quat())
+
+    def _append(
+        self, stamp_ns: int, position: np.ndarray, quat_xyzw: np.ndarray, velocity: np.ndarray, rate: np.ndarray
+    ) -> None:
+        if self._poses and stamp_ns == self._poses[-1][0]:
+            self._poses.pop()
+        elif self._poses and stamp_ns < self._poses[-1][0]:
+            # a looped bag: what was before has nothing to do with what comes
+            self._poses.clear()
+        self._poses.append((stamp_ns, np.array(position, float), np.array(quat_xyzw, float)))
+        self._velocity, self._rate = np.array(velocity, float), np.array(rate, float)
+        while stamp_ns - self._poses[0][0] > self._keep_ns:
+            self._poses.popleft()
+
+
+def project(
+    estimate: Estimate,
+    to_stamp_ns: int,
+    motion: MotionHistory,
+    T_body_camera: np.ndarray,
+    T_body_camera_now: np.ndarray | None = None,
+    settings: ProjectionSettings = ProjectionSettings(),
+) -> Estimate:
+    """The estimate at a later stamp, with a covariance that grew on the way.
+
+    T_body_camera (4, 4): the optical frame in the body when the image was taken; T_body_camera_now: at the later stamp,
+    where a gimbal turned it. Raises SyncError when the stamp is earlier, too far ahead, or the motion is not known.
+    """
+    horizon_s = (to_stamp_ns - estimate.stamp_ns) / 1e9
+    if not 0 <= horizon_s <= settings.max_horizon_s:
+        raise SyncError(f"a projection over {horizon_s:.3f} s; expected 0 to {settings.max_horizon_s} s")
+    T_body_camera_now = T_body_camera if T_body_camera_now is None else T_body_camera_now
+    T_odom_then = motion.T_odom_body(estimate.stamp_ns, settings.max_extrapolation_s) @ T_body_camera
+    T_odom_now = motion.T_odom_body(to_stamp_ns, settings.max_extrapolation_s) @ T_body_camera_now
+    T_parent_then = pose_matrix(estimate.position, estimate.quat_xyzw)
+    T_parent_now = T_parent_then @ invert(T_odom_then) @ T_odom_now
+    position, quat_xyzw = position_quat(T_parent_now)
+    covariance = estimate.covariance
+    if covariance is not None:
+        covariance = _grown(covariance, position - estimate.position, horizon_s, settings)
+    return replace(estimate, stamp_ns=to_stamp_ns, position=position, quat_xyzw=quat_xyzw, covariance=covariance)
+
+
+def _grown(covariance: np.ndarray, moved: np.ndarray, horizon_s: float, settings: ProjectionSettings) -> np.ndarray:
+    """The covariance (6, 6) after a move (3,) in axes of the parent: a wrong rotation sends the move astray."""
+    x, y, z = moved
+    transition = np.eye(6)
+    # Exp(e) moved = moved + e x moved
+    transition[:3, 3:] = [[0.0, z, -y], [-z, 0.0, x], [y, -x, 0.0]]
+    added = np.repeat([settings.sigma_velocity, settings.sigma_rate], 3) * horizon_s
+    return transition @ covariance @ transition.T + np.diag(added**2)

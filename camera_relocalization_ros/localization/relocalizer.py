@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Image in, pose out: owns the ONNX Runtime session and the two-frame buffer; knows no ROS."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Callable, Sequence
+
+import numpy as np
+import onnxruntime
+
+from camera_relocalization_ros.bundle.indicators import SignMeter
+from camera_relocalization_ros.bundle.model_bundle import Bundle, load_bundle
+from camera_relocalization_ros.core.errors import AnswerError, FrameError
+from camera_relocalization_ros.core.geometry import canonical_quat
+from camera_relocalization_ros.core.state import Stage, State
+from camera_relocalization_ros.localization.classify import judge
+from camera_relocalization_ros.localization.onnx_session import feature_count, logger, open_session
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Pose of the bundle's child frame in its parent frame at `stamp_ns`.
+
+    position (3,) metres, quat_xyzw (4,) with w >= 0; `window_length` images were looked at; `inference_s` is the
+    time from image to pose; `descriptor` (D,) is the image's global feature, for retrieval. `state` is OK, DEGRADED
+    or LOST, and `reason` says why it is not OK; a LOST pose is for study and must not be flown on.
+
+    `covariance` (6, 6) is of x, y, z in metres and of rotations about the fixed x, y, z axes of the parent frame in
+    radians (REP 103), None from a bundle without calibration. `score`, 0 to 1, is the share of known-good images that
+    looked no better than this one, NaN without calibration; `signs` are the measurements behind it. `stage` tells where
+    the pose came from; score and signs are always the regression's.
+    """
+
+    stamp_ns: int
+    position: np.ndarray
+    quat_xyzw: np.ndarray
+    window_length: int
+    inference_s: float
+    descriptor: np.ndarray
+    state: State
+    reason: str
+    covariance: np.ndarray | None = None
+    score: float = math.nan
+    signs: dict[str, float] = field(default_factory=dict)
+    stage: Stage = Stage.REGRESSION
+
+
+class Relocalizer:
+    """Answers images in the order of their stamps; not thread-safe.
+
+    The CNN runs once per image: what the window needs of earlier images is kept. The buffer is dropped when stamps
+    do not advance (a looped bag) or a gap exceeds the bundle's max_gap_s.
+    """
+
+    def __init__(self, bundle: Bundle, session: onnxruntime.InferenceSession) -> None:
+        self.bundle = bundle
+        self._session = session
+        self._frame_features: list[np.ndarray] = []
+        self._last_stamp_ns: int | None = None
+        self._outputs = [node.name for node in session.get_outputs()]
+        self._empty = None
+        if bundle.sidecar.window_length > 1:
+            self._empty = np.zeros((1, 0, feature_count(session)), dtype=np.float32)
+        self._sign_meter = SignMeter(bundle.index) if bundle.has_members else None
+        self._calibration = bundle.sidecar.calibration
+
+    @classmethod
+    def from_bundle(
+        cls,
+        path: Path | str,
+        providers: Sequence[str] = ("CPUExecutionProvider",),
+        threads: int = 0,
+        warn: Callable[[str], None] = logger.warning,
+    ) -> Relocalizer:
+        """Load a bundle folder and check its test vector, so that the first image is neither wrong nor slow.
+
+        providers, threads and warn as in open_session. Raises BundleError.
+        """
+        bundle = load_bundle(path)
+        return cls(bundle, open_session(bundle, providers, threads, warn))
+
+    def sibling(self) -> Relocalizer:
+        """Another one on the same session, with a buffer of its own; both may be used at once."""
+        other = Relocalizer(self.bundle, self._session)
+        other._calibration = self._calibration
+        return other
+
+    def set_thresholds(self, lost_below: float | None = None, degraded_below: float | None = None) -> None:
+        """Scores below which answers are LOST or DEGRADED from now on; None: as the bundle was calibrated.
+
+        What is LOST is never DEGRADED, so the second counts only where it is above the first. A bundle without
+        calibration has no scores, and nothing changes.
+        """
+        calibrated = self.bundle.sidecar.calibration
+        if calibrated is not None:
+            lost = calibrated.lost_below if lost_below is None else lost_below
+            degraded = calibrated.degraded_below if degraded_below is None else degraded_below
+            self._calibration = replace(calibrated, lost_below=lost, degraded_below=max(lost, degraded))
+
+    @property
+    def providers(self) -> list[str]:
+        """The execution providers that ONNX Runtime really uses."""
+        return self._session.get_providers()
+
+    def reset(self) -> None:
+        """Forget earlier images."""
+        self._frame_features = []
+        self._last_stamp_ns = None
+
+    def estimate(self, image_rgb: np.ndarray, stamp_ns: int) -> Estimate:
+        """Pose for an image (H, W, 3) uint8 in RGB order; raises FrameError and leaves the buffer empty then."""
+        started = time.perf_counter()
+        self._drop_stale_frames(stamp_ns)
+        try:
+            answer = self._run(self.bundle.sidecar.preprocessing.apply(image_rgb))
+        except FrameError:
+            self.reset()
+            raise
+        self._last_stamp_ns = stamp_ns
+        used = len(self._frame_features) or 1
+        self._frame_features = self._frame_features[-(self.bundle.sidecar.window_length - 1) :]
+        signs = self._sign_meter.measure(**answer) if self._sign_meter else {}
+        calibration = self._calibration
+        score, covariance = math.nan, None
+        if calibration is not None:
+            score, covariance = calibration.score(signs), calibration.covariance(signs, answer["quat_xyzw"])
+        state, reason = judge(calibration, signs, score, used, self.bundle.sidecar.window_length)
+        return Estimate(
+            stamp_ns=stamp_ns,
+            position=answer["position"],
+            quat_xyzw=answer["quat_xyzw"],
+            window_length=used,
+            inference_s=time.perf_counter() - started,
+            descriptor=answer["descriptor"],
+            state=state,
+            reason=reason,
+            covariance=covariance,
+            score=score,
+            signs=signs,
+        )
+
+    def _drop_stale_frames(self, stamp_ns: int) -> None:
+        if self._last_stamp_ns is None:
+            return
+        step_ns = stamp_ns - self._last_stamp_ns
+        if not 0 < step_ns <= self.bundle.sidecar.max_gap_s * 1e9:
+            self.reset()
+
+    def _run(self, network_input: np.ndarray) -> dict[str, np.ndarray]:
+        """The network's outputs by the names of docs/bundle_format.md, without the frame features, which are kept."""
+        feeds = {"image": network_input[None]}
+        if self._empty is not None:
+            feeds["previous"] = np.concatenate([self._empty, *self._frame_features], axis=1)
+        answer = dict(zip(self._outputs, self._session.run(None, feeds)))
+        position, quat_xyzw = answer["position"], answer["quat_xyzw"]
+        if not (np.isfinite(position).all() and np.isfinite(quat_xyzw).all() and np.any(quat_xyzw)):
+            raise AnswerError("the network answered with values that are no pose (not finite, or a zero quaternion)")
+        if "frame_features" in answer:
+            self._frame_features.append(answer.pop("frame_features"))
+        answer = {name: values[0] for name, values in answer.items()}
+        return {**answer, "position": position[0].astype(np.float64), "quat_xyzw": canonical_quat(quat_xyzw[0])}

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""How wrong refined poses really are, measured on images that the map was made without."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Iterable, Sequence
+
+import numpy as np
+from scipy.optimize import minimize
+from scipy.spatial.transform import Rotation
+
+from camera_relocalization_ros.bundle.landmark_map import LandmarkMap
+from camera_relocalization_ros.core.chi_square import chi_square_quantile
+from camera_relocalization_ros.data.dataset import Frame, load_image_rgb
+from camera_relocalization_ros.localization.landmarks.pose_refiner import PoseRefiner
+
+# priors are the true poses, moved by about what a regressor errs
+PRIOR_SD_M, PRIOR_SD_RAD = 0.1, 0.05
+# the share of errors that an ellipsoid of this probability must hold
+LEVEL = 0.9
+# poses further off than this are wrong, not inaccurate; what publishes must find them out otherwise
+OUTLIER_M, OUTLIER_RAD = 0.25, 0.17
+LEAST_SAMPLES = 20
+
+
+def with_measured_deviation(
+    landmark_map: LandmarkMap, trials: Iterable[tuple[PoseRefiner, Sequence[Frame]]], seed: int = 0
+) -> tuple[LandmarkMap, np.ndarray]:
+    """The map with its covariances calibrated, and errors (m, 2) in metres and radians of the poses found.
+
+    trials: frames, and what refines with a map that was made without them.
+    """
+    generator = np.random.default_rng(seed)
+    errors, covariances, counts = [], [], []
+    for without, frames in trials:
+        for frame in frames:
+            position = frame.position + generator.normal(0, PRIOR_SD_M, 3)
+            turn = Rotation.from_rotvec(generator.normal(0, PRIOR_SD_RAD, 3))
+            quat_xyzw = (turn * Rotation.from_quat(frame.quat_xyzw)).as_quat()
+            refined = without.refine(load_image_rgb(frame.image_path), position, quat_xyzw)
+            if refined.found:
+                errors.append(pose_difference(refined.position, refined.quat_xyzw, frame.position, frame.quat_xyzw))
+                covariances.append(refined.covariance)
+                counts.append(len(refined.landmarks))
+    if len(errors) < LEAST_SAMPLES:
+        return landmark_map, np.empty((0, 2))
+    errors_n6, covariances_n66 = np.array(errors), np.array(covariances)
+    sizes = np.stack([np.linalg.norm(errors_n6[:, :3], axis=1), np.linalg.norm(errors_n6[:, 3:], axis=1)], axis=1)
+    usual = (sizes < (OUTLIER_M, OUTLIER_RAD)).all(axis=1)
+    counts_n = np.array(counts)[usual]
+    deviation = np.concatenate([_fit(errors_n6[usual, s], covariances_n66[usual][:, s, s], counts_n) for s in _PARTS])
+    return replace(landmark_map, deviation=deviation), sizes
+
+
+def pose_difference(
+    position: np.ndarray, quat_xyzw: np.ndarray, position_gt: np.ndarray, quat_gt: np.ndarray
+) -> np.ndarray:
+    """Estimate against truth (6,): metres, and the rotation vector about fixed axes, as a covariance has them."""
+    turn = Rotation.from_quat(quat_xyzw) * Rotation.from_quat(quat_gt).inv()
+    return np.concatenate([position - position_gt, turn.as_rotvec()])
+
+
+_PARTS = (slice(0, 3), slice(3, 6))
+
+
+def _fit(errors_n3: np.ndarray, covariances_n33: np.ndarray, counts_n: np.ndarray) -> np.ndarray:
+    """Scale and deviation of one landmark (2,), under which LEVEL of the errors lie in their ellipsoid.
+
+    Normal equations take the errors of landmarks for independent, and those of the map for none: how much of the
+    truth either is follows from the likelihood of the errors. A factor on both makes up for their not being Gaussian.
+    """
+
+    def widened(logs: np.ndarray) -> np.ndarray:
+        scale, of_one = np.exp(logs)
+        return scale**2 * covariances_n33 + np.square(of_one / counts_n)[:, None, None] * np.eye(3)
+
+    def squares(logs: np.ndarray) -> np.ndarray:
+        return np.einsum("ni,ni->n", errors_n3, np.linalg.solve(widened(logs), errors_n3[..., None])[..., 0])
+
+    def loss(logs: np.ndarray) -> float:
+        return float(np.sum(np.linalg.slogdet(widened(logs))[1] + squares(logs)))
+
+    start = np.log([1.0, np.sqrt(np.median(np.square(errors_n3))) * np.median(counts_n)])
+    logs = minimize(loss, start, method="Nelder-Mead").x
+    # the quantile of a finite sample, as conformal prediction takes it
+    level = min(1.0, LEVEL * (len(errors_n3) + 1) / len(errors_n3))
+    return np.exp(logs) * np.sqrt(np.quantile(squares(logs), level) / chi_square_quantile(LEVEL, 3))

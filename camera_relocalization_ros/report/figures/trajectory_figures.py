@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Where the cameras were and where the model said they were: from above, and in space, with the object."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from camera_relocalization_ros.evaluation.results import Result
+from camera_relocalization_ros.report.figures.canvas import new_figure
+from camera_relocalization_ros.report.figures.error_axes import lifted, run_seconds
+from camera_relocalization_ros.report.figures.style import AXES, ESTIMATE, GRID, LINK, MARKERS, OBJECT, TRUTH
+
+# more lines between truth and estimate would hide both
+MAX_LINKS = 400
+FEW_EDGES = 50
+
+
+def draw_trajectory(result: Result, edges: np.ndarray | None = None) -> Figure:
+    """Truth and estimate from above and in space; edges (E, 2, 3): of the object."""
+    figure = new_figure(12, 6.2)
+    above = figure.add_subplot(1, 2, 1)
+    space = figure.add_subplot(1, 2, 2, projection="3d")
+    for axes, columns in ((above, [0, 1]), (space, [0, 1, 2])):
+        draw_answers(axes, result, columns)
+        _draw_object(axes, edges, columns)
+        axes.set_xlabel("x [m]")
+        axes.set_ylabel("y [m]")
+    above.set_aspect("equal")
+    above.grid(color=GRID)
+    above.set_title(f"from above (along -z of {result.info.parent_frame})", fontsize="medium")
+    space.set_zlabel("z [m]")
+    space.set_aspect("equal")
+    space.zaxis.set_major_locator(MaxNLocator(4))
+    handles = dict(zip(*reversed(above.get_legend_handles_labels())))
+    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncol=6, frameon=False)
+    return figure
+
+
+def draw_answers(axes: Axes, result: Result, columns: list[int]) -> None:
+    """Truth, estimates by their state, and thin lines between the two of an image, in `columns` of x, y, z."""
+    for number, name in enumerate(dict.fromkeys(result.sequences)):
+        part = result.select(result.sequences == name)
+        truth, estimate = part.truth[:, columns], part.estimate[:, columns]
+        rows = np.flatnonzero(part.compared)[:: max(len(part) // MAX_LINKS, 1)]
+        # NaN lifts the pen between two links
+        links = np.stack([truth[rows], estimate[rows], np.full((len(rows), len(columns)), np.nan)], axis=1)
+        axes.plot(*links.reshape(-1, len(columns)).T, color=LINK, linewidth=0.5, zorder=1)
+        label = {} if number else {"label": "truth"}
+        axes.plot(*lifted(truth, run_seconds(part)[0]).T, color=TRUTH, linewidth=2.2, zorder=2, **label)
+        for state, look in MARKERS.items():
+            marked = estimate[(part.states == state) & np.isfinite(estimate).all(axis=1)]
+            if len(marked):
+                axes.plot(*marked.T, color=ESTIMATE, linestyle="none", zorder=3, **look)
+        start = truth[np.isfinite(truth).all(axis=1)][:1]
+        look = {"marker": "o", "markersize": 9, "linestyle": "none", "markeredgecolor": "white"}
+        axes.plot(*start.T, color=TRUTH, zorder=4, **look, **({} if number else {"label": "start"}))
+
+
+def _draw_object(axes: Axes, edges: np.ndarray | None, columns: list[int]) -> None:
+    if edges is not None:
+        # NaN lifts the pen between two edges
+        lines = np.concatenate([edges, np.full((len(edges), 1, 3), np.nan)], axis=1).reshape(-1, 3)
+        width = 1.2 if len(edges) <= FEW_EDGES else 0.5
+        axes.plot(*lines[:, columns].T, color=OBJECT, linewidth=width, label="object", zorder=1)
+    length = 0.5 if edges is None else 0.4 * float(np.ptp(edges, axis=(0, 1)).max())
+    for number in columns:
+        end = np.zeros(3)
+        end[number] = length
+        axes.plot(*np.stack([np.zeros(3), end])[:, columns].T, color=AXES["xyz"[number]], linewidth=2, zorder=4)
+        axes.text(*end[columns], "xyz"[number], color=AXES["xyz"[number]], fontweight="bold", zorder=5)

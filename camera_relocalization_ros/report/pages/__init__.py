@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""HTML pages, and tracks for Google Earth."""

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A comparison as tables for a terminal, Markdown and LaTeX, which fit a page, and as one of CSV with all numbers."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from dataclasses import dataclass
+from typing import Callable, List
+
+from camera_relocalization_ros.evaluation.metrics import LIMITS, PARTS, limit_name
+from camera_relocalization_ros.report.tables.comparison import Row
+
+NOTHING = "-"
+LATEX_SPECIAL = {c: rf"\{c}" for c in "&%$#_{}"}
+LATEX_SPECIAL.update({"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"})
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows that have any of some columns: kinds of the rows, and cells, the row's name first."""
+
+    title: str
+    columns: List[str]
+    kinds: List[str]
+    cells: List[List[str]]
+
+
+def _number(column: str, digits: int, factor: float = 1.0) -> Callable[[Row], str]:
+    """A number, and where it is known its interval in parentheses."""
+
+    def text(row: Row) -> str:
+        value, low, high = (row.numbers.get(f"{column}{end}") for end in ("", "_low", "_high"))
+        if value is None:
+            return NOTHING
+        told = f"{factor * value:.{digits}f}"
+        return told if low is None else f"{told} ({factor * low:.{digits}f} to {factor * high:.{digits}f})"
+
+    return text
+
+
+def _error_columns(prefix: str, names: tuple[str, ...], digits_m: int = 3) -> dict[str, Callable[[Row], str]]:
+    return {
+        f"{name} [{unit}]": _number(f"{prefix}{quantity}_{name}", digits)
+        for unit, quantity, digits in (("m", "position_m", digits_m), ("deg", "orientation_deg", 2))
+        for name in names
+    }
+
+
+def _tables() -> dict[str, dict[str, Callable[[Row], str]]]:
+    limits = [limit_name(*limit) for limit in LIMITS]
+    times = {"latency": "latency_s", "age": "age_s", "network": "inference_s"}
+    return {
+        "Errors of all answers": {
+            "frames": _number("frames", 0),
+            **_error_columns("", ("median", "mean", "p95", "max", "std")),
+        },
+        "Images answered, and answers within limits": {
+            "answered [%]": _number("answered", 1, 100),
+            **{f"{name} [%]": _number(f"within {name}", 1, 100) for name in limits},
+        },
+        "OK answers": {
+            "OK [%]": _number("accepted", 1, 100),
+            **_error_columns("ok_", ("median", "p95", "max"), digits_m=4),
+            "false accepts [%]": _number("false_accepts", 1, 100),
+            "false rejects [%]": _number("false_rejects", 1, 100),
+        },
+        "Covariance": {
+            **{f"NEES {part}": _number(f"nees_{part}", 1) for part in PARTS},
+            **{f"{part} in 90 % [%]": _number(f"coverage90_{part}", 1, 100) for part in PARTS},
+        },
+        "Times": {
+            **{f"{told} {p} [ms]": _number(f"{n}_{p}", 0, 1000) for told, n in times.items() for p in ("p50", "p95")},
+        },
+    }
+
+
+TABLES = _tables()
+# a terminal is narrower than a page
+MAX_NAME, NOT_IN_TERMINAL = 48, ("mean [m]", "std [m]", "mean [deg]", "std [deg]")
+
+
+def tables(rows: list[Row], left_out: tuple[str, ...] = ()) -> list[Table]:
+    """TABLES without rows and columns of which nothing is known, and without columns that are `left_out`."""
+    return [table for title, columns in TABLES.items() if (table := _table(title, columns, rows, left_out)).cells]
+
+
+def _table(title: str, columns: dict[str, Callable[[Row], str]], rows: list[Row], left_out: tuple[str, ...]) -> Table:
+    texts = {name: [text(row) for row in rows] for name, text in columns.items() if name not in left_out}
+    known = [name for name, cells in texts.items() if any(cell != NOTHING for cell in cells)]
+    shown = [number for number in range(len(rows)) if any(texts[name][number] != NOTHING for name in known)]
+    # names come from files of others: no escape sequence may reach a terminal
+    names = [CONTROL.sub("?", row.name) for row in rows]
+    cells = [[names[number], *(texts[name][number] for name in known)] for number in shown]
+    return Table(title, known, [rows[number].kind for number in shown], cells)
+
+
+def terminal_tables(rows: list[Row]) -> str:
+    """Aligned columns without NOT_IN_TERMINAL; in parentheses are intervals."""
+    return "\n\n".join(map(_aligned, tables(rows, NOT_IN_TERMINAL))) + "\n"
+
+
+def _aligned(table: Table) -> str:
+    cells = [[cell[:MAX_NAME] for cell in line] for line in [[table.title, *table.columns], *table.cells]]
+    widths = [max(map(len, column)) for column in zip(*cells)]
+    return "\n".join(
+        "  ".join([line[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(line[1:], widths[1:]))])
+        for line in cells
+    )
+
+
+def markdown_tables(rows: list[Row]) -> str:
+    """Tables of GitHub's Markdown."""
+    return "\n".join(map(_markdown, tables(rows)))
+
+
+def _markdown(table: Table) -> str:
+    lines = [[table.title, *table.columns], ["---", *("---:" for _ in table.columns)]]
+    lines += [[cell.replace("|", "\\|") for cell in line] for line in table.cells]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+
+
+def latex_tables(rows: list[Row]) -> str:
+    """Tabulars of LaTeX with booktabs' rules."""
+    return "\n".join(map(_latex, tables(rows)))
+
+
+def _latex(table: Table) -> str:
+    columns = "l" + "r" * len(table.columns)
+    head = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", _latex_line([table.title, *table.columns]), r"\midrule"]
+    return "\n".join([*head, *map(_latex_line, table.cells), r"\bottomrule", r"\end{tabular}"]) + "\n"
+
+
+def csv_table(rows: list[Row]) -> str:
+    """All numbers, also those that the other tables have no room for; an empty field is not known."""
+    columns = list(dict.fromkeys(name for row in rows for name in row.numbers))
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(["name", "kind", *columns])
+    for row in rows:
+        numbers = (row.numbers.get(name) for name in columns)
+        writer.writerow([row.name.strip(), row.kind, *("" if n is None else f"{n:.9g}" for n in numbers)])
+    return file.getvalue()
+
+
+FORMATS = {"terminal": terminal_tables, "markdown": markdown_tables, "latex": latex_tables, "csv": csv_table}
+
+
+def _latex_line(cells: list[str]) -> str:
+    return " & ".join("".join(LATEX_SPECIAL.get(c, c) for c in cell) for cell in cells) + r" \\"

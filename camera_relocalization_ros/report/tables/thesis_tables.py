@@ -1,0 +1,241 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The thesis' tables again, with own numbers beside its own: as values, as Markdown and as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass, field
+from typing import Any, Iterator
+
+from camera_relocalization_ros.evaluation.baseline_errors import STATISTICS
+from camera_relocalization_ros.evaluation.thesis_grid import (
+    METHODS,
+    QUANTITIES,
+    SEVEN_SCENES,
+    TEMPORAL_DATA_SET,
+    TEMPORAL_METHODS,
+    THESIS_BACKBONES,
+    Combination,
+    Spread,
+    over_seeds,
+)
+from camera_relocalization_ros.report.tables.thesis_results import ThesisResult, load_thesis_results
+
+NETWORKS = {
+    "googlenet_imagenet": "GoogLeNet pretrained on ImageNet",
+    "googlenet_places365": "GoogLeNet pretrained on Places365",
+    "inception_resnet_v2_imagenet": "Inception ResNet V2 pretrained on ImageNet",
+    "vgg16_hybrid1365": "VGG16 pretrained on Hybrid1365",
+}
+# its best one, which stands beside networks that the thesis does not have
+BESIDE_OTHERS = "vgg16_hybrid1365"
+METHOD_TABLES = {
+    "7scenes": dict(zip(THESIS_BACKBONES, ("4.5", "4.6", "4.7", "4.8"))),
+    "airframe": dict(zip(THESIS_BACKBONES, ("4.11", "4.12", "4.13", "4.14"))),
+}
+SUMMARY_TABLE, TEMPORAL_TABLE = "4.9", "4.17"
+HEADS = {"spatial_lstm": "Spatial-LSTM", "regressor": "Regressor", "temporal_gru": "Temporal-GRU"}
+LOSSES = {"qeh": "QEH", "nh": "NH"}
+DIGITS = {"position_m": 3, "orientation_deg": 2}
+NOTHING = "-"
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """What was trained: summaries of `PoseErrors` by combination, one for each seed, and those of the baselines.
+
+    `baselines`: (data set, backbone) -> name of the baseline -> summary. `skipped`: backbone -> why it has no rows.
+    """
+
+    experiment: str
+    data_sets: tuple[str, ...]
+    backbones: tuple[str, ...]
+    summaries: dict[Combination, list[dict[str, Any]]] = field(default_factory=dict)
+    baselines: dict[tuple[str, str], dict[str, dict[str, Any]]] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
+    thesis: list[ThesisResult] = field(default_factory=load_thesis_results)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line: `of` is the data set, or in table 4.17 the network; ours and the thesis' where there are any."""
+
+    of: str
+    method: str
+    combination: Combination
+    seeds: int
+    ours: dict[str, dict[str, Spread]] | None
+    thesis: ThesisResult | None
+
+    def thesis_number(self, quantity: str, statistic: str) -> str:
+        """With the thesis' own digits; a dash where it tells none."""
+        return getattr(self.thesis, quantity).get(statistic, NOTHING) if self.thesis else NOTHING
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of the thesis by its number, or one like it for a network that the thesis does not have."""
+
+    number: str
+    title: str
+    rows: list[Row]
+
+
+def tables(found: Reproduction) -> list[Table]:
+    """One table of methods for each network that was trained; for airframe-ind 4.17 as well, all networks in one."""
+    made = [_methods_table(found, backbone) for backbone in found.backbones]
+    temporal = list(_temporal_rows(found))
+    if any(row.ours for row in temporal):
+        made.append(Table(TEMPORAL_TABLE, f"Temporal-GRU on {TEMPORAL_DATA_SET}, by network", temporal))
+    return made
+
+
+def markdown(table: Table) -> str:
+    """A heading and an aligned table; each cell holds metres / degrees."""
+    header = ["", "method"] + [f"{name}, {whose}" for name in STATISTICS for whose in ("ours", "thesis")]
+    cells = [[row.of, row.method, *_numbers(row)] for row in table.rows]
+    return f"## Table {table.number}: {table.title}\n\n{_aligned(header, cells)}"
+
+
+def summary_markdown(found: Reproduction) -> str:
+    """Table 4.9: medians that the thesis compares, and those of our Spatial-LSTM with QEH on each network."""
+    quoted = [result for result in found.thesis if result.table == SUMMARY_TABLE]
+    names = list(dict.fromkeys(result.quoted for result in quoted))
+    theirs = {(result.combination.data_set, result.quoted): result for result in quoted}
+    header = ["", *names, *(f"ours, {backbone}" for backbone in found.backbones)]
+    cells = []
+    for data_set in found.data_sets:
+        known = [theirs.get((data_set, name)) for name in names]
+        ours = [
+            _ours(found.summaries.get(Combination(data_set, backbone, "spatial_lstm", "qeh")))
+            for backbone in found.backbones
+        ]
+        cells.append(
+            [data_set]
+            + [_pair(*(getattr(k, q)["median"] for q in QUANTITIES)) if k else NOTHING for k in known]
+            + [_spread_pair(spreads, "median", _seeds(found)) if spreads else NOTHING for spreads in ours]
+        )
+    return f"## Table {SUMMARY_TABLE}: medians of PoseNet's line, and of Spatial-LSTM,QEH\n\n{_aligned(header, cells)}"
+
+
+def report(found: Reproduction, notes: list[str]) -> str:
+    """All tables as one Markdown page that begins with `notes`."""
+    lines = [f"# {found.experiment}: the thesis' tables again", ""]
+    lines += [f"- {note}" for note in notes]
+    lines += [f"- {backbone} is skipped: {reason}" for backbone, reason in found.skipped.items()]
+    lines += ["- Every cell is position in metres / orientation in degrees; a dash says that there is no number."]
+    if _seeds(found) > 1:
+        lines += [f"- Ours are means over {_seeds(found)} seeds +- sample standard deviation."]
+    parts = [markdown(table) for table in tables(found)]
+    if found.experiment == SEVEN_SCENES:
+        parts.append(summary_markdown(found))
+    return "\n".join(lines) + "\n\n" + "\n\n".join(parts) + "\n"
+
+
+def csv_text(found: Reproduction) -> str:
+    """All rows of all tables with a column for every number; an empty field where there is none."""
+    file = io.StringIO()
+    columns = [f"{name}_{q}_{whose}" for name in STATISTICS for q in QUANTITIES for whose in ("ours", "sd", "thesis")]
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(["table", "data_set", "backbone", "method", "head", "loss", "seeds", *columns])
+    for table in tables(found):
+        for row in table.rows:
+            key = row.combination
+            values = [value for name in STATISTICS for q in QUANTITIES for value in _csv_values(row, q, name)]
+            writer.writerow(
+                [table.number, key.data_set, key.backbone, row.method, key.head, key.loss, row.seeds, *values]
+            )
+    return file.getvalue()
+
+
+def to_dict(found: Reproduction) -> dict[str, Any]:
+    """Everything as plain values: the summary of each seed, and the baselines."""
+    return {
+        "experiment": found.experiment,
+        "skipped": found.skipped,
+        "results": [{**vars(combination), "seeds": summaries} for combination, summaries in found.summaries.items()],
+        "baselines": [
+            {"data_set": data_set, "backbone": backbone, **summaries}
+            for (data_set, backbone), summaries in found.baselines.items()
+        ],
+    }
+
+
+def _methods_table(found: Reproduction, backbone: str) -> Table:
+    numbers = METHOD_TABLES[found.experiment]
+    beside = backbone if backbone in numbers else BESIDE_OTHERS
+    title = NETWORKS.get(backbone, f"{backbone}, beside the thesis' {NETWORKS[beside]}")
+    number = numbers[beside] if beside == backbone else f"{numbers[beside]} for a network of ours"
+    rows = [row for data_set in found.data_sets for row in _data_set_rows(found, data_set, backbone, beside)]
+    return Table(number, title, rows)
+
+
+def _data_set_rows(found: Reproduction, data_set: str, backbone: str, beside: str) -> Iterator[Row]:
+    trained = [(c.head, c.loss) for c in found.summaries if (c.data_set, c.backbone) == (data_set, backbone)]
+    for head, loss in dict.fromkeys([*METHODS, *trained]):
+        # those have a table of their own
+        if data_set == TEMPORAL_DATA_SET and (head, loss) in TEMPORAL_METHODS:
+            continue
+        row = _row(found, data_set, Combination(data_set, backbone, head, loss), beside)
+        if row.ours or row.thesis:
+            yield row
+    for name, summary in found.baselines.get((data_set, backbone), {}).items():
+        yield Row(data_set, name, Combination(data_set, backbone, "", ""), 1, over_seeds([summary]), None)
+
+
+def _temporal_rows(found: Reproduction) -> Iterator[Row]:
+    others = [backbone for backbone in found.backbones if backbone not in THESIS_BACKBONES]
+    for backbone in (*THESIS_BACKBONES, *others):
+        for head, loss in TEMPORAL_METHODS:
+            row = _row(found, backbone, Combination(TEMPORAL_DATA_SET, backbone, head, loss), backbone)
+            if row.ours or row.thesis:
+                yield row
+
+
+def _row(found: Reproduction, of: str, combination: Combination, beside: str) -> Row:
+    summaries = found.summaries.get(combination, [])
+    theirs = Combination(combination.data_set, beside, combination.head, combination.loss)
+    thesis = next((result for result in found.thesis if result.combination == theirs), None)
+    method = f"{HEADS.get(combination.head, combination.head)},{LOSSES.get(combination.loss, combination.loss)}"
+    return Row(of, method, combination, len(summaries), _ours(summaries), thesis)
+
+
+def _ours(summaries: list[dict[str, Any]] | None) -> dict[str, dict[str, Spread]] | None:
+    return over_seeds(summaries) if summaries else None
+
+
+def _seeds(found: Reproduction) -> int:
+    return max(map(len, found.summaries.values()), default=0)
+
+
+def _numbers(row: Row) -> Iterator[str]:
+    for name in STATISTICS:
+        yield _spread_pair(row.ours, name, row.seeds) if row.ours else NOTHING
+        theirs = [row.thesis_number(quantity, name) for quantity in QUANTITIES]
+        yield NOTHING if theirs == [NOTHING] * 2 else _pair(*theirs)
+
+
+def _spread_pair(ours: dict[str, dict[str, Spread]], statistic: str, seeds: int) -> str:
+    return _pair(*(_spread(ours[quantity][statistic], DIGITS[quantity], seeds) for quantity in QUANTITIES))
+
+
+def _spread(spread: Spread, digits: int, seeds: int) -> str:
+    return f"{spread.mean:.{digits}f}" + (f"+-{spread.sd:.{digits}f}" if seeds > 1 else "")
+
+
+def _pair(position: str, orientation: str) -> str:
+    return f"{position} / {orientation}"
+
+
+def _csv_values(row: Row, quantity: str, statistic: str) -> list[str]:
+    theirs = row.thesis_number(quantity, statistic)
+    spread = row.ours[quantity][statistic] if row.ours else None
+    sd = f"{spread.sd:.6g}" if spread and row.seeds > 1 else ""
+    return [f"{spread.mean:.6g}" if spread else "", sd, "" if theirs == NOTHING else theirs]
+
+
+def _aligned(header: list[str], cells: list[list[str]]) -> str:
+    widths = [max(map(len, column)) for column in zip(header, *cells)]
+    lines = [header, ["-" * width for width in widths], *cells]
+    return "\n".join("| " + " | ".join(map(str.ljust, line, widths)) + " |" for line in lines)

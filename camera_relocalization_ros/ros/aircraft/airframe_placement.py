@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The node `airframe_placement`: says in TF, once and for all, where the airframe stands.
+
+Publishes `/tf_static`: ~child_frame (wing/base_link) in ~parent_frame (map), at the ~placement 1 to 6 of the thesis.
+For an airframe that motion capture does not track: one that it does would have two parents.
+"""
+
+from __future__ import annotations
+
+import rospy
+import tf2_ros
+
+from camera_relocalization_ros.aircraft.placements import T_map_airframe
+from camera_relocalization_ros.core.errors import RelocalizationError
+from camera_relocalization_ros.ros.aircraft.sensor_params import PlacementParams
+from camera_relocalization_ros.ros.conversions import matrix_to_transform
+from camera_relocalization_ros.ros.params import private_values
+
+
+def main() -> int:
+    """Run the node until it is shut down; 1 when parameters are bad."""
+    rospy.init_node("airframe_placement")
+    try:
+        params = PlacementParams.from_values(private_values())
+    except RelocalizationError as error:
+        rospy.logfatal(str(error))
+        return 1
+    frames = (params.parent_frame.lstrip("/"), params.child_frame.lstrip("/"))
+    broadcaster = tf2_ros.StaticTransformBroadcaster()
+    stamp_ns = rospy.Time.now().to_nsec()
+    broadcaster.sendTransform(matrix_to_transform(T_map_airframe(params.placement), stamp_ns, *frames))
+    rospy.spin()
+    return 0

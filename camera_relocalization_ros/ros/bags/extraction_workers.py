@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The images of a bag judged and stored by all cores, and told of in the order of their arrival.
+
+Processes, not threads: rosbag is Python, and threads that read and encode wait for each other (measured: half the
+rate for raw images, a third for JPEG).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import multiprocessing
+import os
+import signal
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Iterator, NamedTuple
+
+import cv2
+import numpy as np
+import rosbag
+
+from camera_relocalization_ros.core.errors import BagError, FrameError
+from camera_relocalization_ros.data.dataset_writer import store_image
+from camera_relocalization_ros.ros.bags.image_encoding import encode
+from camera_relocalization_ros.ros.bags.reader import RecordedImage, places, read_recorded_image
+from camera_relocalization_ros.ros.bags.records import Place, reopen_in_child
+from camera_relocalization_ros.ros.bags.transforms import FrameChain, NoPoseError
+from camera_relocalization_ros.vision.image_transform import ImageTransform
+
+# images that a process handles and tells of at a time: enough to make the telling cheap
+BATCH = 16
+# from linux/prctl.h and glibc's malloc.h
+PR_SET_PDEATHSIG, M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = 1, -1, -3
+KEPT_BYTES = 1 << 30
+
+
+class JudgedFrame(NamedTuple):
+    """An image in the order of arrival: stored under `image_name` with its pose, or with the fault that it has."""
+
+    number: int
+    stamp_ns: int
+    fault: str = ""
+    image_name: str = ""
+    position: np.ndarray | None = None
+    quat_xyzw: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class FrameJob:
+    """All that a process needs to judge and store the images of a bag."""
+
+    bag: rosbag.Bag
+    topic: str
+    chain: FrameChain
+    image_delay_ns: int
+    image_format: str
+    transform: ImageTransform
+    image_folder: Path
+    # frames that an interrupted run stored
+    stored: frozenset[int]
+
+    def judge(self, number: int, image: RecordedImage, is_repeat: bool) -> JudgedFrame:
+        """Store a frame's image unless something is wrong with the frame."""
+        if number in self.stored or is_repeat:
+            return JudgedFrame(number, image.stamp_ns, "duplicate image" if is_repeat else "")
+        try:
+            position, quat_xyzw = self.chain.at(image.stamp_ns - self.image_delay_ns)
+            content = encode(image.message(), self.image_format, self.transform)
+        except NoPoseError as error:
+            return JudgedFrame(number, image.stamp_ns, str(error))
+        except FrameError:
+            return JudgedFrame(number, image.stamp_ns, "image does not decode")
+        name = store_image(self.image_folder, number, *content)
+        return JudgedFrame(number, image.stamp_ns, "", name, position, quat_xyzw)
+
+
+def judged_frames(job: FrameJob) -> Iterator[JudgedFrame]:
+    """All frames of the job's bag in the order of arrival; raises what a process raised, BagError when one died."""
+    images = places(job.bag, [job.topic])
+    batches = [range(first, min(first + BATCH, len(images))) for first in range(0, len(images), BATCH)]
+    count = min(os.cpu_count() or 1, len(batches))
+    workers = [_Worker(job, images, batches[first::count]) for first in range(count)]
+    try:
+        for number in range(len(batches)):
+            yield from workers[number % count].next_batch()
+    finally:
+        for worker in workers:
+            worker.stop()
+
+
+class _Worker:
+    """A process that handles some of the batches and tells of each through a pipe, which also holds it back."""
+
+    def __init__(self, job: FrameJob, images: list[Place], batches: list[range]) -> None:
+        self._name = job.bag.filename
+        # a fork has the bag's index and the poses already; both are too large to send
+        context = multiprocessing.get_context("fork")
+        self._results, telling = context.Pipe(duplex=False)
+        self._process = context.Process(target=_work, args=(job, images, batches, telling), daemon=True)
+        self._process.start()
+        telling.close()
+
+    def next_batch(self) -> list[JudgedFrame]:
+        try:
+            result = self._results.recv()
+        except EOFError:
+            raise BagError(f"{self._name}: a process that read it died; the machine may be out of memory") from None
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    def stop(self) -> None:
+        self._process.terminate()
+        self._process.join()
+        self._results.close()
+
+
+def _work(job: FrameJob, images: list[Place], batches: list[range], telling: Connection) -> None:
+    _become_worker()
+    try:
+        reopen_in_child(job.bag)
+        for batch in batches:
+            telling.send(_judge_batch(job, images, batch))
+    except Exception as error:
+        telling.send(error)
+
+
+def _judge_batch(job: FrameJob, images: list[Place], batch: range) -> list[JudgedFrame]:
+    # the image before the batch is another's; here it tells whether the camera was frozen
+    before = read_recorded_image(job.bag, images[batch[0] - 1]) if batch[0] else None
+    frames = []
+    for number in batch:
+        image = read_recorded_image(job.bag, images[number])
+        frames.append(job.judge(number, image, image.shows_the_same(before)))
+        before = image
+    return frames
+
+
+def _become_worker() -> None:
+    """The habits of a process that must end with its parent, and handles many large blocks of memory."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
+    # libjpeg reports to stderr by itself; what is wrong with an image is counted
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    cv2.setNumThreads(1)  # OpenCV's threads did not survive the fork, and all cores are busy
+    libc = ctypes.CDLL(None)
+    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    # or glibc gives the memory of each image back to the kernel and fetches it anew: half of the time was spent there
+    libc.mallopt(M_MMAP_THRESHOLD, KEPT_BYTES)
+    libc.mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)

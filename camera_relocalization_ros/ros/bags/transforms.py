@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A bag's transforms, whole, and the poses along any chain of frames. A pose is refused rather than guessed."""
+
+from __future__ import annotations
+
+import logging
+from array import array
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Iterator
+
+import numpy as np
+import rosbag
+
+from camera_relocalization_ros.core.errors import BagError, SyncError
+from camera_relocalization_ros.core.trajectory import Trajectory
+from camera_relocalization_ros.data.pose_stream import PoseStream, StreamLimits
+from camera_relocalization_ros.ros.bags.pose_sources import PoseSources, StampedPose, read_sources
+from camera_relocalization_ros.ros.bags.reader import read_messages, topic_types
+from camera_relocalization_ros.ros.bags.tf_window import TfWindow
+from camera_relocalization_ros.ros.conversions import transform_to_pose
+
+TF_TYPES = ("tf2_msgs/TFMessage", "tf/tfMessage")
+DYNAMIC_TOPICS, STATIC_TOPICS = ("/tf", "tf"), ("/tf_static", "tf_static")
+
+logger = logging.getLogger(__name__)
+
+
+class NoPoseError(SyncError):
+    """There is no trustworthy pose at a stamp; the text is the reason, the same for all frames alike."""
+
+
+@dataclass
+class Edge:
+    """All that a bag says about the pose of one frame in its parents: poses by stamp, and the static one."""
+
+    parents: set[str] = field(default_factory=set)
+    static_pose: tuple[np.ndarray, np.ndarray] | None = None
+    # flat, in the order of arrival: 64 bytes for each pose, where messages take a kilobyte
+    stamps_ns: array = field(default_factory=lambda: array("q"))
+    poses: array = field(default_factory=lambda: array("d"))
+
+    def trajectory(self) -> Trajectory:
+        """The stamped poses in the order of their stamps; of those with the same stamp the first that came."""
+        stamps_ns, order = np.unique(np.frombuffer(self.stamps_ns, dtype=np.int64), return_index=True)
+        poses = np.frombuffer(self.poses, dtype=np.float64).reshape(-1, 7)[order]
+        return Trajectory(stamps_ns, poses[:, :3], poses[:, 3:])
+
+    def repeats(self) -> int:
+        """Poses whose stamp came before: their publisher said nothing new."""
+        return len(self.stamps_ns) - len(np.unique(np.frombuffer(self.stamps_ns, dtype=np.int64)))
+
+
+class FrameChain:
+    """The way between two frames: `at` gives the pose of child in parent."""
+
+    def __init__(self, parent: str, child: str, streams: list[PoseStream], window: TfWindow) -> None:
+        self.parent, self.child = parent, child
+        self.streams = streams
+        self._window = window
+
+    def at(self, stamp_ns: int) -> tuple[np.ndarray, np.ndarray]:
+        """Position (3,) and quaternion (4,) at a stamp, interpolated by tf2; raises NoPoseError."""
+        if stamp_ns <= 0:
+            raise NoPoseError("no stamp")  # tf2 takes 0 for "the latest"
+        for stream in self.streams:
+            fault = stream.faults([stamp_ns])[0]
+            if fault:
+                raise NoPoseError(fault)
+        return self._window.lookup(self.parent, self.child, stamp_ns)
+
+    def trajectory(self, stamps_ns: np.ndarray) -> tuple[Trajectory, Counter[str]]:
+        """The poses at those of the stamps (N,) that have one, and how many lack it for which reason."""
+        found, reasons = [], Counter()
+        for stamp_ns in stamps_ns:
+            try:
+                found.append((int(stamp_ns), *self.at(int(stamp_ns))))
+            except NoPoseError as error:
+                reasons[str(error)] += 1
+        stamps, positions, quats = zip(*found) if found else ((), (), ())
+        return Trajectory(np.array(stamps, dtype=np.int64), np.array(positions), np.array(quats)), reasons
+
+    def own_trajectory(self, count: int | None = None) -> Trajectory:
+        """The poses at the stamps of the fastest stream, about `count` of them; a static chain has a single one."""
+        stamps_ns = max((stream.trusted.stamps_ns for stream in self.streams), key=len, default=np.array([1]))
+        step = max(len(stamps_ns) // count, 1) if count else 1
+        return self.trajectory(stamps_ns[::step])[0]
+
+
+@dataclass(frozen=True)
+class BagTransforms:
+    """The transforms of a bag, whole; frame names without leading slash."""
+
+    source: str
+    edges: dict[str, Edge]
+    ignored: Counter[str]
+
+    @classmethod
+    def from_bag(cls, bag: rosbag.Bag, sources: PoseSources | None = None) -> BagTransforms:
+        """Read /tf and /tf_static to the end, and what `sources` add; raises BagError when there is nothing.
+
+        A frame that the sources tell of is theirs alone: what TF says of it is left out.
+        """
+        sources = sources or PoseSources()
+        if sources.is_empty and not any(kind in TF_TYPES for kind in topic_types(bag).values()):
+            raise BagError(f"{bag.filename}: no TF in it; expected poses on /tf or /tf_static")
+        transforms = cls(bag.filename, {}, Counter())
+        for pose in read_sources(bag, sources):
+            transforms._add(pose)
+        owned = set(transforms.edges)
+        for pose in _read_transforms(bag):
+            if pose.child in owned:
+                transforms.ignored["of a frame that comes from elsewhere"] += 1
+            else:
+                transforms._add(pose)
+        repeats = sum(edge.repeats() for edge in transforms.edges.values())
+        transforms.ignored.update({"repeated": repeats} if repeats else {})
+        if transforms.ignored:
+            counts = ", ".join(f"{count} {reason}" for reason, count in sorted(transforms.ignored.items()))
+            logger.warning("%s: transforms left out: %s", bag.filename, counts)
+        return transforms
+
+    @property
+    def frames(self) -> list[str]:
+        """All frames, sorted."""
+        return sorted(set(self.edges).union(*(edge.parents for edge in self.edges.values())))
+
+    def root_of(self, frame: str) -> str:
+        """The frame at the top of the tree that holds `frame`."""
+        return self._to_root(frame.lstrip("/"))[-1]
+
+    def chain(self, parent: str, child: str, limits: StreamLimits | None = None) -> FrameChain:
+        """The way from parent to child; raises BagError that lists the frames when one of them is unknown."""
+        parent, child = parent.lstrip("/"), child.lstrip("/")
+        for name in (parent, child):
+            if name not in self.frames:
+                raise BagError(f"{self.source}: no frame {name!r} in TF; its frames are: {', '.join(self.frames)}")
+        above_parent, above_child = self._to_root(parent), self._to_root(child)
+        if above_parent[-1] != above_child[-1]:
+            for name in above_parent[:-1] + above_child[:-1]:
+                self._checked_edge(name)  # a frame with two parents may be the cause
+            raise BagError(
+                f"{self.source}: frames {parent!r} (below {above_parent[-1]!r}) and {child!r} (below "
+                f"{above_child[-1]!r}) are not connected in TF"
+            )
+        between = set(above_parent) ^ set(above_child)  # all below the nearest common ancestor
+        return self._build(parent, child, sorted(between), limits or StreamLimits())
+
+    def _build(self, parent: str, child: str, names: list[str], limits: StreamLimits) -> FrameChain:
+        fixed, streams = {}, {}
+        for name in names:
+            edge = self._checked_edge(name)
+            frames = (min(edge.parents), name)
+            if edge.static_pose is not None:
+                fixed[frames] = edge.static_pose
+            else:
+                streams[frames] = PoseStream(edge.trajectory(), limits)
+        window = TfWindow(fixed, {frames: stream.trusted for frames, stream in streams.items()})
+        return FrameChain(parent, child, list(streams.values()), window)
+
+    def _to_root(self, name: str) -> list[str]:
+        """The frame and all above it."""
+        names = [name]
+        while names[-1] in self.edges:
+            above = min(self.edges[names[-1]].parents)
+            if above in names:
+                raise BagError(f"{self.source}: frames {above!r} and {names[-1]!r} hang below each other in TF")
+            names.append(above)
+        return names
+
+    def _checked_edge(self, child: str) -> Edge:
+        edge = self.edges[child]
+        if len(edge.parents) > 1:
+            parents = " and ".join(repr(parent) for parent in sorted(edge.parents))
+            raise BagError(f"{self.source}: frame {child!r} has more than one parent in TF: {parents}")
+        if edge.static_pose is not None and edge.stamps_ns:
+            raise BagError(f"{self.source}: frame {child!r} is on /tf and on /tf_static; expected one of them")
+        return edge
+
+    def _add(self, pose: StampedPose) -> None:
+        reason = _fault(pose)
+        if reason:
+            self.ignored[reason] += 1
+            return
+        edge = self.edges.setdefault(pose.child, Edge())
+        edge.parents.add(pose.parent)
+        if pose.stamp_ns is None:
+            edge.static_pose = (pose.position, pose.quat_xyzw)
+            return
+        edge.stamps_ns.append(pose.stamp_ns)
+        edge.poses.extend((*pose.position, *pose.quat_xyzw))
+
+
+def _read_transforms(bag: rosbag.Bag) -> Iterator[StampedPose]:
+    """All transforms of the bag; those of /tf_static without a stamp, because they hold for all of it."""
+    for topic, message, _ in read_messages(bag, DYNAMIC_TOPICS + STATIC_TOPICS):
+        for transform in message.transforms:
+            stamp_ns = None if topic in STATIC_TOPICS else transform.header.stamp.to_nsec()
+            parent, child = transform.header.frame_id.lstrip("/"), transform.child_frame_id.lstrip("/")
+            yield StampedPose(parent, child, stamp_ns, *transform_to_pose(transform))
+
+
+def _fault(pose: StampedPose) -> str:
+    """Why tf2 would refuse a transform; "" when it is sound."""
+    if not pose.parent or not pose.child or pose.parent == pose.child:
+        return "without two frame names"
+    if pose.stamp_ns is not None and pose.stamp_ns <= 0:
+        return "without a stamp"
+    length = sum(value * value for value in pose.quat_xyzw) ** 0.5
+    total = sum(pose.position) + length
+    if total - total != 0:  # quicker for single poses than NumPy's isfinite
+        return "not finite"
+    return "without a unit quaternion" if abs(length - 1.0) > 1e-2 else ""

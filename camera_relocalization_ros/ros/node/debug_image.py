@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""`~debug_image`: the image with the object where the estimate puts it, drawn only while somebody looks."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import rospy
+from sensor_msgs.msg import Image
+from std_msgs.msg import Header
+
+from camera_relocalization_ros.core.camera import CameraIntrinsics
+from camera_relocalization_ros.core.geometry import pose_matrix
+from camera_relocalization_ros.core.state import State
+from camera_relocalization_ros.localization.relocalizer import Estimate
+from camera_relocalization_ros.ros import conversions
+from camera_relocalization_ros.vision.overlay import draw_pose, draw_text
+from camera_relocalization_ros.vision.silhouette import ObjectMesh
+
+
+class DebugImage:
+    """`object_box`: least and greatest x, y, z in the model's parent frame, or nothing."""
+
+    def __init__(self, object_box: tuple[float, ...]) -> None:
+        self._edges = ObjectMesh.of_box(np.reshape(object_box, (2, 3))).edges() if object_box else None
+        self._publisher = rospy.Publisher("~debug_image", Image, queue_size=1)
+
+    def listeners(self) -> int:
+        """Subscribers."""
+        return self._publisher.get_num_connections()
+
+    def publish(
+        self, header: Header, image_rgb: np.ndarray, estimate: Estimate, camera: CameraIntrinsics | None
+    ) -> None:
+        """Draw and publish, where somebody listens; of a LOST pose, or without intrinsics, only words are drawn."""
+        if not self.listeners():
+            return
+        image_bgr = cv2.cvtColor(image_rgb, cv2.COLOR_RGB2BGR)
+        text = f"{estimate.state.name}   score {estimate.score:.2f}   {estimate.inference_s * 1e3:.0f} ms"
+        if estimate.state == State.LOST or camera is None:
+            drawn = draw_text(image_bgr, text)
+        else:
+            T_parent_camera = pose_matrix(estimate.position, estimate.quat_xyzw)
+            drawn = draw_pose(image_bgr, camera, T_parent_camera, self._edges, text)
+        drawn_rgb = cv2.cvtColor(drawn, cv2.COLOR_BGR2RGB)
+        self._publisher.publish(conversions.rgb_to_image(drawn_rgb, header.stamp.to_nsec(), header.frame_id))

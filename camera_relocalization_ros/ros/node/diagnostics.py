@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""How the node fares, on /diagnostics: state, images, timing, camera, TF, temperature."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import rospy
+from diagnostic_msgs.msg import DiagnosticStatus
+from diagnostic_updater import DiagnosticStatusWrapper, Updater
+
+from camera_relocalization_ros.core.state import State
+from camera_relocalization_ros.msg import RelocalizerStatus
+
+if TYPE_CHECKING:
+    from camera_relocalization_ros.ros.node.relocalization_node import RelocalizationNode
+
+OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
+LEVELS = {State.WARMING_UP: OK, State.OK: OK, State.DEGRADED: WARN, State.LOST: ERROR, State.STALE: WARN}
+# processors and modules of this kind slow themselves down from about here on
+HOT_C = 85.0
+THERMAL_ZONES = Path("/sys/class/thermal")
+
+
+class NodeDiagnostics:
+    """Reads the node's counters; a thread publishes them, by the computer's clock also where ROS time stands still."""
+
+    def __init__(self, node: RelocalizationNode) -> None:
+        self._node = node
+        self._before_s, self._before = time.monotonic(), (0, 0, 0, 0)
+
+    def start(self) -> None:
+        """Publish from now on."""
+        self._updater = Updater()
+        for task in (self.state, self.images, self.timing, self.camera, self.landmarks, self.tf, self.faults):
+            self._updater.add(task.__name__, task)
+        self._updater.add("temperature", temperature)
+        threading.Thread(target=self._work, name="diagnostics", daemon=True).start()
+
+    def state(self, found: DiagnosticStatusWrapper) -> DiagnosticStatusWrapper:
+        """State, and which model says so by which provider."""
+        last, relocalizer = self._node.status.last, self._node.relocalizer
+        state = State(last.state)
+        found.summary(LEVELS[state], f"{state.name}: {last.reason}" if last.reason else state.name)
+        found.add("score", f"{last.score:.3g}")
+        found.add("bundle", f"{relocalizer.bundle.bundle_id} {relocalizer.bundle.path}")
+        found.add("providers", ", ".join(relocalizer.providers))
+        return found
+
+    def images(self, found: DiagnosticStatusWrapper) -> DiagnosticStatusWrapper:
+        """Rates since the last report, and counters."""
+        status, newest, now_s = self._node.status, self._node.newest, time.monotonic()
+        rejected = sum(status.rejected.values())
+        counts = (newest.seen, status.answered, rejected, newest.dropped)
+        seen, answered, refused, dropped = (new - old for new, old in zip(counts, self._before))
+        period_s, self._before_s, self._before = now_s - self._before_s, now_s, counts
+        told = [f"{refused} images rejected"] if refused else []
+        # before the first image there is nothing wrong yet, and one that nobody wants is never too late
+        if newest.seen and status.last.activity == RelocalizerStatus.ANSWERING:
+            told += self._slow(seen / period_s, dropped / max(seen, 1))
+        found.summary(WARN if told else OK, "; ".join(told) or "fine")
+        found.add("images per second", f"{seen / period_s:.1f}")
+        found.add("answers per second", f"{answered / period_s:.1f}")
+        for name in ("answered", "lost", "skipped"):
+            found.add(name, getattr(status, name))
+        found.add("dropped", newest.dropped)
+        found.add("rejected", rejected)
+        for kind, count in sorted(status.rejected.items()):
+            found.add(f"rejected ({kind})", count)
+        return found
+
+    def _slow(self, rate_hz: float, dropped: float) -> list[str]:
+        """What is said of a rate and a share of dropped images beyond their limits."""
+        params, told = self._node.params, []
+        if rate_hz < params.min_rate:
+            told.append(f"{rate_hz:.1f} images a second, expected {params.min_rate:g}")
+        if dropped > params.max_dropped:
+            told.append(f"{100 * dropped:.0f} % dropped, allowed are {100 * params.max_dropped:g} %")
+        return told
+
+    def landmarks(self, found: DiagnosticStatusWrapper) -> DiagnosticStatusWrapper:
+        """How refinements ended."""
+        counts = self._node.landmarks.counts
+        found.summary(OK, f"{sum(counts.values())} images were searched" if counts else "not used")
+        for kind, count in sorted(counts.items()):
+            found.add(kind, count)
+        return found
+
+    def timing(self, found: DiagnosticStatusWrapper) -> DiagnosticStatusWrapper:
+        """Of the newest answers: latency, inference and age."""
+        recent, params, late = list(self._node.status.recent), self._node.params, []
+        limits = {"latency": params.max_latency, "inference_time": math.inf, "age": params.max_age}
+        for name, limit_s in limits.items() if recent else ():
+            p50, p95 = np.percentile([getattr(status, name) for status in recent], [50, 95])
+            found.add(f"{name} p50, p95 [ms]", f"{1e3 * p50:.1f}, {1e3 * p95:.1f}")
+            if p95 > limit_s:
+                late.append(f"{name} {1e3 * p95:.0f} ms, allowed are {1e3 * limit_s:.0f}")
+        told = f"of the last {len(recent)} answers" if recent else "no answer yet"
+        found.summary(WARN if late else OK, "; ".join([*late, told]))
+        return found
+
+    def camera(self, found: DiagnosticStatusWrapper) -> DiagnosticStatusWrapper:
+        """Whether camera_info is that of the camera the model was trained with."""
+        match = self._node.camera.match
+        level = OK if not match.complaint else WARN if match.is_usable else ERROR
+        found.summary(level, match.complaint or "as trained, as far as known")
+        return found
+
+    def tf(self, found: DiagnosticStatusWrapper) -> DiagnosticStatusWrapper:
+        """What is broadcast, or why not."""
+        tf = self._node.tf
+        if tf is None:
+            found.summary(OK, "off")
+            return found
+        rival = tf.parent_watch.rival
+        if rival:
+            found.summary(ERROR, f"stopped: {rival} broadcasts {tf.frames.child} too")
+        else:
+            found.summary(OK, "listens for others first" if tf.parent_watch.is_listening else "on")
+        found.add("frames", f"{tf.frames.child} in {tf.frames.parent}")
+        found.add("failures", tf.failures)
+        return found
+
+    def faults(self, found: DiagnosticStatusWrapper) -> DiagnosticStatusWrapper:
+        """What failed that should not have, since the node started."""
+        failures = dict(self._node.side_work.failures)
+        told = ", ".join(failures) + " failed; see the log" if failures else "none"
+        found.summary(ERROR if failures else OK, told)
+        for name, count in failures.items():
+            found.add(name, count)
+        return found
+
+    def _work(self) -> None:
+        while not rospy.is_shutdown():
+            with self._node.side_work.tried("/diagnostics"):
+                self._updater.setHardwareID(self._node.relocalizer.bundle.bundle_id)
+                self._updater.force_update()
+            time.sleep(self._node.params.diagnostic_period)
+
+
+def temperature(found: DiagnosticStatusWrapper) -> DiagnosticStatusWrapper:
+    """The thermal zones that Linux lets read."""
+    zones = dict(thermal_zones())
+    hottest = max(zones.values(), default=None)
+    if hottest is None:
+        found.summary(OK, "not readable on this computer")
+    else:
+        found.summary(WARN if hottest >= HOT_C else OK, f"{hottest:.0f} degrees Celsius")
+    for name, value in zones.items():
+        found.add(name, f"{value:.1f}")
+    return found
+
+
+def thermal_zones(folder: Path = THERMAL_ZONES) -> list[tuple[str, float]]:
+    """(type, degrees Celsius) of each zone that can be read."""
+    zones = []
+    for zone in sorted(folder.glob("thermal_zone*")):
+        try:
+            zones.append(((zone / "type").read_text().strip(), int((zone / "temp").read_text()) / 1000.0))
+        except (OSError, ValueError):  # a sensor that is switched off answers with an error
+            continue
+    return zones

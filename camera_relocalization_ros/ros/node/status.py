@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Counts what became of the images, and tells it on `~status`."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, deque
+from typing import Any, Mapping
+
+import rospy
+from std_msgs.msg import Header
+
+from camera_relocalization_ros.core.state import State
+from camera_relocalization_ros.msg import RejectionCount, RelocalizerStatus
+from camera_relocalization_ros.ros.node.newest_frame import NewestFrame
+
+UNKNOWN = float("nan")
+# what diagnostics look back on: some seconds of a camera
+RECENT = 100
+
+
+class NodeStatus:
+    """Counters and their topic; `last` is what was published last, `recent` are the newest about images with a pose."""
+
+    def __init__(self, newest: NewestFrame) -> None:
+        self.answered = self.lost = self.skipped = 0
+        self.rejected: Counter[str] = Counter()
+        self.last = RelocalizerStatus()
+        self.recent: deque[RelocalizerStatus] = deque(maxlen=RECENT)
+        self.published_s = 0.0
+        self._newest = newest
+        # latched, so that who comes late still learns the state
+        self._publisher = rospy.Publisher("~status", RelocalizerStatus, queue_size=10, latch=True)
+
+    def publish(self, state: State, header: Header, **values: Any) -> None:
+        """Publish the counters, the state and other fields of RelocalizerStatus, with the header of an image if any."""
+        status = RelocalizerStatus(state=state, inference_time=UNKNOWN, latency=UNKNOWN, age=UNKNOWN, score=UNKNOWN)
+        status.header.stamp, status.header.frame_id = header.stamp, header.frame_id
+        status.frames_seen, status.frames_dropped = self._newest.seen, self._newest.dropped
+        status.frames_answered, status.frames_lost, status.frames_skipped = self.answered, self.lost, self.skipped
+        status.frames_rejected = sum(self.rejected.values())
+        status.rejected = rejection_counts(self.rejected)
+        for name, value in values.items():
+            setattr(status, name, value)
+        self._publisher.publish(status)
+        self.last, self.published_s = status, time.monotonic()
+        if status.window_length:
+            self.recent.append(status)
+
+
+def rejection_counts(counts: Mapping[str, int]) -> list[RejectionCount]:
+    """Counts by kind as messages."""
+    return [RejectionCount(kind, count) for kind, count in sorted(counts.items())]
+
+
+def age_s(header: Header) -> float:
+    """Seconds from the stamp to now, in ROS time."""
+    return (rospy.Time.now() - header.stamp).to_sec()

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A .caffemodel, read by OpenCV -> a file of torch weights with its checksum beside it."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+import torch
+from torch import nn
+
+from camera_relocalization_ros.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from camera_relocalization_ros.training.backbones.contract import Backbone
+
+
+def convert(caffemodel: Path, prototxt: Path, backbone: Backbone, output: Path) -> int:
+    """Write the convolutions that `backbone` has; returns how many. Classifiers and auxiliary heads are left out.
+
+    Raises ConfigError when a file cannot be read or written, or a layer is missing or has another shape.
+    """
+    state = caffe_state_dict(caffemodel, prototxt, backbone)
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        torch.save(state, output)
+    except (OSError, RuntimeError) as error:
+        raise ConfigError(f"{output}: cannot be written: {error}") from error
+    digest = hashlib.sha256(output.read_bytes()).hexdigest()
+    Path(f"{output}.sha256").write_text(f"{digest}  {output.name}\n", encoding="utf-8")
+    return len(state) // 2
+
+
+def caffe_state_dict(caffemodel: Path, prototxt: Path, backbone: Backbone) -> dict[str, torch.Tensor]:
+    """Weights by the names of the backbone's parameters; OpenCV reads files of Caffe's old format (V1) too."""
+    if not hasattr(backbone, "caffe_layer"):
+        raise ConfigError(f"backbone {backbone.name} has no Caffe form; expected a GoogLeNet or VGG16")
+    for path in (caffemodel, prototxt):
+        if not path.is_file():
+            raise ConfigError(f"{path}: no such file")
+    try:
+        network = cv2.dnn.readNetFromCaffe(str(prototxt), str(caffemodel))
+    except cv2.error as error:
+        raise ConfigError(f"{caffemodel}: OpenCV cannot read it with {prototxt}: {error.err}") from error
+    layers, state = set(network.getLayerNames()), {}
+    for name, module in backbone.named_modules():
+        if not isinstance(module, nn.Conv2d):
+            continue
+        layer = backbone.caffe_layer(name)
+        if layer not in layers:
+            raise ConfigError(f"{prototxt}: no layer {layer}; expected the layers of {backbone.name}")
+        for index, parameter in enumerate(("weight", "bias")):
+            state[f"{name}.{parameter}"] = _blob(network, layer, index, getattr(module, parameter).shape, caffemodel)
+    return state
+
+
+def _blob(network, layer: str, index: int, shape: torch.Size, source: Path) -> torch.Tensor:
+    try:
+        blob = np.asarray(network.getParam(network.getLayerId(layer), index))
+    except cv2.error as error:
+        raise ConfigError(f"{source}: layer {layer} has no blob {index}; expected shape {tuple(shape)}") from error
+    found = blob.reshape(-1) if len(shape) == 1 else blob
+    if found.shape != tuple(shape):
+        raise ConfigError(f"{source}: layer {layer} has shape {blob.shape}; expected {tuple(shape)}")
+    return torch.from_numpy(found.astype(np.float32, copy=True))

@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The training recipe as frozen dataclasses: defaults live here, YAML files may change them, nothing else does."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from camera_relocalization_ros.bundle.known_answers import MAX_MEMBERS
+from camera_relocalization_ros.bundle.sidecar import MAX_GAP_S, MAX_WINDOW
+from camera_relocalization_ros.core.errors import ConfigError
+from camera_relocalization_ros.data.strict_yaml import dataclass_from_dict, load_yaml_mapping
+
+# of a layer; a slip of the pen shall not ask for more memory than there is
+MAX_SIZE = 65536
+# NumPy's generators take no larger one
+MAX_SEED = 2**32 - 1
+
+
+@dataclass(frozen=True)
+class HeadConfig:
+    """Sizes of the part that turns a feature map into a pose.
+
+    The map is averaged over a grid of grid_rows x grid_cols cells; each cell is projected to cell_channels
+    (0: not at all). One cell without projection is the global average pooling of the thesis. With `trunk_map` the
+    output of the backbone's cut layer is averaged and read beside its last map. So many `members` are trained side by
+    side, each of these sizes, and answer with their mean.
+    """
+
+    name: str = "regressor"
+    members: int = 3
+    grid_rows: int = 4
+    grid_cols: int = 5
+    trunk_map: bool = True
+    cell_channels: int = 64
+    hidden: int = 512
+    lstm_hidden: int = 128
+    gru_hidden: int = 128
+    window_length: int = 2
+    max_gap_s: float = 0.5
+
+    def __post_init__(self) -> None:
+        # what a bundle cannot hold is no use in a head
+        most = {"members": MAX_MEMBERS, "window_length": MAX_WINDOW}
+        for name, value in asdict(self).items():
+            if isinstance(value, int) and not isinstance(value, bool):
+                low, high = 0 if name == "cell_channels" else 1, most.get(name, MAX_SIZE)
+                if not low <= value <= high:
+                    raise ConfigError(f"head.{name} is {value}; expected {low} to {high}")
+        if not 0 < self.max_gap_s <= MAX_GAP_S:
+            raise ConfigError(f"head.max_gap_s is {self.max_gap_s}; expected more than 0, at most {MAX_GAP_S} s")
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """`name` is one of losses.LOSSES; p is the norm, 1 or 2; the s are log-variances at the start (thesis 3.3.2).
+
+    Where name is "", distance and weighting are given apart: keys of losses.DISTANCES and losses.WEIGHTINGS.
+    """
+
+    name: str = "qeh"
+    p: int = 1
+    beta: float = 50.0
+    s_position: float = 0.0
+    s_orientation: float = -3.0
+    distance: str = ""
+    weighting: str = ""
+
+
+@dataclass(frozen=True)
+class AugmentationConfig:
+    """Views stored per image beside the original; 0 switches a change off.
+
+    Normal with the given spread: the camera's turns about its right and down axes (rotation_sd_deg) and about its
+    optical axis (in_plane_sd_deg), exposure (0.2: a fifth), blur (pixels of the network's input). noise is the most
+    that the grey levels' spread can be. Of the views, occlusion_share get things in the way, and background_share
+    another background outside the silhouette of object_mesh (PLY, STL or OBJ in the parent frame, metres), widened
+    by object_margin_px of the network's input: a picture of the folder `backgrounds`, or where that is "" another
+    training image without the object, or a texture.
+    """
+
+    views: int = 15
+    rotation_sd_deg: float = 4.5
+    in_plane_sd_deg: float = 4.5
+    exposure: float = 0.2
+    blur_px: float = 0.0
+    noise: float = 0.0
+    occlusion_share: float = 0.0
+    background_share: float = 0.5
+    object_mesh: str = ""
+    object_margin_px: int = 2
+    backgrounds: str = ""
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            most = 1.0 if name.endswith("_share") else float("inf")
+            if not isinstance(value, str) and not 0 <= value <= most:
+                raise ConfigError(f"augmentation.{name} is {value}; expected a number from 0 to {most}")
+
+    @property
+    def replaces_backgrounds(self) -> bool:
+        """Whether some views get another background."""
+        return bool(self.object_mesh and self.background_share)
+
+    @property
+    def needs_camera(self) -> bool:
+        """Whether a view cannot be made without the camera's intrinsics."""
+        return bool(self.views and (self.rotation_sd_deg or self.in_plane_sd_deg or self.replaces_backgrounds))
+
+
+@dataclass(frozen=True)
+class OptimiserConfig:
+    """How the weights are found; an epoch sees every stored view once.
+
+    `name` is a key of optimisation.OPTIMISERS, `schedule` one of optimisation.SCHEDULES: one_cycle warms up and
+    falls as a cosine over all epochs, plateau falls by plateau_factor after plateau_patience epochs in which the
+    held-out loss did not, constant stays. After `patience` such epochs training stops and the best epoch's weights
+    are kept (0: it never does, and the last are). With ema_decay the answer is that of weights averaged over steps;
+    after n steps the average keeps the smaller of ema_decay and (1 + n) / (10 + n) of itself.
+    """
+
+    name: str = "adamw"
+    schedule: str = "one_cycle"
+    epochs: int = 24
+    batch_size: int = 64
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.0
+    patience: int = 0
+    plateau_patience: int = 3
+    plateau_factor: float = 0.5
+    ema_decay: float = 0.995
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """Everything that decides what a training gives, apart from the data.
+
+    `precision` is one of fitting.PRECISIONS; auto is mixed on a GPU and 32 bits elsewhere. `finetune` takes the place
+    of `optimiser` when the backbone's tail is trained too.
+    """
+
+    backbone: str = "efficientnet_lite0"
+    seed: int = 0
+    precision: str = "auto"
+    head: HeadConfig = field(default_factory=HeadConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
+    augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
+    optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
+    finetune: OptimiserConfig = field(default_factory=lambda: OptimiserConfig(epochs=4, learning_rate=1e-4))
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.seed <= MAX_SEED:
+            raise ConfigError(f"seed is {self.seed}; expected 0 to {MAX_SEED}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for YAML."""
+        return asdict(self)
+
+    def without_paths(self) -> dict[str, Any]:
+        """Plain values but for the paths of mesh and backgrounds, which may be others on other machines."""
+        augmentation = replace(self.augmentation, object_mesh="", backgrounds="")
+        return replace(self, augmentation=augmentation).to_dict()
+
+
+def config_from_dict(values: dict[str, Any], source: str) -> TrainingConfig:
+    """The recipe with the given keys changed; raises ConfigError that names `source` and the key."""
+    return dataclass_from_dict(TrainingConfig, values, source)
+
+
+def load_config(
+    path: Path | None,
+    base: TrainingConfig | None = None,
+    backbone: str | None = None,
+    head: str | None = None,
+    loss: str | None = None,
+    seed: int | None = None,
+    object_mesh: Path | None = None,
+) -> TrainingConfig:
+    """The recipe `base`, else the recommended one, changed by a YAML file, and that by what else is given.
+
+    A loss by its name takes the place of distance and weighting.
+    """
+    values = (base or TrainingConfig()).to_dict()
+    for key, value in (load_yaml_mapping(path) if path is not None else {}).items():
+        is_section = isinstance(value, dict) and isinstance(values.get(key), dict)
+        values[key] = {**values[key], **value} if is_section else value
+    values.update({key: value for key, value in (("backbone", backbone), ("seed", seed)) if value is not None})
+    mesh = str(object_mesh) if object_mesh is not None else None
+    for section, key, value in (("head", "name", head), ("loss", "name", loss), ("augmentation", "object_mesh", mesh)):
+        if value is not None:
+            values[section] = {**(values.get(section) or {}), key: value}
+    if loss is not None:
+        values["loss"] = {**values["loss"], "distance": "", "weighting": ""}
+    return config_from_dict(values, str(path or "recipe"))

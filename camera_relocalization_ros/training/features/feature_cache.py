@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The frozen part's outputs on disk: computed once, read from there, keyed by all that decides them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Iterator
+
+import cv2
+import numpy as np
+import onnxruntime
+import torch
+from tqdm import tqdm
+
+from camera_relocalization_ros.core.errors import ConfigError, DatasetError
+from camera_relocalization_ros.core.preprocessing import Preprocessing
+from camera_relocalization_ros.data.dataset import Dataset
+from camera_relocalization_ros.training.backbones.weights import tensors_digest
+from camera_relocalization_ros.training.config import AugmentationConfig, TrainingConfig
+from camera_relocalization_ros.training.features.backgrounds import background_files
+from camera_relocalization_ros.training.features.feature_store import FeatureStore, StoredCells
+from camera_relocalization_ros.training.features.views import ViewMaker
+from camera_relocalization_ros.training.pose_network import PooledBackbone, Trunk
+
+# raise it when the same settings give other features than before
+CACHE_VERSION = 4
+# what decodes, turns and computes; another version of it may answer differently
+LIBRARIES = {"numpy": np.__version__, "opencv": cv2.__version__, "onnxruntime": onnxruntime.__version__}
+DESCRIPTOR_ROWS = 256
+# in order of preference; without this CUDA rounds float32 to ten bits, and what flies does not
+PROVIDERS = {"CUDAExecutionProvider": {"use_tf32": "0"}, "CPUExecutionProvider": {}}
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class FeatureCache:
+    """cells (N, V, C, cells) float16 and poses (N, V, 7) xyz + xyzw of N frames in V views; view 0 is the original.
+
+    The cells stay on the disk and are read where they are indexed by frames and views. The first `feature_channels`
+    of them are of the backbone's last map.
+    """
+
+    cells: StoredCells
+    poses: np.ndarray
+    feature_channels: int
+
+    @property
+    def descriptors(self) -> np.ndarray:
+        """Global average of the original views' last maps (N, feature_channels), as PooledBackbone.descriptor."""
+        descriptors = np.empty((len(self.cells), self.feature_channels), np.float32)
+        # some rows at a time: all cells together may not fit into memory
+        for start in range(0, len(descriptors), DESCRIPTOR_ROWS):
+            rows = slice(start, start + DESCRIPTOR_ROWS)
+            cells = self.cells[rows, 0][:, : self.feature_channels]
+            cells.mean(axis=2, dtype=np.float32, out=descriptors[rows])
+        return descriptors
+
+
+@dataclass(frozen=True)
+class FrozenPart:
+    """What is computed once, pooled backbone or trunk, with what feeds it."""
+
+    network: PooledBackbone | Trunk
+    preprocessing: Preprocessing
+    config: TrainingConfig
+
+    def fingerprint(self, dataset: Dataset, augmentation: AugmentationConfig) -> str:
+        """Hex digest of weights, pooling, preprocessing, augmentation, libraries and data.
+
+        Images, and pictures for backgrounds, count by name, size and time of change; a mesh by its bytes.
+        """
+        digest = tensors_digest(self.network.backbone.state_dict())
+        camera = dataset.camera.to_dict() if dataset.camera else None
+        head = self.config.head
+        pooling = [type(self.network).__name__, head.grid_rows, head.grid_cols, head.trunk_map]
+        settings = [CACHE_VERSION, LIBRARIES, self.config.backbone, pooling, asdict(self.preprocessing), camera]
+        digest.update(json.dumps([settings, self._views_key(augmentation)]).encode())
+        for frame in dataset.frames:
+            name = os.path.relpath(frame.image_path, dataset.path)
+            digest.update(f"{name} {frame.stamp_ns} {_size_and_time(frame.image_path)}".encode())
+            digest.update(frame.position.tobytes() + frame.quat_xyzw.tobytes())
+        return digest.hexdigest()[:20]
+
+    def _views_key(self, augmentation: AugmentationConfig) -> list:
+        """What decides the views beside the originals; nothing where there are none, so that seeds share a cache."""
+        if not augmentation.views:
+            return []
+        files = []
+        if augmentation.replaces_backgrounds:
+            files.append(_sha256(Path(augmentation.object_mesh)))
+            if augmentation.backgrounds:
+                pictures = background_files(Path(augmentation.backgrounds))
+                files.append([f"{path.name} {_size_and_time(path)}" for path in pictures])
+        return [self.config.seed, {**asdict(augmentation), "object_mesh": "", "backgrounds": ""}, files]
+
+
+def build_cache(dataset: Dataset, frozen: FrozenPart, augmentation: AugmentationConfig, folder: Path) -> FeatureCache:
+    """The features of a data set: read from `folder` where they lie, else computed, resuming what was interrupted.
+
+    Of processes that ask for the same features at once, one computes and the others wait for it.
+    Raises DatasetError when a view needs camera intrinsics and there are none, or when the folder cannot be written;
+    ConfigError when the mesh or the backgrounds cannot be read.
+    """
+    rows, views = dataset.frame_count, augmentation.views + 1
+    channels, cells = frozen.network.stored_shape
+    fingerprint = frozen.fingerprint(dataset, augmentation)
+    store = FeatureStore(folder / fingerprint, (rows, views, channels, cells))
+    if store.rows_done() < rows:
+        maker = ViewMaker.for_dataset(dataset, frozen.preprocessing, augmentation, frozen.config.seed)
+        with store.locked():
+            done = store.rows_done()
+            if done < rows:
+                logger.info("caching features of %d images in %d views", rows - done, views)
+                # closed, also when writing fails: no thread works on
+                with closing(_computed(dataset, frozen, maker, done)) as computed:
+                    store.append(computed, done)
+    return FeatureCache(store.cells(), store.poses(), frozen.network.backbone.feature_channels)
+
+
+def _computed(
+    dataset: Dataset, frozen: FrozenPart, maker: ViewMaker, first: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Cells (V, C, cells) and poses (V, 7) of the frames from number `first` on, in order."""
+    session = onnx_session(frozen)
+    frames = dataset.frames
+
+    def row_of(row: int) -> tuple[np.ndarray, np.ndarray]:
+        images, poses_v7 = maker.views(frames[row], row)
+        return np.stack([session.run(None, {"image": image[None]})[0][0] for image in images]), poses_v7
+
+    workers = len(os.sched_getaffinity(0))
+    rows = iter(range(first, len(frames)))
+    with ThreadPoolExecutor(workers) as pool, tqdm(
+        total=len(frames) - first, desc="features", unit="image"
+    ) as progress:
+        pending = deque(pool.submit(row_of, row) for row in islice(rows, 2 * workers))
+        while pending:
+            done = pending.popleft().result()
+            pending.extend(pool.submit(row_of, row) for row in islice(rows, 1))
+            progress.update()
+            yield done
+
+
+def onnx_session(frozen: FrozenPart) -> onnxruntime.InferenceSession:
+    """The frozen part for one image (1, h, w, 3) "image" -> "cells", to be run by many threads at once.
+
+    ONNX Runtime is two to four times as fast as eager PyTorch on a CPU. Each run takes one thread: several frames at a
+    time use the cores better than several threads on one.
+    """
+    from camera_relocalization_ros.training.onnx_graph import onnx_bytes
+
+    image = torch.zeros(1, frozen.preprocessing.height, frozen.preprocessing.width, 3, dtype=torch.uint8)
+    model = onnx_bytes(frozen.network, (image,), ["image"], ["cells"])
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    available = onnxruntime.get_available_providers()
+    providers = [(name, settings) for name, settings in PROVIDERS.items() if name in available]
+    return onnxruntime.InferenceSession(model, options, providers=providers)
+
+
+def files_of_views(augmentation: AugmentationConfig) -> list[str]:
+    """What mesh and backgrounds hold, wherever they lie: a digest, and the pictures' names and sizes; [] without."""
+    if not augmentation.replaces_backgrounds:
+        return []
+    files = [_sha256(Path(augmentation.object_mesh))]
+    if augmentation.backgrounds:
+        files += [f"{path.name} {path.stat().st_size}" for path in background_files(Path(augmentation.backgrounds))]
+    return files
+
+
+def _size_and_time(path: Path) -> str:
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise DatasetError(f"{path}: {error.strerror}") from error
+    return f"{status.st_size} {status.st_mtime_ns}"
+
+
+def _sha256(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}; expected the mesh of augmentation.object_mesh") from error

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Heads: from pooled features of one frame, or of a window of frames, to poses (thesis 3.4).
+
+Every head has two steps: `frame_features`, which sees one frame alone and so is computed once per image in
+flight, and `poses`, which sees the frame features of the whole window. Positions leave a head in units of the
+training positions' spread; pose_network.PoseHead turns them into metres.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from camera_relocalization_ros.core.errors import ConfigError
+from camera_relocalization_ros.training.config import HeadConfig
+
+# the FC 2048 of the thesis becomes 64 x 32; other sizes keep 32 columns
+MATRIX_COLUMNS = 32
+
+
+class PoseBranches(nn.Module):
+    """Two linear branches: position (..., 3) and unit quaternion (..., 4), in 32 bits whatever the rest is in."""
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.position = nn.Linear(features, 3)
+        self.orientation = nn.Linear(features, 4)
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        # half precision has three digits, too few for centimetres
+        with torch.autocast(x.device.type, enabled=False):
+            position, quat = self.position(x.float()), self.orientation(x.float())
+        return position, quat / quat.norm(dim=-1, keepdim=True).clamp_min(1e-9)
+
+
+class GridProjection(nn.Module):
+    """Pooled cells (b, rows * cols, c) -> FC features (b, hidden); each cell goes through the same projection."""
+
+    def __init__(self, channels: int, config: HeadConfig) -> None:
+        super().__init__()
+        cells = config.grid_rows * config.grid_cols
+        self.project = nn.Linear(channels, config.cell_channels) if config.cell_channels else None
+        self.connect = nn.Linear((config.cell_channels or channels) * cells, config.hidden)
+
+    def forward(self, cells_bnc: torch.Tensor) -> torch.Tensor:
+        if self.project is not None:
+            cells_bnc = torch.relu(self.project(cells_bnc))
+        return torch.relu(self.connect(cells_bnc.flatten(1)))  # (b, hidden)
+
+
+class RegressorHead(nn.Module):
+    """FC + ReLU, then the branches (thesis 3.4.1, after PoseNet)."""
+
+    def __init__(self, channels: int, config: HeadConfig) -> None:
+        super().__init__()
+        self.window_length = 1
+        self.frame_features = GridProjection(channels, config)
+        self.branches = PoseBranches(config.hidden)
+
+    def poses(self, features_btf: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Positions (b, t, 3) and quaternions (b, t, 4), frame by frame."""
+        return self.branches(features_btf)
+
+
+class SpatialLstmHead(nn.Module):
+    """The FC vector as a matrix that four LSTMs sweep up, down, left and right (thesis 3.4.2, after Walch et al.)."""
+
+    def __init__(self, channels: int, config: HeadConfig) -> None:
+        super().__init__()
+        if config.hidden % MATRIX_COLUMNS:
+            raise ConfigError(f"head.hidden is {config.hidden}; spatial_lstm needs a multiple of {MATRIX_COLUMNS}")
+        self.window_length = 1
+        self.rows = config.hidden // MATRIX_COLUMNS
+        self.frame_features = GridProjection(channels, config)
+        # a bidirectional LSTM over the rows sweeps down and up, one over the columns right and left
+        self.vertical = nn.LSTM(MATRIX_COLUMNS, config.lstm_hidden, batch_first=True, bidirectional=True)
+        self.horizontal = nn.LSTM(self.rows, config.lstm_hidden, batch_first=True, bidirectional=True)
+        self.branches = PoseBranches(4 * config.lstm_hidden)
+
+    def poses(self, features_btf: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Positions (b, t, 3) and quaternions (b, t, 4), frame by frame."""
+        batch, time = features_btf.shape[:2]
+        matrix_brc = features_btf.reshape(batch * time, self.rows, MATRIX_COLUMNS)
+        _, (vertical_2bh, _) = self.vertical(matrix_brc)
+        _, (horizontal_2bh, _) = self.horizontal(matrix_brc.transpose(1, 2))
+        last_4bh = torch.cat([vertical_2bh, horizontal_2bh])
+        swept_btf = last_4bh.transpose(0, 1).reshape(batch, time, -1)  # (b, t, 4 * lstm_hidden)
+        return self.branches(swept_btf)
+
+
+class TemporalGruHead(nn.Module):
+    """Two bidirectional GRU layers over the FC features of consecutive frames, a pose per frame (thesis 3.4.3)."""
+
+    def __init__(self, channels: int, config: HeadConfig) -> None:
+        super().__init__()
+        self.window_length = config.window_length
+        self.frame_features = GridProjection(channels, config)
+        self.gru = nn.GRU(config.hidden, config.gru_hidden, num_layers=2, batch_first=True, bidirectional=True)
+        self.branches = PoseBranches(2 * config.gru_hidden)
+
+    def poses(self, features_btf: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Positions (b, t, 3) and quaternions (b, t, 4) of a window of t frames, oldest first; t may be 1."""
+        hidden_btf, _ = self.gru(features_btf)
+        return self.branches(hidden_btf)
+
+
+HEADS = {"regressor": RegressorHead, "spatial_lstm": SpatialLstmHead, "temporal_gru": TemporalGruHead}
+
+
+def build_head(channels: int, config: HeadConfig) -> nn.Module:
+    """The head for feature maps of `channels`; raises ConfigError that lists the known names."""
+    if config.name not in HEADS:
+        raise ConfigError(f"no head {config.name!r}; known: {', '.join(sorted(HEADS))}")
+    return HEADS[config.name](channels, config)

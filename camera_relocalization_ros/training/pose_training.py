@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The Lightning module: a head, its loss, the average of its weights, and what is measured in every epoch."""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+import lightning
+import numpy as np
+import torch
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from camera_relocalization_ros.core.errors import ConfigError
+from camera_relocalization_ros.evaluation.baseline_errors import pose_errors
+from camera_relocalization_ros.training.config import LossConfig, OptimiserConfig
+from camera_relocalization_ros.training.losses import PoseLoss
+from camera_relocalization_ros.training.optimisation import HELD_OUT_LOSS, build_optimiser
+from camera_relocalization_ros.training.pose_network import PoseNetwork
+
+Batch = "tuple[torch.Tensor, torch.Tensor, torch.Tensor]"
+
+
+def averaging(decay: float) -> Callable[[list, list, Any], None]:
+    """An update for AveragedModel that forgets sooner while the training is young, however small the data.
+
+    With `decay` alone, what is left of the first weights after 100 steps at 0.995 is 0.6 of the answer.
+    """
+
+    def update(averaged: list, current: list, count: Any) -> None:
+        # as TensorFlow's ExponentialMovingAverage does with num_updates
+        warm = (1.0 + int(count)) / (10.0 + int(count))
+        get_ema_multi_avg_fn(min(decay, warm))(averaged, current, count)
+
+    return update
+
+
+class PoseTraining(lightning.LightningModule):
+    """Trains a network on stored features of windows.
+
+    Every member of the head is asked for the pose of every frame of a window; what is measured on held-out data is
+    the answer for its newest frame.
+    """
+
+    def __init__(self, network: PoseNetwork, loss: LossConfig, optimiser: OptimiserConfig) -> None:
+        super().__init__()
+        self.network = network
+        self.loss = PoseLoss(loss)
+        self._config = optimiser
+        self._errors: list[np.ndarray] = []
+        self.average = None
+        if optimiser.ema_decay:
+            self.average = AveragedModel(network, multi_avg_fn=averaging(optimiser.ema_decay))
+            # it follows by averaging; without this, processes would wait for its gradients
+            self.average.requires_grad_(False)
+
+    @property
+    def answering(self) -> PoseNetwork:
+        """The network whose answers count: the average of the weights, where one is kept."""
+        return self.network if self.average is None else self.average.module
+
+    def training_step(self, batch: Batch, _index: int) -> torch.Tensor:
+        cells_btcn, position_bt3, quat_bt4 = batch
+        position_btm3, quat_btm4 = self.network.member_poses(cells_btcn)
+        loss = self._loss(
+            position_btm3,
+            quat_btm4,
+            position_bt3[:, :, None].expand_as(position_btm3),
+            quat_bt4[:, :, None].expand_as(quat_btm4),
+        )
+        self.log("train_loss", loss, prog_bar=True, on_step=False, on_epoch=True, sync_dist=True, batch_size=1)
+        return loss
+
+    def on_train_batch_end(self, *_arguments: Any) -> None:
+        if self.average is not None:
+            self.average.update_parameters(self.network)
+
+    def on_train_epoch_end(self) -> None:
+        self._check_finite()
+
+    def on_validation_epoch_start(self) -> None:
+        # it comes before the end of the epoch
+        self._check_finite()
+
+    def validation_step(self, batch: Batch, _index: int) -> None:
+        cells_btcn, position_bt3, quat_bt4 = batch
+        values = (*self.answering(cells_btcn), position_bt3, quat_bt4)
+        errors = pose_errors(*(value[:, -1].float().cpu().numpy() for value in values))
+        self._errors.append(np.stack([errors.position_m, errors.orientation_deg]))
+        self.log(HELD_OUT_LOSS, self._loss(*values), batch_size=len(position_bt3))
+
+    def on_validation_epoch_end(self) -> None:
+        position_m, orientation_deg = np.median(np.concatenate(self._errors, axis=1), axis=1)
+        self._errors.clear()
+        self.log("val_position_m", float(position_m), prog_bar=True)
+        self.log("val_orientation_deg", float(orientation_deg), prog_bar=True)
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        parameters = [parameter for parameter in self.parameters() if parameter.requires_grad]
+        return build_optimiser(parameters, self._config, int(self.trainer.estimated_stepping_batches))
+
+    def _check_finite(self) -> None:
+        if not all(torch.isfinite(parameter).all() for parameter in self.parameters()):
+            raise ConfigError(
+                f"training diverged in epoch {self.current_epoch}: weights are not finite; "
+                "lower learning_rate, or train in precision 32"
+            )
+
+    def _loss(self, *values: torch.Tensor) -> torch.Tensor:
+        """Of estimates and truths of any leading shape: frames and members are alike to it."""
+        return self.loss(*(value.flatten(0, -2) for value in values))

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The folder of a training: recipe, frames, trained head, training descriptors. Written last, whole or not at all."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from camera_relocalization_ros.bundle.retrieval import RetrievalIndex, load_index, save_index
+from camera_relocalization_ros.core.camera import CameraIntrinsics
+from camera_relocalization_ros.core.errors import ConfigError
+from camera_relocalization_ros.core.preprocessing import Preprocessing
+from camera_relocalization_ros.data.provenance import TrainingSet
+from camera_relocalization_ros.training.backbones import BACKBONES, build_backbone
+from camera_relocalization_ros.training.backbones.contract import Backbone
+from camera_relocalization_ros.training.backbones.weights import tensors_digest
+from camera_relocalization_ros.training.config import TrainingConfig, config_from_dict
+from camera_relocalization_ros.training.pose_network import PoseHead, pooled_channels
+
+SUMMARY, HEAD, TAIL, TRAINING = "run.yaml", "head.pt", "tail.pt", "training.npz"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished training; `results` holds what was measured (frames, seconds, errors), as plain values.
+
+    `training_data` tells which frames it saw; empty when nobody wrote that down. `tail` holds the weights of the
+    backbone's tail where that was fine-tuned; without, they are the published ones, whose hex SHA-256 is
+    `backbone_sha256` ("" where nobody wrote that down).
+    """
+
+    config: TrainingConfig
+    parent_frame: str
+    child_frame: str
+    camera: CameraIntrinsics | None
+    preprocessing: Preprocessing
+    pose_head: PoseHead
+    index: RetrievalIndex
+    results: dict[str, Any]
+    training_data: tuple[TrainingSet, ...] = ()
+    tail: dict[str, torch.Tensor] = field(default_factory=dict)
+    backbone_sha256: str = ""
+
+    def backbone(self) -> Backbone:
+        """The backbone with the weights it was trained with.
+
+        Raises ConfigError when the published ones are missing, or are other ones than those of the training.
+        """
+        backbone = build_backbone(self.config.backbone)
+        found = tensors_digest(backbone.state_dict()).hexdigest()
+        if self.backbone_sha256 not in ("", found):
+            raise ConfigError(
+                f"weights of backbone {self.config.backbone} have SHA-256 {found[:12]}; expected "
+                f"{self.backbone_sha256[:12]} as in training: put those back, or train again"
+            )
+        backbone.load_state_dict({**backbone.state_dict(), **self.tail})
+        return backbone
+
+    def weights_digest(self) -> str:
+        """Hex SHA-256 of the trained weights."""
+        return tensors_digest({**self.pose_head.state_dict(), **self.tail}).hexdigest()
+
+    def save(self, folder: Path) -> None:
+        """Write the run; run.yaml comes last, and without it a folder is no run."""
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / SUMMARY).unlink(missing_ok=True)
+        torch.save(self.pose_head.state_dict(), folder / HEAD)
+        torch.save(self.tail, folder / TAIL)
+        save_index(folder / TRAINING, self.index)
+        summary = {
+            "config": self.config.to_dict(),
+            "parent_frame": self.parent_frame,
+            "child_frame": self.child_frame,
+            "camera": self.camera.to_dict() if self.camera else None,
+            "preprocessing": {"width": self.preprocessing.width, "height": self.preprocessing.height},
+            "results": self.results,
+            "training_data": [asdict(data) for data in self.training_data],
+            "backbone_sha256": self.backbone_sha256,
+        }
+        partial = folder / f"{SUMMARY}.partial"
+        partial.write_text(yaml.safe_dump(summary, sort_keys=False), encoding="utf-8")
+        partial.replace(folder / SUMMARY)
+
+
+def read_summary(folder: Path) -> dict[str, Any]:
+    """What run.yaml says; raises ConfigError when the folder holds no finished training."""
+    path = Path(folder) / SUMMARY
+    if not path.is_file():
+        raise ConfigError(f"{folder}: no {SUMMARY} in it; expected the folder of a finished reloc train")
+    try:
+        return dict(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except (yaml.YAMLError, TypeError, ValueError) as error:
+        raise ConfigError(f"{path}: not the summary of a run ({error})") from error
+
+
+def load_run(folder: Path) -> Run:
+    """The inverse of `Run.save`; raises ConfigError that names the file."""
+    folder = Path(folder)
+    summary = read_summary(folder)
+    try:
+        recipe = summary["config"]
+        # before there was a choice, the last map alone was read
+        recipe["head"] = {"trunk_map": False, **recipe["head"]}
+        config = config_from_dict(recipe, str(folder / SUMMARY))
+        pose_head = PoseHead(pooled_channels(BACKBONES[config.backbone], config.head), config.head)
+        pose_head.load_state_dict(torch.load(folder / HEAD, map_location="cpu", weights_only=True))
+        return Run(
+            config=config,
+            parent_frame=summary["parent_frame"],
+            child_frame=summary["child_frame"],
+            camera=CameraIntrinsics.from_dict(summary["camera"]) if summary["camera"] else None,
+            preprocessing=Preprocessing(**summary["preprocessing"]),
+            pose_head=pose_head.eval(),
+            index=load_index(folder / TRAINING),
+            results=summary["results"],
+            training_data=tuple(map(TrainingSet.from_dict, summary.get("training_data", []))),
+            tail=torch.load(folder / TAIL, map_location="cpu", weights_only=True) if (folder / TAIL).exists() else {},
+            backbone_sha256=summary.get("backbone_sha256", ""),
+        )
+    except (OSError, EOFError, KeyError, TypeError, ValueError, RuntimeError, pickle.UnpicklingError) as error:
+        reason = (str(error).splitlines() or [""])[0]
+        raise ConfigError(f"{folder}: a damaged run ({type(error).__name__}: {reason})") from error

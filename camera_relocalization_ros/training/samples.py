@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Training items out of feature caches: windows of consecutive frames, each frame in one of its stored views."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Iterator
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset as TorchDataset
+from torch.utils.data import Sampler
+
+from camera_relocalization_ros.core.errors import ConfigError
+from camera_relocalization_ros.data.dataset import Dataset
+from camera_relocalization_ros.training.features.feature_cache import FeatureCache
+
+# how often a batch is cut to its windows' newest frames, because flight starts, and starts again, with one frame
+SHORT_WINDOW_SHARE = 0.25
+
+
+@dataclass(frozen=True)
+class Source:
+    """A feature cache with the windows (W, t) of frame indices that may be taken from it."""
+
+    cache: FeatureCache
+    windows: np.ndarray
+
+
+@dataclass(frozen=True)
+class Draw:
+    """What a batch is made of: b windows by number, and the view (b, t) of each of their frames."""
+
+    windows: np.ndarray
+    views: np.ndarray
+
+
+def windows_of(dataset: Dataset, length: int, max_gap_s: float) -> np.ndarray:
+    """Windows (W, length) of indices into `dataset.frames`; none spans a gap or two sequences."""
+    windows, first = [np.empty((0, length), dtype=int)], 0
+    for sequence in dataset.sequences:
+        windows.append(sequence.windows(length, max_gap_s) + first)
+        first += len(sequence.frames)
+    return np.concatenate(windows)
+
+
+class WindowSamples(TorchDataset):
+    """The windows of some caches with the same number of views.
+
+    A batch is cells (b, t, c, n) float32, positions (b, t, 3) and quaternions (b, t, 4) in float32.
+    """
+
+    def __init__(self, sources: list[Source]) -> None:
+        self._sources = sources
+        self._starts = np.concatenate([[0], np.cumsum([len(source.windows) for source in sources])])
+        self.views = sources[0].cache.cells.shape[1]
+        self.window_length = sources[0].windows.shape[1]
+
+    def __len__(self) -> int:
+        """Number of windows."""
+        return int(self._starts[-1])
+
+    def __getitem__(self, draw: Draw) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """The batch of a draw; of windows, as many of the newest frames as it has views for."""
+        source_of = np.searchsorted(self._starts, draw.windows, side="right") - 1
+        length = draw.views.shape[1]
+        parts = []
+        for source in np.unique(source_of):
+            of_source = np.flatnonzero(source_of == source)
+            rows = self._sources[source].windows[draw.windows[of_source] - self._starts[source], -length:]
+            cache, views = self._sources[source].cache, draw.views[of_source]
+            parts.append((of_source, cache.cells[rows, views], cache.poses[rows, views]))
+        # back into the order of the draw
+        order = np.argsort(np.concatenate([of_source for of_source, _, _ in parts]))
+        cells = np.concatenate([part for _, part, _ in parts])[order]
+        poses_bt7 = torch.from_numpy(np.concatenate([part for _, _, part in parts])[order]).float()
+        return torch.from_numpy(cells).float(), poses_bt7[..., :3], poses_bt7[..., 3:]
+
+
+def shared_batch_size(wanted: int, items: int, processes: int) -> int:
+    """Items of a batch, `wanted` or all there are; raises ConfigError when processes cannot share it evenly."""
+    size = min(wanted, items)
+    if size % processes:
+        raise ConfigError(f"batches of {size} cannot be shared evenly by {processes} processes")
+    return size
+
+
+class TrainingDraws(Sampler):
+    """The batches of an epoch: every window once with its newest frame in every view, in random order.
+
+    All chance is drawn from seed and epoch alone. So a training that is taken up again after a kill goes on as if
+    undisturbed, and each of `processes` processes gets its share of the batch that one process alone would get.
+    """
+
+    def __init__(self, samples: WindowSamples, batch_size: int, seed: int, rank: int = 0, processes: int = 1) -> None:
+        self._samples, self._seed, self._epoch = samples, seed, 0
+        self._rank, self._processes = rank, processes
+        self._batch_size = shared_batch_size(batch_size, len(samples) * samples.views, processes)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Lightning says which epoch comes next."""
+        self._epoch = epoch
+
+    def __len__(self) -> int:
+        """Batches of an epoch; what is left over after the last whole one waits for another epoch's order."""
+        return len(self._samples) * self._samples.views // self._batch_size
+
+    def __iter__(self) -> Iterator[Draw]:
+        rng = np.random.default_rng([self._seed, self._epoch])
+        views, length = self._samples.views, self._samples.window_length
+        items = rng.permutation(len(self._samples) * views)
+        for batch in range(len(self)):
+            chosen = items[batch * self._batch_size : (batch + 1) * self._batch_size]
+            views_bt = rng.integers(views, size=(len(chosen), length))
+            views_bt[:, -1] = chosen % views
+            if length > 1 and rng.random() < SHORT_WINDOW_SHARE:
+                views_bt = views_bt[:, -1:]
+            mine = slice(self._rank, None, self._processes)
+            yield Draw(chosen[mine] // views, views_bt[mine])
+
+
+class OrderedDraws(Sampler):
+    """Every window once, in order, in the original view."""
+
+    def __init__(self, samples: WindowSamples, batch_size: int = 256) -> None:
+        self._samples, self._batch_size = samples, batch_size
+
+    def __len__(self) -> int:
+        return -(-len(self._samples) // self._batch_size)
+
+    def __iter__(self) -> Iterator[Draw]:
+        for first in range(0, len(self._samples), self._batch_size):
+            windows = np.arange(first, min(first + self._batch_size, len(self._samples)))
+            yield Draw(windows, np.zeros((len(windows), self._samples.window_length), dtype=int))

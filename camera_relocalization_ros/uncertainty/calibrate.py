@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A bundle over data that it was not trained on, and over images of other things: what its calibration is fitted to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Iterator, Sequence
+
+import numpy as np
+
+from camera_relocalization_ros.bundle.indicators import log_signs
+from camera_relocalization_ros.core.errors import BundleError, DatasetError
+from camera_relocalization_ros.data.dataset import Dataset, load_image_rgb
+from camera_relocalization_ros.data.provenance import TrainingSet, is_training_pose
+from camera_relocalization_ros.evaluation.evaluate import answer_all
+from camera_relocalization_ros.localization.relocalizer import Relocalizer
+from camera_relocalization_ros.uncertainty.calibration_fit import (
+    Fit,
+    JudgedAnswers,
+    camera_errors,
+    fit,
+    with_thresholds,
+)
+from camera_relocalization_ros.uncertainty.out_of_distribution_images import made_up_negatives
+from camera_relocalization_ros.uncertainty.out_of_distribution_scores import (
+    file_answers,
+    image_paths,
+    negative_answers,
+    scores_of,
+)
+
+MIN_FRAMES = 50
+# recordings are left out one by one where there are some; else each is cut into pieces
+MIN_SEQUENCES, PIECES = 3, 5
+SCRAMBLED_IMAGES = 60
+
+
+@dataclass(frozen=True)
+class CalibrationRun:
+    """A fit with thresholds, and the scores (n,) of images of other things by kind; a refused image scores 0."""
+
+    fit: Fit
+    blocks: np.ndarray
+    negatives: dict[str, np.ndarray]
+
+
+def calibrate(
+    relocalizer: Relocalizer, datasets: Sequence[Dataset], negatives: Sequence[Path | str], false_accept: float
+) -> CalibrationRun:
+    """Fit a calibration to data sets, with thresholds by made-up images and those of `negatives`; writes nothing.
+
+    Raises BundleError when the bundle cannot be calibrated or was trained on a frame, DatasetError when there are
+    fewer than MIN_FRAMES with full windows.
+    """
+    if not relocalizer.bundle.has_members:
+        raise BundleError(f"{relocalizer.bundle.path}: a bundle of an old version; export its run again")
+    # what is missing is said before minutes are spent
+    sources = {str(spec): image_paths(spec) for spec in negatives}
+    answers = judged_answers(relocalizer, datasets)
+    fitted = fit(answers, tuple(TrainingSet.of(dataset) for dataset in datasets))
+    wrong = negative_answers(relocalizer, made_up(relocalizer, datasets))
+    for name, paths in sources.items():
+        wrong.update(file_answers(relocalizer, name, paths))
+    scores = {kind: scores_of(fitted.calibration, estimates) for kind, estimates in wrong.items()}
+    calibration = with_thresholds(fitted.calibration, np.concatenate(list(scores.values())), false_accept)
+    return CalibrationRun(Fit(calibration, fitted.scores, fitted.inside), answers.blocks, scores)
+
+
+def judged_answers(relocalizer: Relocalizer, datasets: Sequence[Dataset]) -> JudgedAnswers:
+    """The frames of data sets that were answered with full windows; raises as `calibrate` does."""
+    parts, offset = [], 0
+    pieces = 1 if sum(len(dataset.sequences) for dataset in datasets) >= MIN_SEQUENCES else PIECES
+    for dataset in datasets:
+        parts.append(_judged(relocalizer, dataset, offset, pieces))
+        offset += len(dataset.sequences) * pieces
+    joined = (np.concatenate([getattr(part, name) for part in parts]) for name in ("log_signs", "errors", "blocks"))
+    answers = JudgedAnswers(*joined)
+    if len(answers) < MIN_FRAMES:
+        raise DatasetError(
+            f"{', '.join(str(dataset.path) for dataset in datasets)}: {len(answers)} frames with full windows of "
+            f"{relocalizer.bundle.sidecar.window_length}; expected at least {MIN_FRAMES} to calibrate"
+        )
+    if len(np.unique(answers.blocks)) < 2:
+        raise DatasetError("all frames with full windows are of one sequence; expected two at least, or only that one")
+    return answers
+
+
+def _judged(relocalizer: Relocalizer, dataset: Dataset, first_block: int, pieces: int) -> JudgedAnswers:
+    """The frames that were answered with full windows; raises BundleError when one of them was trained on."""
+    positions_gt, quats_gt = dataset.positions_quats()
+    trained_on = int(is_training_pose(relocalizer.bundle.index, positions_gt, quats_gt).sum())
+    if trained_on:
+        raise BundleError(
+            f"{relocalizer.bundle.path}: was trained on {trained_on} of the {dataset.frame_count} frames of "
+            f"{dataset.path}; expected data that it has not seen, whose errors are not too small"
+        )
+    estimates = answer_all(relocalizer, dataset, "calibrate")
+    counts = [len(sequence.frames) for sequence in dataset.sequences]
+    blocks = np.concatenate(
+        [first_block + number * pieces + np.arange(n) * pieces // max(n, 1) for number, n in enumerate(counts)]
+    )
+    positions = np.array([estimate.position for estimate in estimates])
+    quats = np.array([estimate.quat_xyzw for estimate in estimates])
+    whole = np.array([e.window_length == relocalizer.bundle.sidecar.window_length for e in estimates])
+    judged = JudgedAnswers(
+        np.array([log_signs(estimate.signs) for estimate in estimates]),
+        camera_errors(positions, quats, positions_gt, quats_gt),
+        blocks,
+    )
+    return judged.select(whole)
+
+
+def made_up(relocalizer: Relocalizer, datasets: Sequence[Dataset]) -> Iterator[tuple[str, np.ndarray]]:
+    """Kind and image of the negatives that need no other data; scrambled images are of the data sets."""
+    frames = [frame for dataset in datasets for frame in dataset.frames]
+    rows = np.unique(np.linspace(0, len(frames) - 1, SCRAMBLED_IMAGES).round().astype(int))
+    size = relocalizer.bundle.sidecar.preprocessing
+    # twice the network's input, because cameras send more than it takes
+    scene = (load_image_rgb(frames[row].image_path) for row in rows)
+    yield from made_up_negatives(2 * size.width, 2 * size.height, scene)

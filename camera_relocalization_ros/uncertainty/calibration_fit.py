@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Fits a calibration to answers whose truth is known, and measures it on blocks of them that it did not see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Sequence
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from camera_relocalization_ros.bundle.error_calibration import (
+    LEVELS,
+    SCALE_SIGNS,
+    SCORE_LEVELS,
+    Calibration,
+    SignRange,
+    strangeness,
+)
+from camera_relocalization_ros.bundle.indicators import SIGNS
+from camera_relocalization_ros.core.chi_square import chi_square_quantile
+from camera_relocalization_ros.data.provenance import TrainingSet
+
+# the level at which the ellipsoids are made to hold what they say
+FITTED_LEVEL = 0.9
+# of the weights, per frame: signs are alike, and so their weights would be arbitrary
+RIDGE = 0.01
+SMALLEST_SD, SMALLEST_ERROR, SMALLEST_TAIL = 0.02, 1e-6, 1e-3
+# good images that a threshold may reject: at most, at least, and of LOST
+MOST_REJECTED, LEAST_REJECTED, LOST_SHARE = 0.05, 0.02, 0.005
+SHAPE_STEPS = 100
+
+
+@dataclass(frozen=True)
+class JudgedAnswers:
+    """Answers whose truth is known: logarithms of signs (n, s), errors (n, 6), and the block (n,) of each.
+
+    Errors are of position in metres, then rotation vectors in radians, both in axes of the (estimated) camera.
+    """
+
+    log_signs: np.ndarray
+    errors: np.ndarray
+    blocks: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.errors)
+
+    def select(self, rows: np.ndarray) -> JudgedAnswers:
+        """Those answers, by boolean or number."""
+        return JudgedAnswers(self.log_signs[rows], self.errors[rows], self.blocks[rows])
+
+
+def camera_errors(
+    positions: np.ndarray, quats_xyzw: np.ndarray, positions_gt: np.ndarray, quats_gt: np.ndarray
+) -> np.ndarray:
+    """Errors (n, 6) of poses in axes of the estimated camera: metres, then the rotation from truth to estimate."""
+    to_camera = Rotation.from_quat(quats_xyzw).inv()
+    turned = (Rotation.from_quat(quats_xyzw) * Rotation.from_quat(quats_gt).inv()).as_rotvec()
+    return np.hstack([to_camera.apply(positions - positions_gt), to_camera.apply(turned)])
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A calibration, and what it said of each known-good answer when it had not seen the answer's block.
+
+    `scores` (n,), and `inside` (n, 2, levels): whether the truth was in the ellipsoid of position and of orientation.
+    """
+
+    calibration: Calibration
+    scores: np.ndarray
+    inside: np.ndarray
+
+
+def fit(answers: JudgedAnswers, data: tuple[TrainingSet, ...] = ()) -> Fit:
+    """Fit covariance and score; thresholds are those of known-good images alone (see `with_thresholds`)."""
+    blocks = np.unique(answers.blocks)
+    squares, scores = np.full((len(answers), 2), np.nan), np.full(len(answers), np.nan)
+    for block in blocks:
+        held = answers.blocks == block
+        without = _fit(answers.select(~held), data)
+        squares[held] = squared_distances(without, answers.select(held))
+        scores[held] = without.scores(answers.log_signs[held])
+    inside = np.zeros((len(answers), 2, len(LEVELS)), dtype=bool)
+    for block in blocks:
+        held = answers.blocks == block
+        inside[held] = is_inside(squares[held] / _conformal_factors(squares[~held]))
+    by_kind = zip(("position", "orientation"), inside.mean(axis=0))
+    coverage = {kind: {f"{level:g}": float(v) for level, v in zip(LEVELS, values)} for kind, values in by_kind}
+    calibration = _fit(answers, data)
+    roots = np.repeat(np.sqrt(_conformal_factors(squares)), 3)
+    shape = np.array(calibration.shape) * np.outer(roots, roots)
+    return Fit(replace(calibration, shape=_rows(shape), coverage=coverage), scores, inside)
+
+
+def squared_distances(calibration: Calibration, answers: JudgedAnswers) -> np.ndarray:
+    """Squared Mahalanobis distances (n, 2) of the errors in position and in orientation."""
+    scales = calibration.error_scales(answers.log_signs)
+    shape = np.array(calibration.shape)
+    squares = []
+    for column, part in enumerate((slice(0, 3), slice(3, 6))):
+        unit = answers.errors[:, part] / scales[:, column : column + 1]
+        squares.append(np.einsum("ni,ij,nj->n", unit, np.linalg.inv(shape[part, part]), unit))
+    return np.stack(squares, axis=1)
+
+
+def is_inside(squares: np.ndarray) -> np.ndarray:
+    """Whether squared distances (n, 2) are within the ellipsoids of LEVELS, as booleans (n, 2, levels)."""
+    return squares[..., None] <= chi_square_quantile(LEVELS, 3)
+
+
+def with_thresholds(calibration: Calibration, negative_scores: Sequence[float], wanted: float) -> Calibration:
+    """The calibration with the thresholds that let pass the `wanted` share of negatives, as far as it can be had.
+
+    DEGRADED begins where the wanted share scores higher, but rejects between LEAST_REJECTED and MOST_REJECTED of the
+    known-good images.
+    """
+    scores = np.asarray(negative_scores)
+    # just above the score that is to be rejected as the last
+    needed = np.nextafter(np.quantile(scores, 1.0 - wanted, method="higher"), 1.0) if len(scores) else 0.0
+    degraded = float(np.clip(needed, LEAST_REJECTED, MOST_REJECTED))
+    passed = float((scores >= degraded).mean()) if len(scores) else 0.0
+    return replace(
+        calibration,
+        degraded_below=degraded,
+        lost_below=LOST_SHARE,
+        negatives=len(scores),
+        wanted_false_accept=wanted,
+        false_accept=passed,
+    )
+
+
+def _fit(answers: JudgedAnswers, data: tuple[TrainingSet, ...]) -> Calibration:
+    signs = {name: _sign_range(column) for name, column in zip(SIGNS, answers.log_signs.T)}
+    nothing = (0.0,) * (1 + len(SCALE_SIGNS))
+    blank = Calibration(
+        frames=len(answers),
+        data=data,
+        signs=signs,
+        position_scale=nothing,
+        orientation_scale=nothing,
+        shape=_rows(np.eye(6)),
+        strangeness=(0.0,) * len(SCORE_LEVELS),
+        strangeness_tail=1.0,
+        degraded_below=LEAST_REJECTED,
+        lost_below=LOST_SHARE,
+        negatives=0,
+        wanted_false_accept=0.0,
+        false_accept=0.0,
+        coverage={},
+    )
+    return _with_shape(_with_scales(_with_strangeness(blank, answers), answers), answers)
+
+
+def _sign_range(logs: np.ndarray) -> SignRange:
+    low, high = np.percentile(logs, [0.5, 99.5])
+    return SignRange(float(logs.mean()), max(float(logs.std()), SMALLEST_SD), float(low), float(high))
+
+
+def _with_strangeness(calibration: Calibration, answers: JudgedAnswers) -> Calibration:
+    values = strangeness(calibration.units(answers.log_signs))
+    known = np.quantile(values, 1.0 - SCORE_LEVELS)
+    beyond = values[values > known[-1]] - known[-1]
+    tail = max(float(beyond.mean()), SMALLEST_TAIL) if len(beyond) else SMALLEST_TAIL
+    return replace(calibration, strangeness=tuple(known.tolist()), strangeness_tail=tail)
+
+
+def _with_scales(calibration: Calibration, answers: JudgedAnswers) -> Calibration:
+    """Least squares on the logarithm of the error, which a few huge errors do not bend."""
+    units = calibration.scale_units(answers.log_signs)
+    inputs = np.hstack([np.ones((len(units), 1)), units])
+    penalty = RIDGE * len(units) * np.diag([0.0] + [1.0] * units.shape[1])
+    lengths = [np.linalg.norm(answers.errors[:, part], axis=1) for part in (slice(0, 3), slice(3, 6))]
+    logs = np.log(np.maximum(lengths, SMALLEST_ERROR)).T
+    weights = np.linalg.solve(inputs.T @ inputs + penalty, inputs.T @ logs).T
+    position_scale, orientation_scale = (tuple(row) for row in weights.tolist())
+    return replace(calibration, position_scale=position_scale, orientation_scale=orientation_scale)
+
+
+def _with_shape(calibration: Calibration, answers: JudgedAnswers) -> Calibration:
+    scales = np.repeat(calibration.error_scales(answers.log_signs), 3, axis=1)
+    return replace(calibration, shape=_rows(tyler_shape(answers.errors / scales)))
+
+
+def _conformal_factors(squares: np.ndarray) -> np.ndarray:
+    """By how much (2,) ellipsoids must grow to hold FITTED_LEVEL of squared distances (n, 2)."""
+    # one more answer than there are: Vovk et al. 2005, "Algorithmic Learning in a Random World"
+    level = min(FITTED_LEVEL * (len(squares) + 1) / len(squares), 1.0)
+    return np.maximum(np.quantile(squares, level, axis=0) / chi_square_quantile(FITTED_LEVEL, 3), 1e-9)
+
+
+def _rows(matrix: np.ndarray) -> tuple[tuple[float, ...], ...]:
+    return tuple(map(tuple, matrix.tolist()))
+
+
+def tyler_shape(vectors: np.ndarray) -> np.ndarray:
+    """Scatter matrix (d, d) of vectors (n, d), of trace d, that asks only for their directions.
+
+    Tyler 1987, "A distribution-free M-estimator of multivariate scatter": gross errors weigh no more than small ones.
+    """
+    count, size = vectors.shape
+    # a direction in which nothing ever erred would have no inverse
+    matrix, least = np.eye(size), 1e-6 * np.eye(size)
+    for _ in range(SHAPE_STEPS):
+        squares = np.einsum("ni,ij,nj->n", vectors, np.linalg.inv(matrix), vectors)
+        weighted = vectors / np.sqrt(np.maximum(squares, 1e-12))[:, None]
+        matrix = weighted.T @ weighted * (size / count)
+        matrix = matrix * (size / np.trace(matrix)) + least
+    return (matrix + matrix.T) / 2

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What a calibration found, as plain text."""
+
+from __future__ import annotations
+
+from typing import Mapping
+
+import numpy as np
+
+from camera_relocalization_ros.bundle.error_calibration import LEVELS, SCALE_SIGNS, SCORE_SIGNS, Calibration
+from camera_relocalization_ros.evaluation.rejection_table import rejection_table
+from camera_relocalization_ros.uncertainty.calibration_fit import FITTED_LEVEL, Fit
+
+
+def calibration_report(fit: Fit, blocks: np.ndarray, negatives: Mapping[str, np.ndarray]) -> str:
+    """Coverage of blocks left out (of which each answer's is in `blocks` (n,)), signs, thresholds and rejections."""
+    calibration = fit.calibration
+    lines = [
+        f"calibrated on {calibration.frames} frames in {len(np.unique(blocks))} blocks, each judged by the others:",
+        coverage_table(fit.inside, blocks),
+        "",
+        signs_table(calibration),
+        "",
+        f"score below {calibration.degraded_below:.3g}: DEGRADED; below {calibration.lost_below:.3g}: LOST",
+        rejection_table(calibration, fit.scores, negatives),
+    ]
+    if calibration.false_accept > calibration.wanted_false_accept:
+        lines.append(
+            f"NOT REACHED: {calibration.false_accept:.1%} of these other images are called OK; "
+            f"{calibration.wanted_false_accept:.1%} were wanted, but more good images would be rejected than allowed"
+        )
+    return "\n".join(lines)
+
+
+def coverage_table(inside: np.ndarray, blocks: np.ndarray) -> str:
+    """Share of truths in the ellipsoids of LEVELS: of inside (n, 2, levels), and least and most of a block."""
+    fitted = LEVELS.index(FITTED_LEVEL)
+    lines = [
+        f"{'truth inside of':<24}"
+        + "".join(f"{level:>8.0%}" for level in LEVELS)
+        + f"{f'{FITTED_LEVEL:.0%} of a block':>24}"
+    ]
+    by_block = np.array([inside[blocks == block].mean(axis=0) for block in np.unique(blocks)])
+    for number, kind in enumerate(("position", "orientation")):
+        shares = "".join(f"{share:>8.1%}" for share in inside[:, number].mean(axis=0))
+        low, high = by_block[:, number, fitted].min(), by_block[:, number, fitted].max()
+        lines.append(f"{kind:<24}{shares}{f'{low:.1%} to {high:.1%}':>24}")
+    return "\n".join(lines)
+
+
+def signs_table(calibration: Calibration) -> str:
+    """What is usual of each sign, and what it is used for."""
+    lines = [f"{'sign':<24}{'usual':>10}{'unusual above':>15}   used for"]
+    for name, sign in calibration.signs.items():
+        uses = [use for use, names in (("covariance", SCALE_SIGNS), ("score", SCORE_SIGNS)) if name in names]
+        lines.append(f"{name:<24}{np.exp(sign.mean):>10.4f}{np.exp(sign.high):>15.4f}   {', '.join(uses)}")
+    return "\n".join(lines)

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: BSD-3-Clause
+import numpy as np
+import pytest
+import yaml
+from helpers import CAMERA, encoded, fake_image_rgb, fake_trajectory, write_fake_dataset
+
+from camera_relocalization_ros.core.errors import DatasetError
+from camera_relocalization_ros.data.dataset import Dataset, load_image_rgb
+from camera_relocalization_ros.data.dataset_writer import DatasetWriter
+from camera_relocalization_ros.data.split_kinds import periodic
+from camera_relocalization_ros.data.splits import save_split
+
+
+def test_what_is_written_is_read_exactly(tmp_path):
+    dataset = write_fake_dataset(tmp_path / "set", counts=(5, 3))
+    assert [len(sequence.frames) for sequence in dataset.sequences] == [5, 3]
+    assert dataset.camera == CAMERA
+    expected, found = fake_trajectory(5), dataset.sequences[0].trajectory()
+    np.testing.assert_array_equal(found.stamps_ns, expected.stamps_ns)
+    np.testing.assert_array_equal(found.positions, expected.positions)
+    np.testing.assert_allclose(found.quats_xyzw, expected.quats_xyzw, atol=1e-15)
+    np.testing.assert_array_equal(load_image_rgb(dataset.frames[2].image_path), fake_image_rgb(2))
+
+
+def test_a_failure_while_writing_leaves_nothing_that_loads(tmp_path):
+    with pytest.raises(RuntimeError), DatasetWriter(tmp_path / "set", "a", "b") as writer:
+        with writer.sequence("one") as sequence:
+            sequence.add(1, np.zeros(3), np.array([0, 0, 0, 1.0]), encoded(fake_image_rgb(0)), ".png")
+            raise RuntimeError("a bad day")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_kept_is_an_error_that_tells_why(tmp_path):
+    with pytest.raises(DatasetError, match="no frame was kept .2 gap"), DatasetWriter(tmp_path / "s", "a", "b") as w:
+        with w.sequence("one") as sequence:
+            sequence.skip("gap")
+            sequence.skip("gap")
+
+
+def test_an_existing_folder_is_never_overwritten(tmp_path):
+    write_fake_dataset(tmp_path / "set")
+    with pytest.raises(DatasetError, match="exists already"):
+        write_fake_dataset(tmp_path / "set")
+
+
+def test_windows_never_span_a_gap(tmp_path):
+    stamps_s = [0.0, 0.1, 0.2, 0.9, 1.0, 2.0]
+    with DatasetWriter(tmp_path / "set", "a", "b") as writer, writer.sequence("one") as sequence:
+        for stamp_s in stamps_s:
+            pose = np.zeros(3), np.array([0, 0, 0, 1.0])
+            sequence.add(round(stamp_s * 1e9), *pose, encoded(fake_image_rgb(0)), ".png")
+    sequence = Dataset.load(tmp_path / "set").sequences[0]
+    assert sequence.windows(2, max_gap_s=0.5).tolist() == [[0, 1], [1, 2], [3, 4]]
+    assert sequence.windows(2, max_gap_s=0.7).tolist() == [
+        [0, 1],
+        [1, 2],
+        [2, 3],
+        [3, 4],
+    ]  # 0.7 s is no longer than 0.7 s
+    assert sequence.windows(3, max_gap_s=0.5).tolist() == [[0, 1, 2]]
+    assert sequence.windows(1, max_gap_s=0.5).tolist() == [[0], [1], [2], [3], [4], [5]]
+    assert sequence.windows(7, max_gap_s=5.0).shape == (0, 7)
+
+
+def test_split_parts_are_chosen_by_frame_number(tmp_path):
+    dataset = write_fake_dataset(tmp_path / "set", counts=(12,))
+    save_split(dataset.path, "holdout", periodic(dataset, 5, {"test": (3, 4)}), "test")
+    part = Dataset.load(f"{dataset.path}@holdout.test")
+    assert [frame.number for frame in part.frames] == [3, 4, 8, 9]
+
+
+def test_unknown_split_and_part_list_the_known(tmp_path):
+    dataset = write_fake_dataset(tmp_path / "set")
+    save_split(dataset.path, "holdout", {"test": {"flight0": [[0, 3]]}}, "test")
+    with pytest.raises(DatasetError, match=r"no split 'x'.*holdout"):
+        Dataset.load(f"{dataset.path}@x.test")
+    with pytest.raises(DatasetError, match=r"no part 'train'.*test"):
+        Dataset.load(f"{dataset.path}@holdout.train")
+
+
+def test_missing_folder_and_missing_manifest(tmp_path):
+    with pytest.raises(DatasetError, match="no such data set"):
+        Dataset.load(tmp_path / "nothing")
+    with pytest.raises(DatasetError, match=r"no dataset.yaml in it"):
+        Dataset.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "key, value, message",
+    [
+        ("version", 99, "version 99"),
+        ("sequences", 5, "not a valid manifest"),
+        ("sequences", [{"name": "../../etc", "frames": 1}], "not a plain file name"),
+        ("camera", {"width": "x"}, "not a valid manifest"),
+        ("sequences", [], "holds no frames"),
+    ],
+)
+def test_damaged_manifest(tmp_path, key, value, message):
+    path = write_fake_dataset(tmp_path / "set").path / "dataset.yaml"
+    path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), key: value}))
+    with pytest.raises(DatasetError, match=message):
+        Dataset.load(tmp_path / "set")
+
+
+@pytest.mark.parametrize(
+    "old, new, message",
+    [
+        ("000001.png", "../../../etc/passwd", "not a plain file name"),
+        ("000001.png", "000001.png,7", "does not parse"),
+        ("number,", "nummer,", "columns"),
+        ("1500000000100000000", "1500000000000000000", "not strictly ascending"),
+        ("1500000000100000000", "soon", "does not parse"),
+    ],
+)
+def test_damaged_frames_file(tmp_path, old, new, message):
+    path = write_fake_dataset(tmp_path / "set").path / "sequences" / "flight0" / "frames.csv"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    with pytest.raises(DatasetError, match=message):
+        Dataset.load(tmp_path / "set")
+
+
+def test_an_image_that_does_not_decode_is_named(tmp_path):
+    path = tmp_path / "bad.jpg"
+    path.write_bytes(b"not an image")
+    with pytest.raises(DatasetError, match="bad.jpg: a file that does not decode"):
+        load_image_rgb(path)
+    with pytest.raises(DatasetError, match="no such file"):
+        load_image_rgb(tmp_path / "gone.jpg")
+
+
+@pytest.mark.parametrize("damage", ["empty", "missing"])
+def test_data_set_that_lost_an_image_is_refused(tmp_path, damage):
+    dataset = write_fake_dataset(tmp_path / "set")
+    path = dataset.frames[5].image_path
+    path.unlink()
+    if damage == "empty":
+        path.touch()
+    with pytest.raises(DatasetError, match=f"{path.name}: is {damage}; the data set is damaged"):
+        Dataset.load(tmp_path / "set")

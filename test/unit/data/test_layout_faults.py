@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Layouts under scrutiny: pixels of known points, lenses, exact poses, and files that are not what they say."""
+
+import json
+
+import numpy as np
+import pytest
+from helpers import START_NS, encoded, fake_image_rgb, fake_trajectory, write_fake_dataset
+
+from camera_relocalization_ros.cli.main import main
+from camera_relocalization_ros.core.errors import DatasetError, SyncError
+from camera_relocalization_ros.core.geometry import invert, transform_points
+from camera_relocalization_ros.data.dataset import Dataset
+from camera_relocalization_ros.data.dataset_writer import DatasetWriter
+from camera_relocalization_ros.data.layouts.cambridge import import_cambridge
+from camera_relocalization_ros.data.layouts.colmap import import_colmap
+from camera_relocalization_ros.data.layouts.extract_and_sync import export_extract_and_sync, import_extract_and_sync
+from camera_relocalization_ros.data.layouts.seven_scenes import export_seven_scenes
+from camera_relocalization_ros.data.layouts.transforms_json import import_transforms_json
+from camera_relocalization_ros.data.layouts.tum import export_tum, import_tum
+from camera_relocalization_ros.data.splits import save_split
+
+PNG = encoded(fake_image_rgb(0))
+IDENTITY = np.eye(4).tolist()
+
+
+def write_transforms(folder, frames, **values):
+    folder.mkdir()
+    lens = {"fl_x": 60.0, "fl_y": 61.0, "cx": 32.5, "cy": 24.25, "w": 64, "h": 48}
+    (folder / "transforms.json").write_text(json.dumps({**lens, **values, "frames": frames}))
+    for frame in frames:
+        if "\0" not in frame["file_path"]:
+            (folder / frame["file_path"]).write_bytes(PNG)
+    return folder
+
+
+def write_tum_folder(folder, images, poses):
+    folder.mkdir()
+    (folder / "a.png").write_bytes(PNG)
+    (folder / "rgb.txt").write_text("".join(f"{stamp} a.png\n" for stamp in images))
+    (folder / "groundtruth.txt").write_text("".join(f"{line}\n" for line in poses))
+    return folder
+
+
+def test_a_point_lands_where_an_opengl_camera_sees_it(tmp_path):
+    # at (1, 2, 3), looking along +y with +z up: right is +x, up +z, backwards -y
+    T = np.array([[1.0, 0, 0, 1], [0, 0, -1, 2], [0, 1, 0, 3], [0, 0, 0, 1]])
+    source = write_transforms(tmp_path / "t", [{"file_path": "a.png", "transform_matrix": T.tolist()}])
+    dataset = import_transforms_json(source, tmp_path / "set")
+    T_camera_scene = invert(dataset.sequences[0].trajectory().matrices()[0])
+    # 4 m ahead, 1 m to the right and 0.5 m up; pixel centres are half a pixel off
+    pixel = dataset.camera.project(transform_points(T_camera_scene, np.array([[2.0, 6.0, 3.5]])))[0]
+    np.testing.assert_allclose(pixel, [60 * 1 / 4 + 32.5 - 0.5, -61 * 0.5 / 4 + 24.25 - 0.5], atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("model", "parameters"),
+    [
+        ("SIMPLE_PINHOLE", (60, 32, 24)),
+        ("PINHOLE", (60, 61, 32, 24)),
+        ("SIMPLE_RADIAL", (60, 32, 24, -0.1)),
+        ("RADIAL", (60, 32, 24, -0.1, 0.02)),
+        ("OPENCV", (60, 61, 32, 24, -0.1, 0.02, 0.003, -0.004)),
+        ("FULL_OPENCV", (60, 61, 32, 24, -0.1, 0.02, 0.003, -0.004, 0.01, 0.02, -0.01, 0.005)),
+    ],
+)
+def test_each_lens_projects_as_colmap_says(tmp_path, model, parameters):
+    pycolmap = pytest.importorskip("pycolmap")
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "a.png").write_bytes(PNG)
+    (tmp_path / "cameras.txt").write_text(f"1 {model} 64 48 {' '.join(map(str, parameters))}\n")
+    (tmp_path / "images.txt").write_text("1 1 0 0 0 0 0 0 1 a.png\n\n")
+    ours = import_colmap(tmp_path, tmp_path / "set").camera
+    theirs = pycolmap.Camera(model=model, width=64, height=48, params=parameters, camera_id=1)
+    point = np.array([[0.3, -0.2, 1.0]])
+    np.testing.assert_allclose(ours.project(point) + 0.5, np.reshape(theirs.img_from_cam(point), (1, 2)), atol=1e-9)
+
+
+def test_tum_takes_given_poses_as_they_are_and_no_others_across_a_gap(tmp_path):
+    poses = ["1.00 0 0 0 0 0 0 1", "1.05 1 0 0 0 0 0 1", "1.16 1 0 0 0 0 0 1", "1.26 2 0 0 0 0 1 0"]
+    source = write_tum_folder(tmp_path / "t", ["1.05", "1.1", "1.16", "1.21", "1.3"], poses)
+    dataset = import_tum(source, tmp_path / "set")
+    assert dataset.sequences[0].info["skipped"] == {"gap in the pose stream": 1, "outside the pose stream": 1}
+    np.testing.assert_allclose([frame.position[0] for frame in dataset.frames], [1, 1, 1.5])
+    # half of the half turn about z
+    np.testing.assert_allclose(np.abs(dataset.frames[2].quat_xyzw), [0, 0, np.sqrt(0.5), np.sqrt(0.5)], atol=1e-12)
+
+
+def test_tum_brings_back_poses_that_repeat_and_jump(tmp_path):
+    poses = fake_trajectory(60, period_s=0.05)
+    positions = poses.positions.copy()
+    positions[31:33] = positions[30]
+    positions[40] += 100
+    quats = poses.quats_xyzw.copy()
+    quats[31:33] = quats[30]
+    with DatasetWriter(tmp_path / "set", "scene", "camera") as writer, writer.sequence("s") as sequence:
+        for row, stamp_ns in enumerate(poses.stamps_ns):
+            sequence.add(int(stamp_ns), positions[row], quats[row], PNG, ".png")
+    export_tum(Dataset.load(tmp_path / "set"), tmp_path / "tum")
+    found = import_tum(tmp_path / "tum", tmp_path / "again").sequences[0].trajectory()
+    np.testing.assert_array_equal(found.stamps_ns, poses.stamps_ns)
+    np.testing.assert_allclose(found.positions, positions, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(found.quats_xyzw, Dataset.load(tmp_path / "set").positions_quats()[1], atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("poses", "says"),
+    [
+        (["1 0 0 0 0 0 0 0"], "groundtruth.txt: a quaternion of length zero"),
+        (["2 0 0 0 0 0 0 1", "1 0 0 0 0 0 0 1"], "groundtruth.txt: stamps of a trajectory must be"),
+        (["1 0 0 0 0 0 0 1", "2 0 0 zero 0 0 0 1"], "groundtruth.txt:2: expected 8 numbers"),
+    ],
+)
+def test_tum_pose_faults_name_the_file(tmp_path, poses, says):
+    with pytest.raises(SyncError, match=says):
+        import_tum(write_tum_folder(tmp_path / "t", ["1"], poses), tmp_path / "set")
+
+
+def test_tum_image_faults_name_the_file(tmp_path):
+    source = write_tum_folder(tmp_path / "t", ["1", "1"], ["1 0 0 0 0 0 0 1"])
+    with pytest.raises(DatasetError, match=r"a.png: stamp 1000000000 does not come after"):
+        import_tum(source, tmp_path / "set")
+    (source / "rgb.txt").write_text("1\n")
+    with pytest.raises(DatasetError, match=r"rgb.txt:1: expected a stamp and a file name"):
+        import_tum(source, tmp_path / "set")
+    (source / "rgb.txt").write_bytes(b"1 \xff.png\n")
+    with pytest.raises(DatasetError, match=r"rgb.txt: not a readable text file"):
+        import_tum(source, tmp_path / "set")
+
+
+@pytest.mark.parametrize(
+    ("frame", "values", "says"),
+    [
+        ({"transform_matrix": np.zeros((4, 4)).tolist()}, {}, "a.png: its pose is no rotation"),
+        ({"transform_matrix": np.diag([1.0, 1, -1, 1]).tolist()}, {}, "a.png: its pose is no rotation"),
+        ({"file_path": "a\0.png"}, {}, "is not the name of a file"),
+        ({}, {"fl_x": "wide"}, "transforms.json: intrinsics that are no numbers"),
+    ],
+)
+def test_transforms_faults_are_errors_of_the_user(tmp_path, frame, values, says):
+    frames = [{"file_path": "a.png", "transform_matrix": IDENTITY, **frame}]
+    with pytest.raises(DatasetError, match=says):
+        import_transforms_json(write_transforms(tmp_path / "t", frames, **values), tmp_path / "set")
+    assert not (tmp_path / "set").exists()
+
+
+def test_transforms_that_are_no_json_and_frames_in_the_order_of_their_numbers(tmp_path):
+    moved = [np.eye(4) + np.outer([1, 0, 0, 0], [0, 0, 0, n]) for n in (10, 2)]
+    frames = [{"file_path": f"f_{int(T[0, 3])}.png", "transform_matrix": T.tolist()} for T in moved]
+    source = write_transforms(tmp_path / "t", frames)
+    dataset = import_transforms_json(source, tmp_path / "set")
+    assert [frame.position[0] for frame in dataset.frames] == [2, 10]
+    (source / "transforms.json").write_text('{"frames": [}')
+    with pytest.raises(DatasetError, match=r"transforms.json: not a readable JSON file \(.*line 1"):
+        import_transforms_json(source, tmp_path / "other")
+
+
+def test_images_of_other_formats_are_counted(tmp_path):
+    frames = [{"file_path": name, "transform_matrix": IDENTITY} for name in ("a.png", "b.png")]
+    source = write_transforms(tmp_path / "t", frames)
+    (source / "b.png").write_bytes(b"BM bitmap")
+    dataset = import_transforms_json(source, tmp_path / "set")
+    assert dataset.sequences[0].info["skipped"] == {"neither JPEG nor PNG": 1}
+
+
+def test_colmap_image_of_an_unknown_camera(tmp_path):
+    (tmp_path / "cameras.txt").write_text("3 PINHOLE 64 48 60 60 32 24\n")
+    (tmp_path / "images.txt").write_text("1 1 0 0 0 0 0 0 9 a.png\n\n")
+    with pytest.raises(DatasetError, match=r"its images name camera 9; the model has \[3\]"):
+        import_colmap(tmp_path, tmp_path / "set")
+
+
+def test_cambridge_lists_that_overlap_or_are_no_text(tmp_path):
+    (tmp_path / "a.png").write_bytes(PNG)
+    for name in ("dataset_train.txt", "dataset_test.txt"):
+        (tmp_path / name).write_text("Visual\nImageFile\n\na.png 0 0 0 1 0 0 0\n")
+    with pytest.raises(DatasetError, match=r"dataset_test.txt: 'a.png' is listed twice"):
+        import_cambridge(tmp_path, tmp_path / "set")
+    (tmp_path / "dataset_test.txt").write_bytes(b"\xff\n")
+    with pytest.raises(DatasetError, match=r"dataset_test.txt: not a readable text file"):
+        import_cambridge(tmp_path, tmp_path / "set")
+
+
+@pytest.mark.parametrize("layout", ["tum", "source"])
+def test_the_folder_one_stands_in_is_a_source(tmp_path, monkeypatch, layout):
+    write_fake_dataset(tmp_path / "set")
+    assert main(["export-dataset", str(tmp_path / "set"), layout, "-o", str(tmp_path / "flight")]) == 0
+    monkeypatch.chdir(tmp_path / "flight")
+    assert main(["import", layout, ".", "-o", str(tmp_path / "again")]) == 0
+    assert [sequence.name for sequence in Dataset.load(tmp_path / "again").sequences] == ["flight"]
+
+
+def test_source_labels_with_blanks_about_the_commas(tmp_path):
+    export_extract_and_sync(write_fake_dataset(tmp_path / "set", counts=(1,)), tmp_path / "s")
+    (tmp_path / "s" / "labels" / "pos_00000.txt").write_text(f"{START_NS} , 1, 2, 3, 0, 0, 0, 1\n")
+    assert import_extract_and_sync(tmp_path / "s", tmp_path / "again").frames[0].stamp_ns == START_NS
+
+
+def test_seven_scenes_keep_their_names_and_parts_lead_nowhere(tmp_path):
+    with DatasetWriter(tmp_path / "set", "scene", "camera") as writer:
+        for name in ("seq-03", "seq-05"):
+            with writer.sequence(name) as sequence:
+                sequence.add(1, np.zeros(3), np.array([0.0, 0, 0, 1]), PNG, ".png")
+    save_split(tmp_path / "set", "official", {"test": {"seq-05": [[0, 0]]}, "../../x": {"seq-03": [[0, 0]]}}, "test")
+    folders = export_seven_scenes(Dataset.load(tmp_path / "set"), tmp_path / "a" / "out")
+    assert [folder.name for folder in folders] == ["seq-03", "seq-05"]
+    assert (tmp_path / "a" / "out" / "TestSplit.txt").read_text() == "sequence5\n"
+    assert len(list(tmp_path.rglob("*Split.txt"))) == 1
+
+
+def test_the_option_that_does_not_fit_is_named_as_it_was_typed(tmp_path, capsys):
+    assert main(["import", "7scenes", str(tmp_path), "-o", str(tmp_path / "set"), "--max-gap", "1"]) == 1
+    assert capsys.readouterr().err.rstrip().endswith("layout 7scenes takes no option --max-gap")

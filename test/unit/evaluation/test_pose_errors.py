@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: BSD-3-Clause
+import json
+
+import numpy as np
+import pytest
+from helpers import fake_trajectory
+from scipy.spatial.transform import Rotation
+
+from camera_relocalization_ros.bundle.retrieval import RetrievalIndex, load_index, save_index
+from camera_relocalization_ros.core.errors import RelocalizationError, SyncError
+from camera_relocalization_ros.evaluation.baseline_errors import (
+    baseline_errors,
+    errors_table,
+    match_stamps,
+    pose_errors,
+    write_json,
+)
+
+
+def test_known_errors():
+    quats = Rotation.from_euler("z", [[10], [0], [-20]], degrees=True).as_quat()
+    identity = np.tile([0, 0, 0, 1.0], (3, 1))
+    errors = pose_errors(np.array([[3, 4, 0], [0, 0, 0], [0, 0, 1.0]]), -quats, np.zeros((3, 3)), identity)
+    np.testing.assert_allclose(errors.position_m, [5, 0, 1])
+    np.testing.assert_allclose(errors.orientation_deg, [10, 0, 20], atol=1e-9)
+    summary = errors.summary()
+    assert summary["frames"] == 3
+    assert summary["position_m"] == pytest.approx({"median": 1, "mean": 2, "max": 5, "std": np.std([5, 0, 1])})
+    assert summary["orientation_deg"]["median"] == pytest.approx(10)
+    assert json.loads(json.dumps(summary)) == summary
+    assert "regressor" in errors_table({"regressor": errors})
+
+
+def test_only_equal_stamps_match():
+    trajectory = fake_trajectory(6)
+    estimate, truth = match_stamps(trajectory.select(np.array([1, 4])), trajectory)
+    np.testing.assert_array_equal(estimate.stamps_ns, truth.stamps_ns)
+    assert len(estimate) == 2
+    with pytest.raises(SyncError, match="no stamp is in both"):
+        match_stamps(trajectory.select(np.array([0])), trajectory.select(np.array([1])))
+
+
+def made_up_index(count=300, seed=0):
+    rng = np.random.default_rng(seed)
+    positions = rng.uniform(-3, 3, (count, 3))
+    quats = Rotation.random(count, random_state=seed).as_quat()
+    descriptors = np.hstack([positions, quats * np.sign(quats[:, 3:]), rng.normal(0, 0.01, (count, 20))])
+    return RetrievalIndex.build(descriptors, positions, quats, size=7), descriptors
+
+
+def test_retrieval_finds_itself_and_survives_the_file(tmp_path):
+    index, descriptors = made_up_index()
+    np.testing.assert_array_equal(index.nearest(descriptors), np.arange(300))
+    save_index(tmp_path / "index.npz", index)
+    np.testing.assert_array_equal(load_index(tmp_path / "index.npz").nearest(descriptors), np.arange(300))
+    (tmp_path / "index.npz").write_bytes(b"no zip")
+    with pytest.raises(ValueError):
+        load_index(tmp_path / "index.npz")
+
+
+def test_oracle_is_the_brute_force_nearest_pose_and_bounds_retrieval():
+    index, _ = made_up_index()
+    _, descriptors = made_up_index(40, seed=1)
+    positions, quats = made_up_index(40, seed=1)[0].positions, made_up_index(40, seed=1)[0].quats_xyzw
+    baselines = baseline_errors(index, descriptors, positions, quats)
+    distance = np.linalg.norm(index.positions[None] - positions[:, None], axis=2)
+    angle = 2 * np.arccos(np.minimum(np.abs(quats @ index.quats_xyzw.T), 1))
+    oracle = baselines["oracle nearest pose"]
+    np.testing.assert_allclose(
+        oracle.position_m + np.radians(oracle.orientation_deg), (distance + angle).min(axis=1), atol=1e-9
+    )
+    retrieval, constant = baselines["feature retrieval"], baselines["constant pose"]
+    assert (oracle.position_m + np.radians(oracle.orientation_deg)).mean() <= (
+        retrieval.position_m + np.radians(retrieval.orientation_deg)
+    ).mean()
+    assert np.median(retrieval.position_m) < np.median(constant.position_m)
+
+
+def test_json_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RelocalizationError, match="cannot be written"):
+        write_json(tmp_path / "file" / "errors.json", {})

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: BSD-3-Clause
+from dataclasses import replace
+
+import pytest
+from colour_bundle import COLOUR_BUNDLE
+from helpers import CAMERA
+
+from camera_relocalization_ros.bundle.model_bundle import load_bundle
+from camera_relocalization_ros.localization.camera_match import MAX_FOCAL_CHANGE, match_camera
+
+
+@pytest.fixture(scope="module")
+def sidecar():
+    return load_bundle(COLOUR_BUNDLE).sidecar
+
+
+def matched(sidecar, camera):
+    return match_camera(sidecar, camera.width, camera.height, camera)
+
+
+def test_the_training_camera_fits_at_any_resolution(sidecar):
+    for camera in (CAMERA, CAMERA.scaled(640, 480)):
+        assert matched(sidecar, camera).complaint == ""
+
+
+@pytest.mark.parametrize("axis", ["fx", "fy"])
+@pytest.mark.parametrize(("change", "complains"), [(0.9, False), (1.1, True), (-0.9, False), (-1.1, True)])
+def test_another_focal_length_is_told_but_not_refused(sidecar, axis, change, complains):
+    camera = replace(CAMERA, **{axis: 60.0 * (1.0 + change * MAX_FOCAL_CHANGE)}).scaled(1280, 960)
+    match = matched(sidecar, camera)
+    assert bool(match.complaint) == complains
+    assert match.is_usable
+
+
+def test_another_field_of_view_is_told_in_degrees(sidecar):
+    # 2 atan(32 / 60) and 2 atan(32 / 30)
+    assert "sees 93.7 deg" in matched(sidecar, replace(CAMERA, fx=30.0)).complaint
+    assert "trained with 56.1 deg" in matched(sidecar, replace(CAMERA, fx=30.0)).complaint
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (64, 0), (0, 0)])
+def test_another_aspect_ratio_cannot_be_used(sidecar, size):
+    match = match_camera(sidecar, *size, None)
+    assert not match.is_usable
+    assert f"{size[0]}x{size[1]}" in match.complaint
+
+
+def test_what_is_not_known_is_not_compared(sidecar):
+    assert match_camera(sidecar, 640, 480, None).complaint == ""
+    assert matched(replace(sidecar, camera=None), replace(CAMERA, fx=300.0)).complaint == ""

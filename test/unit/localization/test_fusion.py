@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: BSD-3-Clause
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from camera_relocalization_ros.core.state import Stage, State
+from camera_relocalization_ros.localization.landmarks.fusion import fuse, why_refused
+from camera_relocalization_ros.localization.landmarks.pose_refiner import Refinement
+from camera_relocalization_ros.localization.relocalizer import Estimate
+
+IDENTITY = np.array([0.0, 0.0, 0.0, 1.0])
+REGRESSED_SD = np.array([0.1] * 3 + [0.05] * 3)
+REFINED_SD = np.array([0.01] * 3 + [0.005] * 3)
+
+
+def estimate(**changes):
+    plain = Estimate(
+        stamp_ns=0,
+        position=np.array([0.1, 0.0, 0.0]),
+        quat_xyzw=IDENTITY,
+        window_length=1,
+        inference_s=0.0,
+        descriptor=np.zeros(1),
+        state=State.OK,
+        reason="",
+        covariance=np.diag(REGRESSED_SD**2),
+    )
+    return replace(plain, **changes)
+
+
+def refinement(**changes):
+    return replace(
+        Refinement(True, np.zeros(3), IDENTITY, np.diag(REFINED_SD**2), np.arange(40), np.zeros((40, 2)), 60, 1.0),
+        **changes,
+    )
+
+
+def fused_of(regressed, refined):
+    return fuse(regressed, refined, why_refused(regressed, refined))
+
+
+def test_a_good_refined_pose_is_published_with_its_covariance():
+    fused = fused_of(estimate(), refinement())
+    assert (fused.stage, fused.state, fused.reason) == (Stage.REFINED, State.OK, "")
+    assert fused.position.tolist() == [0, 0, 0]
+    assert np.diag(fused.covariance)[0] == pytest.approx(1e-4)
+
+
+@pytest.mark.parametrize(
+    ("faulty", "word"),
+    [
+        (refinement(found=False, position=np.full(3, np.nan)), "matches"),
+        (refinement(landmarks=np.arange(19)), "landmarks"),
+        # two standard deviations of 30 are 10.95
+        (refinement(by_chance=30.0), "40 landmarks, of which 30 may agree by chance"),
+        (refinement(covariance=np.diag((6 * REFINED_SD) ** 2)), "deviation"),
+        (refinement(position=np.array([1.2, 0.0, 0.0])), "regressed"),
+    ],
+)
+def test_a_refined_pose_that_cannot_be_trusted_is_refused_and_the_regressed_one_is_not_ok(faulty, word):
+    fused = fused_of(estimate(), faulty)
+    assert (fused.stage, fused.state) == (Stage.REGRESSION, State.DEGRADED)
+    assert fused.reason.startswith("not refined: ") and word in fused.reason
+    assert fused.position.tolist() == [0.1, 0, 0]
+
+
+def test_what_exceeds_chance_by_two_standard_deviations_is_published():
+    assert fused_of(estimate(), refinement(by_chance=29.0)).stage is Stage.REFINED
+
+
+def test_a_regression_that_is_lost_stays_lost_unless_landmarks_find_the_pose():
+    lost = estimate(state=State.LOST, reason="score")
+    assert fused_of(lost, refinement()).state is State.OK
+    fused = fused_of(lost, refinement(landmarks=np.arange(3)))
+    assert (fused.state, fused.reason) == (State.LOST, "score")
+
+
+def test_without_a_covariance_the_answers_may_differ_by_what_regressors_err():
+    uncertain = estimate(covariance=None)
+    assert fused_of(uncertain, refinement(position=np.array([1.0, 0.0, 0.0]))).stage is Stage.REFINED
+    assert fused_of(uncertain, refinement(position=np.array([3.0, 0.0, 0.0]))).stage is Stage.REGRESSION
+
+
+@pytest.mark.parametrize(("distance_m", "stage"), [(0.9, Stage.REFINED), (1.0, Stage.REGRESSION)])
+def test_answers_may_differ_by_twice_what_gaussian_errors_do(distance_m, stage):
+    # 99.9 % of six Gaussian numbers lie within 4.74 deviations, here of the root of 0.1^2 + 0.01^2 m
+    refined = refinement(position=np.array([0.1 + distance_m, 0.0, 0.0]))
+    assert fused_of(estimate(), refined).stage is stage

@@ -1,0 +1,295 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A bundle with a map: found, followed, fused and lost, on real images of a painted wall."""
+
+import json
+import os
+import sys
+import threading
+from collections import Counter
+from concurrent.futures import TimeoutError as FutureTimeout
+
+import numpy as np
+import pytest
+from colour_bundle import COLOUR_BUNDLE
+from helpers import START_NS, write_fake_dataset
+from painted_wall import CAMERA, MAP_OPTIONS, STEP_NS, flight, paint, view, write_wall_bundle, write_wall_dataset
+from scipy.spatial import cKDTree
+
+from camera_relocalization_ros.bundle.model_bundle import LANDMARKS, SIDECAR, load_bundle
+from camera_relocalization_ros.cli.main import main
+from camera_relocalization_ros.core.geometry import position_quat
+from camera_relocalization_ros.core.state import Stage, State
+from camera_relocalization_ros.evaluation.result_files import load_result
+from camera_relocalization_ros.localization.landmarks.live import NICENESS, LiveLandmarks
+from camera_relocalization_ros.localization.landmarks.pipeline import LandmarkStage
+from camera_relocalization_ros.localization.relocalizer import Relocalizer
+from camera_relocalization_ros.localization.staged_relocalizer import StagedRelocalizer
+from camera_relocalization_ros.vision.pnp import project
+
+WALL = paint()
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory):
+    return write_wall_bundle(tmp_path_factory.mktemp("wall"))
+
+
+@pytest.fixture
+def relocalizer(bundle):
+    return Relocalizer.from_bundle(bundle)
+
+
+@pytest.fixture
+def stage(relocalizer):
+    return LandmarkStage(relocalizer.bundle.landmark_map, CAMERA)
+
+
+def stamp(number):
+    return START_NS + number * STEP_NS
+
+
+def error_m(estimate, T_parent_camera):
+    return np.linalg.norm(estimate.position - position_quat(T_parent_camera)[0])
+
+
+def test_every_image_of_another_flight_is_refined_to_a_centimetre(relocalizer):
+    staged = StagedRelocalizer(relocalizer, CAMERA)
+    for number, T in enumerate(flight(12, seed=5)):
+        answer = staged.answer(view(T, WALL), stamp(number))
+        assert answer.fused.stage is Stage.REFINED and answer.fused.state is State.OK
+        assert error_m(answer.fused, T) < 0.01 < 0.05 < error_m(answer.regression, T)
+
+
+def test_right_poses_exceed_chance_by_far_and_chance_is_what_features_anywhere_give(relocalizer, stage):
+    refiner, generator = stage.refiner, np.random.default_rng(0)
+    T = flight(1, seed=5)[0]
+    features = refiner.extractor.extract(stage.grey(view(T, WALL)))
+    found = refiner.refine_features(features, *position_quat(T))
+    assert len(found.landmarks) > 5 * found.by_chance > 0
+    # features anywhere in the image: how many of the landmarks that it shows have one within the errors' area
+    points = refiner.points[refiner._near(refiner.lens_pose(*position_quat(T)), 1000)]
+    expected = project(points, refiner.lens_pose(found.position, found.quat_xyzw))[0]
+    half = np.abs(refiner.true_rays(features.rays)).max(axis=0)
+    expected = expected[(np.abs(expected) < half).all(axis=1)]
+    radius = np.sqrt(2) * found.noise_px / refiner.extractor.focal_px
+    anywhere = [cKDTree(generator.uniform(-half, half, (len(features.rays), 2))) for _ in range(200)]
+    counts = [np.sum(tree.query_ball_point(expected, radius, return_length=True)) for tree in anywhere]
+    assert np.mean(counts) == pytest.approx(found.by_chance, rel=0.2)
+
+
+def test_what_was_found_is_followed_with_growing_covariance(relocalizer, stage):
+    poses = flight(12, seed=5)
+    images = [view(T, WALL) for T in poses]
+    greys = [stage.grey(image) for image in images]
+    estimates = [relocalizer.estimate(image, stamp(number)) for number, image in enumerate(images)]
+    refined = stage.refine(greys[0], estimates[0], estimates[0])
+    assert refined.refusal is None
+    stage.track(refined)
+    followed = [stage.follow(grey, estimate) for grey, estimate in zip(greys[1:], estimates[1:])]
+    assert all(answer.stage is Stage.TRACKED for answer in followed)
+    assert max(error_m(answer, T) for answer, T in zip(followed, poses[1:])) < 0.02
+    sizes = [np.trace(answer.covariance[:3, :3]) for answer in (refined.fused, *followed)]
+    assert sizes[0] < sizes[1] < sizes[-1]
+
+
+@pytest.mark.parametrize("gap", [-1, 0, 6])
+def test_nothing_is_followed_back_in_time_or_over_a_gap(relocalizer, stage, gap):
+    image = view(flight(1, seed=5)[0], WALL)
+    grey, first = stage.grey(image), relocalizer.estimate(image, stamp(10))
+    stage.track(stage.refine(grey, first, first))
+    later = stage.follow(grey, relocalizer.estimate(image, stamp(10 + gap)))
+    assert later.stage is Stage.REGRESSION and later.state is State.DEGRADED
+    assert "no landmarks are followed" in later.reason
+
+
+def test_a_pose_is_not_carried_on_for_ever(relocalizer, stage):
+    image = view(flight(1, seed=5)[0], WALL)
+    grey, first = stage.grey(image), relocalizer.estimate(image, stamp(0))
+    stage.track(stage.refine(grey, first, first))
+    stages = [stage.follow(grey, relocalizer.estimate(image, stamp(number))).stage for number in range(1, 23)]
+    assert stages[:20] == [Stage.TRACKED] * 20 and stages[20:] == [Stage.REGRESSION] * 2
+
+
+def test_another_wall_is_neither_found_nor_followed(relocalizer, stage):
+    here, T = view(flight(1, seed=5)[0], WALL), flight(1, seed=5)[0]
+    first = relocalizer.estimate(here, stamp(0))
+    stage.track(stage.refine(stage.grey(here), first, first))
+    other = view(T, paint(seed=9))
+    elsewhere = relocalizer.estimate(other, stamp(1))
+    assert stage.follow(stage.grey(other), elsewhere).state is State.DEGRADED
+    refined = stage.refine(stage.grey(other), elsewhere, elsewhere)
+    assert refined.refusal is not None and refined.fused.state is State.DEGRADED
+    assert refined.fused.reason.startswith("not refined: ")
+
+
+class SlowStage(LandmarkStage):
+    """One whose refinements wait to be let go."""
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.gate = threading.Semaphore(0)
+
+    def refine(self, *arguments):
+        assert self.gate.acquire(timeout=60)
+        return super().refine(*arguments)
+
+
+def test_a_live_stream_never_waits_for_a_refinement_and_takes_it_when_it_is_there(relocalizer):
+    slow = SlowStage(relocalizer.bundle.landmark_map, CAMERA)
+    counts = Counter()
+    live = LiveLandmarks(slow, 0.0, counts)
+    poses = flight(9, seed=5)
+
+    def answer(number):
+        image = view(poses[number], WALL)
+        live.hold()
+        best = live.answer(image, relocalizer.estimate(image, stamp(number)))
+        live.search()
+        return best
+
+    # the thread is held: were answers to wait for it, this would not end
+    assert [answer(number).stage for number in range(3)] == [Stage.REGRESSION] * 3
+    slow.gate.release()
+    live._pending.result(timeout=30)
+    # image 0 was refined; the landmarks are followed from there to image 3, over those between
+    third = answer(3)
+    assert third.stage is Stage.TRACKED and error_m(third, poses[3]) < 0.02
+    assert counts == {"refined": 1}
+    # what is refined while the stream starts anew is of the old one
+    pending = live._pending
+    live.reset()
+    live.search()
+    assert live._pending is None
+    slow.gate.release()
+    pending.result(timeout=30)
+    assert answer(4).stage is Stage.REGRESSION
+    assert counts == {"refined": 1}
+    slow.gate.release()
+    live.close()
+
+
+def test_a_search_stands_still_while_an_image_is_answered_but_not_for_ever(relocalizer, monkeypatch):
+    reached, steps = threading.Semaphore(0), []
+
+    class SteppingStage(LandmarkStage):
+        def refine(self, grey, estimate, prior, pause):
+            def step():
+                steps.append(None)
+                reached.release()
+                pause()
+
+            return super().refine(grey, estimate, prior, step)
+
+    monkeypatch.setattr("camera_relocalization_ros.localization.landmarks.live.LONGEST_PAUSE_S", 60.0)
+    live = LiveLandmarks(SteppingStage(relocalizer.bundle.landmark_map, CAMERA), 0.0, Counter())
+    image = view(flight(1, seed=5)[0], WALL)
+    live.answer(image, relocalizer.estimate(image, stamp(0)))
+    live.search()
+    live.hold()
+    assert reached.acquire(timeout=30)
+    with pytest.raises(FutureTimeout):
+        live._pending.result(timeout=0.5)
+    assert len(steps) < 3
+    live.search()
+    assert live._pending.result(timeout=30).refusal is None and len(steps) == 3
+    # images that come without a pause
+    monkeypatch.setattr("camera_relocalization_ros.localization.landmarks.live.LONGEST_PAUSE_S", 0.01)
+    live.hold()
+    live.answer(image, relocalizer.estimate(image, stamp(1)))
+    live.search()
+    live.hold()
+    assert live._pending.result(timeout=30).refusal is None and len(steps) == 6
+    live.close()
+
+
+def test_a_rate_leaves_images_unrefined(relocalizer, stage):
+    counts = Counter()
+    live = LiveLandmarks(stage, 1e-3, counts)
+    image = view(flight(1, seed=5)[0], WALL)
+    for number in range(3):
+        live.answer(image, relocalizer.estimate(image, stamp(number)))
+        live.search()
+        if live._pending is not None:
+            live._pending.result(timeout=30)
+    live.close()
+    assert sum(counts.values()) == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have priorities of their own on Linux alone")
+def test_answers_go_before_refinements(relocalizer):
+    class WatchedStage(LandmarkStage):
+        def refine(self, *arguments):
+            niceness.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+            return super().refine(*arguments)
+
+    niceness = []
+    live = LiveLandmarks(WatchedStage(relocalizer.bundle.landmark_map, CAMERA), 0.0, Counter())
+    image = view(flight(1, seed=5)[0], WALL)
+    live.answer(image, relocalizer.estimate(image, stamp(0)))
+    live.search()
+    live._pending.result(timeout=30)
+    live.close()
+    assert niceness == [min(os.getpriority(os.PRIO_PROCESS, 0) + NICENESS, 19)]
+
+
+def test_stages_are_evaluated_side_by_side(bundle, tmp_path, capsys):
+    write_wall_dataset(tmp_path / "other", 10, seed=5)
+    command = ["evaluate", str(bundle), str(tmp_path / "other")]
+    told = ["-o", str(tmp_path / "r"), "--json", str(tmp_path / "r.json")]
+    assert main([*command, "--stages", "fused,regression,refined", *told]) == 0
+    printed = capsys.readouterr().out
+    for word in ("mean_colour", "refined, ", "fused, ", "oracle nearest pose", "OK"):
+        assert word in printed
+    stages = json.loads((tmp_path / "r.json").read_text())["stages"]
+    assert stages["fused"]["position_m"]["max"] < 0.01 < stages["regression"]["position_m"]["median"]
+    fused = load_result(tmp_path / "r" / "fused")
+    assert (fused.stages == Stage.REFINED).all() and fused.has_covariance
+    assert (load_result(tmp_path / "r" / "regression").stages == Stage.REGRESSION).all()
+    # without the option, what the bundle publishes
+    assert main([*command, "-o", str(tmp_path / "one")]) == 0
+    assert (load_result(tmp_path / "one").stages == Stage.REFINED).all()
+
+
+def test_an_image_without_landmarks_has_no_refined_pose(bundle, tmp_path, capsys):
+    write_fake_dataset(tmp_path / "set", (4,), camera=CAMERA)
+    assert main(["evaluate", str(bundle), str(tmp_path / "set"), "--stages", "refined", "-o", str(tmp_path / "r")]) == 0
+    result = load_result(tmp_path / "r")
+    assert result.info.answered == 0 and np.isnan(result.estimate).all() and (result.states == State.LOST).all()
+    assert "nan" not in capsys.readouterr().out
+
+
+def test_what_cannot_be_done_is_said_in_a_line(bundle, tmp_path, capsys):
+    data = str(tmp_path / "set")
+    write_fake_dataset(tmp_path / "set", (4,), camera=None)
+    for command, words in (
+        (["evaluate", str(COLOUR_BUNDLE), data, "--stages", "fused"], "reloc map"),
+        (
+            ["evaluate", str(bundle), data, "--stages", "best"],
+            "stage 'best'; expected some of regression,refined,fused",
+        ),
+        (["evaluate", str(bundle), data], "intrinsics are not known"),
+        (["map", data, "--bundle", str(bundle)], "intrinsics are not known"),
+    ):
+        assert main(command) == 1
+        error = capsys.readouterr().err
+        assert words in error and error.count("\n") == 1
+
+
+def test_a_map_is_replaced_kept_and_checked(bundle, tmp_path):
+    import shutil
+
+    copy = tmp_path / "copy"
+    shutil.copytree(bundle, copy)
+    sidecar = (copy / SIDECAR).read_text()
+    assert LANDMARKS in sidecar
+    content = (copy / LANDMARKS).read_bytes()
+    (copy / LANDMARKS).write_bytes(content[:-100])
+    with pytest.raises(Exception, match="cut short or replaced"):
+        load_bundle(copy)
+    # whoever makes the map anew need not read the old one
+    write_wall_dataset(tmp_path / "wall", 24)
+    assert main(["map", str(tmp_path / "wall"), "--bundle", str(copy), *MAP_OPTIONS]) == 0
+    assert len(load_bundle(copy).landmark_map) > 300
+    # a bundle that does not name a map has none, whatever lies beside it
+    shutil.copy(COLOUR_BUNDLE / SIDECAR, copy / SIDECAR)
+    assert load_bundle(copy).landmark_map is None

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: BSD-3-Clause
+import numpy as np
+from scipy.stats import chi2
+
+from camera_relocalization_ros.mapping.error_model import _fit, pose_difference
+
+
+def test_scale_and_error_of_one_landmark_are_found_and_nine_of_ten_lie_inside():
+    generator = np.random.default_rng(0)
+    counts = generator.integers(20, 400, 3000)
+    own = np.diag([1.0, 4.0, 9.0]) * (1e-3 / counts)[:, None, None]
+    sd = np.sqrt(1.5**2 * own[:, [0, 1, 2], [0, 1, 2]] + (0.4 / counts[:, None]) ** 2)
+    found = _fit(generator.normal(size=(3000, 3)) * sd, own, counts)
+    np.testing.assert_allclose(found, [1.5, 0.4], rtol=0.1)
+
+
+def test_normal_equations_that_tell_all_are_left_as_they_are():
+    generator = np.random.default_rng(2)
+    counts = generator.integers(20, 400, 3000)
+    own = np.eye(3) * (1e-3 / counts)[:, None, None]
+    scale, of_one = _fit(generator.normal(size=(3000, 3)) * np.sqrt(1e-3 / counts[:, None]), own, counts)
+    widened = scale**2 * 1e-3 / counts + (of_one / counts) ** 2
+    np.testing.assert_allclose(widened, 1e-3 / counts, rtol=0.15)
+
+
+def test_heavy_tails_are_made_up_for():
+    generator = np.random.default_rng(1)
+    counts, own = generator.integers(20, 400, 3000), np.tile(np.eye(3) * 1e-6, (3000, 1, 1))
+    errors = 0.01 * generator.standard_t(2, (3000, 3))
+    scale, of_one = _fit(errors, own, counts)
+    inside = np.sum(errors**2, axis=1) / (scale**2 * 1e-6 + (of_one / counts) ** 2) < chi2.ppf(0.9, 3)
+    assert abs(inside.mean() - 0.9) < 0.005
+
+
+def test_a_difference_is_of_axes_that_do_not_turn():
+    quarter = np.array([0, 0, np.sqrt(0.5), np.sqrt(0.5)])
+    small = np.array([np.sin(0.05), 0, 0, np.cos(0.05)])
+    # the estimate is the truth, turned by 0.1 about the parent's x axis
+    turned = np.array([small[0] * quarter[3], -small[0] * quarter[2], quarter[2] * small[3], quarter[3] * small[3]])
+    difference = pose_difference(np.array([1.0, 2, 3]), turned, np.array([1.0, 2, 1]), quarter)
+    np.testing.assert_allclose(difference, [0, 0, 2, 0.1, 0, 0], atol=1e-12)

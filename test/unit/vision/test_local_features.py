@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: BSD-3-Clause
+import cv2
+import numpy as np
+import pytest
+
+from camera_relocalization_ros.core.camera import CameraIntrinsics
+from camera_relocalization_ros.core.errors import ConfigError, FrameError
+from camera_relocalization_ros.vision.local_features import FeatureExtractor, FeatureSettings, unit_descriptors
+
+CAMERA = CameraIntrinsics(640, 480, 500.0, 500.0, 319.5, 239.5)
+
+
+def blob_image(size=(640, 480)):
+    """Black with one bright disc whose centre is at pixel 400, 300 of 640 x 480."""
+    image = np.zeros((480, 640, 3), np.uint8)
+    cv2.circle(image, (400, 300), 12, (255, 255, 255), -1, cv2.LINE_AA)
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+
+
+def found_in(image_rgb, camera=CAMERA):
+    extractor = FeatureExtractor(camera)
+    return extractor.extract(extractor.grey(image_rgb))
+
+
+@pytest.mark.parametrize("size", [(640, 480), (1280, 960), (320, 240)])
+def test_rays_do_not_depend_on_the_size_of_the_image(size):
+    features = found_in(blob_image(size))
+    expected = [(400 - 319.5) / 500, (300 - 239.5) / 500]
+    assert np.linalg.norm(features.rays - expected, axis=1).min() < 2e-3
+    np.testing.assert_allclose(np.linalg.norm(unit_descriptors(features.descriptors), axis=1), 1, rtol=1e-5)
+
+
+def test_an_empty_image_has_no_features():
+    assert len(found_in(np.zeros((480, 640, 3), np.uint8))) == 0
+
+
+def test_distortion_is_taken_out():
+    bent = CameraIntrinsics(640, 480, 500.0, 500.0, 319.5, 239.5, (-0.2, 0.05, 0.0, 0.0, 0.0))
+    straight, corrected = (found_in(blob_image(), camera) for camera in (CAMERA, bent))
+    assert np.linalg.norm(corrected.rays, axis=1).max() > np.linalg.norm(straight.rays, axis=1).max()
+
+
+def test_an_image_of_other_proportions_and_an_old_opencv_are_refused(monkeypatch):
+    with pytest.raises(FrameError, match="640x360"):
+        FeatureExtractor(CAMERA).grey(np.zeros((360, 640, 3), np.uint8))
+    monkeypatch.delattr(cv2, "SIFT_create")
+    with pytest.raises(ConfigError, match=r"4\.4"):
+        FeatureExtractor(CAMERA, FeatureSettings())

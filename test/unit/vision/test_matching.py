@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: BSD-3-Clause
+import numpy as np
+import pytest
+
+from camera_relocalization_ros.vision.matching import NONE, mutual_matches, mutual_matches_of_pairs
+
+LIMITS = 0.6, 0.9
+
+
+def test_matches_are_each_others_best_alike_and_distinct():
+    similarity = np.array(
+        [
+            [0.9, 0.1, 0.0, 0.2],  # a match
+            [0.8, 0.3, 0.2, 0.1],  # its best is taken by the first row
+            [0.1, 0.5, 0.2, 0.0],  # not alike enough
+            [0.1, 0.2, 0.85, 0.84],  # two columns as good as each other
+        ]
+    )
+    rows, columns, cosines = mutual_matches(similarity.copy(), *LIMITS)
+    assert (rows.tolist(), columns.tolist(), cosines.tolist()) == ([0], [0], [0.9])
+
+
+@pytest.mark.parametrize("share", [0.01, 0.1, 1.0])
+def test_pairs_match_as_a_matrix_does(share):
+    generator = np.random.default_rng(0)
+    similarity = generator.uniform(0, 1, (80, 60)) ** 0.3
+    similarity[generator.random(similarity.shape) >= share] = NONE
+    rows, columns = np.nonzero(similarity > NONE)
+    order = generator.permutation(len(rows))
+    rows, columns = rows[order], columns[order]
+    found = mutual_matches_of_pairs(rows, columns, similarity[rows, columns], *LIMITS)
+    expected = mutual_matches(similarity, *LIMITS)
+    assert len(expected[0]) > 2
+    for one, other in zip(found, expected):
+        assert one.tolist() == other.tolist()
+
+
+def test_nothing_matches_nothing():
+    none = np.empty(0, dtype=np.int64)
+    assert all(len(part) == 0 for part in mutual_matches_of_pairs(none, none, np.empty(0), *LIMITS))
+    for shape in ((0, 5), (5, 0)):
+        assert all(len(part) == 0 for part in mutual_matches(np.empty(shape), *LIMITS))

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: BSD-3-Clause
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from camera_relocalization_ros.core.geometry import transform_points
+from camera_relocalization_ros.vision.pnp import ransac_pose, refine_pose
+
+NOISE = 2e-3
+TOLERANCE = 1e-2
+
+
+def view(seed, count=100):
+    """T_parent_camera, points in the parent frame and their true rays."""
+    generator = np.random.default_rng(seed)
+    T_parent_camera = np.eye(4)
+    T_parent_camera[:3, :3] = Rotation.random(random_state=seed).as_matrix()
+    T_parent_camera[:3, 3] = generator.normal(size=3)
+    rays = generator.uniform(-0.6, 0.6, (count, 2))
+    local = np.column_stack([rays, np.ones(count)]) * generator.uniform(1, 4, (count, 1))
+    return T_parent_camera, transform_points(T_parent_camera, local), rays, generator
+
+
+def error(estimate, truth):
+    turn = Rotation.from_matrix(estimate[:3, :3] @ truth[:3, :3].T).as_rotvec()
+    return np.concatenate([estimate[:3, 3] - truth[:3, 3], turn])
+
+
+def test_ransac_and_refinement_find_the_pose_among_wrong_matches():
+    T_true, points, rays, generator = view(0)
+    rays[:60] = generator.uniform(-0.6, 0.6, (60, 2))
+    T_rough, inliers = ransac_pose(points, rays, TOLERANCE, 1000)
+    assert set(inliers) >= set(range(60, 100))
+    pose = refine_pose(points, rays, T_rough, TOLERANCE)
+    assert np.abs(error(pose.T_parent_camera, T_true)).max() < 1e-5
+    assert set(pose.inliers) >= set(range(60, 100))
+
+
+def test_covariance_is_that_of_the_errors():
+    T_true, points, rays, generator = view(1)
+    squared = []
+    for _ in range(200):
+        pose = refine_pose(points, rays + generator.normal(0, NOISE, rays.shape), T_true, TOLERANCE)
+        difference = error(pose.T_parent_camera, T_true)
+        squared.append(difference @ np.linalg.solve(pose.covariance, difference))
+        assert pose.noise == pytest.approx(NOISE, rel=0.3)
+    # chi squared with six degrees of freedom: mean 6, and of 200 of them a standard error of 0.25
+    assert np.mean(squared) == pytest.approx(6.0, abs=1.0)
+
+
+def test_points_that_do_not_fix_a_pose_give_none():
+    T_true, points, rays, _ = view(2)
+    assert ransac_pose(points[:4], rays[:4], TOLERANCE, 100) is None
+    same_point = np.repeat(points[:1], 20, axis=0), np.repeat(rays[:1], 20, axis=0)
+    assert refine_pose(*same_point, T_true, TOLERANCE) is None
+    assert refine_pose(np.empty((0, 3)), np.empty((0, 2)), T_true, TOLERANCE) is None
+
+
+def test_matches_that_are_off_by_little_do_not_bend_the_pose():
+    T_true, points, rays, generator = view(3)
+    rays = rays + generator.normal(0, NOISE / 20, rays.shape)
+    # all to the same side, and within the first tolerance
+    rays[:20, 0] += TOLERANCE / 2
+    pose = refine_pose(points, rays, T_true, TOLERANCE)
+    assert not set(pose.inliers) & set(range(20)) and set(pose.inliers) >= set(range(20, 100))
+    alone = refine_pose(points[20:], rays[20:], T_true, TOLERANCE)
+    assert np.abs(error(pose.T_parent_camera, alone.T_parent_camera)).max() < NOISE / 20
+
+
+def test_covariance_does_not_rest_on_one_point():
+    T_true, points, rays, generator = view(4, 40)
+    rays[1:] *= 0.05
+    points = transform_points(T_true, np.column_stack([rays, np.ones(40)]) * generator.uniform(1, 4, (40, 1)))
+    noisy = rays + generator.normal(0, NOISE / 20, rays.shape)
+    lone, others = refine_pose(points, noisy, T_true, TOLERANCE), refine_pose(points[1:], noisy[1:], T_true, TOLERANCE)
+    # the lone point at the edge of the image would make the pose far more certain; without it the rest are alone
+    assert np.trace(lone.covariance[:3, :3]) > 0.3 * np.trace(others.covariance[:3, :3])
