@@ -15,13 +15,14 @@ from dataclasses import replace
 
 import numpy as np
 
+from camera_relocalization_ros.core.pose_errors import pose_errors
 from camera_relocalization_ros.core.state import State
 from camera_relocalization_ros.data.dataset import Dataset
-from camera_relocalization_ros.evaluation.baseline_errors import pose_errors
 from camera_relocalization_ros.evaluation.consistency import mahalanobis_squares
 from camera_relocalization_ros.evaluation.evaluate import answer_all
+from camera_relocalization_ros.localization.estimate import Estimate
 from camera_relocalization_ros.localization.motion_filter import FilterSettings, MotionFilter
-from camera_relocalization_ros.localization.relocalizer import Estimate, Relocalizer
+from camera_relocalization_ros.localization.relocalizer import Relocalizer
 
 SETTINGS = {
     "neither": FilterSettings(smooths=False, gates=False),

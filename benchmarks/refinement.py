@@ -30,13 +30,15 @@ import numpy as np
 from scipy.stats import chi2
 from tqdm import tqdm
 
+from camera_relocalization_ros.core.pose_errors import PoseErrors, pose_errors
 from camera_relocalization_ros.core.state import State
 from camera_relocalization_ros.data.dataset import Dataset, Frame, load_image_rgb
-from camera_relocalization_ros.evaluation.baseline_errors import PoseErrors, baseline_errors, pose_errors
+from camera_relocalization_ros.evaluation.baseline_errors import baseline_errors
 from camera_relocalization_ros.evaluation.consistency import mahalanobis_squares
 from camera_relocalization_ros.evaluation.metrics import within
-from camera_relocalization_ros.localization.relocalizer import Estimate, Relocalizer
-from camera_relocalization_ros.localization.staged_relocalizer import STAGES, StagedRelocalizer
+from camera_relocalization_ros.localization.estimate import Estimate
+from camera_relocalization_ros.localization.landmarks.staged_relocalizer import STAGES, StagedRelocalizer
+from camera_relocalization_ros.localization.relocalizer import Relocalizer
 
 CENTIMETRES, NONSENSE = (0.05, 5.0), (0.25, 10.0)
 # of the image's width; at 5 Hz an M100 that turns by 30 degrees a second smears a hundredth in 20 ms

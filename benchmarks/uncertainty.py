@@ -24,10 +24,11 @@ from camera_relocalization_ros.bundle.error_calibration import Calibration
 from camera_relocalization_ros.bundle.indicators import SIGNS, SignMeter, log_signs
 from camera_relocalization_ros.core.geometry import angular_distance
 from camera_relocalization_ros.data.dataset import Dataset, load_image_rgb
-from camera_relocalization_ros.data.provenance import TrainingSet
+from camera_relocalization_ros.data.provenance import training_set
 from camera_relocalization_ros.evaluation.evaluate import answer_all
 from camera_relocalization_ros.evaluation.rejection_table import rejection_table
-from camera_relocalization_ros.localization.relocalizer import Estimate, Relocalizer
+from camera_relocalization_ros.localization.estimate import Estimate
+from camera_relocalization_ros.localization.relocalizer import Relocalizer
 from camera_relocalization_ros.uncertainty.calibrate import MIN_SEQUENCES, PIECES, made_up
 from camera_relocalization_ros.uncertainty.calibration_fit import (
     JudgedAnswers,
@@ -59,7 +60,7 @@ def extra_signs(relocalizer: Relocalizer, estimates: list[Estimate]) -> np.ndarr
 def dataset_answers(relocalizer: Relocalizer, spec: str, work: Path) -> dict[str, np.ndarray]:
     """Logarithms of signs, extra signs and errors of answers with full windows; kept in `work`."""
     dataset = Dataset.load(spec)
-    path = work / f"{relocalizer.bundle.bundle_id}_{TrainingSet.of(dataset).sha256[:12]}.npz"
+    path = work / f"{relocalizer.bundle.bundle_id}_{training_set(dataset).sha256[:12]}.npz"
     if not path.is_file():
         estimates = answer_all(relocalizer, dataset, dataset.path.name)
         positions, quats = (np.array([getattr(e, name) for e in estimates]) for name in ("position", "quat_xyzw"))

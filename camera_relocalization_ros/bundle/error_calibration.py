@@ -13,7 +13,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from camera_relocalization_ros.bundle.indicators import SIGNS, log_signs
-from camera_relocalization_ros.data.provenance import TrainingSet
+from camera_relocalization_ros.bundle.training_set import TrainingSet
 
 # which signs tell the size of the error, and which that the image is none of the scene
 SCALE_SIGNS = ("spread_position_m", "spread_orientation_rad", "training_distance_m")

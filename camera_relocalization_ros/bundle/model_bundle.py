@@ -22,7 +22,6 @@ from camera_relocalization_ros.bundle.landmark_map import LandmarkMap, load_map,
 from camera_relocalization_ros.bundle.retrieval import RetrievalIndex, load_index, save_index
 from camera_relocalization_ros.bundle.sidecar import BundleSidecar, PositionRange
 from camera_relocalization_ros.core.errors import BundleError
-from camera_relocalization_ros.data.dataset import Dataset
 
 FORMAT = "camera_relocalization_bundle"
 VERSION = 3
@@ -152,16 +151,6 @@ def check_extensible(bundle: Bundle) -> None:
     """Raise BundleError when a bundle is of a version that has no place for a calibration or a map."""
     if not bundle.has_members:
         raise BundleError(f"{bundle.path}: a bundle before version {VERSION}; export its run again to add to it")
-
-
-def check_frames(bundle: Bundle, dataset: Dataset) -> None:
-    """Raise BundleError when a bundle answers with poses of other frames than a data set has."""
-    sidecar = bundle.sidecar
-    if (sidecar.parent_frame, sidecar.child_frame) != (dataset.parent_frame, dataset.child_frame):
-        raise BundleError(
-            f"{bundle.path}: answers with poses of {sidecar.child_frame!r} in {sidecar.parent_frame!r}; "
-            f"{dataset.path} has {dataset.child_frame!r} in {dataset.parent_frame!r}"
-        )
 
 
 def _replace_sidecar(bundle: Bundle, sidecar: BundleSidecar, files: tuple[str, ...]) -> None:

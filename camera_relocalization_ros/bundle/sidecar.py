@@ -9,9 +9,9 @@ from typing import Any
 
 from camera_relocalization_ros.bundle.error_calibration import Calibration
 from camera_relocalization_ros.bundle.known_answers import MAX_TOLERANCE, TOLERANCE
+from camera_relocalization_ros.bundle.training_set import TrainingSet
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.preprocessing import Preprocessing
-from camera_relocalization_ros.data.provenance import TrainingSet
 
 PRECISIONS = ("fp32", "fp16", "int8")
 # a side of the network's input; 16 images of the largest size are a gigabyte of float32

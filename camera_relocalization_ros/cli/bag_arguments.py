@@ -35,7 +35,7 @@ def options_from(arguments: argparse.Namespace, **more: Any) -> Any:
     """The ExtractionOptions of those arguments, and of `more`; raises ConfigError for a file that is wrong."""
     import numpy as np
 
-    from camera_relocalization_ros.core.camera import load_camera
+    from camera_relocalization_ros.data.camera_files import load_camera
     from camera_relocalization_ros.data.pose_stream import StreamLimits
     from camera_relocalization_ros.ros.bags.extraction import ExtractionOptions
     from camera_relocalization_ros.ros.bags.pose_sources import PoseSources

@@ -26,10 +26,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     import rospkg
 
+    from camera_relocalization_ros.core.output_files import write_json
     from camera_relocalization_ros.data.mesh_files import load_mesh
-    from camera_relocalization_ros.evaluation.baseline_errors import errors_table, write_json
     from camera_relocalization_ros.evaluation.result_files import write_result
-    from camera_relocalization_ros.evaluation.summary_text import ok_text
+    from camera_relocalization_ros.evaluation.summary_text import errors_table, ok_text
     from camera_relocalization_ros.report.figures.flight_plot import plot_flight
     from camera_relocalization_ros.report.pages.page import write_page
     from camera_relocalization_ros.report.pages.result_page import PageInput, result_page

@@ -45,15 +45,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     from camera_relocalization_ros.core.errors import BundleError
+    from camera_relocalization_ros.core.output_files import write_json
     from camera_relocalization_ros.data.dataset import Dataset
-    from camera_relocalization_ros.evaluation.baseline_errors import errors_table, write_json
     from camera_relocalization_ros.evaluation.evaluate import evaluate_stages
     from camera_relocalization_ros.evaluation.metrics import summarise
     from camera_relocalization_ros.evaluation.rejection_table import rejection_table
     from camera_relocalization_ros.evaluation.result_files import write_result
-    from camera_relocalization_ros.evaluation.summary_text import ok_text
+    from camera_relocalization_ros.evaluation.summary_text import errors_table, ok_text
+    from camera_relocalization_ros.localization.landmarks.staged_relocalizer import chosen_stages, method_name
     from camera_relocalization_ros.localization.relocalizer import Relocalizer
-    from camera_relocalization_ros.localization.staged_relocalizer import chosen_stages, method_name
     from camera_relocalization_ros.uncertainty.out_of_distribution_scores import file_answers, image_paths, scores_of
 
     dataset = Dataset.load(arguments.dataset)
@@ -100,7 +100,7 @@ def _results(
 ) -> dict[str, Result]:
     """By stage, which is in the name where there are several."""
     from camera_relocalization_ros.evaluation.offline_result import offline_result
-    from camera_relocalization_ros.localization.staged_relocalizer import method_name
+    from camera_relocalization_ros.localization.landmarks.staged_relocalizer import method_name
 
     name = arguments.name or (arguments.output or arguments.bundle).resolve().name
     names = {stage: f"{name}, {stage}" if len(evaluations) > 1 else name for stage in evaluations}

@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _explain_frames(frames: ExplainedFrames, methods: list[str], arguments: argparse.Namespace) -> None:
     from camera_relocalization_ros.report.figures.canvas import save_figure
-    from camera_relocalization_ros.report.figures.thumbnails import worst_rows
+    from camera_relocalization_ros.report.pages.thumbnails import worst_rows
 
     rows = arguments.frames
     if rows is None:

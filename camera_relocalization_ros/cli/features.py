@@ -28,15 +28,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     import numpy as np
 
+    from camera_relocalization_ros.core.output_files import write_json
     from camera_relocalization_ros.data.dataset import Dataset
-    from camera_relocalization_ros.evaluation.baseline_errors import write_json
     from camera_relocalization_ros.evaluation.evaluate import evaluate
     from camera_relocalization_ros.evaluation.feature_space import Neighbours, training_frames
     from camera_relocalization_ros.localization.relocalizer import Relocalizer
     from camera_relocalization_ros.report.figures.canvas import save_figure
     from camera_relocalization_ros.report.figures.feature_map import FeatureMap, draw_feature_map
     from camera_relocalization_ros.report.figures.neighbour_figures import draw_neighbours
-    from camera_relocalization_ros.report.figures.thumbnails import worst_rows
+    from camera_relocalization_ros.report.pages.thumbnails import worst_rows
 
     dataset = Dataset.load(arguments.dataset)
     _refuse_strange_numbers(arguments, dataset.frame_count)

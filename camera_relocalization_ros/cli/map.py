@@ -31,8 +31,9 @@ def run(arguments: argparse.Namespace) -> int:
 
     from tqdm import tqdm
 
-    from camera_relocalization_ros.bundle.model_bundle import check_extensible, check_frames, load_bundle, replace_map
+    from camera_relocalization_ros.bundle.model_bundle import check_extensible, load_bundle, replace_map
     from camera_relocalization_ros.data.dataset import Dataset, joined
+    from camera_relocalization_ros.data.provenance import check_frames
     from camera_relocalization_ros.localization.landmarks.pose_refiner import PoseRefiner
     from camera_relocalization_ros.mapping.builder import MapSettings, build_landmarks, compressed, survey
     from camera_relocalization_ros.mapping.cross_validation import folds, tried, without

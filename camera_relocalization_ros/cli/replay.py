@@ -38,10 +38,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     from camera_relocalization_ros.core.errors import ReplayError
+    from camera_relocalization_ros.core.output_files import write_json
     from camera_relocalization_ros.data.provenance import training_warning
-    from camera_relocalization_ros.evaluation.baseline_errors import errors_table, write_json
     from camera_relocalization_ros.evaluation.result_files import write_result
-    from camera_relocalization_ros.evaluation.summary_text import ok_text
+    from camera_relocalization_ros.evaluation.summary_text import errors_table, ok_text
 
     try:
         from camera_relocalization_ros.ros.bags.image_baselines import bag_baselines

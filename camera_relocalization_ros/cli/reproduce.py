@@ -101,7 +101,7 @@ def _add(found: Reproduction, cell: Cell, summary: dict[str, Any], baselines: di
 
 
 def _write(found: Reproduction, output: Path, notes: list[str]) -> None:
-    from camera_relocalization_ros.evaluation.baseline_errors import write_json
+    from camera_relocalization_ros.core.output_files import write_json
     from camera_relocalization_ros.report.tables.thesis_tables import csv_text, report, to_dict
 
     write_json(output / RESULTS_JSON, to_dict(found))

@@ -22,9 +22,9 @@ def run(arguments: argparse.Namespace) -> int:
     import cv2
     import numpy as np
 
+    from camera_relocalization_ros.core.output_files import write_json
     from camera_relocalization_ros.data.dataset import Dataset
     from camera_relocalization_ros.data.image_statistics import image_statistics
-    from camera_relocalization_ros.evaluation.baseline_errors import write_json
 
     found = image_statistics(Dataset.load(arguments.dataset), arguments.width)
     values = {

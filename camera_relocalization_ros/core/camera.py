@@ -4,14 +4,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
-
-from camera_relocalization_ros.core.errors import ConfigError
-from camera_relocalization_ros.data.strict_yaml import load_yaml_mapping
 
 # distortion models of CameraInfo whose coefficients OpenCV takes as they are
 DISTORTION_MODELS = ("plumb_bob", "rational_polynomial", "")  # DJI's driver leaves it empty
@@ -81,29 +77,3 @@ class CameraIntrinsics:
             distortion=tuple(float(k) for k in values["distortion"]),
             **numbers,
         )
-
-
-def load_camera(path: Path) -> CameraIntrinsics:
-    """Intrinsics of a YAML file: what ROS's camera_calibration writes, or `to_dict`; raises ConfigError."""
-    values = load_yaml_mapping(path)
-    try:
-        if "camera_matrix" in values:
-            values = _from_calibration(values)
-        return CameraIntrinsics.from_dict(values)
-    except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise ConfigError(
-            f"{path}: not the intrinsics of a camera ({type(error).__name__}: {error}); expected the file of "
-            "camera_calibration, or width, height, fx, fy, cx, cy, distortion"
-        ) from error
-
-
-def _from_calibration(values: dict[str, Any]) -> dict[str, Any]:
-    """The values of `to_dict` from a file of ROS's camera_calibration (camera_calibration_parsers)."""
-    model = values.get("distortion_model", "plumb_bob")
-    if model not in DISTORTION_MODELS:
-        raise ValueError(f"distortion model {model!r}; expected one of {list(DISTORTION_MODELS)}")
-    K = values["camera_matrix"]["data"]
-    distortion = [float(value) for value in values["distortion_coefficients"]["data"]]
-    size = {"width": values["image_width"], "height": values["image_height"]}
-    lens = {"fx": K[0], "fy": K[4], "cx": K[2], "cy": K[5]}
-    return {**size, **lens, "distortion": distortion + [0.0] * (5 - len(distortion))}

@@ -126,3 +126,11 @@ def seconds_text(stamp_ns: int) -> str:
 def seconds_to_ns(text: str) -> int:
     """The inverse of `seconds_text`; raises ArithmeticError when the text is no number."""
     return int(Decimal(text) * 1_000_000_000)
+
+
+def match_stamps(estimate: Trajectory, truth: Trajectory) -> tuple[Trajectory, Trajectory]:
+    """The poses of both at the stamps that both have, equal to the nanosecond; raises SyncError when there is none."""
+    _, in_estimate, in_truth = np.intersect1d(estimate.stamps_ns, truth.stamps_ns, return_indices=True)
+    if not len(in_estimate):
+        raise SyncError(f"no stamp is in both the {len(estimate)} estimates and the {len(truth)} true poses")
+    return estimate.select(in_estimate), truth.select(in_truth)

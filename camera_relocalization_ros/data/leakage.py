@@ -11,8 +11,8 @@ import numpy as np
 
 from camera_relocalization_ros.core.errors import DatasetError
 from camera_relocalization_ros.core.image_files import read_image_file
+from camera_relocalization_ros.core.pose_errors import oracle_nearest, pose_errors
 from camera_relocalization_ros.data.dataset import Dataset, Sequence
-from camera_relocalization_ros.evaluation.baseline_errors import oracle_nearest, pose_errors
 
 # a training frame closer in time than this shows almost the same
 APART_S = 1.0

@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy.spatial import cKDTree
 
+from camera_relocalization_ros.bundle.model_bundle import Bundle
 from camera_relocalization_ros.bundle.retrieval import RetrievalIndex
+from camera_relocalization_ros.bundle.training_set import TrainingSet
+from camera_relocalization_ros.core.errors import BundleError
 from camera_relocalization_ros.core.geometry import angular_distance
 from camera_relocalization_ros.data.dataset import Dataset
 from camera_relocalization_ros.data.splits import split_path
@@ -19,36 +20,14 @@ from camera_relocalization_ros.data.splits import split_path
 SAME_POSITION_M, SAME_ANGLE_RAD = 2e-5, 2e-5
 
 
-@dataclass(frozen=True)
-class TrainingSet:
-    """One data set that a model was trained on: folder name, `SPLIT.PART` ("" for all of it) and frames.
-
-    sha256 is that of `frames_digest`, split_sha256 that of the split's file; "" where it is not known or not used.
-    """
-
-    name: str
-    part: str
-    frames: int
-    sha256: str
-    split_sha256: str
-
-    @classmethod
-    def of(cls, dataset: Dataset) -> TrainingSet:
-        """What a loaded data set, or part of one, is remembered by."""
-        split = ""
-        if dataset.part:
-            content = split_path(dataset.path, dataset.part.partition(".")[0]).read_bytes()
-            split = hashlib.sha256(content).hexdigest()
-        name = dataset.path.resolve().name
-        return cls(name, dataset.part, dataset.frame_count, frames_digest(dataset), split)
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> TrainingSet:
-        """The inverse of `dataclasses.asdict`; raises KeyError, TypeError or ValueError on anything else."""
-        texts = {key: values[key] for key in ("name", "part", "sha256", "split_sha256")}
-        if not all(isinstance(text, str) and len(text) <= 255 and text.isprintable() for text in texts.values()):
-            raise ValueError(f"training data {texts}; expected short texts")
-        return cls(frames=int(values["frames"]), **texts)
+def training_set(dataset: Dataset) -> TrainingSet:
+    """What a loaded data set, or part of one, is remembered by."""
+    split = ""
+    if dataset.part:
+        content = split_path(dataset.path, dataset.part.partition(".")[0]).read_bytes()
+        split = hashlib.sha256(content).hexdigest()
+    name = dataset.path.resolve().name
+    return TrainingSet(name, dataset.part, dataset.frame_count, frames_digest(dataset), split)
 
 
 def frames_digest(dataset: Dataset) -> str:
@@ -95,3 +74,13 @@ def training_warning(trained_on: int, frames: int) -> str:
         f"WARNING: {trained_on} of {frames} frames have the pose of a training image of this bundle: it was trained on "
         "them, and the errors are too small"
     )
+
+
+def check_frames(bundle: Bundle, dataset: Dataset) -> None:
+    """Raise BundleError when a bundle answers with poses of other frames than a data set has."""
+    sidecar = bundle.sidecar
+    if (sidecar.parent_frame, sidecar.child_frame) != (dataset.parent_frame, dataset.child_frame):
+        raise BundleError(
+            f"{bundle.path}: answers with poses of {sidecar.child_frame!r} in {sidecar.parent_frame!r}; "
+            f"{dataset.path} has {dataset.child_frame!r} in {dataset.parent_frame!r}"
+        )

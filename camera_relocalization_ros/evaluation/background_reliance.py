@@ -8,7 +8,7 @@ from typing import Any, Callable, Dict
 
 import numpy as np
 
-from camera_relocalization_ros.evaluation.baseline_errors import PoseErrors, pose_errors
+from camera_relocalization_ros.core.pose_errors import PoseErrors, pose_errors
 from camera_relocalization_ros.evaluation.metrics import Interval, block_bootstrap, correlation_length
 from camera_relocalization_ros.evaluation.part_changes import BACKGROUND, CHANGES, PARTS, SWAPPED
 

@@ -11,8 +11,8 @@ from scipy.spatial.transform import Rotation
 
 from camera_relocalization_ros.bundle.error_calibration import LEVELS
 from camera_relocalization_ros.core.chi_square import chi_square_quantile
+from camera_relocalization_ros.core.pose_errors import PoseErrors
 from camera_relocalization_ros.core.state import State
-from camera_relocalization_ros.evaluation.baseline_errors import PoseErrors
 
 STATES = (State.OK, State.DEGRADED, State.LOST)
 

@@ -9,13 +9,15 @@ from typing import Any, Iterator, Protocol, Sequence
 import numpy as np
 from tqdm import tqdm
 
-from camera_relocalization_ros.bundle.model_bundle import Bundle, check_frames
+from camera_relocalization_ros.bundle.model_bundle import Bundle
+from camera_relocalization_ros.core.pose_errors import PoseErrors, pose_errors
 from camera_relocalization_ros.data.dataset import Dataset, Frame, load_image_rgb
-from camera_relocalization_ros.data.provenance import is_training_pose, training_warning
-from camera_relocalization_ros.evaluation.baseline_errors import PoseErrors, baseline_errors, pose_errors
+from camera_relocalization_ros.data.provenance import check_frames, is_training_pose, training_warning
+from camera_relocalization_ros.evaluation.baseline_errors import baseline_errors
 from camera_relocalization_ros.evaluation.consistency import TrustCheck, mahalanobis_squares
-from camera_relocalization_ros.localization.relocalizer import Estimate, Relocalizer
-from camera_relocalization_ros.localization.staged_relocalizer import REGRESSION, StagedRelocalizer
+from camera_relocalization_ros.localization.estimate import Estimate
+from camera_relocalization_ros.localization.landmarks.staged_relocalizer import REGRESSION, StagedRelocalizer
+from camera_relocalization_ros.localization.relocalizer import Relocalizer
 
 
 @dataclass(frozen=True)

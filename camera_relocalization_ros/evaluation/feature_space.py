@@ -10,9 +10,9 @@ import numpy as np
 
 from camera_relocalization_ros.bundle.retrieval import RetrievalIndex
 from camera_relocalization_ros.core.geometry import angular_distance
+from camera_relocalization_ros.core.pose_errors import oracle_nearest
 from camera_relocalization_ros.data.dataset import Dataset, Frame
 from camera_relocalization_ros.data.provenance import training_rows
-from camera_relocalization_ros.evaluation.baseline_errors import oracle_nearest
 
 
 @dataclass(frozen=True)

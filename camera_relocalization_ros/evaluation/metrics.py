@@ -10,7 +10,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from camera_relocalization_ros.core.chi_square import chi_square_quantile
-from camera_relocalization_ros.evaluation.baseline_errors import STATISTICS, PoseErrors
+from camera_relocalization_ros.core.pose_errors import STATISTICS, PoseErrors
 from camera_relocalization_ros.evaluation.results import NO_STATE, Result, compared_only
 
 PERCENTILES = (25, 75, 90, 95, 99)

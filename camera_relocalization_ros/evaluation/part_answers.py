@@ -6,10 +6,10 @@ from __future__ import annotations
 import numpy as np
 from tqdm import tqdm
 
-from camera_relocalization_ros.bundle.model_bundle import check_frames
 from camera_relocalization_ros.core.errors import DatasetError
 from camera_relocalization_ros.core.geometry import pose_matrix
 from camera_relocalization_ros.data.dataset import Dataset, load_image_rgb
+from camera_relocalization_ros.data.provenance import check_frames
 from camera_relocalization_ros.evaluation.background_reliance import ORIGINAL, VARIANTS, Reliance, variant
 from camera_relocalization_ros.evaluation.part_changes import CHANGES, PARTS, Cutout, changed, swap_partners
 from camera_relocalization_ros.localization.relocalizer import Relocalizer

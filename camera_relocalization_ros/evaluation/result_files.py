@@ -13,11 +13,11 @@ import yaml
 
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.errors import ConfigError, DatasetError, ResultError
+from camera_relocalization_ros.core.pose_errors import PoseErrors
 from camera_relocalization_ros.core.state import Stage, State
 from camera_relocalization_ros.core.trajectory import Trajectory, write_tum
 from camera_relocalization_ros.data.dataset import safe_name
 from camera_relocalization_ros.data.strict_yaml import dataclass_from_dict, load_yaml_mapping
-from camera_relocalization_ros.evaluation.baseline_errors import PoseErrors
 from camera_relocalization_ros.evaluation.results import COVARIANCE_SIZE, NO_STAGE, NO_STATE, Result, ResultInfo
 
 FORMAT, VERSION = "camera_relocalization_result", 2

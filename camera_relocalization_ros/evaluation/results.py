@@ -13,8 +13,8 @@ import numpy as np
 
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.errors import ResultError
+from camera_relocalization_ros.core.pose_errors import PoseErrors, pose_errors
 from camera_relocalization_ros.core.state import State
-from camera_relocalization_ros.evaluation.baseline_errors import PoseErrors, pose_errors
 
 OFFLINE, LIVE = "offline", "live"
 NO_STATE = NO_STAGE = -1

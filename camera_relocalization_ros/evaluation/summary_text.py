@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from camera_relocalization_ros.evaluation.baseline_errors import length_text
+from camera_relocalization_ros.core.pose_errors import STATISTICS, PoseErrors, length_text
 
 
 def ok_text(summary: dict[str, Any]) -> str:
@@ -31,3 +31,20 @@ def _errors_text(summary: dict[str, Any]) -> str:
     return "median {} and {}, 95 of 100 within {} and {}, worst {} and {}".format(
         *(text for pair in zip(lengths, angles) for text in pair)
     )
+
+
+def errors_table(rows: dict[str, PoseErrors]) -> str:
+    """A table in plain text: one row per method, position in metres and orientation in degrees."""
+    header = f"{'':<22}{'position [m]':^32}  {'orientation [deg]':^32}\n"
+    header += f"{'method':<22}" + "  ".join(["".join(f"{name:>8}" for name in STATISTICS)] * 2)
+    lines = [header]
+    for method, errors in rows.items():
+        summary = errors.summary()
+        cells = [
+            "".join(f"{summary[part][name]:8.{digits}f}" if summary["frames"] else f"{'-':>8}" for name in STATISTICS)
+            for part, digits in (("position_m", 3), ("orientation_deg", 2))
+        ]
+        lines.append(f"{method:<22}" + "  ".join(cells))
+        if summary["frames"] < len(errors.position_m):
+            lines.append(f"  of {summary['frames']} of {len(errors.position_m)} frames; the others have no pose")
+    return "\n".join(lines)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from camera_relocalization_ros.evaluation.baseline_errors import STATISTICS
+from camera_relocalization_ros.core.pose_errors import STATISTICS
 
 SEVEN_SCENES, AIRFRAME = "7scenes", "airframe"
 # data sets by the names that the thesis' tables have

@@ -16,8 +16,8 @@ from camera_relocalization_ros.core.chi_square import chi_square_quantile
 from camera_relocalization_ros.core.errors import ConfigError
 from camera_relocalization_ros.core.geometry import canonical_quat
 from camera_relocalization_ros.core.state import State
+from camera_relocalization_ros.localization.estimate import Estimate
 from camera_relocalization_ros.localization.pose_track import Measured, Motion, PoseTrack, at_least
-from camera_relocalization_ros.localization.relocalizer import Estimate
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from scipy.spatial.transform import Rotation
 from camera_relocalization_ros.core.errors import SyncError
 from camera_relocalization_ros.core.geometry import invert, pose_matrix, position_quat
 from camera_relocalization_ros.core.trajectory import Trajectory, interpolated
-from camera_relocalization_ros.localization.relocalizer import Estimate
+from camera_relocalization_ros.localization.estimate import Estimate
 
 
 @dataclass(frozen=True)

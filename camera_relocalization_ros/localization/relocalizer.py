@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Callable, Sequence
 
@@ -16,37 +16,9 @@ from camera_relocalization_ros.bundle.indicators import SignMeter
 from camera_relocalization_ros.bundle.model_bundle import Bundle, load_bundle
 from camera_relocalization_ros.core.errors import AnswerError, FrameError
 from camera_relocalization_ros.core.geometry import canonical_quat
-from camera_relocalization_ros.core.state import Stage, State
 from camera_relocalization_ros.localization.classify import judge
+from camera_relocalization_ros.localization.estimate import Estimate
 from camera_relocalization_ros.localization.onnx_session import feature_count, logger, open_session
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """Pose of the bundle's child frame in its parent frame at `stamp_ns`.
-
-    position (3,) metres, quat_xyzw (4,) with w >= 0; `window_length` images were looked at; `inference_s` is the
-    time from image to pose; `descriptor` (D,) is the image's global feature, for retrieval. `state` is OK, DEGRADED
-    or LOST, and `reason` says why it is not OK; a LOST pose is for study and must not be flown on.
-
-    `covariance` (6, 6) is of x, y, z in metres and of rotations about the fixed x, y, z axes of the parent frame in
-    radians (REP 103), None from a bundle without calibration. `score`, 0 to 1, is the share of known-good images that
-    looked no better than this one, NaN without calibration; `signs` are the measurements behind it. `stage` tells where
-    the pose came from; score and signs are always the regression's.
-    """
-
-    stamp_ns: int
-    position: np.ndarray
-    quat_xyzw: np.ndarray
-    window_length: int
-    inference_s: float
-    descriptor: np.ndarray
-    state: State
-    reason: str
-    covariance: np.ndarray | None = None
-    score: float = math.nan
-    signs: dict[str, float] = field(default_factory=dict)
-    stage: Stage = Stage.REGRESSION
 
 
 class Relocalizer:

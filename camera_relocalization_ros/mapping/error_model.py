@@ -12,6 +12,7 @@ from scipy.spatial.transform import Rotation
 
 from camera_relocalization_ros.bundle.landmark_map import LandmarkMap
 from camera_relocalization_ros.core.chi_square import chi_square_quantile
+from camera_relocalization_ros.core.geometry import pose_difference
 from camera_relocalization_ros.data.dataset import Frame, load_image_rgb
 from camera_relocalization_ros.localization.landmarks.pose_refiner import PoseRefiner
 
@@ -51,14 +52,6 @@ def with_measured_deviation(
     counts_n = np.array(counts)[usual]
     deviation = np.concatenate([_fit(errors_n6[usual, s], covariances_n66[usual][:, s, s], counts_n) for s in _PARTS])
     return replace(landmark_map, deviation=deviation), sizes
-
-
-def pose_difference(
-    position: np.ndarray, quat_xyzw: np.ndarray, position_gt: np.ndarray, quat_gt: np.ndarray
-) -> np.ndarray:
-    """Estimate against truth (6,): metres, and the rotation vector about fixed axes, as a covariance has them."""
-    turn = Rotation.from_quat(quat_xyzw) * Rotation.from_quat(quat_gt).inv()
-    return np.concatenate([position - position_gt, turn.as_rotvec()])
 
 
 _PARTS = (slice(0, 3), slice(3, 6))

@@ -11,7 +11,7 @@ import torch
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from camera_relocalization_ros.core.errors import ConfigError
-from camera_relocalization_ros.evaluation.baseline_errors import pose_errors
+from camera_relocalization_ros.core.pose_errors import pose_errors
 from camera_relocalization_ros.training.config import LossConfig, OptimiserConfig
 from camera_relocalization_ros.training.losses import PoseLoss
 from camera_relocalization_ros.training.optimisation import HELD_OUT_LOSS, build_optimiser

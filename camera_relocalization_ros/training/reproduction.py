@@ -14,9 +14,11 @@ import numpy as np
 import torch
 
 from camera_relocalization_ros.core.errors import ConfigError
+from camera_relocalization_ros.core.output_files import write_json
+from camera_relocalization_ros.core.pose_errors import PoseErrors, pose_errors
 from camera_relocalization_ros.data.dataset import Dataset, Sequence
 from camera_relocalization_ros.data.provenance import frames_digest
-from camera_relocalization_ros.evaluation.baseline_errors import PoseErrors, baseline_errors, pose_errors, write_json
+from camera_relocalization_ros.evaluation.baseline_errors import baseline_errors
 from camera_relocalization_ros.evaluation.thesis_grid import Combination
 from camera_relocalization_ros.training.backbones import build_backbone
 from camera_relocalization_ros.training.config import TrainingConfig

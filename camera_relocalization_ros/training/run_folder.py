@@ -12,10 +12,10 @@ import torch
 import yaml
 
 from camera_relocalization_ros.bundle.retrieval import RetrievalIndex, load_index, save_index
+from camera_relocalization_ros.bundle.training_set import TrainingSet
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.errors import ConfigError
 from camera_relocalization_ros.core.preprocessing import Preprocessing
-from camera_relocalization_ros.data.provenance import TrainingSet
 from camera_relocalization_ros.training.backbones import BACKBONES, build_backbone
 from camera_relocalization_ros.training.backbones.contract import Backbone
 from camera_relocalization_ros.training.backbones.weights import tensors_digest

@@ -12,7 +12,7 @@ import numpy as np
 from camera_relocalization_ros.bundle.indicators import log_signs
 from camera_relocalization_ros.core.errors import BundleError, DatasetError
 from camera_relocalization_ros.data.dataset import Dataset, load_image_rgb
-from camera_relocalization_ros.data.provenance import TrainingSet, is_training_pose
+from camera_relocalization_ros.data.provenance import is_training_pose, training_set
 from camera_relocalization_ros.evaluation.evaluate import answer_all
 from camera_relocalization_ros.localization.relocalizer import Relocalizer
 from camera_relocalization_ros.uncertainty.calibration_fit import (
@@ -58,7 +58,7 @@ def calibrate(
     # what is missing is said before minutes are spent
     sources = {str(spec): image_paths(spec) for spec in negatives}
     answers = judged_answers(relocalizer, datasets)
-    fitted = fit(answers, tuple(TrainingSet.of(dataset) for dataset in datasets))
+    fitted = fit(answers, tuple(training_set(dataset) for dataset in datasets))
     wrong = negative_answers(relocalizer, made_up(relocalizer, datasets))
     for name, paths in sources.items():
         wrong.update(file_answers(relocalizer, name, paths))

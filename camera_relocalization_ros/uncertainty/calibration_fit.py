@@ -18,8 +18,8 @@ from camera_relocalization_ros.bundle.error_calibration import (
     strangeness,
 )
 from camera_relocalization_ros.bundle.indicators import SIGNS
+from camera_relocalization_ros.bundle.training_set import TrainingSet
 from camera_relocalization_ros.core.chi_square import chi_square_quantile
-from camera_relocalization_ros.data.provenance import TrainingSet
 
 # the level at which the ellipsoids are made to hold what they say
 FITTED_LEVEL = 0.9

@@ -13,7 +13,8 @@ from camera_relocalization_ros.bundle.error_calibration import Calibration
 from camera_relocalization_ros.core.errors import DatasetError, FrameError
 from camera_relocalization_ros.core.image_files import SIGNATURES
 from camera_relocalization_ros.data.dataset import MANIFEST, Dataset, load_image_rgb
-from camera_relocalization_ros.localization.relocalizer import Estimate, Relocalizer
+from camera_relocalization_ros.localization.estimate import Estimate
+from camera_relocalization_ros.localization.relocalizer import Relocalizer
 from camera_relocalization_ros.uncertainty.out_of_distribution_images import to_aspect
 
 # between images that follow one another in no recording; any gap that does not empty the window

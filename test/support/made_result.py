@@ -7,8 +7,8 @@ import numpy as np
 from helpers import CAMERA, CHILD_FRAME, PARENT_FRAME, fake_trajectory
 from scipy.spatial.transform import Rotation
 
+from camera_relocalization_ros.core.pose_errors import PoseErrors
 from camera_relocalization_ros.core.state import Stage, State
-from camera_relocalization_ros.evaluation.baseline_errors import PoseErrors
 from camera_relocalization_ros.evaluation.results import OFFLINE, Result, ResultInfo
 
 SIGMA_M, SIGMA_RAD = 0.1, 0.05

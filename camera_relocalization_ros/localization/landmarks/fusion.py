@@ -9,11 +9,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from camera_relocalization_ros.core.chi_square import chi_square_quantile
-from camera_relocalization_ros.core.geometry import angular_distance, canonical_quat
+from camera_relocalization_ros.core.geometry import angular_distance, canonical_quat, pose_difference
 from camera_relocalization_ros.core.state import Stage, State
+from camera_relocalization_ros.localization.estimate import Estimate
 from camera_relocalization_ros.localization.landmarks.pose_refiner import Refinement
-from camera_relocalization_ros.localization.relocalizer import Estimate
-from camera_relocalization_ros.mapping.error_model import pose_difference
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 
+from camera_relocalization_ros.localization.estimate import Estimate
 from camera_relocalization_ros.localization.landmarks.pipeline import LandmarkStage, RefinedImage
-from camera_relocalization_ros.localization.relocalizer import Estimate
 
 REFINED = "refined"
 # more than the answers' own, of the thread that refines: they go first where there are not cores enough for both

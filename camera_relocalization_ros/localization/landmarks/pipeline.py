@@ -11,10 +11,10 @@ import numpy as np
 from camera_relocalization_ros.bundle.landmark_map import LandmarkMap
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.state import Stage
+from camera_relocalization_ros.localization.estimate import Estimate
 from camera_relocalization_ros.localization.landmarks.fusion import Refusal, fuse, regression_alone, why_refused
 from camera_relocalization_ros.localization.landmarks.pose_refiner import PoseRefiner, Refinement, go_on
 from camera_relocalization_ros.localization.landmarks.tracker import LandmarkTracker
-from camera_relocalization_ros.localization.relocalizer import Estimate
 
 NOT_YET = "no landmarks are followed"
 

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from camera_relocalization_ros.evaluation.baseline_errors import length_text
+from camera_relocalization_ros.core.pose_errors import length_text
 from camera_relocalization_ros.evaluation.results import Result
 from camera_relocalization_ros.report.figures.style import BANDS, COLOURS, GRID
 

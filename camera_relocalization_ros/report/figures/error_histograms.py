@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 
-from camera_relocalization_ros.evaluation.baseline_errors import PoseErrors
+from camera_relocalization_ros.core.pose_errors import PoseErrors
 from camera_relocalization_ros.report.figures.canvas import new_figure, save_figure
 
 # the axis ends where this share of all errors does, or a few wild ones would squeeze the rest

@@ -14,8 +14,8 @@ from markupsafe import Markup
 
 from camera_relocalization_ros.core.errors import ResultError
 from camera_relocalization_ros.core.image_files import SIGNATURES, encoded_suffix, read_image_file
+from camera_relocalization_ros.core.pose_errors import length_text
 from camera_relocalization_ros.core.state import State
-from camera_relocalization_ros.evaluation.baseline_errors import length_text
 from camera_relocalization_ros.evaluation.metrics import GOOD_DEG, GOOD_M, limit_name, summarise
 from camera_relocalization_ros.evaluation.result_files import image_path
 from camera_relocalization_ros.evaluation.results import NO_STATE, Result
@@ -27,16 +27,16 @@ from camera_relocalization_ros.report.figures.result_figures import (
     draw_over_time,
     draw_reliability,
 )
-from camera_relocalization_ros.report.figures.thumbnails import (
+from camera_relocalization_ros.report.figures.trajectory_figures import draw_trajectory
+from camera_relocalization_ros.report.pages.page import data_source, figure_source, render_page
+from camera_relocalization_ros.report.pages.result_template import PAGE
+from camera_relocalization_ros.report.pages.thumbnails import (
     SHEET_SIDE,
     Sheets,
     thumbnail_sheets,
     worst_picture,
     worst_rows,
 )
-from camera_relocalization_ros.report.figures.trajectory_figures import draw_trajectory
-from camera_relocalization_ros.report.pages.page import data_source, figure_source, render_page
-from camera_relocalization_ros.report.pages.result_template import PAGE
 from camera_relocalization_ros.report.tables.comparison import comparison_rows, same_images, with_distinct_names
 from camera_relocalization_ros.report.tables.comparison_text import Table, tables
 

@@ -8,7 +8,7 @@ import io
 import pkgutil
 from dataclasses import dataclass
 
-from camera_relocalization_ros.evaluation.baseline_errors import STATISTICS
+from camera_relocalization_ros.core.pose_errors import STATISTICS
 from camera_relocalization_ros.evaluation.thesis_grid import Combination
 
 FILE = "thesis_results.csv"

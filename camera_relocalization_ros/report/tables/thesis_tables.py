@@ -8,7 +8,7 @@ import io
 from dataclasses import dataclass, field
 from typing import Any, Iterator
 
-from camera_relocalization_ros.evaluation.baseline_errors import STATISTICS
+from camera_relocalization_ros.core.pose_errors import STATISTICS
 from camera_relocalization_ros.evaluation.thesis_grid import (
     METHODS,
     QUANTITIES,

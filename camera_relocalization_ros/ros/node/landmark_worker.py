@@ -11,11 +11,12 @@ import rospy
 
 from camera_relocalization_ros.bundle.model_bundle import Bundle
 from camera_relocalization_ros.core.camera import CameraIntrinsics
+from camera_relocalization_ros.localization.estimate import Estimate
 from camera_relocalization_ros.localization.landmarks.fusion import regression_alone
 from camera_relocalization_ros.localization.landmarks.live import REFINED, LiveLandmarks
 from camera_relocalization_ros.localization.landmarks.pipeline import LandmarkStage
-from camera_relocalization_ros.localization.relocalizer import Estimate, Relocalizer
-from camera_relocalization_ros.localization.staged_relocalizer import LandmarksFirst, StagedRelocalizer
+from camera_relocalization_ros.localization.landmarks.staged_relocalizer import LandmarksFirst, StagedRelocalizer
+from camera_relocalization_ros.localization.relocalizer import Relocalizer
 from camera_relocalization_ros.ros.node.camera_watch import CameraWatch
 from camera_relocalization_ros.vision.local_features import why_none
 

@@ -12,7 +12,8 @@ from geometry_msgs.msg import Point, PoseStamped, PoseWithCovarianceStamped
 from nav_msgs.msg import Odometry, Path
 
 from camera_relocalization_ros.bundle.model_bundle import Bundle
-from camera_relocalization_ros.localization.relocalizer import Estimate, Relocalizer
+from camera_relocalization_ros.localization.estimate import Estimate
+from camera_relocalization_ros.localization.relocalizer import Relocalizer
 from camera_relocalization_ros.msg import ModelInfo
 from camera_relocalization_ros.ros import conversions
 from camera_relocalization_ros.ros.params import NodeParams

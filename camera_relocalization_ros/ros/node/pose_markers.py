@@ -11,7 +11,7 @@ from visualization_msgs.msg import Marker, MarkerArray
 
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.state import State
-from camera_relocalization_ros.localization.relocalizer import Estimate
+from camera_relocalization_ros.localization.estimate import Estimate
 from camera_relocalization_ros.ros import conversions
 from camera_relocalization_ros.vision.silhouette import ObjectMesh
 

@@ -10,8 +10,8 @@ from geometry_msgs.msg import PoseStamped
 
 from camera_relocalization_ros.core.errors import SyncError
 from camera_relocalization_ros.core.geometry import pose_matrix
+from camera_relocalization_ros.localization.estimate import Estimate
 from camera_relocalization_ros.localization.projection import project
-from camera_relocalization_ros.localization.relocalizer import Estimate
 from camera_relocalization_ros.ros import conversions
 from camera_relocalization_ros.ros.node.motion_topics import MotionTopics
 

@@ -21,10 +21,11 @@ from std_msgs.msg import Header
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.errors import FrameError, RelocalizationError, StampError
 from camera_relocalization_ros.core.state import State
+from camera_relocalization_ros.localization.estimate import Estimate
 from camera_relocalization_ros.localization.landmarks.fusion import regression_alone
 from camera_relocalization_ros.localization.landmarks.live import REFINED
 from camera_relocalization_ros.localization.motion_filter import FilterSettings, MotionFilter
-from camera_relocalization_ros.localization.relocalizer import Estimate, Relocalizer
+from camera_relocalization_ros.localization.relocalizer import Relocalizer
 from camera_relocalization_ros.msg import ModelInfo, RelocalizerStatus
 from camera_relocalization_ros.ros import conversions
 from camera_relocalization_ros.ros.node.camera_watch import CameraWatch, topic_beside

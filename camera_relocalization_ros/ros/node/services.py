@@ -13,7 +13,7 @@ from std_srvs.srv import SetBool, SetBoolRequest, SetBoolResponse, Trigger, Trig
 
 from camera_relocalization_ros.core.errors import FrameError, RelocalizationError
 from camera_relocalization_ros.core.state import State
-from camera_relocalization_ros.localization.relocalizer import Estimate
+from camera_relocalization_ros.localization.estimate import Estimate
 from camera_relocalization_ros.ros import conversions
 from camera_relocalization_ros.ros.node.model_loading import load_successor
 from camera_relocalization_ros.srv import (

@@ -21,7 +21,7 @@ import tf2_ros
 from camera_relocalization_ros.bundle.sidecar import BundleSidecar
 from camera_relocalization_ros.core.errors import ConfigError
 from camera_relocalization_ros.core.geometry import invert, pose_matrix
-from camera_relocalization_ros.localization.relocalizer import Estimate
+from camera_relocalization_ros.localization.estimate import Estimate
 from camera_relocalization_ros.ros.conversions import matrix_to_transform, stamp_from_ns, transform_to_pose
 from camera_relocalization_ros.ros.node.parent_watch import ParentWatch
 from camera_relocalization_ros.ros.params import NodeParams

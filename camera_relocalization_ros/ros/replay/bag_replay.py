@@ -15,10 +15,10 @@ from sensor_msgs.msg import CameraInfo
 
 from camera_relocalization_ros.bundle.model_bundle import Bundle, load_bundle
 from camera_relocalization_ros.core.errors import ReplayError, SyncError
+from camera_relocalization_ros.core.pose_errors import PoseErrors, length_text, pose_errors
 from camera_relocalization_ros.core.state import State
-from camera_relocalization_ros.core.trajectory import Trajectory
+from camera_relocalization_ros.core.trajectory import Trajectory, match_stamps
 from camera_relocalization_ros.data.pose_stream import StreamLimits
-from camera_relocalization_ros.evaluation.baseline_errors import PoseErrors, length_text, match_stamps, pose_errors
 from camera_relocalization_ros.evaluation.metrics import summarise
 from camera_relocalization_ros.evaluation.results import Result
 from camera_relocalization_ros.ros.conversions import camera_to_info

@@ -13,9 +13,9 @@ from sensor_msgs.msg import CompressedImage, Image
 from camera_relocalization_ros.aircraft.placements import placement_name
 from camera_relocalization_ros.bundle.model_bundle import Bundle
 from camera_relocalization_ros.core.errors import FrameError, ResultError
+from camera_relocalization_ros.core.pose_errors import PoseErrors
 from camera_relocalization_ros.core.trajectory import Trajectory
 from camera_relocalization_ros.data.provenance import is_training_pose
-from camera_relocalization_ros.evaluation.baseline_errors import PoseErrors
 from camera_relocalization_ros.evaluation.results import (
     COVARIANCE_SIZE,
     LIVE,
@@ -25,7 +25,7 @@ from camera_relocalization_ros.evaluation.results import (
     Result,
     ResultInfo,
 )
-from camera_relocalization_ros.localization.staged_relocalizer import FUSED, REGRESSION, method_name
+from camera_relocalization_ros.localization.landmarks.staged_relocalizer import FUSED, REGRESSION, method_name
 from camera_relocalization_ros.msg import RelocalizerStatus
 from camera_relocalization_ros.ros.bags.reader import open_bag, read_images
 from camera_relocalization_ros.ros.conversions import message_to_bgr

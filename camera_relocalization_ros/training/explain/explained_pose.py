@@ -14,8 +14,8 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from camera_relocalization_ros.core.errors import DatasetError
+from camera_relocalization_ros.core.pose_errors import PoseErrors, pose_errors
 from camera_relocalization_ros.data.dataset import Dataset, load_image_rgb
-from camera_relocalization_ros.evaluation.baseline_errors import PoseErrors, pose_errors
 from camera_relocalization_ros.training.pose_network import FlightStep, PooledBackbone
 from camera_relocalization_ros.training.run_folder import Run
 

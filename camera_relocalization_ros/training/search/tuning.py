@@ -24,8 +24,9 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from camera_relocalization_ros.core.errors import ConfigError, DatasetError, RelocalizationError
+from camera_relocalization_ros.core.pose_errors import PoseErrors
 from camera_relocalization_ros.data.dataset import Dataset, check_same_frames
-from camera_relocalization_ros.evaluation.baseline_errors import PoseErrors, constant_pose_errors
+from camera_relocalization_ros.evaluation.baseline_errors import constant_pose_errors
 from camera_relocalization_ros.training.config import TrainingConfig
 from camera_relocalization_ros.training.features.feature_cache import files_of_views
 from camera_relocalization_ros.training.search.search_space import SearchSpace, suggested_config

@@ -6,12 +6,12 @@ import pytest
 from helpers import shared_data, write_fake_dataset
 
 from camera_relocalization_ros.core.errors import DatasetError
+from camera_relocalization_ros.core.pose_errors import pose_errors
 from camera_relocalization_ros.data.dataset import Dataset
 from camera_relocalization_ros.data.layouts.seven_scenes import import_seven_scenes
 from camera_relocalization_ros.data.leakage import find_leakage
 from camera_relocalization_ros.data.split_kinds import blocks, periodic, whole_sequences
 from camera_relocalization_ros.data.splits import save_split
-from camera_relocalization_ros.evaluation.baseline_errors import pose_errors
 
 
 def leak_between(dataset, parts, **options):

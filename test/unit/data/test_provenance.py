@@ -5,8 +5,9 @@ import numpy as np
 from helpers import write_fake_dataset
 
 from camera_relocalization_ros.bundle.retrieval import RetrievalIndex
+from camera_relocalization_ros.bundle.training_set import TrainingSet
 from camera_relocalization_ros.data.dataset import Dataset
-from camera_relocalization_ros.data.provenance import TrainingSet, frames_digest, is_training_pose
+from camera_relocalization_ros.data.provenance import frames_digest, is_training_pose, training_set
 from camera_relocalization_ros.data.splits import save_split
 
 
@@ -20,14 +21,14 @@ def test_a_data_set_is_known_by_its_frames_and_a_part_by_its_split_too(tmp_path)
     whole = write_fake_dataset(tmp_path / "set", counts=(12, 4))
     split = save_split(tmp_path / "set", "blocks", {"train": {"flight0": [[0, 5]]}, "rest": {"flight0": [[6, 11]]}}, "")
     train = Dataset.load(f"{tmp_path / 'set'}@blocks.train")
-    known = TrainingSet.of(train)
+    known = training_set(train)
     assert (known.name, known.part, known.frames) == ("set", "blocks.train", 6)
-    assert TrainingSet.of(whole).split_sha256 == "" and len(known.split_sha256) == 64
+    assert training_set(whole).split_sha256 == "" and len(known.split_sha256) == 64
     assert TrainingSet.from_dict(asdict(known)) == known
     assert len({frames_digest(whole), frames_digest(train)}) == 2
-    assert TrainingSet.of(Dataset.load(f"{tmp_path / 'set'}@blocks.train")) == known
+    assert training_set(Dataset.load(f"{tmp_path / 'set'}@blocks.train")) == known
     split.write_text(split.read_text() + "# by hand\n")
-    changed = TrainingSet.of(Dataset.load(f"{tmp_path / 'set'}@blocks.train"))
+    changed = training_set(Dataset.load(f"{tmp_path / 'set'}@blocks.train"))
     assert changed.sha256 == known.sha256 and changed.split_sha256 != known.split_sha256
 
 

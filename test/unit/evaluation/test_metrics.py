@@ -6,9 +6,9 @@ import pytest
 from made_result import made_result
 
 from camera_relocalization_ros.core.errors import ResultError
+from camera_relocalization_ros.core.pose_errors import PoseErrors, length_text
 from camera_relocalization_ros.core.state import State
 from camera_relocalization_ros.evaluation import metrics as pose_metrics
-from camera_relocalization_ros.evaluation.baseline_errors import PoseErrors, length_text
 from camera_relocalization_ros.evaluation.results import NO_STATE
 from camera_relocalization_ros.evaluation.summary_text import answers_text, ok_text
 

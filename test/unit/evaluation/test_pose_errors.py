@@ -8,13 +8,11 @@ from scipy.spatial.transform import Rotation
 
 from camera_relocalization_ros.bundle.retrieval import RetrievalIndex, load_index, save_index
 from camera_relocalization_ros.core.errors import RelocalizationError, SyncError
-from camera_relocalization_ros.evaluation.baseline_errors import (
-    baseline_errors,
-    errors_table,
-    match_stamps,
-    pose_errors,
-    write_json,
-)
+from camera_relocalization_ros.core.output_files import write_json
+from camera_relocalization_ros.core.pose_errors import pose_errors
+from camera_relocalization_ros.core.trajectory import match_stamps
+from camera_relocalization_ros.evaluation.baseline_errors import baseline_errors
+from camera_relocalization_ros.evaluation.summary_text import errors_table
 
 
 def test_known_errors():

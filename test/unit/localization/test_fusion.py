@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from camera_relocalization_ros.core.state import Stage, State
+from camera_relocalization_ros.localization.estimate import Estimate
 from camera_relocalization_ros.localization.landmarks.fusion import fuse, why_refused
 from camera_relocalization_ros.localization.landmarks.pose_refiner import Refinement
-from camera_relocalization_ros.localization.relocalizer import Estimate
 
 IDENTITY = np.array([0.0, 0.0, 0.0, 1.0])
 REGRESSED_SD = np.array([0.1] * 3 + [0.05] * 3)

@@ -22,8 +22,8 @@ from camera_relocalization_ros.core.state import Stage, State
 from camera_relocalization_ros.evaluation.result_files import load_result
 from camera_relocalization_ros.localization.landmarks.live import NICENESS, LiveLandmarks
 from camera_relocalization_ros.localization.landmarks.pipeline import LandmarkStage
+from camera_relocalization_ros.localization.landmarks.staged_relocalizer import StagedRelocalizer
 from camera_relocalization_ros.localization.relocalizer import Relocalizer
-from camera_relocalization_ros.localization.staged_relocalizer import StagedRelocalizer
 from camera_relocalization_ros.vision.pnp import project
 
 WALL = paint()

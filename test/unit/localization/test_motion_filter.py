@@ -13,9 +13,9 @@ from scipy.stats import chi2
 from camera_relocalization_ros.core.errors import ConfigError
 from camera_relocalization_ros.core.geometry import angular_distance
 from camera_relocalization_ros.core.state import State
+from camera_relocalization_ros.localization.estimate import Estimate
 from camera_relocalization_ros.localization.motion_filter import FilterSettings, MotionFilter
 from camera_relocalization_ros.localization.pose_track import Motion, at_least
-from camera_relocalization_ros.localization.relocalizer import Estimate
 
 PERIOD_NS = 50_000_000
 SIGMA_M, SIGMA_RAD = 0.05, 0.03

@@ -13,8 +13,8 @@ from scipy.spatial.transform import Rotation
 from camera_relocalization_ros.core.errors import SyncError
 from camera_relocalization_ros.core.geometry import angular_distance, invert, pose_matrix, position_quat
 from camera_relocalization_ros.core.state import State
+from camera_relocalization_ros.localization.estimate import Estimate
 from camera_relocalization_ros.localization.projection import MotionHistory, ProjectionSettings, project
-from camera_relocalization_ros.localization.relocalizer import Estimate
 
 VELOCITY, RATE = np.array([1.2, -0.3, 0.1]), np.array([0.1, -0.2, 0.8])  # of the body, along its axes
 START = pose_matrix(np.array([3.0, 1.0, 2.0]), Rotation.from_rotvec([0.2, -0.1, 2.0]).as_quat())

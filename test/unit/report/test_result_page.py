@@ -15,8 +15,8 @@ from mesh_files import write_box_ply
 from camera_relocalization_ros.cli.main import main
 from camera_relocalization_ros.core.state import State
 from camera_relocalization_ros.evaluation.result_files import load_result, write_result
-from camera_relocalization_ros.report.figures.thumbnails import thumbnail_sheets, worst_rows
 from camera_relocalization_ros.report.pages.result_page import PageInput, result_page
+from camera_relocalization_ros.report.pages.thumbnails import thumbnail_sheets, worst_rows
 
 DATA = re.compile(r'<script id="flight-data" type="application/json">(.*?)</script>', re.S)
 EMBEDDED = re.compile(r'"data:image/(?:png|jpeg);base64,[A-Za-z0-9+/=]+"')

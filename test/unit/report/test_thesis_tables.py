@@ -7,7 +7,7 @@ import io
 import numpy as np
 import pytest
 
-from camera_relocalization_ros.evaluation.baseline_errors import PoseErrors
+from camera_relocalization_ros.core.pose_errors import PoseErrors
 from camera_relocalization_ros.evaluation.thesis_grid import (
     DATA_SETS,
     METHODS,

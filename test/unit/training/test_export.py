@@ -16,7 +16,7 @@ from camera_relocalization_ros.cli.main import main
 from camera_relocalization_ros.core.errors import BundleError
 from camera_relocalization_ros.core.preprocessing import Preprocessing
 from camera_relocalization_ros.data.dataset import Dataset
-from camera_relocalization_ros.data.provenance import TrainingSet
+from camera_relocalization_ros.data.provenance import training_set
 from camera_relocalization_ros.data.splits import save_split
 from camera_relocalization_ros.evaluation.evaluate import evaluate
 from camera_relocalization_ros.localization.onnx_session import open_session
@@ -43,7 +43,7 @@ def untrained_run(toy_config):
         pose_head.fit_positions(positions)
         index = RetrievalIndex.build(np.random.default_rng(0).normal(size=(len(positions), 16)), positions, quats)
         frames = dataset.parent_frame, dataset.child_frame
-        data = (TrainingSet.of(dataset),)
+        data = (training_set(dataset),)
         return Run(config, *frames, dataset.camera, SIZE, pose_head, index, {"frames": 12}, data)
 
     return make
@@ -57,7 +57,7 @@ def test_a_bundle_tells_its_data_range_licence_and_answers(tmp_path, untrained_r
     untrained_run(dataset, head).save(tmp_path / "run")
     export(load_run(tmp_path / "run"), tmp_path / "bundle")
     bundle = load_bundle(tmp_path / "bundle")
-    assert bundle.sidecar.training_data == (TrainingSet.of(dataset),)
+    assert bundle.sidecar.training_data == (training_set(dataset),)
     assert bundle.sidecar.weights_licence == build_backbone("toy").weights.licence
     positions, _ = dataset.positions_quats()
     np.testing.assert_allclose(bundle.training_range.max, positions.max(axis=0), rtol=1e-6)
@@ -67,7 +67,7 @@ def test_a_bundle_tells_its_data_range_licence_and_answers(tmp_path, untrained_r
         "pose of 'camera_optical_frame' in 'wing/base_link'",
         "weights licence: ",
         "64x48, fx 60.0",
-        f"set@blocks.train: 8 frames, sha256 {TrainingSet.of(dataset).sha256[:12]}",
+        f"set@blocks.train: 8 frames, sha256 {training_set(dataset).sha256[:12]}",
         "training positions: x ",
         "image 1: position ",
     ):

@@ -3,8 +3,9 @@ import cv2
 import numpy as np
 import pytest
 
-from camera_relocalization_ros.core.camera import CameraIntrinsics, load_camera
+from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.errors import ConfigError, FrameError
+from camera_relocalization_ros.data.camera_files import load_camera
 from camera_relocalization_ros.vision.image_transform import ImageTransform
 
 # the X3's lens as DJI's driver has it: the image was squeezed from 16:9 to 4:3

@@ -17,7 +17,7 @@ from camera_relocalization_ros.core.preprocessing import Preprocessing
 from camera_relocalization_ros.data.dataset import Dataset
 from camera_relocalization_ros.evaluation.evaluate import evaluate
 from camera_relocalization_ros.localization.relocalizer import Relocalizer
-from camera_relocalization_ros.report.figures.thumbnails import worst_rows
+from camera_relocalization_ros.report.pages.thumbnails import worst_rows
 from camera_relocalization_ros.training.backbones import BACKBONES, build_backbone
 from camera_relocalization_ros.training.backbones.weights import LocalWeights
 from camera_relocalization_ros.training.config import HeadConfig

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from camera_relocalization_ros.core.geometry import pose_matrix
-from camera_relocalization_ros.evaluation.baseline_errors import PoseErrors
+from camera_relocalization_ros.core.pose_errors import PoseErrors
 from camera_relocalization_ros.evaluation.metrics import GOOD_DEG, GOOD_M
 from camera_relocalization_ros.evaluation.results import Result
 from camera_relocalization_ros.report.pages.page import jpeg_source

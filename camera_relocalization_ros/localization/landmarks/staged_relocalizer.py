@@ -12,11 +12,12 @@ from camera_relocalization_ros.bundle.model_bundle import Bundle
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.errors import BundleError, ConfigError
 from camera_relocalization_ros.core.state import Stage
+from camera_relocalization_ros.localization.estimate import Estimate
 from camera_relocalization_ros.localization.landmarks import live as live_landmarks
 from camera_relocalization_ros.localization.landmarks.fusion import Refusal, refined_alone
 from camera_relocalization_ros.localization.landmarks.pipeline import LandmarkStage
 from camera_relocalization_ros.localization.landmarks.pose_refiner import PoseRefiner, Refinement
-from camera_relocalization_ros.localization.relocalizer import Estimate, Relocalizer
+from camera_relocalization_ros.localization.relocalizer import Relocalizer
 
 REGRESSION, REFINED, FUSED = STAGES = "regression", "refined", "fused"
 

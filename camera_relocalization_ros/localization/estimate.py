@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What is said of one image: a pose, how far it can be trusted, and where it came from."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from camera_relocalization_ros.core.state import Stage, State
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Pose of the bundle's child frame in its parent frame at `stamp_ns`.
+
+    position (3,) metres, quat_xyzw (4,) with w >= 0; `window_length` images were looked at; `inference_s` is the
+    time from image to pose; `descriptor` (D,) is the image's global feature, for retrieval. `state` is OK, DEGRADED
+    or LOST, and `reason` says why it is not OK; a LOST pose is for study and must not be flown on.
+
+    `covariance` (6, 6) is of x, y, z in metres and of rotations about the fixed x, y, z axes of the parent frame in
+    radians (REP 103), None from a bundle without calibration. `score`, 0 to 1, is the share of known-good images that
+    looked no better than this one, NaN without calibration; `signs` are the measurements behind it. `stage` tells where
+    the pose came from; score and signs are always the regression's.
+    """
+
+    stamp_ns: int
+    position: np.ndarray
+    quat_xyzw: np.ndarray
+    window_length: int
+    inference_s: float
+    descriptor: np.ndarray
+    state: State
+    reason: str
+    covariance: np.ndarray | None = None
+    score: float = math.nan
+    signs: dict[str, float] = field(default_factory=dict)
+    stage: Stage = Stage.REGRESSION
