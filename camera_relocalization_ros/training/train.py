@@ -14,10 +14,10 @@ import torch
 from torch import nn
 
 from camera_relocalization_ros.bundle.retrieval import RetrievalIndex
-from camera_relocalization_ros.bundle.training_set import TrainingSet
 from camera_relocalization_ros.core.errors import ConfigError, DatasetError
 from camera_relocalization_ros.core.preprocessing import Preprocessing
 from camera_relocalization_ros.data.dataset import Dataset, check_same_camera, check_same_frames, load_image_rgb
+from camera_relocalization_ros.data.provenance import training_set
 from camera_relocalization_ros.training.backbones import build_backbone
 from camera_relocalization_ros.training.backbones.weights import tensors_digest
 from camera_relocalization_ros.training.config import AugmentationConfig, TrainingConfig
@@ -187,7 +187,7 @@ def _run(
         pose_head=network.pose_head,
         index=RetrievalIndex.build(descriptors, originals[:, :3], originals[:, 3:]),
         results=results,
-        training_data=tuple(map(TrainingSet.of, datasets)),
+        training_data=tuple(map(training_set, datasets)),
         tail=network.tail.weights() if isinstance(network.tail, Tail) else {},
     )
 
