@@ -9,6 +9,10 @@ from typing import Any
 import cv2
 import numpy as np
 
+# until pixel and projected ray agree to a millionth of a pixel; OpenCV's default of five steps is off by pixels
+UNDISTORTION = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 100, 1e-6)
+# a pixel whose best ray projects further away than this lies where the distortion model bends back on itself
+MAX_ROUND_TRIP_PX = 0.01
 # distortion models of CameraInfo whose coefficients OpenCV takes as they are
 DISTORTION_MODELS = ("plumb_bob", "rational_polynomial", "")  # DJI's driver leaves it empty
 
@@ -54,6 +58,22 @@ class CameraIntrinsics:
             )
             pixels[in_front] = projected.reshape(-1, 2)
         return pixels
+
+    def rays(self, pixels: np.ndarray) -> np.ndarray:
+        """x/z and y/z (N, 2) in the optical frame of what is seen at pixels (N, 2); NaN where the lens has no such ray.
+
+        The inverse of `project`. Coefficients that were fitted to the middle of the image often describe no lens
+        near its corners.
+        """
+        pixels = np.asarray(pixels, dtype=np.float64).reshape(-1, 2)
+        if not len(pixels):
+            return pixels.copy()
+        distortion = np.array(self.distortion)
+        rays = cv2.undistortPointsIter(pixels[:, None], self.matrix, distortion, None, None, UNDISTORTION)[:, 0]
+        if distortion.any():
+            back = self.project(np.column_stack([rays, np.ones(len(rays))]))
+            rays[~(np.linalg.norm(back - pixels, axis=1) < MAX_ROUND_TRIP_PX)] = np.nan
+        return rays
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for YAML."""

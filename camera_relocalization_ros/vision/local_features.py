@@ -87,11 +87,13 @@ class FeatureExtractor:
             nothing = np.empty((0, 2))
             return LocalFeatures(nothing, np.empty((0, DESCRIPTOR_SIZE), np.uint8), nothing, self.focal_px)
         pixels = cv2.KeyPoint_convert(points).astype(np.float64)
-        return LocalFeatures(self.rays(pixels), _root_bytes(descriptors), pixels, self.focal_px)
+        rays = self.rays(pixels)
+        seen = np.isfinite(rays).all(axis=1)
+        return LocalFeatures(rays[seen], _root_bytes(descriptors[seen]), pixels[seen], self.focal_px)
 
     def rays(self, pixels: np.ndarray) -> np.ndarray:
-        """Rays (n, 2) of pixels (n, 2) of a grey image."""
-        return cv2.undistortPoints(pixels[:, None], self._scaled.matrix, np.array(self._scaled.distortion))[:, 0]
+        """Rays (n, 2) of pixels (n, 2) of a grey image; NaN where the lens has none."""
+        return self._scaled.rays(pixels)
 
 
 def unit_descriptors(descriptors: np.ndarray) -> np.ndarray:

@@ -82,7 +82,11 @@ def _turn(
     if points is None:
         return None
     small = camera.scaled(first.shape[1], first.shape[0])
-    rays = [cv2.undistortPoints(p, small.matrix, np.array(small.distortion)).reshape(-1, 2) for p in points]
+    rays = [small.rays(p) for p in points]
+    known = np.isfinite(np.hstack(rays)).all(axis=1)
+    if int(known.sum()) < MIN_INLIERS:
+        return None
+    rays = [r[known] for r in rays]
     threshold = EPIPOLAR_PIXELS / small.fx
     E, inliers = cv2.findEssentialMat(*rays, np.eye(3), cv2.USAC_MAGSAC, 0.999, threshold)
     if E is None or E.shape != (3, 3) or int(inliers.sum()) < MIN_INLIERS:

@@ -67,8 +67,10 @@ class LandmarkTracker:
             self._track = None
             return None
         pixels, is_found = self._flow(track, grey)
+        rays = self._refiner.extractor.rays(pixels)
+        is_found &= np.isfinite(rays).all(axis=1)
         landmarks, pixels = track.landmarks[is_found], pixels[is_found]
-        rays = self._refiner.true_rays(self._refiner.extractor.rays(pixels)) if len(pixels) else pixels
+        rays = self._refiner.true_rays(rays[is_found])
         focal_px = self._refiner.extractor.focal_px
         points, tolerance = self._refiner.points[landmarks], self._settings.tolerance_px / focal_px
         pose = refine_pose(points, rays, track.T_parent_lens, tolerance) if len(points) else None

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 import numpy as np
+import pytest
 
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 
@@ -26,3 +27,29 @@ def test_scaling_moves_pixels_as_a_resized_image_does():
 def test_dict_round_trip():
     camera = CameraIntrinsics(640, 480, 1.0, 2.0, 3.0, 4.0, (0.1, -0.2, 0.001, 0.002, 0.3))
     assert CameraIntrinsics.from_dict(camera.to_dict()) == camera
+
+
+@pytest.mark.parametrize(
+    "focal, distortion",
+    [
+        (0.85, (-0.13, 0.1, 0.0, 0.0, 0.0)),
+        (0.6, (-0.28, 0.08, 0.0005, -0.0003, -0.01)),
+        (0.5, (-0.24, 0.06, 0.0, 0.0, -0.006)),
+        (0.6, (1.2, 0.4, 0.0, 0.0, 0.03, 1.5, 0.7, 0.1)),
+    ],
+)
+def test_rays_undo_the_projection_up_to_the_corners(focal, distortion):
+    # wide lenses are where five steps of fixed-point iteration, OpenCV's default, are off by pixels
+    camera = CameraIntrinsics(1280, 720, focal * 1280, focal * 1280, 639.5, 359.5, distortion)
+    pixels = np.stack(np.meshgrid(np.linspace(0, 1279, 33), np.linspace(0, 719, 19)), axis=-1).reshape(-1, 2)
+    rays = camera.rays(pixels)
+    assert np.isfinite(rays).all()
+    np.testing.assert_allclose(camera.project(np.column_stack([rays, np.ones(len(rays))])), pixels, atol=1e-5)
+
+
+def test_where_the_distortion_bends_back_there_is_no_ray():
+    # r (1 - 0.5 r^2) never exceeds 0.544, and the corners lie at 0.8 focal lengths
+    camera = CameraIntrinsics(640, 480, 500.0, 500.0, 319.5, 239.5, (-0.5, 0.0, 0.0, 0.0, 0.0))
+    rays = camera.rays([[319.5, 239.5], [400.0, 300.0], [0.0, 0.0], [639.0, 479.0]])
+    assert np.isfinite(rays[:2]).all() and np.isnan(rays[2:]).all()
+    assert camera.rays(np.empty((0, 2))).shape == (0, 2)
