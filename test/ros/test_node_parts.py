@@ -17,9 +17,9 @@ from colour_bundle import COLOUR_BUNDLE
 from camera_relocalization_ros.bundle.model_bundle import load_bundle
 from camera_relocalization_ros.core.errors import ConfigError, FrameError
 from camera_relocalization_ros.ros.node.camera_watch import CameraWatch
+from camera_relocalization_ros.ros.node.fault_isolation import SideWork
 from camera_relocalization_ros.ros.node.landmark_worker import NodeLandmarks
 from camera_relocalization_ros.ros.node.newest_frame import NewestFrame
-from camera_relocalization_ros.ros.node.side_work import SideWork
 from camera_relocalization_ros.ros.params import NodeParams
 from camera_relocalization_ros.ros.replay.ros_session import log_reason
 

@@ -31,6 +31,7 @@ from camera_relocalization_ros.ros import conversions
 from camera_relocalization_ros.ros.node.camera_watch import CameraWatch, topic_beside
 from camera_relocalization_ros.ros.node.debug_image import DebugImage
 from camera_relocalization_ros.ros.node.diagnostics import NodeDiagnostics
+from camera_relocalization_ros.ros.node.fault_isolation import SideWork
 from camera_relocalization_ros.ros.node.landmark_worker import NodeLandmarks
 from camera_relocalization_ros.ros.node.master_watch import MasterWatch
 from camera_relocalization_ros.ros.node.model_loading import load_model
@@ -39,9 +40,8 @@ from camera_relocalization_ros.ros.node.newest_frame import Arrival, NewestFrame
 from camera_relocalization_ros.ros.node.outputs import PoseOutputs, model_info
 from camera_relocalization_ros.ros.node.pose_markers import PoseMarkers
 from camera_relocalization_ros.ros.node.pose_now import PoseNow
+from camera_relocalization_ros.ros.node.reconfigure import serve_settings
 from camera_relocalization_ros.ros.node.services import advertise_services
-from camera_relocalization_ros.ros.node.settings import serve_settings
-from camera_relocalization_ros.ros.node.side_work import SideWork
 from camera_relocalization_ros.ros.node.status import NodeStatus, age_s, rejection_counts
 from camera_relocalization_ros.ros.node.tf_output import TfOutput, choose_frames
 from camera_relocalization_ros.ros.params import NodeParams, read_params, values_from_params
