@@ -5,8 +5,8 @@
     python benchmarks/uncertainty.py BUNDLE --calibrate DATASET... --test DATASET... --negatives FOLDER...
 
 The bundle is not changed. Prints, for the test data: what the ellipsoids hold, of every data set and of all; what each
-state's share is; how many negatives, the made-up ones among them, are rejected; what simpler covariances and each sign
-alone reach; and what the judging costs per image.
+state's share is; how many out-of-distribution images, the synthetic ones among them, are rejected; what simpler
+covariances and each indicator alone reach; and what the uncertainty costs per image.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from typing import Callable, Iterable
 import numpy as np
 from scipy.stats import spearmanr
 
-from camera_relocalization_ros.bundle.error_calibration import Calibration
-from camera_relocalization_ros.bundle.indicators import SIGNS, SignMeter, log_signs
+from camera_relocalization_ros.bundle.error_calibration import ErrorCalibration
+from camera_relocalization_ros.bundle.indicators import INDICATORS, IndicatorMeter, log_indicators
 from camera_relocalization_ros.core.geometry import angular_distance
 from camera_relocalization_ros.data.dataset import Dataset, load_image_rgb
 from camera_relocalization_ros.data.provenance import training_set
@@ -41,11 +41,11 @@ from camera_relocalization_ros.uncertainty.calibration_fit import (
 from camera_relocalization_ros.uncertainty.out_of_distribution_scores import image_paths, negative_answers
 
 SPREADS = ("spread_position_m", "spread_orientation_rad")
-EXTRA_SIGNS = ("retrieval_position_m", "retrieval_orientation_rad", "step_m")
+EXTRA_INDICATORS = ("retrieval_position_m", "retrieval_orientation_rad", "step_m")
 
 
-def extra_signs(relocalizer: Relocalizer, estimates: list[Estimate]) -> np.ndarray:
-    """Signs (n, 3) that were tried and are not used: distance to the nearest of five retrieved poses, and motion."""
+def extra_indicators(relocalizer: Relocalizer, estimates: list[Estimate]) -> np.ndarray:
+    """Indicators (n, 3) that were tried and are not used: distance to the nearest of five retrieved poses; motion."""
     index = relocalizer.bundle.index
     similarity = index.project(np.array([e.descriptor for e in estimates])) @ index.descriptors.T
     nearest = np.argsort(-similarity, axis=1)[:, :5]
@@ -58,7 +58,7 @@ def extra_signs(relocalizer: Relocalizer, estimates: list[Estimate]) -> np.ndarr
 
 
 def dataset_answers(relocalizer: Relocalizer, spec: str, work: Path) -> dict[str, np.ndarray]:
-    """Logarithms of signs, extra signs and errors of answers with full windows; kept in `work`."""
+    """Logarithms of indicators, extra indicators and errors of answers with full windows; kept in `work`."""
     dataset = Dataset.load(spec)
     path = work / f"{relocalizer.bundle.bundle_id}_{training_set(dataset).sha256[:12]}.npz"
     if not path.is_file():
@@ -66,55 +66,57 @@ def dataset_answers(relocalizer: Relocalizer, spec: str, work: Path) -> dict[str
         positions, quats = (np.array([getattr(e, name) for e in estimates]) for name in ("position", "quat_xyzw"))
         whole = np.array([e.window_length == relocalizer.bundle.sidecar.window_length for e in estimates])
         rows = {
-            "log_signs": np.array([log_signs(e.signs) for e in estimates]),
-            "extra": extra_signs(relocalizer, estimates),
+            "log_indicators": np.array([log_indicators(e.indicators) for e in estimates]),
+            "extra": extra_indicators(relocalizer, estimates),
             "errors": camera_errors(positions, quats, *dataset.positions_quats()),
         }
         np.savez(path, **{name: values[whole] for name, values in rows.items()})
     return dict(np.load(path))
 
 
-def negative_signs(
+def negative_indicators(
     relocalizer: Relocalizer, name: str, images: Iterable[tuple[str, np.ndarray]], work: Path
 ) -> dict[str, np.ndarray]:
-    """Logarithms of signs, with the extra ones behind, by kind of image; infinite where an image was refused."""
+    """Logarithms of indicators, with the extra ones behind, by kind of image; infinite where an image was refused."""
     path = work / f"{relocalizer.bundle.bundle_id}_{name}.npz"
     if not path.is_file():
         rows = {}
         for kind, estimates in negative_answers(relocalizer, images).items():
-            rows[kind] = np.full((len(estimates), len(SIGNS) + len(EXTRA_SIGNS)), np.inf)
+            rows[kind] = np.full((len(estimates), len(INDICATORS) + len(EXTRA_INDICATORS)), np.inf)
             known = [estimate is not None for estimate in estimates]
             kept = [estimate for estimate in estimates if estimate is not None]
-            rows[kind][known] = np.hstack([[log_signs(e.signs) for e in kept], extra_signs(relocalizer, kept)])
+            rows[kind][known] = np.hstack(
+                [[log_indicators(e.indicators) for e in kept], extra_indicators(relocalizer, kept)]
+            )
         np.savez(path, **rows)
     return dict(np.load(path))
 
 
 def joined(parts: list[dict[str, np.ndarray]]) -> tuple[JudgedAnswers, np.ndarray]:
-    """Answers, a block for each data set or, of few, for each fifth of one; and their extra signs."""
+    """Answers, a block for each data set or, of few, for each fifth of one; and their extra indicators."""
     pieces = 1 if len(parts) >= MIN_SEQUENCES else PIECES
     counts = [len(part["errors"]) for part in parts]
     blocks = np.concatenate([row * pieces + np.arange(n) * pieces // n for row, n in enumerate(counts)])
-    columns = (np.concatenate([part[name] for part in parts]) for name in ("log_signs", "errors"))
+    columns = (np.concatenate([part[name] for part in parts]) for name in ("log_indicators", "errors"))
     return JudgedAnswers(*columns, blocks), np.concatenate([part["extra"] for part in parts])
 
 
 def without(answers: JudgedAnswers, *names: str) -> JudgedAnswers:
-    """The answers with some signs the same for all, so that they tell nothing."""
-    logs = answers.log_signs.copy()
-    logs[:, [SIGNS.index(name) for name in names]] = 0.0
-    return replace(answers, log_signs=logs)
+    """The answers with some indicators the same for all, so that they tell nothing."""
+    logs = answers.log_indicators.copy()
+    logs[:, [INDICATORS.index(name) for name in names]] = 0.0
+    return replace(answers, log_indicators=logs)
 
 
-def sizes(calibration: Calibration, answers: JudgedAnswers) -> tuple[float, float, float]:
+def sizes(calibration: ErrorCalibration, answers: JudgedAnswers) -> tuple[float, float, float]:
     """Geometric mean of an ellipsoid's deviations: position (m), orientation (deg), and of both at once."""
-    logs, shape = np.log(calibration.error_scales(answers.log_signs)).mean(axis=0), np.array(calibration.shape)
+    logs, shape = np.log(calibration.error_scales(answers.log_indicators)).mean(axis=0), np.array(calibration.shape)
     own = [np.linalg.slogdet(shape[part, part])[1] / 6 for part in (slice(0, 3), slice(3, 6))]
     both = logs.mean() + np.linalg.slogdet(shape)[1] / 12
     return float(np.exp(logs[0] + own[0])), float(np.degrees(np.exp(logs[1] + own[1]))), float(np.exp(both))
 
 
-def covariance_row(name: str, calibration: Calibration, test: JudgedAnswers) -> str:
+def covariance_row(name: str, calibration: ErrorCalibration, test: JudgedAnswers) -> str:
     """Coverage at 90 % with the range over data sets, and sizes."""
     inside = is_inside(squared_distances(calibration, test))[:, :, 1]
     by_block = np.array([inside[test.blocks == block].mean(axis=0) for block in np.unique(test.blocks)])
@@ -125,14 +127,14 @@ def covariance_row(name: str, calibration: Calibration, test: JudgedAnswers) -> 
     return f"{name:<34}{cells[0]}{cells[1]}{position:>8.3f}{orientation:>8.2f}{both:>8.3f}"
 
 
-def isotropic(calibration: Calibration, train: JudgedAnswers) -> Calibration:
+def isotropic(calibration: ErrorCalibration, train: JudgedAnswers) -> ErrorCalibration:
     """The calibration with balls for ellipsoids, as large as they must be to hold 90 % of `train`."""
     ball = replace(calibration, shape=tuple(map(tuple, np.eye(6).tolist())))
     factors = np.quantile(squared_distances(ball, train), 0.9, axis=0) / 6.2514
     return replace(ball, shape=tuple(map(tuple, np.diag(np.repeat(factors, 3)).tolist())))
 
 
-def covariance_table(calibration: Calibration, train: JudgedAnswers, test: JudgedAnswers) -> str:
+def covariance_table(calibration: ErrorCalibration, train: JudgedAnswers, test: JudgedAnswers) -> str:
     """The model beside simpler ones."""
     lines = [f"{'covariance':<34}{'position in 90 %':<20}{'orientation in 90 %':<20}{'m':>8}{'deg':>8}{'both':>8}"]
     for block in np.unique(test.blocks):
@@ -145,17 +147,17 @@ def covariance_table(calibration: Calibration, train: JudgedAnswers, test: Judge
     for title, names in (
         ("without ensemble spread", SPREADS),
         ("without training distance", ("training_distance_m",)),
-        ("the same for all images", SIGNS),
+        ("the same for all images", INDICATORS),
     ):
         lines.append(covariance_row(title, fit(without(train, *names)).calibration, without(test, *names)))
     return "\n".join(lines)
 
 
-def signs_table(train: np.ndarray, test: np.ndarray, errors: np.ndarray, negatives: dict[str, np.ndarray]) -> str:
-    """Of each sign alone: rank correlation with errors, good kept and negatives rejected above the 95th percentile."""
-    lines = [f"{'sign alone':<28}{'rank correlation':>18}{'kept':>8}   rejected"]
+def indicators_table(train: np.ndarray, test: np.ndarray, errors: np.ndarray, negatives: dict[str, np.ndarray]) -> str:
+    """Of each indicator alone: rank correlation with errors; good kept, others rejected above the 95th percentile."""
+    lines = [f"{'indicator alone':<28}{'rank correlation':>18}{'kept':>8}   rejected"]
     lengths = [np.linalg.norm(errors[:, part], axis=1) for part in (slice(0, 3), slice(3, 6))]
-    for column, name in enumerate((*SIGNS, *EXTRA_SIGNS)):
+    for column, name in enumerate((*INDICATORS, *EXTRA_INDICATORS)):
         limit = np.quantile(train[:, column], 0.95)
         ranks = [spearmanr(test[:, column], length)[0] for length in lengths]
         shares = ", ".join(f"{kind} {(rows[:, column] > limit).mean():.0%}" for kind, rows in negatives.items())
@@ -174,16 +176,18 @@ def milliseconds(work: Callable[[], object], count: int = 500) -> float:
     return 1e3 * float(np.median(times))
 
 
-def judging_cost(relocalizer: Relocalizer, calibration: Calibration) -> str:
-    """Time per image of signs, and of score and covariance."""
-    index, meter = relocalizer.bundle.index, SignMeter(relocalizer.bundle.index)
+def judging_cost(relocalizer: Relocalizer, calibration: ErrorCalibration) -> str:
+    """Time per image of indicators, and of score and covariance."""
+    index, meter = relocalizer.bundle.index, IndicatorMeter(relocalizer.bundle.index)
     quat = index.quats_xyzw[0]
     answer = index.positions[0], quat, index.mean + 1.0, np.zeros((3, 3)), np.tile(quat, (3, 1))
-    signs = meter.measure(*answer)
-    signs_ms = milliseconds(lambda: meter.measure(*answer))
-    rest_ms = milliseconds(lambda: (calibration.score(signs), calibration.covariance(signs, quat)))
+    indicators = meter.measure(*answer)
+    indicators_ms = milliseconds(lambda: meter.measure(*answer))
+    rest_ms = milliseconds(lambda: (calibration.score(indicators), calibration.covariance(indicators, quat)))
     count = len(index.positions)
-    return f"judging, of {count} training images: signs {signs_ms:.2f} ms, score and covariance {rest_ms:.2f} ms"
+    return (
+        f"judging, of {count} training images: indicators {indicators_ms:.2f} ms, score and covariance {rest_ms:.2f} ms"
+    )
 
 
 def main() -> None:
@@ -200,25 +204,25 @@ def main() -> None:
     train, train_extra = joined([dataset_answers(relocalizer, spec, work) for spec in arguments.calibrate])
     test, test_extra = joined([dataset_answers(relocalizer, spec, work) for spec in arguments.test])
     scene = [Dataset.load(spec) for spec in arguments.calibrate]
-    negatives = negative_signs(relocalizer, "made_up", made_up(relocalizer, scene), work)
+    negatives = negative_indicators(relocalizer, "made_up", made_up(relocalizer, scene), work)
     fitted = fit(train).calibration
-    scores = np.concatenate([fitted.scores(rows[:, : len(SIGNS)]) for rows in negatives.values()])
+    scores = np.concatenate([fitted.scores(rows[:, : len(INDICATORS)]) for rows in negatives.values()])
     calibration = with_thresholds(fitted, scores, 0.01)
     for name in arguments.negatives:
         kind = Path(name).name
         images = ((kind, load_image_rgb(path)) for path in image_paths(name))
-        negatives.update(negative_signs(relocalizer, kind, images, work))
+        negatives.update(negative_indicators(relocalizer, kind, images, work))
 
     print(f"calibrated on {len(train)} frames, tested on {len(test)}")
     print(covariance_table(calibration, train, test))
     print(f"\nDEGRADED below {calibration.degraded_below:.3f}, LOST below {calibration.lost_below:.3f}")
-    by_kind = {kind: calibration.scores(rows[:, : len(SIGNS)]) for kind, rows in negatives.items()}
-    test_scores = calibration.scores(test.log_signs)
+    by_kind = {kind: calibration.scores(rows[:, : len(INDICATORS)]) for kind, rows in negatives.items()}
+    test_scores = calibration.scores(test.log_indicators)
     print(rejection_table(calibration, test_scores, by_kind))
     kept = [float((test_scores[test.blocks == b] >= calibration.degraded_below).mean()) for b in np.unique(test.blocks)]
     print(f"good images kept, least and most of a block: {min(kept):.1%} to {max(kept):.1%}")
-    columns = [np.hstack([part.log_signs, extra]) for part, extra in ((train, train_extra), (test, test_extra))]
-    print("\n" + signs_table(*columns, test.errors, negatives))
+    columns = [np.hstack([part.log_indicators, extra]) for part, extra in ((train, train_extra), (test, test_extra))]
+    print("\n" + indicators_table(*columns, test.errors, negatives))
     print("\n" + judging_cost(relocalizer, calibration))
 
 

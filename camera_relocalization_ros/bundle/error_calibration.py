@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a bundle knows of its own errors: signs of an answer in, covariance and score out. Fitted by calibration_fit.
+"""How a bundle makes covariance and score: reliability indicators of an estimate in, covariance and score out.
 
-The model and the rule that makes a state of a score are written down in docs/uncertainty.md.
+This is all of the uncertainty that flies; `uncertainty/` fits it offline, and nothing else takes part: the network has
+no say in it. The score is a conformal p-value (Vovk et al. 2005): the share of in-distribution images, those of the
+scene, whose nonconformity score is at least as high. The model and the rule that makes a state of a score are written
+down in docs/uncertainty.md. A bundle's file has older names for some fields, see FILE_KEYS.
 """
 
 from __future__ import annotations
@@ -12,24 +15,33 @@ from typing import Any, Mapping
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from camera_relocalization_ros.bundle.indicators import SIGNS, log_signs
+from camera_relocalization_ros.bundle.indicators import INDICATORS, log_indicators
 from camera_relocalization_ros.bundle.training_set import TrainingSet
 
-# which signs tell the size of the error, and which that the image is none of the scene
-SCALE_SIGNS = ("spread_position_m", "spread_orientation_rad", "training_distance_m")
-SCORE_SIGNS = ("descriptor_distance", "descriptor_residual", "spread_position_m", "spread_orientation_rad")
-_SCALE_COLUMNS, _SCORE_COLUMNS = ([SIGNS.index(name) for name in names] for names in (SCALE_SIGNS, SCORE_SIGNS))
-# the statistic of strangeness is kept at these shares of known-good images that are at least as strange
+# which indicators give the size of the error, and which that the image is none of the scene
+SCALE_INDICATORS = ("spread_position_m", "spread_orientation_rad", "training_distance_m")
+SCORE_INDICATORS = ("descriptor_distance", "descriptor_residual", "spread_position_m", "spread_orientation_rad")
+_SCALE_COLUMNS, _SCORE_COLUMNS = (
+    [INDICATORS.index(name) for name in names] for names in (SCALE_INDICATORS, SCORE_INDICATORS)
+)
+# nonconformity scores are kept at these shares of in-distribution images that have at least as high ones
 SCORE_LEVELS = np.linspace(1.0, 0.05, 20)
 SMALLEST_SCORE = 1e-12
 LEVELS = (0.5, 0.9, 0.95)
-# signs and errors in natural logarithms, and the weights between them
-MAX_LOG, MAX_WEIGHT, MAX_SHAPE, MAX_STRANGENESS, MAX_FRAMES = 20.0, 5.0, 1e6, 1e6, 10**9
+# indicators and errors in natural logarithms, and the weights between them
+MAX_LOG, MAX_WEIGHT, MAX_SHAPE, MAX_NONCONFORMITY, MAX_FRAMES = 20.0, 5.0, 1e6, 1e6, 10**9
+# fields that bundle.yaml calls otherwise
+FILE_KEYS = {
+    "indicators": "signs",
+    "nonconformity_quantiles": "strangeness",
+    "nonconformity_tail": "strangeness_tail",
+    "out_of_distribution_count": "negatives",
+}
 
 
 @dataclass(frozen=True)
-class SignRange:
-    """Of the logarithm of a sign over known-good images: mean and standard deviation, smallest and largest."""
+class IndicatorRange:
+    """Of the logarithm of an indicator over in-distribution images: mean, deviation, least and largest."""
 
     mean: float
     sd: float
@@ -38,29 +50,31 @@ class SignRange:
 
 
 @dataclass(frozen=True)
-class Calibration:
+class ErrorCalibration:
     """Fitted to `frames` images of `data`, with full windows, that the bundle was not trained on.
 
-    `signs` by the names of SIGNS. `position_scale`, `orientation_scale`: constant and a weight per sign of SCALE_SIGNS,
-    for the logarithm of an error in metres and radians. `shape` (6, 6): covariance of errors divided by their scale,
-    position then rotation, in axes of the camera, so large that the 90 % ellipsoids hold 90 %. `strangeness`: of the
-    known-good images at SCORE_LEVELS, and beyond the last the mean excess, `strangeness_tail`.
+    `indicators` by the names of INDICATORS. `position_scale`, `orientation_scale`: constant and a weight per indicator
+    of SCALE_INDICATORS, for the logarithm of an error in metres and radians. `shape` (6, 6): covariance of errors
+    divided by their scale, position then rotation, in axes of the camera, so large that the 90 % ellipsoids hold 90 %.
+    `nonconformity_quantiles`: scores of the in-distribution images at SCORE_LEVELS, and beyond the last one the mean
+    excess, `nonconformity_tail`.
 
-    A score below `lost_below` is LOST, below `degraded_below` DEGRADED. `wanted_false_accept` of `negatives` images of
-    other things were to score higher, `false_accept` do. `coverage` by kind and level is that of left-out blocks.
+    A score below `lost_below` is LOST, below `degraded_below` DEGRADED. `wanted_false_accept` of
+    `out_of_distribution_count` images of other things were to score higher, `false_accept` do. `coverage` by kind and
+    level is that of left-out blocks.
     """
 
     frames: int
     data: tuple[TrainingSet, ...]
-    signs: dict[str, SignRange]
+    indicators: dict[str, IndicatorRange]
     position_scale: tuple[float, ...]
     orientation_scale: tuple[float, ...]
     shape: tuple[tuple[float, ...], ...]
-    strangeness: tuple[float, ...]
-    strangeness_tail: float
+    nonconformity_quantiles: tuple[float, ...]
+    nonconformity_tail: float
     degraded_below: float
     lost_below: float
-    negatives: int
+    out_of_distribution_count: int
     wanted_false_accept: float
     false_accept: float
     coverage: dict[str, dict[str, float]]
@@ -68,105 +82,128 @@ class Calibration:
     def __post_init__(self) -> None:
         """Raises ValueError that names the key, what was found and what was expected."""
         _check("frames", self.frames, 1 <= self.frames <= MAX_FRAMES, f"1 to {MAX_FRAMES}")
-        _check("negatives", self.negatives, 0 <= self.negatives <= MAX_FRAMES, f"0 to {MAX_FRAMES}")
-        _check("signs", sorted(self.signs), set(self.signs) == set(SIGNS), ", ".join(SIGNS))
-        for name, sign in self.signs.items():
-            fits = all(abs(value) <= MAX_LOG for value in (sign.mean, sign.low, sign.high))
-            fits = fits and 1e-3 <= sign.sd <= MAX_LOG and sign.low <= sign.high
-            _check(f"sign {name}", sign, fits, f"logarithms up to {MAX_LOG} and a positive deviation")
+        count = self.out_of_distribution_count
+        _check("negatives", count, 0 <= count <= MAX_FRAMES, f"0 to {MAX_FRAMES}")
+        self._check_indicators()
         for key in ("position_scale", "orientation_scale"):
             values = getattr(self, key)
-            fits = len(values) == 1 + len(SCALE_SIGNS) and abs(values[0]) <= MAX_LOG
+            fits = len(values) == 1 + len(SCALE_INDICATORS) and abs(values[0]) <= MAX_LOG
             _check(key, values, fits and all(abs(v) <= MAX_WEIGHT for v in values[1:]), "a constant and three weights")
         _check_shape(self.shape)
-        fits = len(self.strangeness) == len(SCORE_LEVELS) and bool(np.all(np.diff(self.strangeness) >= 0))
-        fits = fits and all(0 <= value <= MAX_STRANGENESS for value in self.strangeness)
-        _check("strangeness", self.strangeness, fits, f"{len(SCORE_LEVELS)} ascending values")
-        fits = 1e-6 <= self.strangeness_tail <= MAX_STRANGENESS
-        _check("strangeness_tail", self.strangeness_tail, fits, f"1e-6 to {MAX_STRANGENESS}")
+        self._check_nonconformity()
         thresholds = (self.lost_below, self.degraded_below)
         _check("lost_below, degraded_below", thresholds, 0 <= thresholds[0] <= thresholds[1] <= 1, "0 to 1, ascending")
-        shares = (self.wanted_false_accept, self.false_accept)
-        shares += tuple(value for by_level in self.coverage.values() for value in by_level.values())
+        coverages = [value for by_level in self.coverage.values() for value in by_level.values()]
+        shares = (self.wanted_false_accept, self.false_accept, *coverages)
         _check("shares", shares, all(0 <= share <= 1 for share in shares), "0 to 1 each")
 
-    def covariance(self, signs: Mapping[str, float], quat_xyzw: np.ndarray) -> np.ndarray:
-        """(6, 6) of an answer with rotation quat_xyzw (4,): x, y, z in metres, rotations about fixed axes in radians.
+    def _check_indicators(self) -> None:
+        _check("signs", sorted(self.indicators), set(self.indicators) == set(INDICATORS), ", ".join(INDICATORS))
+        for name, one in self.indicators.items():
+            fits = all(abs(value) <= MAX_LOG for value in (one.mean, one.low, one.high))
+            fits = fits and 1e-3 <= one.sd <= MAX_LOG and one.low <= one.high
+            _check(f"sign {name}", one, fits, f"logarithms up to {MAX_LOG} and a positive deviation")
+
+    def _check_nonconformity(self) -> None:
+        quantiles, tail = self.nonconformity_quantiles, self.nonconformity_tail
+        fits = len(quantiles) == len(SCORE_LEVELS) and bool(np.all(np.diff(quantiles) >= 0))
+        fits = fits and all(0 <= value <= MAX_NONCONFORMITY for value in quantiles)
+        _check("strangeness", quantiles, fits, f"{len(SCORE_LEVELS)} ascending values")
+        _check("strangeness_tail", tail, 1e-6 <= tail <= MAX_NONCONFORMITY, f"1e-6 to {MAX_NONCONFORMITY}")
+
+    def covariance(self, indicators: Mapping[str, float], quat_xyzw: np.ndarray) -> np.ndarray:
+        """(6, 6) of an estimate with rotation quat_xyzw (4,): x, y, z in metres, rotations about fixed axes in radians.
 
         All in axes of the parent frame (REP 103, as geometry_msgs/PoseWithCovariance wants); positive definite.
         """
-        scales = self.error_scales(log_signs(signs)[None])[0]
+        scales = self.error_scales(log_indicators(indicators)[None])[0]
         R_parent_camera = Rotation.from_quat(quat_xyzw).as_matrix()
         to_parent = np.kron(np.diag(scales), R_parent_camera)
-        covariance = to_parent @ np.array(self.shape) @ to_parent.T
-        return (covariance + covariance.T) / 2
+        covariance: np.ndarray = to_parent @ np.array(self.shape) @ to_parent.T
+        symmetric: np.ndarray = (covariance + covariance.T) / 2
+        return symmetric
 
     def error_scales(self, logs_ns: np.ndarray) -> np.ndarray:
-        """Typical errors (n, 2) in metres and radians for logarithms of signs (n, s)."""
+        """Typical errors (n, 2) in metres and radians for logarithms of indicators (n, s)."""
         weights = np.array([self.position_scale, self.orientation_scale])
-        return np.exp(weights[:, 0] + self.scale_units(logs_ns) @ weights[:, 1:].T)
+        scales: np.ndarray = np.exp(weights[:, 0] + self.scale_units(logs_ns) @ weights[:, 1:].T)
+        return scales
 
-    def score(self, signs: Mapping[str, float]) -> float:
-        """0 to 1: the share of known-good images that are at least as strange; tiny shares are extrapolated."""
-        return float(self.scores(log_signs(signs)[None])[0])
+    def score(self, indicators: Mapping[str, float]) -> float:
+        """0 to 1: share of in-distribution images of no lower nonconformity; tiny shares are extrapolated."""
+        return float(self.scores(log_indicators(indicators)[None])[0])
 
     def scores(self, logs_ns: np.ndarray) -> np.ndarray:
-        """Scores (n,) for logarithms of signs (n, s)."""
-        strange = strangeness(self.units(logs_ns))
-        last = self.strangeness[-1]
+        """Scores (n,) for logarithms of indicators (n, s)."""
+        found = nonconformity(self.units(logs_ns))
+        last = self.nonconformity_quantiles[-1]
         # turned round, because of equal values the largest share is meant
-        common = np.interp(-strange, -np.array(self.strangeness[::-1]), SCORE_LEVELS[::-1])
-        rare = SCORE_LEVELS[-1] * np.exp(-np.maximum(strange - last, 0.0) / self.strangeness_tail)
-        return np.maximum(np.where(strange > last, rare, common), SMALLEST_SCORE)
+        common = np.interp(-found, -np.array(self.nonconformity_quantiles[::-1]), SCORE_LEVELS[::-1])
+        rare = SCORE_LEVELS[-1] * np.exp(-np.maximum(found - last, 0.0) / self.nonconformity_tail)
+        return np.maximum(np.where(found > last, rare, common), SMALLEST_SCORE)
 
-    def strangest(self, signs: Mapping[str, float]) -> str:
-        """Name of the sign that is furthest above what is usual."""
-        return SCORE_SIGNS[int(np.argmax(self.units(log_signs(signs)[None])[0, _SCORE_COLUMNS]))]
+    def most_unusual(self, indicators: Mapping[str, float]) -> str:
+        """Name of the indicator that is furthest above what is usual."""
+        return SCORE_INDICATORS[int(np.argmax(self.units(log_indicators(indicators)[None])[0, _SCORE_COLUMNS]))]
 
     def units(self, logs_ns: np.ndarray) -> np.ndarray:
-        """Logarithms of signs (n, s) as deviations from what is usual (n, s)."""
-        mean, sd = np.array([(self.signs[name].mean, self.signs[name].sd) for name in SIGNS]).T
-        return (logs_ns - mean) / sd
+        """Logarithms of indicators (n, s) as deviations from what is usual (n, s)."""
+        mean, sd = np.array([(self.indicators[name].mean, self.indicators[name].sd) for name in INDICATORS]).T
+        deviations: np.ndarray = (logs_ns - mean) / sd
+        return deviations
 
     def scale_units(self, logs_ns: np.ndarray) -> np.ndarray:
-        """Those of SCALE_SIGNS (n, c), held within what the calibration has seen."""
-        low, high = np.array([(self.signs[name].low, self.signs[name].high) for name in SIGNS]).T
+        """Those of SCALE_INDICATORS (n, c), held within what the calibration has seen."""
+        low, high = np.array([(self.indicators[name].low, self.indicators[name].high) for name in INDICATORS]).T
         return self.units(np.clip(logs_ns, low, high))[:, _SCALE_COLUMNS]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for YAML."""
+        """Plain values for YAML, by the keys of the file."""
         values = asdict(self)
         values.update(shape=[list(row) for row in self.shape], data=[asdict(data) for data in self.data])
-        for key in ("position_scale", "orientation_scale", "strangeness"):
-            values[key] = list(values[key])
-        return values
+        for name in ("position_scale", "orientation_scale", "nonconformity_quantiles"):
+            values[name] = list(values[name])
+        return {FILE_KEYS.get(name, name): value for name, value in values.items()}
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Calibration:
+    def from_dict(cls, values: dict[str, Any]) -> ErrorCalibration:
         """The inverse of `to_dict`; raises KeyError, TypeError or ValueError on anything else."""
-        numbers = {key: float(values[key]) for key in _NUMBERS}
-        lists = {key: tuple(map(float, values[key])) for key in ("position_scale", "orientation_scale", "strangeness")}
         return cls(
             frames=int(values["frames"]),
-            negatives=int(values["negatives"]),
             data=tuple(map(TrainingSet.from_dict, values["data"])),
-            signs={name: SignRange(**{k: float(v) for k, v in sign.items()}) for name, sign in values["signs"].items()},
-            shape=tuple(tuple(map(float, row)) for row in values["shape"]),
+            indicators={
+                name: IndicatorRange(**{key: float(number) for key, number in one.items()})
+                for name, one in values["signs"].items()
+            },
+            position_scale=_floats(values["position_scale"]),
+            orientation_scale=_floats(values["orientation_scale"]),
+            shape=tuple(_floats(row) for row in values["shape"]),
+            nonconformity_quantiles=_floats(values["strangeness"]),
+            nonconformity_tail=float(values["strangeness_tail"]),
+            degraded_below=float(values["degraded_below"]),
+            lost_below=float(values["lost_below"]),
+            out_of_distribution_count=int(values["negatives"]),
+            wanted_false_accept=float(values["wanted_false_accept"]),
+            false_accept=float(values["false_accept"]),
             coverage={
                 kind: {f"{level:g}": float(values["coverage"][kind][f"{level:g}"]) for level in LEVELS}
                 for kind in ("position", "orientation")
             },
-            **numbers,
-            **lists,
         )
 
 
-_NUMBERS = ("strangeness_tail", "degraded_below", "lost_below", "wanted_false_accept", "false_accept")
+def nonconformity(units_ns: np.ndarray) -> np.ndarray:
+    """Nonconformity scores (n,): how much higher than usual the indicators are together.
+
+    units_ns (n, s): indicators as deviations from what is usual, see `ErrorCalibration.units`.
+    """
+    above = np.maximum(units_ns[:, _SCORE_COLUMNS], 0.0)
+    length: np.ndarray = np.sqrt(np.square(above).sum(axis=1))
+    return length
 
 
-def strangeness(units_ns: np.ndarray) -> np.ndarray:
-    """How much higher than usual the signs are together (n,): of units_ns (n, s), means 0 and deviations 1."""
-    return np.sqrt(np.square(np.maximum(units_ns[:, _SCORE_COLUMNS], 0.0)).sum(axis=1))
+def _floats(values: Any) -> tuple[float, ...]:
+    return tuple(map(float, values))
 
 
 def _check(key: str, found: Any, fits: Any, expected: str) -> None:

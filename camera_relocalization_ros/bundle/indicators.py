@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Signs of how far an answer can be trusted, measured without knowing the truth; docs/uncertainty.md tells what of."""
+"""Reliability indicators of an estimate, measured without knowing the truth; docs/uncertainty.md says what of."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scipy.spatial import cKDTree
 from camera_relocalization_ros.bundle.retrieval import RetrievalIndex
 from camera_relocalization_ros.core.geometry import angular_distance
 
-SIGNS = (
+INDICATORS = (
     "spread_position_m",
     "spread_orientation_rad",
     "descriptor_distance",
@@ -25,8 +25,8 @@ NEIGHBOURS = 5
 MAX_COMPARED = 6000
 
 
-class SignMeter:
-    """Measures the signs of answers against the training images of one bundle."""
+class IndicatorMeter:
+    """Measures the reliability indicators of estimates against the training images of one bundle."""
 
     def __init__(self, index: RetrievalIndex) -> None:
         self._mean, self._components = index.mean, index.components
@@ -43,12 +43,12 @@ class SignMeter:
         member_position: np.ndarray,
         member_quat_xyzw: np.ndarray,
     ) -> dict[str, float]:
-        """Signs by name for one answer: position (3,), quat_xyzw (4,), descriptor (D,), and those of M members.
+        """Indicators by name for one estimate: position (3,), quat_xyzw (4,), descriptor (D,), and those of M members.
 
         spread_position_m, spread_orientation_rad: root mean square of the distances of the members' (M, 3), (M, 4);
-        descriptor_distance: 1 - cosine to the training images most alike, mean of five;
+        descriptor_distance: 1 - cosine to the training images most similar, mean of five;
         descriptor_residual: length of what the training images' principal components do not explain, over their mean's;
-        training_distance_m: from the answer to the nearest training position.
+        training_distance_m: from the estimate to the nearest training position.
         """
         distances_m = np.linalg.norm(member_position - position, axis=1)
         angles_rad = angular_distance(member_quat_xyzw, quat_xyzw[None])
@@ -61,7 +61,7 @@ class SignMeter:
             np.linalg.norm(centred - self._components @ projected) / self._mean_length,
             self._positions.query(position)[0],
         )
-        return dict(zip(SIGNS, map(float, values)))
+        return dict(zip(INDICATORS, map(float, values)))
 
     def _descriptor_distance(self, projected: np.ndarray) -> float:
         similarity = self._descriptors @ (projected / max(float(np.linalg.norm(projected)), 1e-12))
@@ -69,6 +69,7 @@ class SignMeter:
         return float(1.0 - np.partition(similarity, -count)[-count:].mean())
 
 
-def log_signs(signs: Mapping[str, float]) -> np.ndarray:
-    """Natural logarithms of the signs, in the order of SIGNS."""
-    return np.log(np.maximum([signs[name] for name in SIGNS], FLOOR))
+def log_indicators(indicators: Mapping[str, float]) -> np.ndarray:
+    """Natural logarithms of the indicators, in the order of INDICATORS."""
+    logs: np.ndarray = np.log(np.maximum([indicators[name] for name in INDICATORS], FLOOR))
+    return logs

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from camera_relocalization_ros.bundle.error_calibration import Calibration
+from camera_relocalization_ros.bundle.error_calibration import ErrorCalibration
 from camera_relocalization_ros.bundle.known_answers import KnownAnswers, load_answers, save_answers
 from camera_relocalization_ros.bundle.landmark_map import LandmarkMap, load_map, save_map
 from camera_relocalization_ros.bundle.retrieval import RetrievalIndex, load_index, save_index
@@ -56,7 +56,7 @@ class Bundle:
     @property
     def has_covariance(self) -> bool:
         """Whether answers have one: all of a calibrated bundle, those by landmarks of another with a map."""
-        return self.sidecar.calibration is not None or self.landmark_map is not None
+        return self.sidecar.error_calibration is not None or self.landmark_map is not None
 
     @property
     def training_range(self) -> PositionRange:
@@ -114,7 +114,7 @@ def save_bundle(
         raise BundleError(f"{path}: cannot be written ({error.strerror})") from error
 
 
-def replace_calibration(bundle: Bundle, calibration: Calibration) -> None:
+def replace_error_calibration(bundle: Bundle, calibration: ErrorCalibration) -> None:
     """Write a calibration into a loaded bundle, at once or not at all; the other files stay as they are.
 
     Raises BundleError when the bundle is of a version that has no place for one.
@@ -122,7 +122,7 @@ def replace_calibration(bundle: Bundle, calibration: Calibration) -> None:
     check_extensible(bundle)
     files = FILES[VERSION] if bundle.landmark_map is None else (*FILES[VERSION], LANDMARKS)
     try:
-        _replace_sidecar(bundle, replace(bundle.sidecar, calibration=calibration), files)
+        _replace_sidecar(bundle, replace(bundle.sidecar, error_calibration=calibration), files)
     except OSError as error:
         raise BundleError(f"{bundle.path}: cannot be written ({error.strerror})") from error
 

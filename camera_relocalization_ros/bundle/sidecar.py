@@ -7,7 +7,7 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from camera_relocalization_ros.bundle.error_calibration import Calibration
+from camera_relocalization_ros.bundle.error_calibration import ErrorCalibration
 from camera_relocalization_ros.bundle.known_answers import MAX_TOLERANCE, TOLERANCE
 from camera_relocalization_ros.bundle.training_set import TrainingSet
 from camera_relocalization_ros.core.camera import CameraIntrinsics
@@ -40,7 +40,7 @@ class BundleSidecar:
     The pose is that of `child_frame` (the camera's optical frame) in `parent_frame`; `camera` are the intrinsics
     of the training images; `window_length` frames no further apart than `max_gap_s` make one answer;
     `origin` tells how the model was made (recipe, errors, parity) and is not interpreted. The network may differ
-    from its test vector by `tolerance`, which was computed by `tested_with`. `calibration` is None until
+    from its test vector by `tolerance`, which was computed by `tested_with`. `error_calibration` is None until
     `reloc calibrate`. What a bundle of version 1 does not tell is empty.
     """
 
@@ -58,7 +58,7 @@ class BundleSidecar:
     training_data: tuple[TrainingSet, ...] = ()
     tolerance: float = TOLERANCE
     tested_with: str = ""
-    calibration: Calibration | None = None
+    error_calibration: ErrorCalibration | None = None
 
     def __post_init__(self) -> None:
         """Raises ValueError that names the key, what was found and what was expected."""
@@ -88,7 +88,7 @@ class BundleSidecar:
             "weights_licence": self.weights_licence,
             "training_data": [asdict(data) for data in self.training_data],
             "test_vector": {"tolerance": self.tolerance, "made_with": self.tested_with},
-            "calibration": self.calibration.to_dict() if self.calibration else None,
+            "calibration": self.error_calibration.to_dict() if self.error_calibration else None,
             "origin": self.origin,
         }
 
@@ -115,7 +115,7 @@ class BundleSidecar:
             window_length=int(values["window_length"]),
             max_gap_s=float(values["max_gap_s"]),
             origin=dict(values["origin"]),
-            calibration=Calibration.from_dict(calibration) if calibration else None,
+            error_calibration=ErrorCalibration.from_dict(calibration) if calibration else None,
             **since_version_2,
         )
 

@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from camera_relocalization_ros.bundle.model_bundle import replace_calibration
+    from camera_relocalization_ros.bundle.model_bundle import replace_error_calibration
     from camera_relocalization_ros.core.errors import ConfigError
     from camera_relocalization_ros.data.dataset import Dataset
     from camera_relocalization_ros.localization.relocalizer import Relocalizer
@@ -42,6 +42,6 @@ def run(arguments: argparse.Namespace) -> int:
     datasets = [Dataset.load(spec) for spec in arguments.datasets]
     relocalizer = Relocalizer.from_bundle(arguments.bundle)
     done = calibrate(relocalizer, datasets, arguments.negatives, arguments.false_accept)
-    replace_calibration(relocalizer.bundle, done.fit.calibration)
+    replace_error_calibration(relocalizer.bundle, done.fit.calibration)
     print(calibration_report(done.fit, done.blocks, done.negatives))
     return 0

@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
     dataset = Dataset.load(arguments.dataset)
     relocalizer = Relocalizer.from_bundle(arguments.bundle)
     bundle = relocalizer.bundle
-    calibration = bundle.sidecar.calibration
+    calibration = bundle.sidecar.error_calibration
     if arguments.negatives and calibration is None:
         raise BundleError(f"{arguments.bundle}: --negatives needs a calibrated bundle; see reloc calibrate")
     negatives = {name: image_paths(name) for name in arguments.negatives}

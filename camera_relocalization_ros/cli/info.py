@@ -92,7 +92,7 @@ def _describe_test_vector(bundle: Bundle) -> str:
 
 
 def _describe_calibration(bundle: Bundle) -> str:
-    calibration = bundle.sidecar.calibration
+    calibration = bundle.sidecar.error_calibration
     if calibration is None:
         return "calibration: none, so no covariance and no score (reloc calibrate)"
     data = ", ".join(f"{used.name}{'@' if used.part else ''}{used.part}" for used in calibration.data)
@@ -100,7 +100,7 @@ def _describe_calibration(bundle: Bundle) -> str:
     return (
         f"calibration: {calibration.frames} frames of {data}; left-out truths in 90 % ellipsoids: {held}\n"
         f"  score below {calibration.degraded_below:.3g} is DEGRADED, below {calibration.lost_below:.3g} LOST; "
-        f"{calibration.false_accept:.1%} of {calibration.negatives} images of other things score higher"
+        f"{calibration.false_accept:.1%} of {calibration.out_of_distribution_count} images of other things score higher"
     )
 
 

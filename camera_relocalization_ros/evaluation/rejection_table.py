@@ -8,7 +8,7 @@ from typing import Mapping
 import numpy as np
 from scipy.stats import rankdata
 
-from camera_relocalization_ros.bundle.error_calibration import Calibration
+from camera_relocalization_ros.bundle.error_calibration import ErrorCalibration
 
 # shares of good images that are kept, at which the table says how many others pass
 KEPT_SHARES = (0.99, 0.98, 0.95, 0.9)
@@ -25,7 +25,7 @@ def accepted_at(good: np.ndarray, bad: np.ndarray, kept: float) -> float:
     return float((bad >= np.quantile(good, 1.0 - kept, method="lower")).mean())
 
 
-def rejection_table(calibration: Calibration, good: np.ndarray, negatives: Mapping[str, np.ndarray]) -> str:
+def rejection_table(calibration: ErrorCalibration, good: np.ndarray, negatives: Mapping[str, np.ndarray]) -> str:
     """What the thresholds do to scores of good images and, by kind, of others; and the ROC between the two."""
     lines = [f"{'images':<24}{'count':>7}{'DEGRADED or LOST':>18}{'LOST':>8}"]
     for name, scores in {"of the scene": good, **negatives}.items():

@@ -5,12 +5,16 @@ from __future__ import annotations
 
 from typing import Mapping
 
-from camera_relocalization_ros.bundle.error_calibration import Calibration
+from camera_relocalization_ros.bundle.error_calibration import ErrorCalibration
 from camera_relocalization_ros.core.state import State
 
 
 def judge(
-    calibration: Calibration | None, signs: Mapping[str, float], score: float, window_length: int, wanted_length: int
+    calibration: ErrorCalibration | None,
+    indicators: Mapping[str, float],
+    score: float,
+    window_length: int,
+    wanted_length: int,
 ) -> tuple[State, str]:
     """State of an answer and why it is not OK; the first of these that applies:
 
@@ -21,8 +25,8 @@ def judge(
         for state, limit in ((State.LOST, calibration.lost_below), (State.DEGRADED, calibration.degraded_below)):
             # NaN is lost too
             if not score >= limit:
-                name = calibration.strangest(signs)
-                return state, f"score {score:.1e} is below {limit:g}; most unusual is {name} {signs[name]:.3g}"
+                name = calibration.most_unusual(indicators)
+                return state, f"score {score:.1e} is below {limit:g}; most unusual is {name} {indicators[name]:.3g}"
     if window_length < wanted_length:
         return State.DEGRADED, f"seen in {window_length} of {wanted_length} images"
     return State.OK, ""

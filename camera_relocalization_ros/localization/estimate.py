@@ -20,9 +20,9 @@ class Estimate:
     or LOST, and `reason` says why it is not OK; a LOST pose is for study and must not be flown on.
 
     `covariance` (6, 6) is of x, y, z in metres and of rotations about the fixed x, y, z axes of the parent frame in
-    radians (REP 103), None from a bundle without calibration. `score`, 0 to 1, is the share of known-good images that
-    looked no better than this one, NaN without calibration; `signs` are the measurements behind it. `stage` tells where
-    the pose came from; score and signs are always the regression's.
+    radians (REP 103), None from a bundle without calibration. `score`, 0 to 1, is the share of in-distribution images
+    that looked no better than this one, NaN without calibration; `indicators` are the measurements behind it. `stage`
+    says where the pose came from; score and indicators are always the regression's.
     """
 
     stamp_ns: int
@@ -35,5 +35,5 @@ class Estimate:
     reason: str
     covariance: np.ndarray | None = None
     score: float = math.nan
-    signs: dict[str, float] = field(default_factory=dict)
+    indicators: dict[str, float] = field(default_factory=dict)
     stage: Stage = Stage.REGRESSION

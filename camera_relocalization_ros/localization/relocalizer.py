@@ -12,7 +12,7 @@ from typing import Callable, Sequence
 import numpy as np
 import onnxruntime
 
-from camera_relocalization_ros.bundle.indicators import SignMeter
+from camera_relocalization_ros.bundle.indicators import IndicatorMeter
 from camera_relocalization_ros.bundle.model_bundle import Bundle, load_bundle
 from camera_relocalization_ros.core.errors import AnswerError, FrameError
 from camera_relocalization_ros.core.geometry import canonical_quat
@@ -37,8 +37,8 @@ class Relocalizer:
         self._empty = None
         if bundle.sidecar.window_length > 1:
             self._empty = np.zeros((1, 0, feature_count(session)), dtype=np.float32)
-        self._sign_meter = SignMeter(bundle.index) if bundle.has_members else None
-        self._calibration = bundle.sidecar.calibration
+        self._indicator_meter = IndicatorMeter(bundle.index) if bundle.has_members else None
+        self._calibration = bundle.sidecar.error_calibration
 
     @classmethod
     def from_bundle(
@@ -67,7 +67,7 @@ class Relocalizer:
         What is LOST is never DEGRADED, so the second counts only where it is above the first. A bundle without
         calibration has no scores, and nothing changes.
         """
-        calibrated = self.bundle.sidecar.calibration
+        calibrated = self.bundle.sidecar.error_calibration
         if calibrated is not None:
             lost = calibrated.lost_below if lost_below is None else lost_below
             degraded = calibrated.degraded_below if degraded_below is None else degraded_below
@@ -95,12 +95,12 @@ class Relocalizer:
         self._last_stamp_ns = stamp_ns
         used = len(self._frame_features) or 1
         self._frame_features = self._frame_features[-(self.bundle.sidecar.window_length - 1) :]
-        signs = self._sign_meter.measure(**answer) if self._sign_meter else {}
+        indicators = self._indicator_meter.measure(**answer) if self._indicator_meter else {}
         calibration = self._calibration
         score, covariance = math.nan, None
         if calibration is not None:
-            score, covariance = calibration.score(signs), calibration.covariance(signs, answer["quat_xyzw"])
-        state, reason = judge(calibration, signs, score, used, self.bundle.sidecar.window_length)
+            score, covariance = calibration.score(indicators), calibration.covariance(indicators, answer["quat_xyzw"])
+        state, reason = judge(calibration, indicators, score, used, self.bundle.sidecar.window_length)
         return Estimate(
             stamp_ns=stamp_ns,
             position=answer["position"],
@@ -112,7 +112,7 @@ class Relocalizer:
             reason=reason,
             covariance=covariance,
             score=score,
-            signs=signs,
+            indicators=indicators,
         )
 
     def _drop_stale_frames(self, stamp_ns: int) -> None:

@@ -9,7 +9,7 @@ from typing import Iterator, Sequence
 
 import numpy as np
 
-from camera_relocalization_ros.bundle.indicators import log_signs
+from camera_relocalization_ros.bundle.indicators import log_indicators
 from camera_relocalization_ros.core.errors import BundleError, DatasetError
 from camera_relocalization_ros.data.dataset import Dataset, load_image_rgb
 from camera_relocalization_ros.data.provenance import is_training_pose, training_set
@@ -74,7 +74,9 @@ def judged_answers(relocalizer: Relocalizer, datasets: Sequence[Dataset]) -> Jud
     for dataset in datasets:
         parts.append(_judged(relocalizer, dataset, offset, pieces))
         offset += len(dataset.sequences) * pieces
-    joined = (np.concatenate([getattr(part, name) for part in parts]) for name in ("log_signs", "errors", "blocks"))
+    joined = (
+        np.concatenate([getattr(part, name) for part in parts]) for name in ("log_indicators", "errors", "blocks")
+    )
     answers = JudgedAnswers(*joined)
     if len(answers) < MIN_FRAMES:
         raise DatasetError(
@@ -104,7 +106,7 @@ def _judged(relocalizer: Relocalizer, dataset: Dataset, first_block: int, pieces
     quats = np.array([estimate.quat_xyzw for estimate in estimates])
     whole = np.array([e.window_length == relocalizer.bundle.sidecar.window_length for e in estimates])
     judged = JudgedAnswers(
-        np.array([log_signs(estimate.signs) for estimate in estimates]),
+        np.array([log_indicators(estimate.indicators) for estimate in estimates]),
         camera_errors(positions, quats, positions_gt, quats_gt),
         blocks,
     )

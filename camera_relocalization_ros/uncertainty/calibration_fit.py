@@ -11,19 +11,19 @@ from scipy.spatial.transform import Rotation
 
 from camera_relocalization_ros.bundle.error_calibration import (
     LEVELS,
-    SCALE_SIGNS,
+    SCALE_INDICATORS,
     SCORE_LEVELS,
-    Calibration,
-    SignRange,
-    strangeness,
+    ErrorCalibration,
+    IndicatorRange,
+    nonconformity,
 )
-from camera_relocalization_ros.bundle.indicators import SIGNS
+from camera_relocalization_ros.bundle.indicators import INDICATORS
 from camera_relocalization_ros.bundle.training_set import TrainingSet
 from camera_relocalization_ros.core.chi_square import chi_square_quantile
 
 # the level at which the ellipsoids are made to hold what they say
 FITTED_LEVEL = 0.9
-# of the weights, per frame: signs are alike, and so their weights would be arbitrary
+# of the weights, per frame: indicators are alike, and so their weights would be arbitrary
 RIDGE = 0.01
 SMALLEST_SD, SMALLEST_ERROR, SMALLEST_TAIL = 0.02, 1e-6, 1e-3
 # good images that a threshold may reject: at most, at least, and of LOST
@@ -33,12 +33,12 @@ SHAPE_STEPS = 100
 
 @dataclass(frozen=True)
 class JudgedAnswers:
-    """Answers whose truth is known: logarithms of signs (n, s), errors (n, 6), and the block (n,) of each.
+    """Answers whose truth is known: logarithms of indicators (n, s), errors (n, 6), and the block (n,) of each.
 
     Errors are of position in metres, then rotation vectors in radians, both in axes of the (estimated) camera.
     """
 
-    log_signs: np.ndarray
+    log_indicators: np.ndarray
     errors: np.ndarray
     blocks: np.ndarray
 
@@ -47,7 +47,7 @@ class JudgedAnswers:
 
     def select(self, rows: np.ndarray) -> JudgedAnswers:
         """Those answers, by boolean or number."""
-        return JudgedAnswers(self.log_signs[rows], self.errors[rows], self.blocks[rows])
+        return JudgedAnswers(self.log_indicators[rows], self.errors[rows], self.blocks[rows])
 
 
 def camera_errors(
@@ -61,25 +61,25 @@ def camera_errors(
 
 @dataclass(frozen=True)
 class Fit:
-    """A calibration, and what it said of each known-good answer when it had not seen the answer's block.
+    """A calibration, and what it said of each in-distribution answer when it had not seen the answer's block.
 
     `scores` (n,), and `inside` (n, 2, levels): whether the truth was in the ellipsoid of position and of orientation.
     """
 
-    calibration: Calibration
+    calibration: ErrorCalibration
     scores: np.ndarray
     inside: np.ndarray
 
 
 def fit(answers: JudgedAnswers, data: tuple[TrainingSet, ...] = ()) -> Fit:
-    """Fit covariance and score; thresholds are those of known-good images alone (see `with_thresholds`)."""
+    """Fit covariance and score; thresholds are those of in-distribution images alone (see `with_thresholds`)."""
     blocks = np.unique(answers.blocks)
     squares, scores = np.full((len(answers), 2), np.nan), np.full(len(answers), np.nan)
     for block in blocks:
         held = answers.blocks == block
         without = _fit(answers.select(~held), data)
         squares[held] = squared_distances(without, answers.select(held))
-        scores[held] = without.scores(answers.log_signs[held])
+        scores[held] = without.scores(answers.log_indicators[held])
     inside = np.zeros((len(answers), 2, len(LEVELS)), dtype=bool)
     for block in blocks:
         held = answers.blocks == block
@@ -92,9 +92,9 @@ def fit(answers: JudgedAnswers, data: tuple[TrainingSet, ...] = ()) -> Fit:
     return Fit(replace(calibration, shape=_rows(shape), coverage=coverage), scores, inside)
 
 
-def squared_distances(calibration: Calibration, answers: JudgedAnswers) -> np.ndarray:
+def squared_distances(calibration: ErrorCalibration, answers: JudgedAnswers) -> np.ndarray:
     """Squared Mahalanobis distances (n, 2) of the errors in position and in orientation."""
-    scales = calibration.error_scales(answers.log_signs)
+    scales = calibration.error_scales(answers.log_indicators)
     shape = np.array(calibration.shape)
     squares = []
     for column, part in enumerate((slice(0, 3), slice(3, 6))):
@@ -108,11 +108,11 @@ def is_inside(squares: np.ndarray) -> np.ndarray:
     return squares[..., None] <= chi_square_quantile(LEVELS, 3)
 
 
-def with_thresholds(calibration: Calibration, negative_scores: Sequence[float], wanted: float) -> Calibration:
+def with_thresholds(calibration: ErrorCalibration, negative_scores: Sequence[float], wanted: float) -> ErrorCalibration:
     """The calibration with the thresholds that let pass the `wanted` share of negatives, as far as it can be had.
 
     DEGRADED begins where the wanted share scores higher, but rejects between LEAST_REJECTED and MOST_REJECTED of the
-    known-good images.
+    in-distribution images.
     """
     scores = np.asarray(negative_scores)
     # just above the score that is to be rejected as the last
@@ -123,50 +123,50 @@ def with_thresholds(calibration: Calibration, negative_scores: Sequence[float], 
         calibration,
         degraded_below=degraded,
         lost_below=LOST_SHARE,
-        negatives=len(scores),
+        out_of_distribution_count=len(scores),
         wanted_false_accept=wanted,
         false_accept=passed,
     )
 
 
-def _fit(answers: JudgedAnswers, data: tuple[TrainingSet, ...]) -> Calibration:
-    signs = {name: _sign_range(column) for name, column in zip(SIGNS, answers.log_signs.T)}
-    nothing = (0.0,) * (1 + len(SCALE_SIGNS))
-    blank = Calibration(
+def _fit(answers: JudgedAnswers, data: tuple[TrainingSet, ...]) -> ErrorCalibration:
+    indicators = {name: _indicator_range(column) for name, column in zip(INDICATORS, answers.log_indicators.T)}
+    nothing = (0.0,) * (1 + len(SCALE_INDICATORS))
+    blank = ErrorCalibration(
         frames=len(answers),
         data=data,
-        signs=signs,
+        indicators=indicators,
         position_scale=nothing,
         orientation_scale=nothing,
         shape=_rows(np.eye(6)),
-        strangeness=(0.0,) * len(SCORE_LEVELS),
-        strangeness_tail=1.0,
+        nonconformity_quantiles=(0.0,) * len(SCORE_LEVELS),
+        nonconformity_tail=1.0,
         degraded_below=LEAST_REJECTED,
         lost_below=LOST_SHARE,
-        negatives=0,
+        out_of_distribution_count=0,
         wanted_false_accept=0.0,
         false_accept=0.0,
         coverage={},
     )
-    return _with_shape(_with_scales(_with_strangeness(blank, answers), answers), answers)
+    return _with_shape(_with_scales(_with_nonconformity(blank, answers), answers), answers)
 
 
-def _sign_range(logs: np.ndarray) -> SignRange:
+def _indicator_range(logs: np.ndarray) -> IndicatorRange:
     low, high = np.percentile(logs, [0.5, 99.5])
-    return SignRange(float(logs.mean()), max(float(logs.std()), SMALLEST_SD), float(low), float(high))
+    return IndicatorRange(float(logs.mean()), max(float(logs.std()), SMALLEST_SD), float(low), float(high))
 
 
-def _with_strangeness(calibration: Calibration, answers: JudgedAnswers) -> Calibration:
-    values = strangeness(calibration.units(answers.log_signs))
+def _with_nonconformity(calibration: ErrorCalibration, answers: JudgedAnswers) -> ErrorCalibration:
+    values = nonconformity(calibration.units(answers.log_indicators))
     known = np.quantile(values, 1.0 - SCORE_LEVELS)
     beyond = values[values > known[-1]] - known[-1]
     tail = max(float(beyond.mean()), SMALLEST_TAIL) if len(beyond) else SMALLEST_TAIL
-    return replace(calibration, strangeness=tuple(known.tolist()), strangeness_tail=tail)
+    return replace(calibration, nonconformity_quantiles=tuple(known.tolist()), nonconformity_tail=tail)
 
 
-def _with_scales(calibration: Calibration, answers: JudgedAnswers) -> Calibration:
+def _with_scales(calibration: ErrorCalibration, answers: JudgedAnswers) -> ErrorCalibration:
     """Least squares on the logarithm of the error, which a few huge errors do not bend."""
-    units = calibration.scale_units(answers.log_signs)
+    units = calibration.scale_units(answers.log_indicators)
     inputs = np.hstack([np.ones((len(units), 1)), units])
     penalty = RIDGE * len(units) * np.diag([0.0] + [1.0] * units.shape[1])
     lengths = [np.linalg.norm(answers.errors[:, part], axis=1) for part in (slice(0, 3), slice(3, 6))]
@@ -176,8 +176,8 @@ def _with_scales(calibration: Calibration, answers: JudgedAnswers) -> Calibratio
     return replace(calibration, position_scale=position_scale, orientation_scale=orientation_scale)
 
 
-def _with_shape(calibration: Calibration, answers: JudgedAnswers) -> Calibration:
-    scales = np.repeat(calibration.error_scales(answers.log_signs), 3, axis=1)
+def _with_shape(calibration: ErrorCalibration, answers: JudgedAnswers) -> ErrorCalibration:
+    scales = np.repeat(calibration.error_scales(answers.log_indicators), 3, axis=1)
     return replace(calibration, shape=_rows(tyler_shape(answers.errors / scales)))
 
 

@@ -7,19 +7,24 @@ from typing import Mapping
 
 import numpy as np
 
-from camera_relocalization_ros.bundle.error_calibration import LEVELS, SCALE_SIGNS, SCORE_SIGNS, Calibration
+from camera_relocalization_ros.bundle.error_calibration import (
+    LEVELS,
+    SCALE_INDICATORS,
+    SCORE_INDICATORS,
+    ErrorCalibration,
+)
 from camera_relocalization_ros.evaluation.rejection_table import rejection_table
 from camera_relocalization_ros.uncertainty.calibration_fit import FITTED_LEVEL, Fit
 
 
 def calibration_report(fit: Fit, blocks: np.ndarray, negatives: Mapping[str, np.ndarray]) -> str:
-    """Coverage of blocks left out (of which each answer's is in `blocks` (n,)), signs, thresholds and rejections."""
+    """Coverage of blocks left out (`blocks` (n,): that of each sample), indicators, thresholds and rejections."""
     calibration = fit.calibration
     lines = [
         f"calibrated on {calibration.frames} frames in {len(np.unique(blocks))} blocks, each judged by the others:",
         coverage_table(fit.inside, blocks),
         "",
-        signs_table(calibration),
+        indicators_table(calibration),
         "",
         f"score below {calibration.degraded_below:.3g}: DEGRADED; below {calibration.lost_below:.3g}: LOST",
         rejection_table(calibration, fit.scores, negatives),
@@ -48,10 +53,10 @@ def coverage_table(inside: np.ndarray, blocks: np.ndarray) -> str:
     return "\n".join(lines)
 
 
-def signs_table(calibration: Calibration) -> str:
-    """What is usual of each sign, and what it is used for."""
-    lines = [f"{'sign':<24}{'usual':>10}{'unusual above':>15}   used for"]
-    for name, sign in calibration.signs.items():
-        uses = [use for use, names in (("covariance", SCALE_SIGNS), ("score", SCORE_SIGNS)) if name in names]
-        lines.append(f"{name:<24}{np.exp(sign.mean):>10.4f}{np.exp(sign.high):>15.4f}   {', '.join(uses)}")
+def indicators_table(calibration: ErrorCalibration) -> str:
+    """What is usual of each indicator, and what it is used for."""
+    lines = [f"{'indicator':<24}{'usual':>10}{'unusual above':>15}   used for"]
+    for name, indicator in calibration.indicators.items():
+        uses = [use for use, names in (("covariance", SCALE_INDICATORS), ("score", SCORE_INDICATORS)) if name in names]
+        lines.append(f"{name:<24}{np.exp(indicator.mean):>10.4f}{np.exp(indicator.high):>15.4f}   {', '.join(uses)}")
     return "\n".join(lines)

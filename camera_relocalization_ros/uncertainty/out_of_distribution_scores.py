@@ -9,7 +9,7 @@ from typing import Iterable
 import numpy as np
 from tqdm import tqdm
 
-from camera_relocalization_ros.bundle.error_calibration import Calibration
+from camera_relocalization_ros.bundle.error_calibration import ErrorCalibration
 from camera_relocalization_ros.core.errors import DatasetError, FrameError
 from camera_relocalization_ros.core.image_files import SIGNATURES
 from camera_relocalization_ros.data.dataset import MANIFEST, Dataset, load_image_rgb
@@ -56,6 +56,6 @@ def file_answers(relocalizer: Relocalizer, name: str, paths: list[Path]) -> dict
     return negative_answers(relocalizer, ((name, load_image_rgb(path)) for path in paths))
 
 
-def scores_of(calibration: Calibration, answers: list[Estimate | None]) -> np.ndarray:
+def scores_of(calibration: ErrorCalibration, answers: list[Estimate | None]) -> np.ndarray:
     """Scores (n,), 0 where there is no answer."""
-    return np.array([0.0 if estimate is None else calibration.score(estimate.signs) for estimate in answers])
+    return np.array([0.0 if estimate is None else calibration.score(estimate.indicators) for estimate in answers])

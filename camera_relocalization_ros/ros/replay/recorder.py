@@ -34,7 +34,7 @@ class ReplayRecorder:
             rospy.Subscriber(f"{node}/pose", PoseStamped, self.on_pose, queue_size=1000),
             rospy.Subscriber(f"{node}/status", RelocalizerStatus, self.on_status, queue_size=1000),
         ]
-        self._all_have_covariance = bundle.sidecar.calibration is not None
+        self._all_have_covariance = bundle.sidecar.error_calibration is not None
         self._landmarks_have_covariance = bundle.landmark_map is not None
         if bundle.has_covariance:
             topic, kind = f"{node}/pose_with_covariance", PoseWithCovarianceStamped

@@ -58,7 +58,7 @@ def test_a_bundle_of_version_1_flies_unchecked(tmp_path):
 def test_a_bundle_of_version_2_flies_checked_and_without_members(tmp_path):
     relocalizer = Relocalizer.from_bundle(COLOUR_BUNDLE_V2)
     estimate = relocalizer.estimate(fake_image_rgb(0), 1)
-    assert not relocalizer.bundle.has_members and estimate.signs == {} and estimate.covariance is None
+    assert not relocalizer.bundle.has_members and estimate.indicators == {} and estimate.covariance is None
     newer = edited_copy(tmp_path / "newer", lambda values: values.update(version=3, calibration=None), COLOUR_BUNDLE_V2)
     with pytest.raises(BundleError, match="member_position"):
         Relocalizer.from_bundle(newer)

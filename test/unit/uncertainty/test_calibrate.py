@@ -12,7 +12,7 @@ from colour_bundle import COLOUR_BUNDLE, COLOUR_BUNDLE_V2, QUAT_XYZW, known_posi
 from helpers import CAMERA, CHILD_FRAME, PARENT_FRAME, START_NS, encoded, fake_image_rgb, write_fake_dataset
 from scipy.spatial.transform import Rotation
 
-from camera_relocalization_ros.bundle.model_bundle import SIDECAR, load_bundle, replace_calibration, save_bundle
+from camera_relocalization_ros.bundle.model_bundle import SIDECAR, load_bundle, replace_error_calibration, save_bundle
 from camera_relocalization_ros.bundle.retrieval import RetrievalIndex
 from camera_relocalization_ros.cli.info import describe
 from camera_relocalization_ros.cli.main import main
@@ -63,8 +63,8 @@ def calibrated(tmp_path_factory):
 def test_only_the_sidecar_changes_and_says_what_was_used(calibrated):
     bundle, before = load_bundle(calibrated / "bundle"), load_bundle(COLOUR_BUNDLE)
     assert bundle.bundle_id == before.bundle_id and bundle.network == before.network
-    assert replace(bundle.sidecar, calibration=None) == before.sidecar
-    calibration = bundle.sidecar.calibration
+    assert replace(bundle.sidecar, error_calibration=None) == before.sidecar
+    calibration = bundle.sidecar.error_calibration
     # the first image of each of three sequences has no full window
     assert calibration.frames == 297 and [data.name for data in calibration.data] == ["seen"]
     assert sorted(path.name for path in (calibrated / "bundle").iterdir()) == sorted(
@@ -78,7 +78,9 @@ def test_estimates_have_the_covariance_that_the_errors_had(calibrated):
     assert [estimate.state for estimate in estimates] == [State.DEGRADED, State.OK]
     sigma = np.sqrt(np.diag(estimates[1].covariance))
     np.testing.assert_allclose(sigma, [*SIGMA_M, 0.05, 0.05, 0.05], rtol=0.25)
-    assert 0.02 < estimates[1].score <= 1.0 and estimates[1].signs["spread_position_m"] == pytest.approx(0.01, rel=1e-3)
+    assert 0.02 < estimates[1].score <= 1.0 and estimates[1].indicators["spread_position_m"] == pytest.approx(
+        0.01, rel=1e-3
+    )
 
 
 def test_another_scene_is_lost_and_the_next_good_images_are_not(calibrated):
@@ -136,9 +138,9 @@ def test_training_images_old_bundles_and_few_frames_are_refused(tmp_path, capsys
 
 
 def test_a_calibration_does_not_fit_into_an_old_bundle(calibrated):
-    calibration = load_bundle(calibrated / "bundle").sidecar.calibration
+    calibration = load_bundle(calibrated / "bundle").sidecar.error_calibration
     with pytest.raises(BundleError, match="before version 3"):
-        replace_calibration(load_bundle(COLOUR_BUNDLE_V2), calibration)
+        replace_error_calibration(load_bundle(COLOUR_BUNDLE_V2), calibration)
 
 
 def test_info_tells_the_calibration(calibrated):

@@ -9,8 +9,8 @@ import yaml
 from scipy.spatial.transform import Rotation
 from scipy.stats import chi2
 
-from camera_relocalization_ros.bundle.error_calibration import SCORE_LEVELS, Calibration
-from camera_relocalization_ros.bundle.indicators import SIGNS, log_signs
+from camera_relocalization_ros.bundle.error_calibration import SCORE_LEVELS, ErrorCalibration
+from camera_relocalization_ros.bundle.indicators import INDICATORS, log_indicators
 from camera_relocalization_ros.core.state import State
 from camera_relocalization_ros.evaluation.consistency import TrustCheck, mahalanobis_squares
 from camera_relocalization_ros.evaluation.rejection_table import accepted_at, area_under_roc, rejection_table
@@ -32,9 +32,9 @@ SHAPE[0, 4] = SHAPE[4, 0] = -0.8
 
 
 def made_up_answers(count=3000, blocks=6, seed=0, tail=4.0):
-    """Signs that tell the size of errors with heavy tails (of Student's t with `tail` degrees of freedom)."""
+    """Indicators that tell the size of errors with heavy tails (of Student's t with `tail` degrees of freedom)."""
     rng = np.random.default_rng(seed)
-    logs = rng.normal(-2.0, 0.5, (count, len(SIGNS)))
+    logs = rng.normal(-2.0, 0.5, (count, len(INDICATORS)))
     scales = np.exp(logs[:, :2] + 1.0) * np.sqrt(tail / rng.chisquare(tail, (count, 1)))
     unit = rng.multivariate_normal(np.zeros(6), SHAPE, count)
     return JudgedAnswers(logs, unit * np.repeat(scales, 3, axis=1), np.arange(count) * blocks // count)
@@ -45,8 +45,8 @@ def fitted():
     return fit(made_up_answers())
 
 
-def signs_of(logs):
-    return dict(zip(SIGNS, np.exp(logs).tolist()))
+def indicators_of(logs):
+    return dict(zip(INDICATORS, np.exp(logs).tolist()))
 
 
 def test_ninety_percent_ellipsoids_hold_ninety_percent_of_what_was_not_seen(fitted):
@@ -57,8 +57,10 @@ def test_ninety_percent_ellipsoids_hold_ninety_percent_of_what_was_not_seen(fitt
     assert fitted.calibration.coverage["position"]["0.9"] == fitted.inside[:, 0, 1].mean()
 
 
-def test_ellipsoids_are_as_large_as_the_signs_say_and_as_long_as_errors_are(fitted):
-    small, large = (fitted.calibration.covariance(signs_of(np.full(5, log)), [0, 0, 0, 1.0]) for log in (-2.5, -1.5))
+def test_ellipsoids_are_as_large_as_the_indicators_say_and_as_long_as_errors_are(fitted):
+    small, large = (
+        fitted.calibration.covariance(indicators_of(np.full(5, log)), [0, 0, 0, 1.0]) for log in (-2.5, -1.5)
+    )
     np.testing.assert_allclose(np.sqrt(np.diag(large) / np.diag(small)), np.e, rtol=0.1)
     np.testing.assert_allclose(small[2, 2] / small[0, 0], 9.0, rtol=0.15)
     np.testing.assert_allclose(small[0, 4] / np.sqrt(small[0, 0] * small[4, 4]), -0.8, atol=0.05)
@@ -67,13 +69,13 @@ def test_ellipsoids_are_as_large_as_the_signs_say_and_as_long_as_errors_are(fitt
 def test_covariance_is_in_fixed_axes_of_the_parent_and_never_zero(fitted):
     """A camera that looks along the parent's x axis errs most along x."""
     q_parent_camera = Rotation.from_matrix(np.array([[0, 0, 1], [-1, 0, 0], [0, -1, 0]])).as_quat()
-    usual = signs_of(np.full(5, -2.0))
+    usual = indicators_of(np.full(5, -2.0))
     covariance = fitted.calibration.covariance(usual, q_parent_camera)
     assert np.argmax(np.diag(covariance)[:3]) == 0
     np.testing.assert_array_equal(covariance, covariance.T)
     rng = np.random.default_rng(0)
     for _ in range(20):
-        wild = signs_of(rng.normal(0.0, 20.0, 5))
+        wild = indicators_of(rng.normal(0.0, 20.0, 5))
         assert (
             np.linalg.eigvalsh(fitted.calibration.covariance(wild, Rotation.random(random_state=rng).as_quat()))[0] > 0
         )
@@ -89,7 +91,7 @@ def test_distances_by_published_covariances_are_those_of_the_fit(fitted):
     errors = camera_errors(positions, estimated.as_quat(), positions_gt, gt.as_quat())
     expected = squared_distances(fitted.calibration, JudgedAnswers(logs, errors, np.zeros(50)))
     covariances = np.array(
-        [fitted.calibration.covariance(signs_of(row), q) for row, q in zip(logs, estimated.as_quat())]
+        [fitted.calibration.covariance(indicators_of(row), q) for row, q in zip(logs, estimated.as_quat())]
     )
     found = mahalanobis_squares(covariances, positions, estimated.as_quat(), positions_gt, gt.as_quat())
     np.testing.assert_allclose(found, expected, rtol=1e-6)
@@ -101,13 +103,13 @@ def test_distances_by_published_covariances_are_those_of_the_fit(fitted):
     np.testing.assert_allclose((Rotation.from_rotvec(turn) * gt[0]).apply(one[0, 3:]), turn, atol=1e-12)
 
 
-def test_scores_are_the_share_of_known_good_images_that_are_as_strange(fitted):
-    scores = fitted.calibration.scores(made_up_answers(seed=2).log_signs)
+def test_scores_are_the_share_of_in_distribution_images_that_conform_no_better(fitted):
+    scores = fitted.calibration.scores(made_up_answers(seed=2).log_indicators)
     for level in (0.5, 0.1, 0.05, 0.01):
         assert (scores < level).mean() == pytest.approx(level, rel=0.4)
-    strange = [fitted.calibration.score(signs_of(np.full(5, log))) for log in np.linspace(-2.0, 3.0, 40)]
+    strange = [fitted.calibration.score(indicators_of(np.full(5, log))) for log in np.linspace(-2.0, 3.0, 40)]
     assert np.all(np.diff(strange) <= 0) and 0 < strange[-1] < 1e-3 and strange[0] > 0.3
-    assert fitted.calibration.score(signs_of(np.full(5, -9.0))) == 1.0
+    assert fitted.calibration.score(indicators_of(np.full(5, -9.0))) == 1.0
 
 
 def test_thresholds_let_pass_what_was_asked_for_or_say_that_they_do_not(fitted):
@@ -120,9 +122,9 @@ def test_thresholds_let_pass_what_was_asked_for_or_say_that_they_do_not(fitted):
     assert with_thresholds(fitted.calibration, [], 0.01).false_accept == 0.0
 
 
-def test_the_rule_takes_the_worst_and_names_the_sign(fitted):
+def test_the_rule_takes_the_worst_and_names_the_indicator(fitted):
     calibration = with_thresholds(fitted.calibration, [1e-9], 0.01)
-    usual = signs_of(np.full(5, -2.0))
+    usual = indicators_of(np.full(5, -2.0))
     strange = {**usual, "descriptor_residual": 3.0}
     assert judge(calibration, usual, 0.5, 2, 2) == (State.OK, "")
     state, reason = judge(calibration, strange, 0.001, 1, 2)
@@ -135,7 +137,7 @@ def test_the_rule_takes_the_worst_and_names_the_sign(fitted):
 
 def test_a_calibration_survives_the_file(fitted):
     values = yaml.safe_load(yaml.safe_dump(fitted.calibration.to_dict()))
-    assert Calibration.from_dict(values) == fitted.calibration
+    assert ErrorCalibration.from_dict(values) == fitted.calibration
 
 
 @pytest.mark.parametrize(
@@ -161,7 +163,7 @@ def test_a_calibration_survives_the_file(fitted):
 def test_absurd_calibrations_are_refused_by_name(fitted, key, value, message):
     values = {**fitted.calibration.to_dict(), key: value}
     with pytest.raises(ValueError, match=re.escape(message)):
-        Calibration.from_dict(values)
+        ErrorCalibration.from_dict(values)
 
 
 def test_shape_is_not_bent_by_gross_errors():
@@ -207,5 +209,5 @@ def test_made_up_negatives_are_images_and_all_different():
     assert to_aspect(np.zeros((480, 640, 3)), 100, 100).shape == (480, 480, 3)
 
 
-def test_logarithms_of_signs_stop_at_the_floor():
-    np.testing.assert_allclose(log_signs(dict.fromkeys(SIGNS, 0.0)), np.log(1e-3))
+def test_logarithms_of_indicators_stop_at_the_floor():
+    np.testing.assert_allclose(log_indicators(dict.fromkeys(INDICATORS, 0.0)), np.log(1e-3))
