@@ -52,10 +52,10 @@ def run(arguments: argparse.Namespace) -> int:
     )
     result = train(
         [Dataset.load(spec) for spec in arguments.datasets],
-        [Dataset.load(spec) for spec in arguments.val],
         config,
         arguments.output,
-        arguments.cache or arguments.output.parent / "feature_cache",
+        val_datasets=[Dataset.load(spec) for spec in arguments.val],
+        cache_folder=arguments.cache,
         start=start,
     )
     if process()[0] == 0:

@@ -113,18 +113,22 @@ def run_cell(
     if finished is not None:
         return finished
     started = time.monotonic()
-    training = [data.train], [data.val] if data.val else [], config
+    held_out = [data.val] if data.val else []
+
+    def trained(folder: Path, start: Run | None = None) -> Run:
+        return train([data.train], config, folder, val_datasets=held_out, cache_folder=cache_folder, start=start)
+
     if finetune:
         head_folder = cell.folder / HEAD_FOLDER
         # a head that was finished before a kill is not trained again
         if _finished(head_folder, digest) is not None:
             start = load_run(head_folder)
         else:
-            start = train(*training, head_folder, cache_folder)
+            start = trained(head_folder)
             _finish(head_folder, digest, started, {})
-        run = train(*training, cell.folder, cache_folder, start=start)
+        run = trained(cell.folder, start)
     else:
-        run = train(*training, cell.folder, cache_folder)
+        run = trained(cell.folder)
     positions, quats = answers(run, data.test, cache_folder)
     errors = pose_errors(positions, quats, *data.test.positions_quats())
     np.savez_compressed(cell.folder / ERRORS, **vars(errors))

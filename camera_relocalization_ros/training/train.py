@@ -43,21 +43,26 @@ from camera_relocalization_ros.training.pose_training import PoseTraining
 from camera_relocalization_ros.training.run_folder import Run
 from camera_relocalization_ros.training.samples import Source, WindowSamples, shared_batch_size, windows_of
 
+CACHE_FOLDER = "feature_cache"
 ORIGINALS_ONLY = AugmentationConfig(views=0)
 # images whose features go through the tail together
 ROWS_AT_ONCE = 64
 
 
 def train(
-    datasets: list[Dataset],
-    val_datasets: list[Dataset],
+    datasets: Sequence[Dataset],
     config: TrainingConfig,
     run_folder: Path,
-    cache_folder: Path,
-    callbacks: Sequence[lightning.Callback] = (),
+    *,
+    val_datasets: Sequence[Dataset] = (),
+    cache_folder: Path | None = None,
     start: Run | None = None,
+    callbacks: Sequence[lightning.Callback] = (),
 ) -> Run:
-    """Train by the recipe and write the run; features go to, or come from, `cache_folder`.
+    """Train on `datasets` by the recipe `config` and write the run to `run_folder`.
+
+    Held-out `val_datasets` are watched while training. Features of the frozen part come from `cache_folder`, and are
+    put there where they are missing; by default it is the folder feature_cache beside the run's.
 
     Without `start` a head is trained on the features of the frozen backbone. With it, the head of that run goes on,
     together with the backbone's tail, by the recipe's section `finetune`; its backbone and head are taken over.
@@ -69,6 +74,8 @@ def train(
     the head's length, and ConfigError for a recipe that cannot be; both before features are computed.
     """
     started = time.monotonic()
+    datasets, val_datasets = list(datasets), list(val_datasets)
+    cache_folder = cache_folder or run_folder.parent / CACHE_FOLDER
     check_same_frames(datasets + val_datasets)
     check_same_camera(datasets + val_datasets)
     if start is not None:

@@ -21,7 +21,7 @@ def main() -> None:
     recipe, dataset, run_folder, cache_folder = map(Path, sys.argv[1:])
     BACKBONES["toy"] = ToyBackbone
     data = Dataset.load(str(dataset))
-    train([data], [data], load_config(recipe), run_folder, cache_folder)
+    train([data], load_config(recipe), run_folder, val_datasets=[data], cache_folder=cache_folder)
 
 
 if __name__ == "__main__":

@@ -222,7 +222,14 @@ def _train(task: Search, trial: optuna.Trial, reporting: Reporting, folder: Path
     # the study keeps what is worth keeping of a trial; its weights are not
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f"trial_{trial.number}_", dir=folder) as run_folder:
-        run = train(task.datasets, task.val_datasets, config, Path(run_folder), task.cache_folder, [reporting])
+        run = train(
+            task.datasets,
+            config,
+            Path(run_folder),
+            val_datasets=task.val_datasets,
+            cache_folder=task.cache_folder,
+            callbacks=[reporting],
+        )
     errors = run.results["val_position_m"], run.results["val_orientation_deg"]
     if not all(map(math.isfinite, errors)):
         raise ConfigError(f"trial {trial.number}: training diverged; errors are {errors}")

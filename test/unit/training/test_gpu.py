@@ -60,7 +60,9 @@ def test_features_are_those_of_a_processor(monkeypatch):
 def test_every_head_learns_on_it_and_flies(tmp_path, toy_config, head):
     dataset, where = write_fake_dataset(tmp_path / "set", counts=(40,)), Where()
     config = toy_config(head, optimiser={"epochs": 30}, precision="auto")
-    on_gpu = train([dataset], [dataset], config, tmp_path / "gpu", tmp_path / "cache", [where])
+    on_gpu = train(
+        [dataset], config, tmp_path / "gpu", val_datasets=[dataset], cache_folder=tmp_path / "cache", callbacks=[where]
+    )
     assert where.devices == {"cuda"}
     assert export(load_run(tmp_path / "gpu"), tmp_path / "bundle") < 1e-4
     errors = evaluate(Relocalizer.from_bundle(tmp_path / "bundle"), dataset).errors
@@ -77,9 +79,9 @@ def test_in_32_bits_the_first_epoch_is_that_of_a_processor(tmp_path, toy_config,
     dataset = write_fake_dataset(tmp_path / "set", counts=(40,))
     # so slow that rounding has no time to grow
     config, where = toy_config(head, optimiser={"epochs": 1, "learning_rate": 1e-6}), Where()
-    on_gpu = train([dataset], [], config, tmp_path / "gpu", tmp_path / "cache", [where])
+    on_gpu = train([dataset], config, tmp_path / "gpu", cache_folder=tmp_path / "cache", callbacks=[where])
     without_gpu()
-    on_processor = train([dataset], [], config, tmp_path / "processor", tmp_path / "cache", [where])
+    on_processor = train([dataset], config, tmp_path / "processor", cache_folder=tmp_path / "cache", callbacks=[where])
     assert where.devices == {"cuda", "cpu"}
     assert on_gpu.results["train_loss"] == pytest.approx(on_processor.results["train_loss"], rel=1e-3)
 
@@ -88,9 +90,17 @@ def test_the_tail_is_tuned_on_it(tmp_path, toy_config):
     dataset, where = write_fake_dataset(tmp_path / "set"), Where()
     finetune = {"epochs": 30, "batch_size": 8, "learning_rate": 3e-3}
     config = toy_config("temporal_gru", finetune=finetune, precision="auto")
-    head = train([dataset], [dataset], config, tmp_path / "head", tmp_path / "cache")
+    head = train([dataset], config, tmp_path / "head", val_datasets=[dataset], cache_folder=tmp_path / "cache")
     start = load_run(tmp_path / "head")
-    tuned = train([dataset], [dataset], config, tmp_path / "tuned", tmp_path / "cache", [where], start=start)
+    tuned = train(
+        [dataset],
+        config,
+        tmp_path / "tuned",
+        val_datasets=[dataset],
+        cache_folder=tmp_path / "cache",
+        start=start,
+        callbacks=[where],
+    )
     assert where.devices == {"cuda"}
     assert tuned.results["val_loss"] < head.results["val_loss"]
 
@@ -99,7 +109,7 @@ def test_the_tail_is_tuned_on_it(tmp_path, toy_config):
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
 def test_a_bundle_of_any_precision_passes_its_test_vector_on_it(tmp_path, toy_config, precision):
     dataset, told = write_fake_dataset(tmp_path / "set", counts=(40,)), []
-    train([dataset], [], toy_config("temporal_gru"), tmp_path / "run", tmp_path / "cache")
+    train([dataset], toy_config("temporal_gru"), tmp_path / "run", cache_folder=tmp_path / "cache")
     export(load_run(tmp_path / "run"), tmp_path / "bundle", precision, dataset)
     relocalizer = Relocalizer.from_bundle(tmp_path / "bundle", (CUDA, CPU), warn=told.append)
     assert told == [] and relocalizer.providers == [CUDA, CPU]

@@ -63,14 +63,14 @@ def test_the_recipe_of_the_thesis_says_what_the_thesis_says():
 def test_what_cannot_be_trained_is_said_before_it_begins(tmp_path, toy_config, changes, message):
     dataset = write_fake_dataset(tmp_path / "set")
     with pytest.raises((ConfigError, DatasetError), match=message):
-        train([dataset], [], toy_config(**changes), tmp_path / "run", tmp_path / "cache")
+        train([dataset], toy_config(**changes), tmp_path / "run", cache_folder=tmp_path / "cache")
     assert not (tmp_path / "run").exists() and not (tmp_path / "cache").exists()
 
 
 def test_a_batch_that_processes_cannot_share_is_said_before_it_begins(tmp_path, toy_config, monkeypatch):
     monkeypatch.setattr("camera_relocalization_ros.training.train.process", lambda: (0, 3))
     with pytest.raises(ConfigError, match="batches of 8 cannot be shared evenly by 3 processes"):
-        train([write_fake_dataset(tmp_path / "set")], [], toy_config(), tmp_path / "run", tmp_path / "cache")
+        train([write_fake_dataset(tmp_path / "set")], toy_config(), tmp_path / "run", cache_folder=tmp_path / "cache")
     assert not (tmp_path / "cache").exists()
 
 
@@ -81,7 +81,7 @@ def test_more_processes_than_gpus_are_one_line_before_it_begins(tmp_path, toy_co
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     dataset = write_fake_dataset(tmp_path / "set")
     with pytest.raises(ConfigError, match="4 processes on a machine with 2 GPU.*CUDA_VISIBLE_DEVICES="):
-        train([dataset], [], toy_config(), tmp_path / "run", tmp_path / "cache")
+        train([dataset], toy_config(), tmp_path / "run", cache_folder=tmp_path / "cache")
     assert not (tmp_path / "cache").exists()
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
     assert trainer_processes() == {"strategy": "ddp", "devices": 4, "num_nodes": 1}
@@ -91,7 +91,13 @@ def test_the_rate_falls_on_plateaus_and_training_stops_with_the_best_weights(tmp
     """Held-out images that have nothing to do with those trained on: their loss soon rises."""
     dataset, other = write_fake_dataset(tmp_path / "set"), write_fake_dataset(tmp_path / "other", counts=(1, 12))
     optimiser = {"schedule": "plateau", "plateau_patience": 1, "patience": 4, "epochs": 300, "name": "adam"}
-    run = train([dataset], [other], toy_config(optimiser=optimiser), tmp_path / "run", tmp_path / "cache")
+    run = train(
+        [dataset],
+        toy_config(optimiser=optimiser),
+        tmp_path / "run",
+        val_datasets=[other],
+        cache_folder=tmp_path / "cache",
+    )
     table = epochs(tmp_path / "run")
     losses = [row["val_loss"] for row in table]
     best = losses.index(min(losses))
@@ -106,7 +112,7 @@ def test_answers_are_those_of_the_averaged_weights(tmp_path, toy_config):
     dataset, states = write_fake_dataset(tmp_path / "set"), []
     for decay in (0.0, 1e-9, 0.9):
         config = toy_config(optimiser={"ema_decay": decay})
-        run = train([dataset], [], config, tmp_path / f"run_{decay}", tmp_path / "cache")
+        run = train([dataset], config, tmp_path / f"run_{decay}", cache_folder=tmp_path / "cache")
         states.append(run.pose_head.state_dict()["members.0.branches.position.weight"])
     # an average without memory is the last step; one with memory lags behind
     assert torch.allclose(states[0], states[1], atol=1e-6)
@@ -145,7 +151,9 @@ def test_a_training_that_diverges_says_so(tmp_path, toy_config, val):
     dataset = write_fake_dataset(tmp_path / "set")
     config = toy_config(optimiser={"learning_rate": 1e30, "schedule": "constant"})
     with pytest.raises(ConfigError, match="diverged in epoch 0"):
-        train([dataset], [dataset] if val else [], config, tmp_path / "run", tmp_path / "cache")
+        train(
+            [dataset], config, tmp_path / "run", val_datasets=[dataset] if val else [], cache_folder=tmp_path / "cache"
+        )
 
 
 def test_mixed_precision_trains_as_well_as_32_bits_on_a_processor(tmp_path, toy_config, without_gpu):
@@ -154,7 +162,7 @@ def test_mixed_precision_trains_as_well_as_32_bits_on_a_processor(tmp_path, toy_
     losses = []
     for bits in ("bf16-mixed", "32"):
         config = toy_config(optimiser={"epochs": 30}, precision=bits)
-        losses.append(train([dataset], [], config, tmp_path / bits, tmp_path / "cache").results["train_loss"])
+        losses.append(train([dataset], config, tmp_path / bits, cache_folder=tmp_path / "cache").results["train_loss"])
     assert losses[0] != losses[1]
     assert losses[0] == pytest.approx(losses[1], abs=0.1)
 

@@ -52,7 +52,7 @@ def test_killed_in_mid_epoch_and_taken_up_again_gives_the_same_weights(tmp_path,
     dataset = write_fake_dataset(tmp_path / "set", counts=(40, 30))
     config = toy_config(head, optimiser={"epochs": 40, **changes})
     recipe = write_recipe(tmp_path / "recipe.yaml", config)
-    train([dataset], [dataset], config, tmp_path / "whole", tmp_path / "cache")
+    train([dataset], config, tmp_path / "whole", val_datasets=[dataset], cache_folder=tmp_path / "cache")
 
     training = subprocess.Popen(command(recipe, dataset, tmp_path / "killed", tmp_path / "cache"), env=OWN_PROCESS)
     deadline = time.monotonic() + 120
@@ -65,9 +65,9 @@ def test_killed_in_mid_epoch_and_taken_up_again_gives_the_same_weights(tmp_path,
 
     other = toy_config(head, optimiser={"epochs": 41, **changes})
     with pytest.raises(ConfigError, match="interrupted training of another recipe"):
-        train([dataset], [dataset], other, tmp_path / "killed", tmp_path / "other_cache")
+        train([dataset], other, tmp_path / "killed", val_datasets=[dataset], cache_folder=tmp_path / "other_cache")
     assert not (tmp_path / "other_cache").exists()
-    train([dataset], [dataset], config, tmp_path / "killed", tmp_path / "cache")
+    train([dataset], config, tmp_path / "killed", val_datasets=[dataset], cache_folder=tmp_path / "cache")
     whole, resumed = state(tmp_path / "whole"), state(tmp_path / "killed")
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
     assert epochs(tmp_path / "whole") == epochs(tmp_path / "killed")
@@ -82,7 +82,7 @@ def test_killed_after_the_last_epoch_nothing_is_trained_again(tmp_path, toy_conf
     config = toy_config(optimiser=changes)
 
     def train_into(folder):
-        return train([dataset], [other], config, tmp_path / folder, tmp_path / "cache")
+        return train([dataset], config, tmp_path / folder, val_datasets=[other], cache_folder=tmp_path / "cache")
 
     def killed(*_):
         raise KeyboardInterrupt
@@ -108,7 +108,7 @@ def test_a_mesh_may_lie_elsewhere_when_a_training_is_taken_up_again(tmp_path, to
 
     def train_with(mesh):
         config = toy_config(augmentation={"object_mesh": str(mesh), "views": 2})
-        return train([dataset], [], config, tmp_path / "run", tmp_path / "cache")
+        return train([dataset], config, tmp_path / "run", cache_folder=tmp_path / "cache")
 
     def killed(*_):
         raise KeyboardInterrupt
@@ -127,7 +127,7 @@ def test_two_processes_train_as_one_does(tmp_path, toy_config, without_gpu):
     dataset = write_fake_dataset(tmp_path / "set", counts=(40, 30))
     config = toy_config("temporal_gru", optimiser={"epochs": 5, "ema_decay": 0.9})
     recipe = write_recipe(tmp_path / "recipe.yaml", config)
-    train([dataset], [dataset], config, tmp_path / "one", tmp_path / "cache")
+    train([dataset], config, tmp_path / "one", val_datasets=[dataset], cache_folder=tmp_path / "cache")
     torchrun = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
     shared = command(recipe, dataset, tmp_path / "two", tmp_path / "new_cache", *torchrun)
     # as many GPUs as processes are not to be had

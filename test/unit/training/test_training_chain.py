@@ -51,7 +51,7 @@ class Modes(lightning.Callback):
 def test_from_data_set_to_pose(tmp_path, toy_config, head):
     dataset = write_fake_dataset(tmp_path / "set", counts=(10, 6))
     config = toy_config(head)
-    run = train([dataset], [dataset], config, tmp_path / "run", tmp_path / "cache")
+    run = train([dataset], config, tmp_path / "run", val_datasets=[dataset], cache_folder=tmp_path / "cache")
     assert {"train_loss", "val_position_m", "val_orientation_deg"} <= set(run.results)
     difference = export(load_run(tmp_path / "run"), tmp_path / "bundle")
     assert difference < 1e-4
@@ -66,7 +66,7 @@ def test_from_data_set_to_pose(tmp_path, toy_config, head):
 
 def test_flown_windows_equal_the_windows_of_training(tmp_path, toy_config):
     dataset, config = write_fake_dataset(tmp_path / "set"), toy_config("temporal_gru")
-    run = train([dataset], [], config, tmp_path / "run", tmp_path / "cache")
+    run = train([dataset], config, tmp_path / "run", cache_folder=tmp_path / "cache")
     export(run, tmp_path / "bundle")
     frozen, relocalizer = frozen_part(config), Relocalizer.from_bundle(tmp_path / "bundle")
     images = [load_image_rgb(frame.image_path) for frame in dataset.frames]
@@ -85,7 +85,7 @@ def test_training_can_overfit_a_few_images(tmp_path, toy_config, head):
     config = toy_config(
         head, head=sizes, augmentation={"views": 0}, optimiser={"epochs": 400, "batch_size": 6, "learning_rate": 5e-3}
     )
-    export(train([dataset], [], config, tmp_path / "run", tmp_path / "cache"), tmp_path / "bundle")
+    export(train([dataset], config, tmp_path / "run", cache_folder=tmp_path / "cache"), tmp_path / "bundle")
     errors = evaluate(Relocalizer.from_bundle(tmp_path / "bundle"), dataset).errors
     # the first frame of a sequence ends no window of two, so it is not trained to be answered
     trained = slice(1 if head == "temporal_gru" else 0, None)
@@ -95,7 +95,7 @@ def test_training_can_overfit_a_few_images(tmp_path, toy_config, head):
 def test_same_seed_same_weights_other_seed_other_weights(tmp_path, toy_config):
     dataset = write_fake_dataset(tmp_path / "set")
     states = [
-        train([dataset], [], config, tmp_path / f"run{number}", tmp_path / "cache").pose_head.state_dict()
+        train([dataset], config, tmp_path / f"run{number}", cache_folder=tmp_path / "cache").pose_head.state_dict()
         for number, config in enumerate((toy_config(), toy_config(), toy_config(seed=1)))
     ]
     key = "members.0.branches.position.weight"
@@ -108,16 +108,16 @@ def test_data_sets_of_other_frames_are_not_mixed(tmp_path, toy_config, monkeypat
     monkeypatch.setattr("helpers.PARENT_FRAME", "map")
     second = write_fake_dataset(tmp_path / "second")
     with pytest.raises(DatasetError, match="'map'.*expected.*'wing/base_link'"):
-        train([first, second], [], toy_config(), tmp_path / "run", tmp_path / "cache")
+        train([first, second], toy_config(), tmp_path / "run", cache_folder=tmp_path / "cache")
 
 
 @pytest.mark.parametrize("held_out", [False, True])
 def test_images_of_other_cameras_are_not_mixed(tmp_path, toy_config, held_out):
     first = write_fake_dataset(tmp_path / "first")
     second = write_fake_dataset(tmp_path / "second", camera=replace(first.camera, fx=61.0))
-    sets = ([first], [second]) if held_out else ([first, second], [])
+    datasets, val_datasets = ([first], [second]) if held_out else ([first, second], [])
     with pytest.raises(DatasetError, match="second: its camera is .*fx=61.0.*; expected .*fx=60.0.* as in .*first"):
-        train(*sets, toy_config(), tmp_path / "run", tmp_path / "cache")
+        train(datasets, toy_config(), tmp_path / "run", val_datasets=val_datasets)
 
 
 def test_images_of_other_sizes_are_not_mixed(tmp_path, toy_config):
@@ -125,18 +125,18 @@ def test_images_of_other_sizes_are_not_mixed(tmp_path, toy_config):
     for frame in second.frames:
         cv2.imwrite(str(frame.image_path), np.zeros((50, 64, 3), np.uint8))
     with pytest.raises(DatasetError, match="second: images of 64x50; expected 64x48 as in .*first"):
-        train([first, second], [], toy_config(), tmp_path / "run", tmp_path / "cache")
+        train([first, second], toy_config(), tmp_path / "run", cache_folder=tmp_path / "cache")
     assert not (tmp_path / "cache").exists()
 
 
 def test_no_window_of_the_heads_length_is_an_error(tmp_path, toy_config):
     dataset = write_fake_dataset(tmp_path / "set", period_s=2.0)
     with pytest.raises(DatasetError, match="no 2 consecutive frames within 0.5 s"):
-        train([dataset], [], toy_config("temporal_gru"), tmp_path / "run", tmp_path / "cache")
+        train([dataset], toy_config("temporal_gru"), tmp_path / "run", cache_folder=tmp_path / "cache")
 
 
 def test_a_bundle_that_differs_from_torch_is_not_written(tmp_path, toy_config, monkeypatch):
-    run = train([write_fake_dataset(tmp_path / "set")], [], toy_config(), tmp_path / "run", tmp_path / "cache")
+    run = train([write_fake_dataset(tmp_path / "set")], toy_config(), tmp_path / "run", cache_folder=tmp_path / "cache")
     monkeypatch.setattr(export_module, "_parity", lambda *_: 0.5)
     with pytest.raises(BundleError, match="differs from PyTorch"):
         export(run, tmp_path / "bundle")
@@ -146,14 +146,14 @@ def test_a_bundle_that_differs_from_torch_is_not_written(tmp_path, toy_config, m
 def test_an_unfinished_or_damaged_run_is_named(tmp_path, toy_config):
     with pytest.raises(ConfigError, match="no run.yaml"):
         load_run(tmp_path)
-    train([write_fake_dataset(tmp_path / "set")], [], toy_config(), tmp_path / "run", tmp_path / "cache")
+    train([write_fake_dataset(tmp_path / "set")], toy_config(), tmp_path / "run", cache_folder=tmp_path / "cache")
     (tmp_path / "run" / "head.pt").write_bytes(b"cut short")
     with pytest.raises(ConfigError, match="damaged run"):
         load_run(tmp_path / "run")
 
 
 def test_a_run_is_there_whole_or_not_at_all(tmp_path, toy_config, monkeypatch):
-    run = train([write_fake_dataset(tmp_path / "set")], [], toy_config(), tmp_path / "run", tmp_path / "cache")
+    run = train([write_fake_dataset(tmp_path / "set")], toy_config(), tmp_path / "run", cache_folder=tmp_path / "cache")
     real = Path.write_text
 
     def disk_full(path, text, **options):
@@ -170,9 +170,15 @@ def test_a_run_is_there_whole_or_not_at_all(tmp_path, toy_config, monkeypatch):
 @pytest.mark.parametrize("finetuned", [False, True])
 def test_a_head_is_not_exported_on_other_weights_than_it_was_trained_on(tmp_path, toy_config, monkeypatch, finetuned):
     dataset = write_fake_dataset(tmp_path / "set")
-    train([dataset], [], toy_config(), tmp_path / "run", tmp_path / "cache")
+    train([dataset], toy_config(), tmp_path / "run", cache_folder=tmp_path / "cache")
     if finetuned:
-        train([dataset], [], toy_config(), tmp_path / "tuned", tmp_path / "cache", start=load_run(tmp_path / "run"))
+        train(
+            [dataset],
+            toy_config(),
+            tmp_path / "tuned",
+            cache_folder=tmp_path / "cache",
+            start=load_run(tmp_path / "run"),
+        )
     run = load_run(tmp_path / ("tuned" if finetuned else "run"))
     export(run, tmp_path / "bundle")
     published = load_bundle(tmp_path / "bundle").sidecar.origin["backbone_sha256"]
@@ -190,7 +196,7 @@ def test_a_head_is_not_exported_on_other_weights_than_it_was_trained_on(tmp_path
 
 @pytest.mark.parametrize("name", ["network.onnx", "training.npz"])
 def test_a_cut_or_replaced_file_of_a_bundle_is_found(tmp_path, toy_config, name):
-    run = train([write_fake_dataset(tmp_path / "set")], [], toy_config(), tmp_path / "run", tmp_path / "cache")
+    run = train([write_fake_dataset(tmp_path / "set")], toy_config(), tmp_path / "run", cache_folder=tmp_path / "cache")
     export(run, tmp_path / "bundle")
     path = tmp_path / "bundle" / name
     content = path.read_bytes()
@@ -205,7 +211,10 @@ def test_a_cut_or_replaced_file_of_a_bundle_is_found(tmp_path, toy_config, name)
 
 def test_the_window_restarts_after_a_gap_when_time_goes_back_and_after_a_bad_image(tmp_path, toy_config):
     dataset = write_fake_dataset(tmp_path / "set")
-    export(train([dataset], [], toy_config("temporal_gru"), tmp_path / "run", tmp_path / "cache"), tmp_path / "bundle")
+    export(
+        train([dataset], toy_config("temporal_gru"), tmp_path / "run", cache_folder=tmp_path / "cache"),
+        tmp_path / "bundle",
+    )
     relocalizer = Relocalizer.from_bundle(tmp_path / "bundle")
     image = load_image_rgb(dataset.frames[0].image_path)
 
@@ -224,7 +233,7 @@ def test_the_window_restarts_after_a_gap_when_time_goes_back_and_after_a_bad_ima
 
 def test_a_run_from_before_the_cut_layers_map_was_read_still_exports(tmp_path, toy_config):
     dataset, config = write_fake_dataset(tmp_path / "set"), toy_config(head={"trunk_map": False})
-    train([dataset], [], config, tmp_path / "run", tmp_path / "cache")
+    train([dataset], config, tmp_path / "run", cache_folder=tmp_path / "cache")
     summary = yaml.safe_load((tmp_path / "run/run.yaml").read_text())
     del summary["config"]["head"]["trunk_map"]
     (tmp_path / "run/run.yaml").write_text(yaml.safe_dump(summary))
@@ -234,9 +243,17 @@ def test_a_run_from_before_the_cut_layers_map_was_read_still_exports(tmp_path, t
 def test_fine_tuning_starts_where_the_head_was_and_gets_better(tmp_path, toy_config):
     dataset, finetune = write_fake_dataset(tmp_path / "set"), {"epochs": 30, "batch_size": 8, "learning_rate": 3e-3}
     config = toy_config("temporal_gru", finetune=finetune)
-    head = train([dataset], [dataset], config, tmp_path / "head", tmp_path / "cache")
+    head = train([dataset], config, tmp_path / "head", val_datasets=[dataset], cache_folder=tmp_path / "cache")
     modes, start = Modes(), load_run(tmp_path / "head")
-    run = train([dataset], [dataset], config, tmp_path / "tuned", tmp_path / "cache", [modes], start=start)
+    run = train(
+        [dataset],
+        config,
+        tmp_path / "tuned",
+        val_datasets=[dataset],
+        cache_folder=tmp_path / "cache",
+        start=start,
+        callbacks=[modes],
+    )
     assert run.results["val_loss"] < head.results["val_loss"]
     # as in its first training: cuDNN has no gradients of recurrent layers otherwise
     assert modes.seen == {True}
@@ -252,9 +269,11 @@ def test_fine_tuning_starts_where_the_head_was_and_gets_better(tmp_path, toy_con
 def test_fine_tuning_without_an_epoch_of_learning_answers_as_the_head_does(tmp_path, toy_config):
     dataset = write_fake_dataset(tmp_path / "set")
     config = toy_config(finetune={"epochs": 1, "learning_rate": 1e-12})
-    train([dataset], [dataset], config, tmp_path / "head", tmp_path / "cache")
+    train([dataset], config, tmp_path / "head", val_datasets=[dataset], cache_folder=tmp_path / "cache")
     head = load_run(tmp_path / "head")
-    tuned = train([dataset], [dataset], config, tmp_path / "tuned", tmp_path / "cache", start=head)
+    tuned = train(
+        [dataset], config, tmp_path / "tuned", val_datasets=[dataset], cache_folder=tmp_path / "cache", start=head
+    )
     assert tuned.results["val_position_m"] == pytest.approx(head.results["val_position_m"], abs=2e-3)  # float16
     np.testing.assert_allclose(tuned.index.descriptors, head.index.descriptors, atol=2e-3)
 
@@ -275,10 +294,10 @@ def test_the_command_watches_held_out_data_and_goes_on_from_a_run(tmp_path, toy_
 
 def test_fine_tuning_takes_the_head_of_its_start(tmp_path, toy_config):
     dataset = write_fake_dataset(tmp_path / "set")
-    train([dataset], [], toy_config(), tmp_path / "head", tmp_path / "cache")
+    train([dataset], toy_config(), tmp_path / "head", cache_folder=tmp_path / "cache")
     with pytest.raises(ConfigError, match="starts from a run with head .*regressor.* found .*spatial_lstm"):
         start = load_run(tmp_path / "head")
-        train([dataset], [], toy_config("spatial_lstm"), tmp_path / "tuned", tmp_path / "cache", start=start)
+        train([dataset], toy_config("spatial_lstm"), tmp_path / "tuned", cache_folder=tmp_path / "cache", start=start)
 
 
 class LiveCells:
@@ -301,10 +320,10 @@ class LiveCells:
 
 def test_a_run_that_is_trained_anew_is_none_until_it_is_finished(tmp_path, toy_config):
     dataset = write_fake_dataset(tmp_path / "set")
-    train([dataset], [], toy_config(), tmp_path / "run", tmp_path / "cache")
+    train([dataset], toy_config(), tmp_path / "run", cache_folder=tmp_path / "cache")
     diverging = toy_config(optimiser={"learning_rate": 1e30, "schedule": "constant"})
     with pytest.raises(ConfigError, match="diverged"):
-        train([dataset], [], diverging, tmp_path / "run", tmp_path / "cache")
+        train([dataset], diverging, tmp_path / "run", cache_folder=tmp_path / "cache")
     with pytest.raises(ConfigError, match="no run.yaml"):
         load_run(tmp_path / "run")
 
@@ -312,7 +331,7 @@ def test_a_run_that_is_trained_anew_is_none_until_it_is_finished(tmp_path, toy_c
 def test_a_folder_that_cannot_be_written_is_named(tmp_path, toy_config):
     (tmp_path / "run").write_text("a file")
     with pytest.raises(ConfigError, match="run: cannot be written .Not a directory"):
-        train([write_fake_dataset(tmp_path / "set")], [], toy_config(), tmp_path / "run", tmp_path / "cache")
+        train([write_fake_dataset(tmp_path / "set")], toy_config(), tmp_path / "run", cache_folder=tmp_path / "cache")
 
 
 @pytest.mark.parametrize("head", ["regressor", "temporal_gru"])
@@ -320,7 +339,9 @@ def test_the_first_epoch_without_a_cache_has_the_loss_of_one_with_it(tmp_path, t
     dataset = write_fake_dataset(tmp_path / "set")
     # Adam's first steps are as large for a gradient of rounding errors as for a true one: they are kept small
     config = toy_config(head, optimiser={"epochs": 1, "learning_rate": 1e-4})
-    cached = train([dataset], [dataset], config, tmp_path / "cached", tmp_path / "cache").results
+    cached = train(
+        [dataset], config, tmp_path / "cached", val_datasets=[dataset], cache_folder=tmp_path / "cache"
+    ).results
 
     def without_cache(dataset, frozen, augmentation, folder):
         cache = build_cache(dataset, frozen, augmentation, folder)
@@ -329,6 +350,6 @@ def test_the_first_epoch_without_a_cache_has_the_loss_of_one_with_it(tmp_path, t
         )
 
     monkeypatch.setattr(training_module, "build_cache", without_cache)
-    live = train([dataset], [dataset], config, tmp_path / "live", tmp_path / "cache").results
+    live = train([dataset], config, tmp_path / "live", val_datasets=[dataset], cache_folder=tmp_path / "cache").results
     for name in ("train_loss", "val_loss", "val_position_m"):
         assert live[name] == pytest.approx(cached[name], rel=2e-3, abs=2e-3)  # the store has float16
