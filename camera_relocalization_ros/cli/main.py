@@ -9,7 +9,9 @@ import logging
 import os
 import sys
 
+from camera_relocalization_ros.cli.progress_bars import ProgressBars
 from camera_relocalization_ros.core.errors import RelocalizationError
+from camera_relocalization_ros.core.progress import reporting
 
 # in the order in which a user meets them
 COMMANDS = (
@@ -65,7 +67,8 @@ def main(argv: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
     logging.getLogger("camera_relocalization_ros").setLevel(logging.INFO)
     try:
-        return arguments.run(arguments)
+        with reporting(ProgressBars()):
+            return arguments.run(arguments)
     except RelocalizationError as error:
         print(f"reloc {arguments.command}: {error}", file=sys.stderr)
         return 1

@@ -29,9 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     from dataclasses import replace
 
-    from tqdm import tqdm
-
     from camera_relocalization_ros.bundle.model_bundle import check_extensible, load_bundle, replace_map
+    from camera_relocalization_ros.core.progress import tracked
     from camera_relocalization_ros.data.dataset import Dataset, joined
     from camera_relocalization_ros.data.provenance import check_frames
     from camera_relocalization_ros.localization.landmarks.pose_refiner import PoseRefiner
@@ -57,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
     remaining = (without(landmarks, view, images, settings.tolerance_px) for images in left_out)
     refiners = (PoseRefiner(compressed(some, view, correction, query), dataset.camera) for some in remaining)
     frames = [[dataset.frames[i] for i in tried(images)] for images in left_out]
-    trials = tqdm(zip(refiners, frames), "errors", len(frames), unit="part")
+    trials = tracked(zip(refiners, frames), "errors", "part", len(frames))
     landmark_map, errors = with_measured_deviation(landmark_map, trials)
     size = replace_map(bundle, landmark_map)
     print(map_report(landmarks, view, errors, sum(len(part) for part in frames)))

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Iterator, Protocol, Sequence
 
 import numpy as np
-from tqdm import tqdm
 
 from camera_relocalization_ros.bundle.model_bundle import Bundle
 from camera_relocalization_ros.core.pose_errors import PoseErrors, pose_errors
+from camera_relocalization_ros.core.progress import Task
 from camera_relocalization_ros.data.dataset import Dataset, Frame, load_image_rgb
 from camera_relocalization_ros.data.provenance import check_frames, is_training_pose, training_warning
 from camera_relocalization_ros.evaluation.baseline_errors import baseline_errors
@@ -66,12 +66,12 @@ def in_order(relocalizer: Answering, dataset: Dataset, task: str, any_frames: bo
     """
     if not any_frames:
         check_frames(relocalizer.bundle, dataset)
-    with tqdm(total=dataset.frame_count, desc=task, unit="frame") as progress:
+    with Task(task, dataset.frame_count, "frame") as progress:
         for sequence in dataset.sequences:
             relocalizer.reset()
             for frame in sequence.frames:
                 yield frame
-                progress.update()
+                progress.advance()
 
 
 def answer_all(relocalizer: Answering, dataset: Dataset, task: str, any_frames: bool = False) -> list[Estimate]:

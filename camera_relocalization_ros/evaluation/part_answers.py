@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 import numpy as np
-from tqdm import tqdm
 
 from camera_relocalization_ros.core.errors import DatasetError
 from camera_relocalization_ros.core.geometry import pose_matrix
+from camera_relocalization_ros.core.progress import Task
 from camera_relocalization_ros.data.dataset import Dataset, load_image_rgb
 from camera_relocalization_ros.data.provenance import check_frames
 from camera_relocalization_ros.evaluation.background_reliance import ORIGINAL, VARIANTS, Reliance, variant
@@ -56,7 +56,7 @@ def part_answers(relocalizer: Relocalizer, dataset: Dataset, images: ChangedImag
     check_frames(relocalizer.bundle, dataset)
     answers: dict[str, list[np.ndarray]] = {name: [] for name in VARIANTS}
     seen: list[bool] = []
-    with tqdm(total=dataset.frame_count, desc="background", unit="frame") as progress:
+    with Task("background", dataset.frame_count, "frame") as progress:
         for sequence in dataset.sequences:
             streams = {name: relocalizer.sibling() for name in VARIANTS}
             for frame in sequence.frames:
@@ -65,7 +65,7 @@ def part_answers(relocalizer: Relocalizer, dataset: Dataset, images: ChangedImag
                     estimate = streams[name].estimate(image_rgb, frame.stamp_ns)
                     answers[name].append(np.concatenate([estimate.position, estimate.quat_xyzw]))
                 seen.append(both_seen)
-                progress.update()
+                progress.advance()
     rows = np.flatnonzero(seen)
     if not len(rows):
         raise DatasetError(

@@ -9,12 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
-from tqdm import tqdm
 
 from camera_relocalization_ros.bundle.landmark_map import LandmarkMap, encode, principal_axes
 from camera_relocalization_ros.core.camera_correction import CameraCorrection
 from camera_relocalization_ros.core.errors import DatasetError
 from camera_relocalization_ros.core.geometry import pose_matrix, position_quat
+from camera_relocalization_ros.core.progress import tracked
 from camera_relocalization_ros.data.dataset import Dataset, load_image_rgb
 from camera_relocalization_ros.mapping.confirmation import confirmed, needed_placements, placements, united
 from camera_relocalization_ros.mapping.guided_matching import match_pair
@@ -84,7 +84,7 @@ def survey(dataset: Dataset, settings: FeatureSettings) -> Survey:
     if dataset.camera is None:
         raise DatasetError(f"{dataset.path}: the camera's intrinsics are not known; landmarks cannot be placed")
     extractor = FeatureExtractor(dataset.camera, settings)
-    images = (load_image_rgb(frame.image_path) for frame in tqdm(dataset.frames, "features", unit="image"))
+    images = (load_image_rgb(frame.image_path) for frame in tracked(dataset.frames, "features", "image"))
     features = [extractor.extract(extractor.grey(image)) for image in images]
     return Survey(features, pose_matrix(*dataset.positions_quats()), placements(dataset))
 
@@ -102,7 +102,7 @@ def locate(view: Survey, pairs: np.ndarray, tolerance_px: float, label: str) -> 
 
     # NumPy lets go of the interpreter in the products that take the time
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for found, cosines in tqdm(pool.map(matched, pairs), label, len(pairs), unit="pair"):
+        for found, cosines in tracked(pool.map(matched, pairs), label, "pair", len(pairs)):
             matches.append(found)
             strengths.append(cosines)
     track = join_matches(np.concatenate(matches), np.concatenate(strengths), view.image)

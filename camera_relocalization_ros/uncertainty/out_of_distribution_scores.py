@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Iterable
 
 import numpy as np
-from tqdm import tqdm
 
 from camera_relocalization_ros.bundle.error_calibration import ErrorCalibration
 from camera_relocalization_ros.core.errors import DatasetError, FrameError
 from camera_relocalization_ros.core.image_files import SIGNATURES
+from camera_relocalization_ros.core.progress import tracked
 from camera_relocalization_ros.data.dataset import MANIFEST, Dataset, load_image_rgb
 from camera_relocalization_ros.localization.estimate import Estimate
 from camera_relocalization_ros.localization.relocalizer import Relocalizer
@@ -39,7 +39,7 @@ def negative_answers(
     """Estimates for images (H, W, 3) by kind, None where one was refused; the images of a kind are one stream."""
     size = relocalizer.bundle.sidecar.preprocessing
     answers: dict[str, list[Estimate | None]] = {}
-    for number, (kind, image_rgb) in enumerate(tqdm(images, desc="negatives", unit="image")):
+    for number, (kind, image_rgb) in enumerate(tracked(images, "negatives", "image")):
         if kind not in answers:
             relocalizer.reset()
         try:

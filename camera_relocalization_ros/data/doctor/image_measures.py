@@ -11,7 +11,8 @@ from typing import Sequence
 
 import cv2
 import numpy as np
-from tqdm import tqdm
+
+from camera_relocalization_ros.core.progress import tracked
 
 # images are measured at this width or less, so that sharpness does not depend on their size
 WIDTH = 320
@@ -53,7 +54,7 @@ class ImageMeasures:
 def measure_images(paths: Sequence[Path]) -> ImageMeasures:
     """Read each image once."""
     with ThreadPoolExecutor() as pool:
-        rows = list(tqdm(pool.map(_measure, paths), total=len(paths), desc="images", unit="image"))
+        rows = list(tracked(pool.map(_measure, paths), "images", "image", len(paths)))
     numbers = np.array([row[:6] for row in rows], dtype=np.float64).reshape(-1, 6)
     return ImageMeasures(*numbers[:, :4].T, numbers[:, 4:].astype(int), tuple(row[6] for row in rows))
 

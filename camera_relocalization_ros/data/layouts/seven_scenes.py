@@ -7,11 +7,11 @@ import re
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.errors import DatasetError
 from camera_relocalization_ros.core.image_files import read_image_file
+from camera_relocalization_ros.core.progress import tracked
 from camera_relocalization_ros.data.dataset import Dataset
 from camera_relocalization_ros.data.dataset_writer import DatasetWriter, SequenceWriter
 from camera_relocalization_ros.data.layouts.stampless import add_image_file, made_up_stamp_ns
@@ -48,7 +48,7 @@ def _import_sequence(folder: Path, sequence: SequenceWriter) -> None:
     images = sorted((int(match[1]), path) for path in folder.iterdir() if (match := IMAGE_NAME.match(path.name)))
     if not images:
         raise DatasetError(f"{folder}: no frame-NNNNNN.color.png or .jpg in it")
-    for number, image_path in tqdm(images, desc=folder.name, unit="image"):
+    for number, image_path in tracked(images, folder.name, "image"):
         T_scene_camera = _read_pose(folder / f"{image_path.name.split('.')[0]}.pose.txt")
         add_image_file(sequence, made_up_stamp_ns(index, number), T_scene_camera, image_path, number)
 

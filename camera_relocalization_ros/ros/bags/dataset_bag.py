@@ -8,10 +8,10 @@ from typing import Any
 
 import rosbag
 from tf2_msgs.msg import TFMessage
-from tqdm import tqdm
 
 from camera_relocalization_ros.core.errors import DatasetError
 from camera_relocalization_ros.core.image_files import encoded_suffix, read_image_file
+from camera_relocalization_ros.core.progress import tracked
 from camera_relocalization_ros.data.dataset import Dataset, Frame, load_image_rgb
 from camera_relocalization_ros.ros import conversions
 from camera_relocalization_ros.ros.bags.writer import new_bag
@@ -31,7 +31,7 @@ def write_dataset_bag(dataset: Dataset, path: Path, raw: bool = False) -> str:
     _check_stamps(dataset, frames)
     topic = IMAGE_TOPIC if raw else f"{IMAGE_TOPIC}/compressed"
     with new_bag(path) as bag:
-        for frame in tqdm(frames, desc="to-bag", unit="image"):
+        for frame in tracked(frames, "to-bag", "image"):
             message = _image(frame, dataset.child_frame, raw)
             _write_frame(bag, dataset, frame, topic, message)
     return topic

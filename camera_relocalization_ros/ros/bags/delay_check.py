@@ -12,10 +12,10 @@ import cv2
 import numpy as np
 import rosbag
 from scipy.spatial.transform import Rotation
-from tqdm import tqdm
 
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.errors import BagError, FrameError
+from camera_relocalization_ros.core.progress import tracked
 from camera_relocalization_ros.core.trajectory import Trajectory
 from camera_relocalization_ros.data.motion_alignment import DelayEstimate, estimate_delay
 from camera_relocalization_ros.ros.bags.extraction import ExtractionOptions, camera_of
@@ -85,7 +85,7 @@ def _grey_images(
     images = sorted((read_recorded_image(bag, place).stamp_ns, place) for place in places(bag, [topic]))
     start = _liveliest(np.array([stamp_ns for stamp_ns, _ in images]), poses, max_images)
     last_ns = -1
-    for stamp_ns, place in tqdm(images[start : start + max_images], desc="sync-check", unit="image"):
+    for stamp_ns, place in tracked(images[start : start + max_images], "sync-check", "image"):
         if stamp_ns <= last_ns:
             continue
         last_ns = stamp_ns

@@ -11,11 +11,11 @@ from typing import Any, Iterable, Sequence
 import numpy as np
 import rosbag
 from scipy.spatial.transform import Rotation
-from tqdm import tqdm
 
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.errors import BagError, FrameError
 from camera_relocalization_ros.core.geometry import canonical_quat
+from camera_relocalization_ros.core.progress import tracked
 from camera_relocalization_ros.data.dataset import Dataset
 from camera_relocalization_ros.data.dataset_writer import DatasetWriter, SequenceWriter
 from camera_relocalization_ros.data.pose_stream import StreamLimits
@@ -99,7 +99,7 @@ def _extract_bag(
             sequence.image_folder,
             sequence.stored_numbers(),
         )
-        progress = tqdm(judged_frames(job), desc=Path(bag.filename).name, total=info["images"], unit="image")
+        progress = tracked(judged_frames(job), Path(bag.filename).name, "image", info["images"])
         _record_frames(progress, sequence)
 
 

@@ -13,9 +13,9 @@ import pymap3d
 from geometry_msgs.msg import QuaternionStamped, Vector3Stamped
 from sensor_msgs.msg import NavSatFix, NavSatStatus
 from tf2_msgs.msg import TFMessage
-from tqdm import tqdm
 
 from camera_relocalization_ros.aircraft.gimbal import T_link_optical
+from camera_relocalization_ros.core.progress import tracked
 from camera_relocalization_ros.ros import conversions
 from camera_relocalization_ros.ros.bags.writer import new_bag
 from camera_relocalization_ros.simulation.recording import (
@@ -48,7 +48,7 @@ def write_simulated_bag(recording: Recording, path: Path, compressed: bool) -> i
 
 def _images(recording: Recording, compressed: bool) -> Iterator[Record]:
     count = len(recording.image_stamps_ns())
-    for stamp_ns, jpeg in tqdm(recording.images(), total=count, desc="simulate", unit="image"):
+    for stamp_ns, jpeg in tracked(recording.images(), "simulate", "image", count):
         received_ns = stamp_ns + LATENCY_NS["image"]
         yield (
             received_ns,

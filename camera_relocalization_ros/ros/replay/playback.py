@@ -12,8 +12,8 @@ from xmlrpc.client import ServerProxy
 import rosgraph
 import rospy
 from std_srvs.srv import SetBool
-from tqdm import tqdm
 
+from camera_relocalization_ros.core.progress import Task
 from camera_relocalization_ros.ros.replay.plan import ReplayPlan
 from camera_relocalization_ros.ros.replay.recorder import ReplayRecorder
 from camera_relocalization_ros.ros.replay.ros_session import START_TIMEOUT_S, RosSession
@@ -51,15 +51,14 @@ def play(
     played = 0 if in_step else int(go_on(False).success)
     last_ns = int(plan.stamps_ns[-1])
     # other programs may look on: rviz, rqt, rostopic
-    tqdm.write(f"ROS_MASTER_URI={os.environ['ROS_MASTER_URI']}", file=sys.stderr)
-    with tqdm(total=len(plan.stamps_ns), desc="replay", unit="image") as progress:
+    print(f"ROS_MASTER_URI={os.environ['ROS_MASTER_URI']}", file=sys.stderr)
+    with Task("replay", len(plan.stamps_ns), "image") as progress:
 
         def is_over() -> bool:
             nonlocal played
             if in_step and recorder.images_handled >= played:
                 played += int(go_on(False).success)
-            progress.set_postfix_str(tell(), refresh=False)
-            progress.update(int(recorder.statuses[-1].frames_seen) - progress.n)
+            progress.reach(int(recorder.statuses[-1].frames_seen), tell())
             quiet_s = time.monotonic() - recorder.last_heard_s
             return recorder.has_all_until(last_ns) or (rospy.get_time() >= plan.end_s - 0.1 and quiet_s > QUIET_S)
 

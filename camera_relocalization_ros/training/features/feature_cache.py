@@ -19,10 +19,10 @@ import cv2
 import numpy as np
 import onnxruntime
 import torch
-from tqdm import tqdm
 
 from camera_relocalization_ros.core.errors import ConfigError, DatasetError
 from camera_relocalization_ros.core.preprocessing import Preprocessing
+from camera_relocalization_ros.core.progress import Task
 from camera_relocalization_ros.data.dataset import Dataset
 from camera_relocalization_ros.training.backbones.weights import tensors_digest
 from camera_relocalization_ros.training.config import AugmentationConfig, TrainingConfig
@@ -139,14 +139,12 @@ def _computed(
 
     workers = len(os.sched_getaffinity(0))
     rows = iter(range(first, len(frames)))
-    with ThreadPoolExecutor(workers) as pool, tqdm(
-        total=len(frames) - first, desc="features", unit="image"
-    ) as progress:
+    with ThreadPoolExecutor(workers) as pool, Task("features", len(frames) - first, "image") as progress:
         pending = deque(pool.submit(row_of, row) for row in islice(rows, 2 * workers))
         while pending:
             done = pending.popleft().result()
             pending.extend(pool.submit(row_of, row) for row in islice(rows, 1))
-            progress.update()
+            progress.advance()
             yield done
 
 
