@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from camera_relocalization_ros.bundle.known_answers import patchwork_images
+from camera_relocalization_ros.bundle.reference_outputs import patchwork_images
 from camera_relocalization_ros.localization.relocalizer import Relocalizer
 
 PERIOD_NS = 33_333_333

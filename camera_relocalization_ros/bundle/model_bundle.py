@@ -17,8 +17,8 @@ import numpy as np
 import yaml
 
 from camera_relocalization_ros.bundle.error_calibration import ErrorCalibration
-from camera_relocalization_ros.bundle.known_answers import KnownAnswers, load_answers, save_answers
 from camera_relocalization_ros.bundle.landmark_map import LandmarkMap, load_map, save_map
+from camera_relocalization_ros.bundle.reference_outputs import KnownAnswers, load_answers, save_answers
 from camera_relocalization_ros.bundle.retrieval import RetrievalIndex, load_index, save_index
 from camera_relocalization_ros.bundle.sidecar import BundleSidecar, PositionRange
 from camera_relocalization_ros.core.errors import BundleError

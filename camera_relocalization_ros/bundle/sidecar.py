@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from camera_relocalization_ros.bundle.error_calibration import ErrorCalibration
-from camera_relocalization_ros.bundle.known_answers import MAX_TOLERANCE, TOLERANCE
+from camera_relocalization_ros.bundle.reference_outputs import MAX_TOLERANCE, TOLERANCE
 from camera_relocalization_ros.bundle.training_set import TrainingSet
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.preprocessing import Preprocessing

@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
     from camera_relocalization_ros.core.output_files import write_json
     from camera_relocalization_ros.data.dataset import Dataset
     from camera_relocalization_ros.evaluation.background_reliance import reliance_table
-    from camera_relocalization_ros.evaluation.part_answers import ChangedImages, part_answers
+    from camera_relocalization_ros.evaluation.part_estimates import ChangedImages, part_answers
     from camera_relocalization_ros.localization.relocalizer import Relocalizer
     from camera_relocalization_ros.report.figures.background_figures import draw_reliance
     from camera_relocalization_ros.report.figures.canvas import save_figure

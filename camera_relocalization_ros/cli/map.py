@@ -36,8 +36,8 @@ def run(arguments: argparse.Namespace) -> int:
     from camera_relocalization_ros.localization.landmarks.pose_refiner import PoseRefiner
     from camera_relocalization_ros.mapping.builder import MapSettings, build_landmarks, compressed, survey
     from camera_relocalization_ros.mapping.cross_validation import folds, tried, without
-    from camera_relocalization_ros.mapping.error_model import with_measured_deviation
     from camera_relocalization_ros.mapping.map_report import map_report
+    from camera_relocalization_ros.uncertainty.landmark_error_fit import with_measured_deviation
     from camera_relocalization_ros.vision.local_features import FeatureSettings
 
     dataset = joined([Dataset.load(spec) for spec in arguments.datasets])

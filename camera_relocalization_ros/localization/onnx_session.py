@@ -8,14 +8,14 @@ from typing import Any, Callable, Sequence
 
 import onnxruntime
 
-from camera_relocalization_ros.bundle.known_answers import (
+from camera_relocalization_ros.bundle.model_bundle import NETWORK, Bundle
+from camera_relocalization_ros.bundle.reference_outputs import (
     KnownAnswers,
     answer_images,
     output_names,
     patchwork_images,
     relative_differences,
 )
-from camera_relocalization_ros.bundle.model_bundle import NETWORK, Bundle
 from camera_relocalization_ros.core.errors import BundleError
 
 logger = logging.getLogger(__name__)

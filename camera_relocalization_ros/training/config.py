@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from camera_relocalization_ros.bundle.known_answers import MAX_MEMBERS
+from camera_relocalization_ros.bundle.reference_outputs import MAX_MEMBERS
 from camera_relocalization_ros.bundle.sidecar import MAX_GAP_S, MAX_WINDOW
 from camera_relocalization_ros.core.errors import ConfigError
 from camera_relocalization_ros.data.strict_yaml import dataclass_from_dict, load_yaml_mapping

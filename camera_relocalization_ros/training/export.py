@@ -9,8 +9,13 @@ import numpy as np
 import onnxruntime
 import torch
 
-from camera_relocalization_ros.bundle.known_answers import KnownAnswers, answer_images, output_names, patchwork_images
 from camera_relocalization_ros.bundle.model_bundle import save_bundle
+from camera_relocalization_ros.bundle.reference_outputs import (
+    KnownAnswers,
+    answer_images,
+    output_names,
+    patchwork_images,
+)
 from camera_relocalization_ros.bundle.sidecar import BundleSidecar
 from camera_relocalization_ros.core.errors import BundleError
 from camera_relocalization_ros.data.dataset import Dataset, load_image_rgb

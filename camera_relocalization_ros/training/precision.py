@@ -17,7 +17,7 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantTy
 from onnxruntime.quantization.shape_inference import quant_pre_process
 from onnxruntime.transformers.float16 import convert_float_to_float16
 
-from camera_relocalization_ros.bundle.known_answers import MEMBER_OUTPUTS, answer_images
+from camera_relocalization_ros.bundle.reference_outputs import MEMBER_OUTPUTS, answer_images
 
 # recurrent layers exist in float32 only in ONNX Runtime's CPU provider
 FLOAT32_OPERATORS = ["GRU", "LSTM"]

@@ -17,8 +17,8 @@ import numpy as np
 import yaml
 from helpers import CAMERA, CHILD_FRAME, PARENT_FRAME
 
-from camera_relocalization_ros.bundle.known_answers import KnownAnswers, patchwork_images
 from camera_relocalization_ros.bundle.model_bundle import SIDECAR, save_bundle
+from camera_relocalization_ros.bundle.reference_outputs import KnownAnswers, patchwork_images
 from camera_relocalization_ros.bundle.retrieval import RetrievalIndex
 from camera_relocalization_ros.bundle.sidecar import BundleSidecar
 from camera_relocalization_ros.core.preprocessing import Preprocessing

@@ -96,7 +96,7 @@ def relative(path: Path) -> str:
     [
         ("core/camera.py", f"from {PACKAGE}.data.dataset import Dataset"),
         ("core/camera.py", f"from {PACKAGE} import data"),
-        ("localization/landmarks/fusion.py", f"def f():\n    import {PACKAGE}.mapping.error_model"),
+        ("localization/landmarks/fusion.py", f"def f():\n    import {PACKAGE}.uncertainty.landmark_error_fit"),
         ("ros/node/status.py", f"from {PACKAGE}.ros.bags import reader"),
         ("ros/conversions.py", f"from {PACKAGE}.ros.node.status import NodeStatus"),
         ("bundle/sidecar.py", f"if TYPE_CHECKING:\n    from {PACKAGE}.training.config import TrainingConfig"),

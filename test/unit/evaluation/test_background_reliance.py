@@ -14,7 +14,6 @@ from camera_relocalization_ros.cli.main import main
 from camera_relocalization_ros.data.dataset import Dataset
 from camera_relocalization_ros.data.dataset_writer import DatasetWriter
 from camera_relocalization_ros.evaluation.background_reliance import ORIGINAL, QUANTITIES, Reliance, variant
-from camera_relocalization_ros.evaluation.part_answers import ChangedImages, part_answers
 from camera_relocalization_ros.evaluation.part_changes import (
     BACKGROUND,
     CHANGES,
@@ -27,6 +26,7 @@ from camera_relocalization_ros.evaluation.part_changes import (
     changed,
     swap_partners,
 )
+from camera_relocalization_ros.evaluation.part_estimates import ChangedImages, part_answers
 from camera_relocalization_ros.localization.relocalizer import Relocalizer
 from camera_relocalization_ros.vision.silhouette import ObjectMesh
 

@@ -9,8 +9,8 @@ import pytest
 from colour_bundle import COLOUR_BUNDLE, COLOUR_BUNDLE_V2, as_version_1, edited_copy
 from helpers import fake_image_rgb
 
-from camera_relocalization_ros.bundle.known_answers import OUTPUTS, patchwork_images
 from camera_relocalization_ros.bundle.model_bundle import load_bundle
+from camera_relocalization_ros.bundle.reference_outputs import OUTPUTS, patchwork_images
 from camera_relocalization_ros.core.errors import BundleError
 from camera_relocalization_ros.localization.relocalizer import Relocalizer
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 from helpers import write_fake_dataset
 
-from camera_relocalization_ros.bundle.known_answers import answer_images
 from camera_relocalization_ros.bundle.model_bundle import load_bundle
+from camera_relocalization_ros.bundle.reference_outputs import answer_images
 from camera_relocalization_ros.bundle.retrieval import RetrievalIndex
 from camera_relocalization_ros.cli.export import precision_table
 from camera_relocalization_ros.cli.info import describe

@@ -3,7 +3,7 @@ import numpy as np
 from scipy.stats import chi2
 
 from camera_relocalization_ros.core.geometry import pose_difference
-from camera_relocalization_ros.mapping.error_model import _fit
+from camera_relocalization_ros.uncertainty.landmark_error_fit import _fit
 
 
 def test_scale_and_error_of_one_landmark_are_found_and_nine_of_ten_lie_inside():
