@@ -11,6 +11,7 @@ from camera_relocalization_ros.bundle.error_calibration import ErrorCalibration
 from camera_relocalization_ros.bundle.reference_outputs import MAX_TOLERANCE, TOLERANCE
 from camera_relocalization_ros.bundle.training_set import TrainingSet
 from camera_relocalization_ros.core.camera import CameraIntrinsics
+from camera_relocalization_ros.core.frames import FramePair
 from camera_relocalization_ros.core.preprocessing import Preprocessing
 
 PRECISIONS = ("fp32", "fp16", "int8")
@@ -72,6 +73,11 @@ class BundleSidecar:
         _check("precision", self.precision, self.precision in PRECISIONS, f"one of {', '.join(PRECISIONS)}")
         if self.camera is not None:
             _check_camera(self.camera)
+
+    @property
+    def frame_pair(self) -> FramePair:
+        """What the poses are between."""
+        return FramePair(self.parent_frame, self.child_frame)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for YAML."""

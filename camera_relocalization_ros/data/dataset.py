@@ -18,6 +18,7 @@ import yaml
 
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.errors import DatasetError
+from camera_relocalization_ros.core.frames import FramePair
 from camera_relocalization_ros.core.trajectory import Trajectory
 from camera_relocalization_ros.data.splits import is_within, load_split_part
 
@@ -91,6 +92,11 @@ class Dataset:
         return dataset
 
     @property
+    def frame_pair(self) -> FramePair:
+        """What the poses are between."""
+        return FramePair(self.parent_frame, self.child_frame)
+
+    @property
     def frame_count(self) -> int:
         """Frames in all sequences."""
         return sum(len(sequence.frames) for sequence in self.sequences)
@@ -110,11 +116,9 @@ def check_same_frames(datasets: list[Dataset]) -> None:
     """Raises DatasetError when poses of different frames would be mixed."""
     first = datasets[0]
     for other in datasets[1:]:
-        if (other.parent_frame, other.child_frame) != (first.parent_frame, first.child_frame):
-            raise DatasetError(
-                f"{other.path}: poses of {other.child_frame!r} in {other.parent_frame!r}; "
-                f"expected {first.child_frame!r} in {first.parent_frame!r} as in {first.path}"
-            )
+        mismatch = other.frame_pair.mismatch(first.frame_pair, f"expected, as in {first.path},")
+        if mismatch:
+            raise DatasetError(f"{other.path}: {mismatch}")
 
 
 def check_same_camera(datasets: list[Dataset]) -> None:

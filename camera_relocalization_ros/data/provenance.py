@@ -78,9 +78,6 @@ def training_warning(trained_on: int, frames: int) -> str:
 
 def check_frames(bundle: Bundle, dataset: Dataset) -> None:
     """Raise BundleError when a bundle answers with poses of other frames than a data set has."""
-    sidecar = bundle.sidecar
-    if (sidecar.parent_frame, sidecar.child_frame) != (dataset.parent_frame, dataset.child_frame):
-        raise BundleError(
-            f"{bundle.path}: answers with poses of {sidecar.child_frame!r} in {sidecar.parent_frame!r}; "
-            f"{dataset.path} has {dataset.child_frame!r} in {dataset.parent_frame!r}"
-        )
+    mismatch = bundle.sidecar.frame_pair.mismatch(dataset.frame_pair, f"{dataset.path} has")
+    if mismatch:
+        raise BundleError(f"{bundle.path}: answers with {mismatch}")

@@ -15,6 +15,7 @@ from camera_relocalization_ros.bundle.retrieval import RetrievalIndex, load_inde
 from camera_relocalization_ros.bundle.training_set import TrainingSet
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.errors import ConfigError
+from camera_relocalization_ros.core.frames import FramePair
 from camera_relocalization_ros.core.preprocessing import Preprocessing
 from camera_relocalization_ros.training.backbones import BACKBONES, build_backbone
 from camera_relocalization_ros.training.backbones.contract import Backbone
@@ -45,6 +46,11 @@ class Run:
     training_data: tuple[TrainingSet, ...] = ()
     tail: dict[str, torch.Tensor] = field(default_factory=dict)
     backbone_sha256: str = ""
+
+    @property
+    def frame_pair(self) -> FramePair:
+        """What the poses are between."""
+        return FramePair(self.parent_frame, self.child_frame)
 
     def backbone(self) -> Backbone:
         """The backbone with the weights it was trained with.

@@ -133,7 +133,7 @@ def _check_start(start: Run, dataset: Dataset, config: TrainingConfig) -> None:
     for what, found, expected in (
         ("backbone", config.backbone, start.config.backbone),
         ("head", config.head, start.config.head),
-        ("frames", (dataset.parent_frame, dataset.child_frame), (start.parent_frame, start.child_frame)),
+        ("frames", dataset.frame_pair, start.frame_pair),
         ("camera", dataset.camera, start.camera),
     ):
         if found != expected:

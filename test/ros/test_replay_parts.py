@@ -15,6 +15,7 @@ from live import known_trajectory
 from ros_helpers import IMAGE_TOPIC
 
 from camera_relocalization_ros.bundle.model_bundle import load_bundle
+from camera_relocalization_ros.core.frames import FramePair
 from camera_relocalization_ros.ros import conversions
 from camera_relocalization_ros.ros.replay.bag_replay import running_errors
 from camera_relocalization_ros.ros.replay.live_result import live_result
@@ -62,7 +63,7 @@ def test_images_are_answered_lost_rejected_or_dropped(plan):
     rejected = [RejectionCount(kind="encoding", count=1)]
     counts = {"frames_answered": 3, "frames_lost": 1, "frames_rejected": 1, "rejected": rejected}
     recorder.on_status(status(plan, 4, RelocalizerStatus.LOST, **counts))
-    result = live_result(load_bundle(COLOUR_BUNDLE), (PARENT_FRAME, CHILD_FRAME), plan, recorder)
+    result = live_result(load_bundle(COLOUR_BUNDLE), FramePair(PARENT_FRAME, CHILD_FRAME), plan, recorder)
     info = result.info
     assert (info.answered, info.lost, info.dropped, info.rejected) == (3, 1, 1, {"encoding": 1})
     assert info.answered + info.lost + info.dropped + sum(info.rejected.values()) == info.images == 6
@@ -73,7 +74,7 @@ def test_images_are_answered_lost_rejected_or_dropped(plan):
 def test_a_stage_by_landmarks_is_in_the_method_and_a_bag_without_camera_takes_the_bundles(plan):
     recorder, bundle = ReplayRecorder(), load_bundle(COLOUR_BUNDLE)
     answered(recorder, plan, 0, 0.0, stage=RelocalizerStatus.TRACKED)
-    info = live_result(bundle, (PARENT_FRAME, CHILD_FRAME), replace(plan, camera=None), recorder).info
+    info = live_result(bundle, FramePair(PARENT_FRAME, CHILD_FRAME), replace(plan, camera=None), recorder).info
     assert info.method == "fused, mean_colour" and info.camera == bundle.sidecar.camera
 
 

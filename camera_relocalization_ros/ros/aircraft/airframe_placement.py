@@ -12,6 +12,7 @@ import tf2_ros
 
 from camera_relocalization_ros.aircraft.placements import T_map_airframe
 from camera_relocalization_ros.core.errors import RelocalizationError
+from camera_relocalization_ros.core.frames import FramePair
 from camera_relocalization_ros.ros.aircraft.sensor_params import PlacementParams
 from camera_relocalization_ros.ros.conversions import matrix_to_transform
 from camera_relocalization_ros.ros.params import private_values
@@ -25,9 +26,10 @@ def main() -> int:
     except RelocalizationError as error:
         rospy.logfatal(str(error))
         return 1
-    frames = (params.parent_frame.lstrip("/"), params.child_frame.lstrip("/"))
+    frames = FramePair(params.parent_frame, params.child_frame)
     broadcaster = tf2_ros.StaticTransformBroadcaster()
     stamp_ns = rospy.Time.now().to_nsec()
-    broadcaster.sendTransform(matrix_to_transform(T_map_airframe(params.placement), stamp_ns, *frames))
+    T_map_wing = T_map_airframe(params.placement)
+    broadcaster.sendTransform(matrix_to_transform(T_map_wing, stamp_ns, frames.parent, frames.child))
     rospy.spin()
     return 0

@@ -117,8 +117,8 @@ def main() -> int:
     outputs = GpsOutputs(
         pose=rospy.Publisher("~pose", PoseStamped, queue_size=QUEUE_SIZE),
         tf=tf2_ros.TransformBroadcaster() if params.publish_tf else None,
-        parent_frame=params.parent_frame.lstrip("/"),
-        child_frame=params.child_frame.lstrip("/"),
+        parent_frame=params.frame_pair.parent,
+        child_frame=params.frame_pair.child,
     )
     subscribe(params, GpsNode(poses, outputs))
     rospy.spin()

@@ -13,6 +13,7 @@ from camera_relocalization_ros.aircraft.gps_poses import ORIENTATIONS, GpsOption
 from camera_relocalization_ros.aircraft.local_frame import RTK_FIXED, Geodetic
 from camera_relocalization_ros.aircraft.placements import PLACEMENTS
 from camera_relocalization_ros.core.errors import ConfigError
+from camera_relocalization_ros.core.frames import FramePair
 from camera_relocalization_ros.ros.params import params_from_values
 
 
@@ -74,11 +75,16 @@ class GpsParams:
             raise ConfigError(f"parameter ~rtk_minimum is {self.rtk_minimum}; expected 0 to 255")
         if not math.isfinite(self.rtk_yaw_offset):
             raise ConfigError(f"parameter ~rtk_yaw_offset is {self.rtk_yaw_offset}; expected degrees")
-        frames = (self.parent_frame.lstrip("/"), self.child_frame.lstrip("/"))
-        if not all(frames) or frames[0] == frames[1]:
+        frames = self.frame_pair
+        if not frames.are_two:
             raise ConfigError(
-                f"~parent_frame and ~child_frame are {frames[0]!r} and {frames[1]!r}; expected two frames"
+                f"~parent_frame and ~child_frame are {frames.parent!r} and {frames.child!r}; expected two frames"
             )
+
+    @property
+    def frame_pair(self) -> FramePair:
+        """What the poses are between."""
+        return FramePair(self.parent_frame, self.child_frame)
 
     def options(self) -> GpsOptions:
         """What the poses are made by."""

@@ -14,6 +14,7 @@ from scipy.spatial.transform import Rotation
 
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.errors import BagError, FrameError
+from camera_relocalization_ros.core.frames import FramePair, bare_frame
 from camera_relocalization_ros.core.geometry import canonical_quat
 from camera_relocalization_ros.core.progress import tracked
 from camera_relocalization_ros.data.dataset import Dataset
@@ -69,8 +70,8 @@ def extract(bag_paths: Sequence[Path], options: ExtractionOptions, output: Path)
     """
     camera = _common_camera(bag_paths, options)
     transform = ImageTransform(camera, options.resize, options.undistort)
-    parent, child = options.parent.lstrip("/"), options.child.lstrip("/")
-    with DatasetWriter(output, parent, child, transform.camera, _job(bag_paths, options)) as writer:
+    frames = FramePair(options.parent, options.child)
+    with DatasetWriter(output, frames.parent, frames.child, transform.camera, _job(bag_paths, options)) as writer:
         for name, path in zip(_sequence_names(bag_paths), bag_paths):
             if not writer.is_finished(name):
                 with open_bag(path, options.reindex) as bag:
@@ -123,7 +124,7 @@ def _record_frames(frames: Iterable[JudgedFrame], sequence: SequenceWriter) -> N
 def _placement(transforms: BagTransforms, options: ExtractionOptions) -> dict[str, Any]:
     """Where the parent stood in the room, for splits by placement; nothing when the parent is the room."""
     root = transforms.root_of(options.parent)
-    if root == options.parent.lstrip("/"):
+    if root == bare_frame(options.parent):
         return {}
     poses = transforms.chain(root, options.parent, options.limits).own_trajectory(PLACEMENT_SAMPLES)
     if not len(poses):

@@ -13,6 +13,7 @@ from camera_relocalization_ros.aircraft.dji import convention_named
 from camera_relocalization_ros.aircraft.gimbal import GimbalFrames, gimbal_frames
 from camera_relocalization_ros.aircraft.gimbal_joints import MAX_GAP_S, joint_track
 from camera_relocalization_ros.core.errors import BagError
+from camera_relocalization_ros.core.frames import bare_frame
 from camera_relocalization_ros.core.geometry import position_quat
 from camera_relocalization_ros.core.trajectory import Trajectory
 from camera_relocalization_ros.ros.bags.aircraft_streams import read_attitude, read_gimbal
@@ -53,7 +54,7 @@ def gimbal_edges(
 
 def _edges(frames: GimbalFrames, stamps_ns: np.ndarray, body_frame: str, prefix: str) -> list[Edge]:
     names = ("gimbal_yaw", "gimbal_roll", "gimbal_pitch", "camera_link", "camera_optical_frame")
-    chain = [body_frame.lstrip("/"), *(f"{prefix.lstrip('/')}{name}" for name in names)]
+    chain = [bare_frame(body_frame), *(bare_frame(f"{prefix}{name}") for name in names)]
     moving = [frames.T_body_yaw, frames.T_yaw_roll, frames.T_roll_pitch]
     poses = [Trajectory(stamps_ns, *position_quat(T_n44)) for T_n44 in moving]
     poses += [position_quat(frames.T_pitch_link[0]), position_quat(frames.T_link_optical)]

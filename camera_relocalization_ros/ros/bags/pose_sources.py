@@ -14,6 +14,7 @@ from scipy.spatial.transform import Rotation
 
 from camera_relocalization_ros.aircraft.gps_poses import GpsOptions
 from camera_relocalization_ros.core.errors import BagError, ConfigError
+from camera_relocalization_ros.core.frames import bare_frame
 from camera_relocalization_ros.core.trajectory import Trajectory
 from camera_relocalization_ros.data.strict_yaml import dataclass_from_dict, load_yaml_mapping
 from camera_relocalization_ros.ros.bags.gimbal_edges import gimbal_edges
@@ -61,7 +62,7 @@ class StaticTransform:
         if abs(np.linalg.norm(quat) - 1.0) > 1e-2:
             raise ConfigError(f"{what}: quat_xyzw {list(self.quat_xyzw)} is not of length 1")
         quat = quat / np.linalg.norm(quat)
-        return StampedPose(self.parent.lstrip("/"), self.child.lstrip("/"), None, np.array(self.position), quat)
+        return StampedPose(bare_frame(self.parent), bare_frame(self.child), None, np.array(self.position), quat)
 
 
 @dataclass(frozen=True)
@@ -161,7 +162,7 @@ def _read_gps(bag: rosbag.Bag, source: GpsSource) -> Iterator[StampedPose]:
     counts = ", ".join(f"{count} {reason}" for reason, count in sorted(skipped.items()))
     if counts:
         logger.warning("%s: satellite fixes left out: %s", bag.filename, counts)
-    return _along(poses, source.parent.lstrip("/"), source.child.lstrip("/"))
+    return _along(poses, bare_frame(source.parent), bare_frame(source.child))
 
 
 def _along(poses: Trajectory, parent: str, child: str) -> Iterator[StampedPose]:
@@ -170,8 +171,8 @@ def _along(poses: Trajectory, parent: str, child: str) -> Iterator[StampedPose]:
 
 
 def _stamped(bag: rosbag.Bag, source: PoseTopic, message: Any) -> StampedPose:
-    parent = (source.parent or message.header.frame_id).lstrip("/")
-    child = (source.child or getattr(message, "child_frame_id", "")).lstrip("/")
+    parent = bare_frame(source.parent or message.header.frame_id)
+    child = bare_frame(source.child or getattr(message, "child_frame_id", ""))
     if not child:
         raise BagError(f"{bag.filename}: {message._type} on {source.topic!r} names no child frame; the sources must")
     return StampedPose(parent, child, message.header.stamp.to_nsec(), *READERS[message._type](message))

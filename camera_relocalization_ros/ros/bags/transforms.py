@@ -13,6 +13,7 @@ import numpy as np
 import rosbag
 
 from camera_relocalization_ros.core.errors import BagError, SyncError
+from camera_relocalization_ros.core.frames import bare_frame
 from camera_relocalization_ros.core.trajectory import Trajectory
 from camera_relocalization_ros.data.pose_stream import PoseStream, StreamLimits
 from camera_relocalization_ros.ros.bags.pose_sources import PoseSources, StampedPose, read_sources
@@ -127,11 +128,11 @@ class BagTransforms:
 
     def root_of(self, frame: str) -> str:
         """The frame at the top of the tree that holds `frame`."""
-        return self._to_root(frame.lstrip("/"))[-1]
+        return self._to_root(bare_frame(frame))[-1]
 
     def chain(self, parent: str, child: str, limits: StreamLimits | None = None) -> FrameChain:
         """The way from parent to child; raises BagError that lists the frames when one of them is unknown."""
-        parent, child = parent.lstrip("/"), child.lstrip("/")
+        parent, child = bare_frame(parent), bare_frame(child)
         for name in (parent, child):
             if name not in self.frames:
                 raise BagError(f"{self.source}: no frame {name!r} in TF; its frames are: {', '.join(self.frames)}")
@@ -196,7 +197,7 @@ def _read_transforms(bag: rosbag.Bag) -> Iterator[StampedPose]:
     for topic, message, _ in read_messages(bag, DYNAMIC_TOPICS + STATIC_TOPICS):
         for transform in message.transforms:
             stamp_ns = None if topic in STATIC_TOPICS else transform.header.stamp.to_nsec()
-            parent, child = transform.header.frame_id.lstrip("/"), transform.child_frame_id.lstrip("/")
+            parent, child = bare_frame(transform.header.frame_id), bare_frame(transform.child_frame_id)
             yield StampedPose(parent, child, stamp_ns, *transform_to_pose(transform))
 
 

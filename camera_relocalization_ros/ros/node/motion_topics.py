@@ -12,6 +12,7 @@ from nav_msgs.msg import Odometry
 from scipy.spatial.transform import Rotation
 
 from camera_relocalization_ros.core.errors import FrameError
+from camera_relocalization_ros.core.frames import bare_frame
 from camera_relocalization_ros.localization.projection import MotionHistory
 from camera_relocalization_ros.ros import conversions
 from camera_relocalization_ros.ros.aircraft_messages import attitude_of, stamp_of
@@ -30,7 +31,7 @@ class MotionTopics:
 
     def __init__(self, body_frame: str) -> None:
         self.history, self.lock = MotionHistory(), threading.Lock()
-        self.body_frame = body_frame.lstrip("/")
+        self.body_frame = bare_frame(body_frame)
         self.refused = 0
         self._velocity: tuple[int, np.ndarray] | None = None
         self._attitude: tuple[int, Rotation] | None = None
@@ -60,7 +61,7 @@ class MotionTopics:
             self._refuse(f"odometry that is no pose: {pose}, velocity {velocity}, rate {rate}")
             return
         with self.lock:
-            self.body_frame = self.body_frame or message.child_frame_id.lstrip("/")
+            self.body_frame = self.body_frame or bare_frame(message.child_frame_id)
             self.history.add_pose(message.header.stamp.to_nsec(), position, quat_xyzw, velocity, rate)
 
     def on_velocity(self, message: Vector3Stamped) -> None:
@@ -80,7 +81,7 @@ class MotionTopics:
             self._refuse(str(error))
             return
         with self.lock:
-            self.body_frame = self.body_frame or message.header.frame_id.lstrip("/")
+            self.body_frame = self.body_frame or bare_frame(message.header.frame_id)
             gap_s, rate = self._turned(stamp_ns, Rotation.from_quat(quat_xyzw))
             if not 0 <= gap_s <= MAX_GAP_S:
                 self.history.clear()

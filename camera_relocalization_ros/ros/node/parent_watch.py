@@ -8,6 +8,8 @@ import time
 import rospy
 from tf2_msgs.msg import TFMessage
 
+from camera_relocalization_ros.core.frames import bare_frame
+
 # connections to who is there already take some milliseconds, and a broadcaster repeats itself many times a second
 LISTENING_S = 1.0
 
@@ -17,7 +19,7 @@ class ParentWatch:
 
     def __init__(self, frame: str) -> None:
         self.rival = ""
-        self._frame = frame.lstrip("/")
+        self._frame = bare_frame(frame)
         self._listened_s = time.monotonic() + LISTENING_S
         rospy.Subscriber("/tf", TFMessage, self._on_tf)
         self._static = rospy.Subscriber("/tf_static", TFMessage, self._on_tf)
@@ -44,7 +46,7 @@ class ParentWatch:
         if self.rival or caller == rospy.get_name():
             return
         for transform in message.transforms:
-            if transform.child_frame_id.lstrip("/") == self._frame:
+            if bare_frame(transform.child_frame_id) == self._frame:
                 self.rival = caller
                 rospy.logerr(
                     f"{caller} broadcasts {self._frame} in {transform.header.frame_id}, and a frame has one parent: "

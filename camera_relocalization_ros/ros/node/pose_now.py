@@ -9,6 +9,7 @@ import tf2_ros
 from geometry_msgs.msg import PoseStamped
 
 from camera_relocalization_ros.core.errors import SyncError
+from camera_relocalization_ros.core.frames import bare_frame
 from camera_relocalization_ros.core.geometry import pose_matrix
 from camera_relocalization_ros.localization.estimate import Estimate
 from camera_relocalization_ros.localization.projection import project
@@ -28,7 +29,7 @@ class PoseNow:
     def __init__(self, motion: MotionTopics, camera_frame: str) -> None:
         self.failures = 0
         self._motion = motion
-        self._camera_frame = camera_frame.lstrip("/")
+        self._camera_frame = bare_frame(camera_frame)
         self._buffer = tf2_ros.Buffer(debug=False)
         self._listener = tf2_ros.TransformListener(self._buffer)
         self._publisher = rospy.Publisher("~pose_now", PoseStamped, queue_size=10)

@@ -20,6 +20,7 @@ import tf2_ros
 
 from camera_relocalization_ros.bundle.sidecar import BundleSidecar
 from camera_relocalization_ros.core.errors import ConfigError
+from camera_relocalization_ros.core.frames import bare_frame
 from camera_relocalization_ros.core.geometry import invert, pose_matrix
 from camera_relocalization_ros.localization.estimate import Estimate
 from camera_relocalization_ros.ros.conversions import matrix_to_transform, stamp_from_ns, transform_to_pose
@@ -55,7 +56,7 @@ def choose_frames(params: NodeParams, sidecar: BundleSidecar) -> TfFrames | None
         "odom": TfFrames(name or "odom", sidecar.parent_frame, name or "odom", camera),
     }[params.tf_mode]
     taken = {sidecar.parent_frame, sidecar.child_frame, frames.parent, frames.camera}
-    if _bare(frames.child) in map(_bare, taken):
+    if bare_frame(frames.child) in map(bare_frame, taken):
         raise ConfigError(f"parameter ~tf_child_frame is {frames.child!r}, a frame that is there; expected a new one")
     return frames
 
@@ -121,7 +122,7 @@ class TfOutput:
         while True:
             try:
                 frames = (self.frames.reference, self.frames.camera)
-                found = self._buffer.lookup_transform(*map(_bare, frames), stamp_from_ns(stamp_ns))
+                found = self._buffer.lookup_transform(*map(bare_frame, frames), stamp_from_ns(stamp_ns))
                 return pose_matrix(*transform_to_pose(found))
             except tf2_ros.TransformException:
                 if time.monotonic() > deadline_s or rospy.is_shutdown():
@@ -131,13 +132,8 @@ class TfOutput:
     def _broadcast(self, T_parent_child: np.ndarray, stamp_ns: int) -> None:
         if self.parent_watch.is_free:
             frames = (self.frames.parent, self.frames.child)
-            self._broadcaster.sendTransform(matrix_to_transform(T_parent_child, stamp_ns, *map(_bare, frames)))
+            self._broadcaster.sendTransform(matrix_to_transform(T_parent_child, stamp_ns, *map(bare_frame, frames)))
 
 
 def _matrix(estimate: Estimate) -> np.ndarray:
     return pose_matrix(estimate.position, estimate.quat_xyzw)
-
-
-def _bare(frame: str) -> str:
-    """tf2 knows no leading slash."""
-    return frame.lstrip("/")

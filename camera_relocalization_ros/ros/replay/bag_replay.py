@@ -15,6 +15,7 @@ from sensor_msgs.msg import CameraInfo
 
 from camera_relocalization_ros.bundle.model_bundle import Bundle, load_bundle
 from camera_relocalization_ros.core.errors import ReplayError, SyncError
+from camera_relocalization_ros.core.frames import FramePair
 from camera_relocalization_ros.core.pose_errors import PoseErrors, length_text, pose_errors
 from camera_relocalization_ros.core.state import State
 from camera_relocalization_ros.core.trajectory import Trajectory, match_stamps
@@ -92,7 +93,7 @@ def replay(
     loaded = load_bundle(bundle)
     plan = plan_replay(bag, topic, parent, child, max_gap_s)
     if not any_frames:
-        _check_frames(loaded, parent, child)
+        _check_frames(loaded, FramePair(parent, child))
     if refine_first and loaded.landmark_map is not None and plan.camera is None:
         raise ReplayError(f"{bag}: no camera_info beside {plan.image_topic}, and landmarks need it")
     recorder = ReplayRecorder()
@@ -109,17 +110,14 @@ def replay(
             play(session, recorder, plan, NODE, rate, refine_first, lambda: running_errors(plan, recorder))
         finally:
             rospy.signal_shutdown("the replay is over")
-    frames = live_result(loaded, (parent, child), plan, recorder)
+    frames = live_result(loaded, FramePair(parent, child), plan, recorder)
     return compare(plan, recorder, frames)
 
 
-def _check_frames(bundle: Bundle, parent: str, child: str) -> None:
-    sidecar = bundle.sidecar
-    if (sidecar.parent_frame, sidecar.child_frame) != (parent.lstrip("/"), child.lstrip("/")):
-        raise ReplayError(
-            f"{bundle.path}: answers with poses of {sidecar.child_frame!r} in {sidecar.parent_frame!r}; the truth is "
-            f"asked for of {child!r} in {parent!r}; --any-frames takes them as the same"
-        )
+def _check_frames(bundle: Bundle, frames: FramePair) -> None:
+    mismatch = bundle.sidecar.frame_pair.mismatch(frames, "the truth is asked for of")
+    if mismatch:
+        raise ReplayError(f"{bundle.path}: answers with {mismatch}; --any-frames takes them as the same")
 
 
 def compare(plan: ReplayPlan, recorder: ReplayRecorder, frames: Result) -> ReplayResult:

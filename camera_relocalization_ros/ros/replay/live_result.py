@@ -13,6 +13,7 @@ from sensor_msgs.msg import CompressedImage, Image
 from camera_relocalization_ros.aircraft.placements import placement_name
 from camera_relocalization_ros.bundle.model_bundle import Bundle
 from camera_relocalization_ros.core.errors import FrameError, ResultError
+from camera_relocalization_ros.core.frames import FramePair
 from camera_relocalization_ros.core.pose_errors import PoseErrors
 from camera_relocalization_ros.core.trajectory import Trajectory
 from camera_relocalization_ros.data.provenance import is_training_pose
@@ -36,8 +37,8 @@ IMAGE_FOLDER, IMAGE_WIDTH, QUALITY = "images", 480, 85
 NO_IMAGE_STATES = (RelocalizerStatus.WARMING_UP, RelocalizerStatus.STALE)
 
 
-def live_result(bundle: Bundle, frames: tuple[str, str], plan: ReplayPlan, heard: ReplayRecorder) -> Result:
-    """The result of the images that were played, in order; frames: parent and child of the true poses.
+def live_result(bundle: Bundle, frames: FramePair, plan: ReplayPlan, heard: ReplayRecorder) -> Result:
+    """The result of the images that were played, in order; frames: those of the true poses.
 
     A LOST answer was not published, and has a state but no estimate.
     """
@@ -46,7 +47,7 @@ def live_result(bundle: Bundle, frames: tuple[str, str], plan: ReplayPlan, heard
     by_landmarks = any(status.stage != RelocalizerStatus.REGRESSION for status in heard.statuses)
     answered, lost = int(np.isin(stamps_ns, poses.stamps_ns).sum()), int(last.frames_lost)
     info = ResultInfo(
-        *(LIVE, bag.stem, *(frame.lstrip("/") for frame in frames), str(bundle.path), bundle.bundle_id),
+        *(LIVE, bag.stem, frames.parent, frames.child, str(bundle.path), bundle.bundle_id),
         *(method_name(bundle, FUSED if by_landmarks else REGRESSION), bag.name, len(stamps_ns), answered),
         lost=lost,
         # by the node, or on the way to it
