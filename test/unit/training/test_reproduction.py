@@ -59,10 +59,10 @@ def test_a_tail_is_trained_after_its_head(tmp_path, toy_config, monkeypatch):
     cell = toy_cell(tmp_path)
     real = reproduction.train
 
-    def killed_in_the_second_step(*arguments, start=None):
+    def killed_in_the_second_step(*arguments, start=None, **settings):
         if start is not None:
             raise KeyboardInterrupt
-        return real(*arguments)
+        return real(*arguments, **settings)
 
     monkeypatch.setattr(reproduction, "train", killed_in_the_second_step)
     with pytest.raises(KeyboardInterrupt):
@@ -73,9 +73,9 @@ def test_a_tail_is_trained_after_its_head(tmp_path, toy_config, monkeypatch):
         other = replace(data, train=write_fake_dataset(tmp_path / "other", counts=(9,)))
         run_cell(cell, other, toy_config(), tmp_path / "cache", finetune=True)
 
-    def second_step_alone(*arguments, start=None):
+    def second_step_alone(*arguments, start=None, **settings):
         assert start is not None, "the head is finished"
-        return real(*arguments, start=start)
+        return real(*arguments, start=start, **settings)
 
     monkeypatch.setattr(reproduction, "train", second_step_alone)
     run_cell(cell, data, toy_config(), tmp_path / "cache", finetune=True)
@@ -91,7 +91,7 @@ def test_a_finished_cell_is_read_and_one_of_another_recipe_is_refused(tmp_path, 
     data = GridData("kitchen", write_fake_dataset(tmp_path / "set"), None, write_fake_dataset(tmp_path / "test"))
     cell = toy_cell(tmp_path)
     first = run_cell(cell, data, toy_config(), tmp_path / "cache")
-    monkeypatch.setattr(reproduction, "train", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr(reproduction, "train", lambda *_, **__: pytest.fail("trained again"))
     assert run_cell(cell, data, toy_config(), tmp_path / "cache") == first
     with pytest.raises(ConfigError, match="trained by another recipe or on other data"):
         run_cell(cell, data, toy_config(optimiser={"epochs": 4}), tmp_path / "cache")
@@ -142,11 +142,11 @@ def test_the_command_fills_the_tables_and_goes_on_where_it_was_killed(workplace,
     command += ["-o", "out"]
     real, calls = reproduction.train, []
 
-    def killed(*arguments):
+    def killed(*arguments, **settings):
         calls.append(1)
         if len(calls) == 3:
             raise KeyboardInterrupt
-        return real(*arguments)
+        return real(*arguments, **settings)
 
     monkeypatch.setenv("RELOC_WEIGHTS", str(workplace / "no_weights"))
     monkeypatch.setattr(reproduction, "train", killed)

@@ -118,11 +118,11 @@ def test_a_recipe_that_cannot_be_is_a_failed_trial_and_the_study_goes_on(tmp_pat
 def test_an_interrupted_trial_does_not_count_and_another_run_continues(tmp_path, task, monkeypatch):
     study, real, calls = memory_study(tmp_path), tuning.train, []
 
-    def interrupted(*arguments):
+    def interrupted(*arguments, **settings):
         calls.append(1)
         if len(calls) == 2:
             raise SystemExit(1)  # what Lightning makes of Ctrl-C
-        return real(*arguments)
+        return real(*arguments, **settings)
 
     monkeypatch.setattr(tuning, "train", interrupted)
     with pytest.raises(KeyboardInterrupt):
