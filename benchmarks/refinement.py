@@ -37,7 +37,7 @@ from camera_relocalization_ros.evaluation.baseline_errors import baseline_errors
 from camera_relocalization_ros.evaluation.consistency import mahalanobis_squares
 from camera_relocalization_ros.evaluation.metrics import within
 from camera_relocalization_ros.localization.estimate import Estimate
-from camera_relocalization_ros.localization.landmarks.staged_relocalizer import STAGES, StagedRelocalizer
+from camera_relocalization_ros.localization.landmarks.staged_relocalizer import SELECTABLE, StagedRelocalizer
 from camera_relocalization_ros.localization.relocalizer import Relocalizer
 
 CENTIMETRES, NONSENSE = (0.05, 5.0), (0.25, 10.0)
@@ -118,10 +118,11 @@ def answers(relocalizer: Relocalizer, tests: list[Dataset], change: Change, labe
             staged.reset()
             for frame in tqdm(sequence.frames, label):
                 frames.append(frame)
-                answered.append(staged.answer(change(load_image_rgb(frame.image_path), generator), frame.stamp_ns))
-    estimates = {stage: [answer.of(stage) for answer in answered] for stage in STAGES}
+                image_rgb = change(load_image_rgb(frame.image_path), generator)
+                answered.append(staged.estimate_stages(image_rgb, frame.stamp_ns))
+    estimates = {name: [one.at(stage) for one in answered] for name, stage in SELECTABLE.items()}
     truth = np.array([f.position for f in frames]), np.array([f.quat_xyzw for f in frames])
-    descriptors = np.array([answer.regression.descriptor for answer in answered])
+    descriptors = np.array([one.regression.descriptor for one in answered])
     return Answered(frames, estimates, baseline_errors(relocalizer.bundle.index, descriptors, *truth))
 
 
@@ -190,7 +191,7 @@ def main() -> None:
             lines += [
                 f"  {row(name, answered.baselines[name])}" for name in ("oracle nearest pose", "feature retrieval")
             ]
-        lines += [f"  {row(stage, answered.errors(stage))}" for stage in STAGES] + [trust(answered)]
+        lines += [f"  {row(stage, answered.errors(stage))}" for stage in SELECTABLE] + [trust(answered)]
     lines.append(timing(relocalizer, tests[0], arguments.width))
     print("\n".join(lines))
 

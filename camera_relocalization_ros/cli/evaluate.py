@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from camera_relocalization_ros.bundle.model_bundle import Bundle
+    from camera_relocalization_ros.core.state import Stage
     from camera_relocalization_ros.data.dataset import Dataset
     from camera_relocalization_ros.evaluation.evaluate import Evaluation
     from camera_relocalization_ros.evaluation.results import Result
@@ -52,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     from camera_relocalization_ros.evaluation.rejection_table import rejection_table
     from camera_relocalization_ros.evaluation.result_files import write_result
     from camera_relocalization_ros.evaluation.summary_text import errors_table, ok_text
-    from camera_relocalization_ros.localization.landmarks.staged_relocalizer import chosen_stages, method_name
+    from camera_relocalization_ros.localization.landmarks.staged_relocalizer import method_name, parse_stages
     from camera_relocalization_ros.localization.relocalizer import Relocalizer
     from camera_relocalization_ros.uncertainty.out_of_distribution_scores import file_answers, image_paths, scores_of
 
@@ -63,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.negatives and calibration is None:
         raise BundleError(f"{arguments.bundle}: --negatives needs a calibrated bundle; see reloc calibrate")
     negatives = {name: image_paths(name) for name in arguments.negatives}
-    stages = chosen_stages(arguments.stages, bundle)
+    stages = parse_stages(arguments.stages, bundle)
     evaluations = evaluate_stages(relocalizer, dataset, stages, arguments.any_frames)
     by_method = {method_name(bundle, stage): evaluation for stage, evaluation in evaluations.items()}
     best = list(evaluations.values())[-1]
@@ -86,24 +87,24 @@ def run(arguments: argparse.Namespace) -> int:
         print(rejection_table(calibration, best.trust.scores, scores))
     if arguments.output:
         for stage, result in results.items():
-            write_result(arguments.output / stage if len(results) > 1 else arguments.output, result)
+            write_result(arguments.output / stage.name.lower() if len(results) > 1 else arguments.output, result)
         print(f"result: {arguments.output}")
     if arguments.json:
         baselines = {name: errors.summary() for name, errors in best.baselines.items()}
-        told = {stage: {**each.summary(), **summaries[stage]} for stage, each in evaluations.items()}
+        told = {stage.name.lower(): {**each.summary(), **summaries[stage]} for stage, each in evaluations.items()}
         write_json(arguments.json, {**list(told.values())[-1], "baselines": baselines, "stages": told})
     return 0
 
 
 def _results(
-    arguments: argparse.Namespace, bundle: Bundle, dataset: Dataset, evaluations: dict[str, Evaluation]
-) -> dict[str, Result]:
+    arguments: argparse.Namespace, bundle: Bundle, dataset: Dataset, evaluations: dict[Stage, Evaluation]
+) -> dict[Stage, Result]:
     """By stage, which is in the name where there are several."""
     from camera_relocalization_ros.evaluation.offline_result import offline_result
     from camera_relocalization_ros.localization.landmarks.staged_relocalizer import method_name
 
     name = arguments.name or (arguments.output or arguments.bundle).resolve().name
-    names = {stage: f"{name}, {stage}" if len(evaluations) > 1 else name for stage in evaluations}
+    names = {stage: f"{name}, {stage.name.lower()}" if len(evaluations) > 1 else name for stage in evaluations}
     return {
         stage: offline_result(names[stage], bundle, dataset, arguments.dataset, evaluation, method_name(bundle, stage))
         for stage, evaluation in evaluations.items()

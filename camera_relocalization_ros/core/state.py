@@ -17,8 +17,12 @@ class State(enum.IntEnum):
 
 
 class Stage(enum.IntEnum):
-    """A pose is the network's, or that of landmarks found in the image, or of landmarks followed from one before."""
+    """A pose is the network's, or that of landmarks found in the image, or of landmarks tracked from one before.
+
+    FUSED is asked for, the best of these, and no estimate or message carries it. Texts are the names in lower case.
+    """
 
     REGRESSION = 0
     REFINED = 1
     TRACKED = 2
+    FUSED = 3

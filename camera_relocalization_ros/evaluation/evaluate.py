@@ -11,12 +11,13 @@ import numpy as np
 from camera_relocalization_ros.bundle.model_bundle import Bundle
 from camera_relocalization_ros.core.pose_errors import PoseErrors, pose_errors
 from camera_relocalization_ros.core.progress import Task
+from camera_relocalization_ros.core.state import Stage
 from camera_relocalization_ros.data.dataset import Dataset, Frame, load_image_rgb
 from camera_relocalization_ros.data.provenance import check_frames, is_training_pose, training_warning
 from camera_relocalization_ros.evaluation.baseline_errors import baseline_errors
 from camera_relocalization_ros.evaluation.consistency import TrustCheck, mahalanobis_squares
 from camera_relocalization_ros.localization.estimate import Estimate
-from camera_relocalization_ros.localization.landmarks.staged_relocalizer import REGRESSION, StagedRelocalizer
+from camera_relocalization_ros.localization.landmarks.staged_relocalizer import StagedRelocalizer
 from camera_relocalization_ros.localization.relocalizer import Relocalizer
 
 
@@ -86,18 +87,18 @@ def evaluate(relocalizer: Answering, dataset: Dataset, any_frames: bool = False)
 
 
 def evaluate_stages(
-    relocalizer: Relocalizer, dataset: Dataset, stages: Sequence[str], any_frames: bool = False
-) -> dict[str, Evaluation]:
-    """As `evaluate`, of each of some of STAGES; refined alone has no pose where the landmarks gave none.
+    relocalizer: Relocalizer, dataset: Dataset, stages: Sequence[Stage], any_frames: bool = False
+) -> dict[Stage, Evaluation]:
+    """As `evaluate`, of each of some stages; refined alone has no pose where the landmarks gave none.
 
     Raises BundleError when landmarks are needed and the bundle has none, ConfigError when the camera is not known.
     """
-    if tuple(stages) == (REGRESSION,):
-        return {REGRESSION: evaluate(relocalizer, dataset, any_frames)}
+    if tuple(stages) == (Stage.REGRESSION,):
+        return {Stage.REGRESSION: evaluate(relocalizer, dataset, any_frames)}
     staged = StagedRelocalizer(relocalizer, dataset.camera)
     frames = in_order(staged, dataset, "evaluate", any_frames)
-    answers = [staged.answer(load_image_rgb(frame.image_path), frame.stamp_ns) for frame in frames]
-    return {stage: judged(staged.bundle, dataset, [answer.of(stage) for answer in answers]) for stage in stages}
+    images = [staged.estimate_stages(load_image_rgb(frame.image_path), frame.stamp_ns) for frame in frames]
+    return {stage: judged(staged.bundle, dataset, [image.at(stage) for image in images]) for stage in stages}
 
 
 def judged(bundle: Bundle, dataset: Dataset, estimates: list[Estimate]) -> Evaluation:

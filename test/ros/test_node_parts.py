@@ -157,7 +157,7 @@ def test_where_opencv_is_too_old_a_map_is_warned_of_and_left_alone(monkeypatch):
     landmarks.use(bundle)
     assert len(told) == 1 and "4.4" in told[0] and "not used" in told[0]
     estimate = object()
-    assert landmarks.answer(np.zeros((48, 64, 3), np.uint8), estimate) is estimate
+    assert landmarks.estimate(np.zeros((48, 64, 3), np.uint8), estimate) is estimate
     # a model without a map is nothing to warn of
     landmarks.use(load_bundle(COLOUR_BUNDLE))
     assert len(told) == 1

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Landmarks behind a live stream: each image is answered at once, and some are refined meanwhile in a thread."""
+"""The two ways to run landmarks behind a live stream: each image refined before it is estimated, or some beside it."""
 
 from __future__ import annotations
 
@@ -9,77 +9,138 @@ import threading
 import time
 from collections import Counter
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Callable, Protocol
 
 import numpy as np
 
 from camera_relocalization_ros.localization.estimate import Estimate
-from camera_relocalization_ros.localization.landmarks.pipeline import LandmarkStage, RefinedImage
+from camera_relocalization_ros.localization.landmarks.gate import GateDecision, RejectionReason
+from camera_relocalization_ros.localization.landmarks.pipeline import LandmarkPipeline, RefinedImage
 
-REFINED = "refined"
-# more than the answers' own, of the thread that refines: they go first where there are not cores enough for both
+# above that of the other threads: the thread that refines gives way where there are not cores enough for both
 NICENESS = 10
-# of the search, between two of its steps
+# of a refinement, between two of its steps
 LONGEST_PAUSE_S = 0.1
 
 
-class LiveLandmarks:
-    """Answers by following the landmarks of the image refined last; not thread-safe itself.
+@dataclass
+class RefinementCounts:
+    """How refinements ended: accepted by the gate, or rejected for a reason."""
 
-    Of every image: `hold`, `answer`, publish, `search`. The search stands still between its steps while it is held.
-    rate_hz: refinements a second at most, 0: one after the other. counts: how they ended, REFINED or a kind of refusal.
+    accepted: int = 0
+    rejected: Counter[RejectionReason] = field(default_factory=Counter)
+
+    def add(self, decision: GateDecision) -> None:
+        """Count one more."""
+        if decision.reason is None:
+            self.accepted += 1
+        else:
+            self.rejected[decision.reason] += 1
+
+    @property
+    def rejected_by_kind(self) -> dict[str, int]:
+        """As messages name the reasons."""
+        return {reason.value: count for reason, count in self.rejected.items()}
+
+    @property
+    def total(self) -> int:
+        """Images that were searched for landmarks."""
+        return self.accepted + sum(self.rejected.values())
+
+
+class LandmarkLocalizer(Protocol):
+    """Estimates poses by landmarks, image by image of one stream; not thread-safe."""
+
+    def estimate(self, image_rgb: np.ndarray, regression: Estimate) -> Estimate:
+        """The best pose for an image (H, W, 3) uint8 with its regression; raises FrameError."""
+
+    def reset(self) -> None:
+        """Forget earlier images."""
+
+
+class SequentialLandmarks:
+    """A LandmarkLocalizer that refines every image before it is estimated, however long that takes."""
+
+    def __init__(self, pipeline: LandmarkPipeline, counts: RefinementCounts) -> None:
+        self._pipeline = pipeline
+        self._counts = counts
+
+    def estimate(self, image_rgb: np.ndarray, regression: Estimate) -> Estimate:
+        """As LandmarkLocalizer has it."""
+        staged = self._pipeline.estimate(image_rgb, regression)
+        self._counts.add(staged.decision)
+        return staged.fused
+
+    def reset(self) -> None:
+        """As LandmarkLocalizer has it."""
+        self._pipeline.reset()
+
+
+class BackgroundLandmarks:
+    """A LandmarkLocalizer that tracks the landmarks of the image refined last; a thread refines some images meanwhile.
+
+    Of every image: `pause`, `estimate`, publish, `refine`. make_pipeline: given what a refinement has to call between
+    its steps, which is where it stands still while it is paused. rate_hz: refinements a second at most, 0: one after
+    the other.
     """
 
-    def __init__(self, stage: LandmarkStage, rate_hz: float, counts: Counter[str]) -> None:
-        self._stage = stage
+    def __init__(
+        self,
+        make_pipeline: Callable[[Callable[[], None]], LandmarkPipeline],
+        rate_hz: float,
+        counts: RefinementCounts,
+    ) -> None:
+        self._pipeline = make_pipeline(self._give_way)
         self._counts = counts
         self._period_s = 1 / rate_hz if rate_hz else 0.0
         self._started_s = -self._period_s
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="refine", initializer=_be_nice)
         self._pending: Future[RefinedImage] | None = None
-        self._answered: tuple[np.ndarray, Estimate, Estimate] | None = None
-        self._is_idle = threading.Event()
+        self._newest: tuple[np.ndarray, Estimate, Estimate] | None = None
+        self._may_go_on = threading.Event()
 
-    def hold(self) -> None:
-        """Let the search give way: an image came."""
-        self._is_idle.clear()
-        self._answered = None
+    def pause(self) -> None:
+        """Let the refinement give way: an image came."""
+        self._may_go_on.clear()
+        self._newest = None
 
-    def answer(self, image_rgb: np.ndarray, estimate: Estimate) -> Estimate:
-        """The best pose that is at hand for an image with its regression; raises FrameError."""
-        grey = self._stage.grey(image_rgb)
+    def estimate(self, image_rgb: np.ndarray, regression: Estimate) -> Estimate:
+        """As LandmarkLocalizer has it; never waits for a refinement."""
+        grey = self._pipeline.grey(image_rgb)
         self._take_refined()
-        best = self._stage.follow(grey, estimate)
-        self._answered = grey, estimate, best
+        best = self._pipeline.track(grey, regression)
+        self._newest = grey, regression, best
         return best
 
-    def search(self) -> None:
-        """Let the search go on, or begin with the image just answered if it is time."""
-        self._is_idle.set()
+    def refine(self) -> None:
+        """Let the refinement go on, or begin one of the image just estimated if it is time."""
+        self._may_go_on.set()
         now_s = time.monotonic()
-        if self._answered and self._pending is None and now_s - self._started_s >= self._period_s:
+        if self._newest and self._pending is None and now_s - self._started_s >= self._period_s:
             self._started_s = now_s
-            self._pending = self._worker.submit(self._stage.refine, *self._answered, self._give_way)
-
-    def _give_way(self) -> None:
-        # not for ever: where answers take all the time there is, something must be found at last
-        self._is_idle.wait(LONGEST_PAUSE_S)
+            self._pending = self._worker.submit(self._pipeline.refine, *self._newest)
 
     def reset(self) -> None:
-        """Forget earlier images, also the one that is being refined."""
-        self._stage.reset()
-        self._pending = self._answered = None
+        """As LandmarkLocalizer has it, also the image that is being refined."""
+        self._pipeline.reset()
+        self._pending = self._newest = None
 
     def close(self) -> None:
         """End the thread after what it is at."""
         self._worker.shutdown(wait=False)
 
+    def _give_way(self) -> None:
+        # not for ever: where images take all the time there is, something must be found at last
+        self._may_go_on.wait(LONGEST_PAUSE_S)
+
     def _take_refined(self) -> None:
         if self._pending is None or not self._pending.done():
             return
         refined, self._pending = self._pending.result(), None
-        self._counts[REFINED if refined.refusal is None else refined.refusal.kind.value] += 1
-        if refined.refusal is None:
-            self._stage.track(refined)
+        self._counts.add(refined.decision)
+        if refined.decision.is_accepted:
+            self._pipeline.start_tracking(refined)
 
 
 def _be_nice() -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The second stage behind the regression: landmarks found, followed, and fused; one stream of images of one camera."""
+"""The stages behind the regression: landmarks found, tracked, and fused; one stream of images of one camera."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from camera_relocalization_ros.bundle.landmark_map import LandmarkMap
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.state import Stage
 from camera_relocalization_ros.localization.estimate import Estimate
-from camera_relocalization_ros.localization.landmarks.fusion import Refusal, fuse, regression_alone, why_refused
-from camera_relocalization_ros.localization.landmarks.pose_refiner import PoseRefiner, Refinement, go_on
+from camera_relocalization_ros.localization.landmarks.fusion import fuse, refined_alone, regression_alone
+from camera_relocalization_ros.localization.landmarks.gate import GateDecision, gate
+from camera_relocalization_ros.localization.landmarks.pose_refiner import PoseRefiner, Refinement
 from camera_relocalization_ros.localization.landmarks.tracker import LandmarkTracker
 
 NOT_YET = "no landmarks are followed"
@@ -21,28 +22,49 @@ NOT_YET = "no landmarks are followed"
 
 @dataclass(frozen=True)
 class RefinedImage:
-    """A grey image, its regression, what landmarks say, and why that is not trusted (None: it is)."""
+    """A grey image, its regression, the pose that landmarks give, and whether the gate accepts it."""
 
     grey: np.ndarray
-    estimate: Estimate
+    regression: Estimate
     refinement: Refinement
-    refusal: Refusal | None
+    decision: GateDecision
 
     @property
     def fused(self) -> Estimate:
         """The better of both poses."""
-        return fuse(self.estimate, self.refinement, self.refusal)
+        return fuse(self.regression, self.refinement, self.decision)
 
 
-class LandmarkStage:
-    """`follow` is quick, for every image; `refine` takes longer, for every image or now and then.
+@dataclass(frozen=True)
+class StagedEstimate:
+    """What each stage made of an image, what the gate decided, and what is published."""
 
-    Both may run in threads of their own: `refine` touches nothing that `follow` uses; who refined an image in which
-    landmarks were found starts the tracker with it (`track`), in the thread of `follow`.
+    regression: Estimate
+    refinement: Refinement
+    decision: GateDecision
+    fused: Estimate
+
+    def at(self, stage: Stage) -> Estimate:
+        """The estimate of REGRESSION, REFINED or FUSED by itself.
+
+        REFINED is not gated; it has no numbers, and is LOST, where landmarks gave no pose.
+        """
+        if stage is Stage.REFINED:
+            return refined_alone(self.regression, self.refinement)
+        return {Stage.REGRESSION: self.regression, Stage.FUSED: self.fused}[stage]
+
+
+class LandmarkPipeline:
+    """`track` is quick, for every image; `refine` takes longer, for every image or now and then.
+
+    Both may run in threads of their own: `refine` touches nothing that `track` uses; who refined an image in which
+    landmarks were found calls `start_tracking` with it, in the thread of `track`. between_steps: see PoseRefiner.
     """
 
-    def __init__(self, landmark_map: LandmarkMap, camera: CameraIntrinsics) -> None:
-        self.refiner = PoseRefiner(landmark_map, camera)
+    def __init__(
+        self, landmark_map: LandmarkMap, camera: CameraIntrinsics, between_steps: Callable[[], None] | None = None
+    ) -> None:
+        self.refiner = PoseRefiner(landmark_map, camera, between_steps=between_steps)
         self._tracker = LandmarkTracker(self.refiner)
 
     def grey(self, image_rgb: np.ndarray) -> np.ndarray:
@@ -51,25 +73,39 @@ class LandmarkStage:
 
     def reset(self) -> None:
         """Forget earlier images."""
-        self._tracker.forget()
+        self._tracker.reset()
 
-    def follow(self, grey: np.ndarray, estimate: Estimate) -> Estimate:
+    def track(self, grey: np.ndarray, regression: Estimate) -> Estimate:
         """The best pose of an image by its regression and the landmarks of images before it."""
-        tracked = self._tracker.follow(grey, estimate.stamp_ns)
+        tracked = self._tracker.track(grey, regression.stamp_ns)
         if tracked is None:
-            return regression_alone(estimate, NOT_YET)
-        return fuse(estimate, tracked, why_refused(estimate, tracked, Stage.TRACKED), Stage.TRACKED)
+            return regression_alone(regression, NOT_YET)
+        return fuse(regression, tracked, gate(regression, tracked, Stage.TRACKED), Stage.TRACKED)
 
-    def refine(
-        self, grey: np.ndarray, estimate: Estimate, prior: Estimate, pause: Callable[[], None] = go_on
-    ) -> RefinedImage:
-        """What the landmarks that are looked for near `prior` say of an image with its regression.
+    def refine(self, grey: np.ndarray, regression: Estimate, prior: Estimate) -> RefinedImage:
+        """What the landmarks that are searched for near `prior` say of an image with its regression."""
+        refinement = self.refiner.refine_grey(grey, prior.position, prior.quat_xyzw)
+        return RefinedImage(grey, regression, refinement, gate(regression, refinement))
 
-        `pause` is called between steps, and may wait.
+    def start_tracking(self, refined: RefinedImage) -> None:
+        """Track the landmarks of a refined image that the gate accepted from now on."""
+        self._tracker.start(refined.grey, refined.regression.stamp_ns, refined.refinement)
+
+    def estimate(self, image_rgb: np.ndarray, regression: Estimate) -> StagedEstimate:
+        """All stages of an image (H, W, 3) uint8, one after the other; raises FrameError.
+
+        Landmarks that are found are tracked from this image on.
         """
-        refinement = self.refiner.refine_grey(grey, prior.position, prior.quat_xyzw, pause)
-        return RefinedImage(grey, estimate, refinement, why_refused(estimate, refinement))
-
-    def track(self, refined: RefinedImage) -> None:
-        """Follow the landmarks of a refined image that was not refused from now on."""
-        self._tracker.start(refined.grey, refined.estimate.stamp_ns, refined.refinement)
+        grey = self.grey(image_rgb)
+        tracked = self.track(grey, regression)
+        # what was tracked is nearer to the truth than what was regressed
+        refined = self.refine(grey, regression, tracked)
+        if refined.decision.is_accepted:
+            self.start_tracking(refined)
+        is_tracked = not refined.decision.is_accepted and tracked.stage is Stage.TRACKED
+        return StagedEstimate(
+            regression=regression,
+            refinement=refined.refinement,
+            decision=refined.decision,
+            fused=tracked if is_tracked else refined.fused,
+        )

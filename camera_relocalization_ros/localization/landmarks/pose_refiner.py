@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass, field, replace
 from typing import Callable
@@ -65,19 +66,24 @@ class Refinement:
     seconds: dict[str, float] = field(default_factory=dict)
 
 
-def go_on() -> None:
-    """Between the steps of a refinement that need not give way to anything."""
-
-
 def nothing_found(matches: int) -> Refinement:
     """That there is no pose."""
-    no_pose = np.full(3, np.nan), np.full(4, np.nan), np.full((6, 6), np.nan)
-    return Refinement(False, *no_pose, np.empty(0, dtype=np.int64), np.empty((0, 2)), matches, np.nan)
+    return Refinement(
+        found=False,
+        position=np.full(3, np.nan),
+        quat_xyzw=np.full(4, np.nan),
+        covariance=np.full((6, 6), np.nan),
+        landmarks=np.empty(0, dtype=np.int64),
+        pixels=np.empty((0, 2)),
+        matches=matches,
+        noise_px=math.nan,
+    )
 
 
 class PoseRefiner:
     """Refines poses of images of one camera with one map; keeps nothing between images.
 
+    between_steps is called where a refinement can give way to something else, and may wait.
     Raises ConfigError when OpenCV is too old.
     """
 
@@ -86,11 +92,13 @@ class PoseRefiner:
         landmark_map: LandmarkMap,
         camera: CameraIntrinsics,
         settings: RefinementSettings = RefinementSettings(),
+        between_steps: Callable[[], None] | None = None,
     ) -> None:
         self.landmark_map = landmark_map
         self.extractor = FeatureExtractor(camera, landmark_map.feature_settings)
         self.points = landmark_map.points.astype(np.float64)
         self._settings = settings
+        self._between_steps = between_steps
         self._codes = landmark_map.decoded()
         # an image without landmarks is none to be near to
         self._images = np.flatnonzero(np.diff(landmark_map.seen_first))
@@ -102,47 +110,38 @@ class PoseRefiner:
         """The pose of an image (H, W, 3) near the given one; raises FrameError when the image is of another camera."""
         return self.refine_grey(self.extractor.grey(image_rgb), position, quat_xyzw)
 
-    def refine_grey(
-        self, grey: np.ndarray, position: np.ndarray, quat_xyzw: np.ndarray, pause: Callable[[], None] = go_on
-    ) -> Refinement:
-        """As `refine`, of an image of the extractor's `grey`; `pause` is called between steps, and may wait."""
+    def refine_grey(self, grey: np.ndarray, position: np.ndarray, quat_xyzw: np.ndarray) -> Refinement:
+        """As `refine`, of an image of the extractor's `grey`."""
         started = time.perf_counter()
         features = self.extractor.extract(grey)
         extracted = time.perf_counter()
-        refinement = self.refine_features(features, position, quat_xyzw, pause)
+        refinement = self.refine_features(features, position, quat_xyzw)
         refinement.seconds["features"] = extracted - started
         return refinement
 
-    def refine_features(
-        self,
-        features: LocalFeatures,
-        position: np.ndarray,
-        quat_xyzw: np.ndarray,
-        pause: Callable[[], None] = go_on,
-    ) -> Refinement:
+    def refine_features(self, features: LocalFeatures, position: np.ndarray, quat_xyzw: np.ndarray) -> Refinement:
         """As `refine_grey`, of the features of an image."""
-        pause()
+        self._give_way()
         started = time.perf_counter()
         rays, codes = self.true_rays(features.rays), self.landmark_map.encode(features.descriptors)
         landmarks = self._near(self.lens_pose(position, quat_xyzw), self._settings.landmarks)
         matched, landmarks = self._match(codes, landmarks)
         done_matching = time.perf_counter()
-        pause()
+        self._give_way()
         pixel = 1.0 / features.focal_px
         tolerance, iterations = self._settings.tolerance_px * pixel, self._settings.ransac_iterations
         rough = ransac_pose(self.points[landmarks], rays[matched], tolerance, iterations)
         done_ransac = time.perf_counter()
-        pause()
+        self._give_way()
         pose, by_chance = None, 0.0
         if rough is not None:
             near = self._near(rough[0], self._settings.landmarks_again)
             pose, matched, landmarks = self._precise_pose(codes, rays, near, rough[0], pixel)
             by_chance = 0.0 if pose is None else self._by_chance(near, rays, pose)
         done = time.perf_counter()
-        answer = replace(self.answer(pose, landmarks, features.pixels[matched]), by_chance=by_chance)
+        refinement = self.refinement_from(pose, landmarks, features.pixels[matched])
         stages = zip(("matching", "ransac", "again"), np.diff([started, done_matching, done_ransac, done]).tolist())
-        answer.seconds.update(stages)
-        return answer
+        return replace(refinement, by_chance=by_chance, seconds=dict(stages))
 
     def true_rays(self, rays: np.ndarray) -> np.ndarray:
         """Rays (n, 2) that fit the map, from those by the camera's intrinsics."""
@@ -152,16 +151,26 @@ class PoseRefiner:
         """T_parent_lens (4, 4) of a pose of the child frame."""
         return pose_matrix(position, quat_xyzw) @ self._T_child_lens
 
-    def answer(self, pose: PerspectivePose | None, landmarks: np.ndarray, pixels: np.ndarray) -> Refinement:
-        """What a pose of the lens says; pose.inliers index the landmarks (m,) and pixels (m, 2) that were matched."""
+    def refinement_from(self, pose: PerspectivePose | None, landmarks: np.ndarray, pixels: np.ndarray) -> Refinement:
+        """From a pose of the lens; pose.inliers index the landmarks (m,) and pixels (m, 2) that were matched."""
         if pose is None:
             return nothing_found(len(landmarks))
         # the covariance is of the lens; millimetres away from it, the child frame's is the same
         position, quat_xyzw = position_quat(pose.T_parent_camera @ invert(self._T_child_lens))
-        covariance = self.landmark_map.calibrated(pose.covariance, len(pose.inliers))
-        noise_px = pose.noise * self.extractor.focal_px
-        fitting = landmarks[pose.inliers], pixels[pose.inliers]
-        return Refinement(True, position, quat_xyzw, covariance, *fitting, len(landmarks), noise_px)
+        return Refinement(
+            found=True,
+            position=position,
+            quat_xyzw=quat_xyzw,
+            covariance=self.landmark_map.calibrated(pose.covariance, len(pose.inliers)),
+            landmarks=landmarks[pose.inliers],
+            pixels=pixels[pose.inliers],
+            matches=len(landmarks),
+            noise_px=pose.noise * self.extractor.focal_px,
+        )
+
+    def _give_way(self) -> None:
+        if self._between_steps is not None:
+            self._between_steps()
 
     def _near(self, T_parent_lens: np.ndarray, count: int) -> np.ndarray:
         """`count` landmarks that the images nearest to a pose saw."""

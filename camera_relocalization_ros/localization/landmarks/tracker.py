@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Landmarks of a refined image followed through the next ones (Lucas & Kanade 1981), and the poses that they give."""
+"""Landmarks of a refined image tracked through the next ones (Lucas & Kanade 1981), and the poses that they give."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class TrackingSettings:
 class Track:
     """Landmarks (n,) where they were last seen: pixels (n, 2) of `grey`, by the lens at T_parent_lens.
 
-    refined_ns: stamp of the image in which they were found; steps: images they were followed through since.
+    refined_ns: stamp of the image in which they were found; steps: images they were tracked through since.
     """
 
     grey: np.ndarray
@@ -44,7 +44,7 @@ class Track:
 
 
 class LandmarkTracker:
-    """Follows the landmarks of a refiner's images; the images themselves may be skipped, but not go back in time."""
+    """Tracks the landmarks of a refiner's images; the images themselves may be skipped, but not go back in time."""
 
     def __init__(self, refiner: PoseRefiner, settings: TrackingSettings = TrackingSettings()) -> None:
         self._refiner = refiner
@@ -52,16 +52,23 @@ class LandmarkTracker:
         self._track: Track | None = None
 
     def start(self, grey: np.ndarray, stamp_ns: int, refinement: Refinement) -> None:
-        """Follow the landmarks of a refined image from now on; what was followed before is given up."""
+        """Track the landmarks of a refined image from now on; what was tracked before is given up."""
         T_parent_lens = self._refiner.lens_pose(refinement.position, refinement.quat_xyzw)
-        self._track = Track(grey, refinement.landmarks, refinement.pixels, T_parent_lens, stamp_ns, stamp_ns)
+        self._track = Track(
+            grey=grey,
+            landmarks=refinement.landmarks,
+            pixels=refinement.pixels,
+            T_parent_lens=T_parent_lens,
+            stamp_ns=stamp_ns,
+            refined_ns=stamp_ns,
+        )
 
-    def forget(self) -> None:
-        """Follow nothing."""
+    def reset(self) -> None:
+        """Track nothing."""
         self._track = None
 
-    def follow(self, grey: np.ndarray, stamp_ns: int) -> Refinement | None:
-        """The pose by the landmarks that are found again in the next image; None when none are followed."""
+    def track(self, grey: np.ndarray, stamp_ns: int) -> Refinement | None:
+        """The pose by the landmarks that are found again in the next image; None when none are tracked."""
         track = self._track
         if track is None or not self._is_recent(track, stamp_ns):
             self._track = None
@@ -81,11 +88,17 @@ class LandmarkTracker:
         # what a step adds is independent of the noise that the residuals show
         drift2 = steps * (self._settings.step_error_px / focal_px) ** 2
         pose = replace(pose, covariance=pose.covariance * (1 + drift2 / max(pose.noise, 1e-6) ** 2))
-        answer = self._refiner.answer(pose, landmarks, pixels)
+        refinement = self._refiner.refinement_from(pose, landmarks, pixels)
         self._track = Track(
-            grey, answer.landmarks, answer.pixels, pose.T_parent_camera, stamp_ns, track.refined_ns, steps
+            grey=grey,
+            landmarks=refinement.landmarks,
+            pixels=refinement.pixels,
+            T_parent_lens=pose.T_parent_camera,
+            stamp_ns=stamp_ns,
+            refined_ns=track.refined_ns,
+            steps=steps,
         )
-        return answer
+        return refinement
 
     def _is_recent(self, track: Track, stamp_ns: int) -> bool:
         gap_s, age_s = (stamp_ns - track.stamp_ns) * 1e-9, (stamp_ns - track.refined_ns) * 1e-9

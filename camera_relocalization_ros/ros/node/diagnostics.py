@@ -86,8 +86,9 @@ class NodeDiagnostics:
     def landmarks(self, found: DiagnosticStatusWrapper) -> DiagnosticStatusWrapper:
         """How refinements ended."""
         counts = self._node.landmarks.counts
-        found.summary(OK, f"{sum(counts.values())} images were searched" if counts else "not used")
-        for kind, count in sorted(counts.items()):
+        found.summary(OK, f"{counts.total} images were searched" if counts.total else "not used")
+        accepted = {"refined": counts.accepted} if counts.accepted else {}
+        for kind, count in sorted({**accepted, **counts.rejected_by_kind}.items()):
             found.add(kind, count)
         return found
 

@@ -4,18 +4,24 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
+from functools import partial
 
 import numpy as np
 import rospy
 
+from camera_relocalization_ros.bundle.landmark_map import LandmarkMap
 from camera_relocalization_ros.bundle.model_bundle import Bundle
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.localization.estimate import Estimate
 from camera_relocalization_ros.localization.landmarks.fusion import regression_alone
-from camera_relocalization_ros.localization.landmarks.live import REFINED, LiveLandmarks
-from camera_relocalization_ros.localization.landmarks.pipeline import LandmarkStage
-from camera_relocalization_ros.localization.landmarks.staged_relocalizer import LandmarksFirst, StagedRelocalizer
+from camera_relocalization_ros.localization.landmarks.live import (
+    BackgroundLandmarks,
+    LandmarkLocalizer,
+    RefinementCounts,
+    SequentialLandmarks,
+)
+from camera_relocalization_ros.localization.landmarks.pipeline import LandmarkPipeline
+from camera_relocalization_ros.localization.landmarks.staged_relocalizer import StagedRelocalizer
 from camera_relocalization_ros.localization.relocalizer import Relocalizer
 from camera_relocalization_ros.ros.node.camera_watch import CameraWatch
 from camera_relocalization_ros.vision.local_features import why_none
@@ -27,79 +33,74 @@ CHANGE_PERIOD_S = 1.0
 class NodeLandmarks:
     """Refines where it can: a map in the bundle, and a camera_info that fits the model. Not thread-safe.
 
-    refines_first: every image is searched before it is answered; else some are beside the stream, rate_hz at most.
-    counts: how refinements ended since the node started, by kind.
+    refines_first: every image is refined before it is estimated; else some are beside the stream, rate_hz at most.
+    counts: how refinements ended since the node started.
     """
 
     def __init__(self, watch: CameraWatch, rate_hz: float, refines_first: bool = False) -> None:
-        self.counts: Counter[str] = Counter()
+        self.counts = RefinementCounts()
         self._watch = watch
         self._rate_hz = rate_hz
         self._refines_first = refines_first
-        self._bundle: Bundle | None = None
+        self._map: LandmarkMap | None = None
         self._camera: CameraIntrinsics | None = None
-        self._live: LandmarksFirst | LiveLandmarks | None = None
+        self._localizer: LandmarkLocalizer | None = None
+        # the same object, where it has something to do between the images
+        self._background: BackgroundLandmarks | None = None
         self._changed_s = -CHANGE_PERIOD_S
-
-    @property
-    def refused(self) -> dict[str, int]:
-        """Those of `counts` that gave no pose to trust."""
-        return {kind: count for kind, count in self.counts.items() if kind != REFINED}
 
     def use(self, bundle: Bundle) -> None:
         """Refine by another model's map from now on; none is fine too."""
         self._drop()
-        self._bundle = bundle
-        if self._has_map and why_none():
+        self._map = bundle.landmark_map if self._rate_hz >= 0 else None
+        if self._map is not None and why_none():
             rospy.logwarn(f"{bundle.path}: its landmarks are not used: {why_none()}")
-            self._bundle = None
+            self._map = None
 
     def reset(self) -> None:
         """Forget earlier images."""
-        if self._live is not None:
-            self._live.reset()
+        if self._localizer is not None:
+            self._localizer.reset()
 
-    def answer(self, image_rgb: np.ndarray, estimate: Estimate) -> Estimate:
+    def estimate(self, image_rgb: np.ndarray, regression: Estimate) -> Estimate:
         """The best pose of an image with its regression; raises FrameError."""
-        if not self._has_map:
-            return estimate
+        if self._map is None:
+            return regression
         camera, why_not = self._usable_camera()
         if camera != self._camera:
             if camera is not None and time.monotonic() - self._changed_s < CHANGE_PERIOD_S:
-                return regression_alone(estimate, "camera_info changes all the time")
+                return regression_alone(regression, "camera_info changes all the time")
             self._changed_s = time.monotonic()
             self._drop()
             self._camera = camera
             if camera is not None:
-                self._live = self._landmarks(LandmarkStage(self._bundle.landmark_map, camera))
-        if self._live is None:
-            return regression_alone(estimate, why_not or "landmarks cannot be prepared")
-        return self._live.answer(image_rgb, estimate)
+                self._prepare(self._map, camera)
+        if self._localizer is None:
+            return regression_alone(regression, why_not or "landmarks cannot be prepared")
+        return self._localizer.estimate(image_rgb, regression)
 
-    def hold(self) -> None:
+    def pause(self) -> None:
         """An image came: what takes longer gives way."""
-        if self._live is not None:
-            self._live.hold()
+        if self._background is not None:
+            self._background.pause()
 
-    def search(self) -> None:
-        """The image's answer is published: what takes longer goes on."""
-        if self._live is not None:
-            self._live.search()
+    def refine(self) -> None:
+        """The image's pose is published: what takes longer goes on."""
+        if self._background is not None:
+            self._background.refine()
 
     def refining(self, relocalizer: Relocalizer) -> Relocalizer | StagedRelocalizer:
         """The relocalizer with landmarks behind it, where that is possible."""
         camera, _ = self._usable_camera()
-        has_map = self._has_map and relocalizer.bundle.landmark_map is not None
+        has_map = self._map is not None and relocalizer.bundle.landmark_map is not None
         return StagedRelocalizer(relocalizer, camera) if has_map and camera is not None else relocalizer
 
-    def _landmarks(self, stage: LandmarkStage) -> LandmarksFirst | LiveLandmarks:
+    def _prepare(self, landmark_map: LandmarkMap, camera: CameraIntrinsics) -> None:
+        make_pipeline = partial(LandmarkPipeline, landmark_map, camera)
         if self._refines_first:
-            return LandmarksFirst(stage, self.counts)
-        return LiveLandmarks(stage, self._rate_hz, self.counts)
-
-    @property
-    def _has_map(self) -> bool:
-        return self._bundle is not None and self._bundle.landmark_map is not None and self._rate_hz >= 0
+            self._localizer = SequentialLandmarks(make_pipeline(), self.counts)
+        else:
+            self._localizer = self._background = BackgroundLandmarks(make_pipeline, self._rate_hz, self.counts)
 
     def _usable_camera(self) -> tuple[CameraIntrinsics | None, str]:
         """The intrinsics, or None and why there are none that landmarks can be found with."""
@@ -109,6 +110,6 @@ class NodeLandmarks:
         return camera, ""
 
     def _drop(self) -> None:
-        if self._live is not None:
-            self._live.close()
-        self._live = self._camera = None
+        if self._background is not None:
+            self._background.close()
+        self._localizer = self._background = self._camera = None

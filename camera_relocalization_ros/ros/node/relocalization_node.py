@@ -23,7 +23,6 @@ from camera_relocalization_ros.core.errors import FrameError, RelocalizationErro
 from camera_relocalization_ros.core.state import State
 from camera_relocalization_ros.localization.estimate import Estimate
 from camera_relocalization_ros.localization.landmarks.fusion import regression_alone
-from camera_relocalization_ros.localization.landmarks.live import REFINED
 from camera_relocalization_ros.localization.motion_filter import FilterSettings, MotionFilter
 from camera_relocalization_ros.localization.relocalizer import Relocalizer
 from camera_relocalization_ros.msg import ModelInfo, RelocalizerStatus
@@ -168,10 +167,10 @@ class RelocalizationNode:
         if arrival is None:
             self._publish_waiting()
         elif self._activity == RelocalizerStatus.ANSWERING:
-            self.landmarks.hold()
+            self.landmarks.pause()
             self._answer(arrival)
             with self.side_work.tried("landmarks"):
-                self.landmarks.search()
+                self.landmarks.refine()
         else:
             self._skip()
 
@@ -204,7 +203,7 @@ class RelocalizationNode:
 
     def _refined(self, image_rgb: np.ndarray, regression: Estimate) -> Estimate:
         with self.side_work.tried("landmarks"):
-            return self.landmarks.answer(image_rgb, regression)
+            return self.landmarks.estimate(image_rgb, regression)
         self.landmarks.reset()
         return regression_alone(regression, "landmarks failed")
 
@@ -272,8 +271,8 @@ class RelocalizationNode:
         about_node = {
             "activity": self._activity,
             "bundle_id": self.relocalizer.bundle.bundle_id,
-            "refinements": self.landmarks.counts[REFINED],
-            "refused": rejection_counts(self.landmarks.refused),
+            "refinements": self.landmarks.counts.accepted,
+            "refused": rejection_counts(self.landmarks.counts.rejected_by_kind),
             "tf_failures": self.tf.failures if self.tf is not None else 0,
         }
         self.status.publish(state, header, **about_node, **values)

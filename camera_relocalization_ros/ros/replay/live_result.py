@@ -15,6 +15,7 @@ from camera_relocalization_ros.bundle.model_bundle import Bundle
 from camera_relocalization_ros.core.errors import FrameError, ResultError
 from camera_relocalization_ros.core.frames import FramePair
 from camera_relocalization_ros.core.pose_errors import PoseErrors
+from camera_relocalization_ros.core.state import Stage
 from camera_relocalization_ros.core.trajectory import Trajectory
 from camera_relocalization_ros.data.provenance import is_training_pose
 from camera_relocalization_ros.evaluation.results import (
@@ -26,7 +27,7 @@ from camera_relocalization_ros.evaluation.results import (
     Result,
     ResultInfo,
 )
-from camera_relocalization_ros.localization.landmarks.staged_relocalizer import FUSED, REGRESSION, method_name
+from camera_relocalization_ros.localization.landmarks.staged_relocalizer import method_name
 from camera_relocalization_ros.msg import RelocalizerStatus
 from camera_relocalization_ros.ros.bags.reader import open_bag, read_images
 from camera_relocalization_ros.ros.conversions import message_to_bgr
@@ -48,7 +49,7 @@ def live_result(bundle: Bundle, frames: FramePair, plan: ReplayPlan, heard: Repl
     answered, lost = int(np.isin(stamps_ns, poses.stamps_ns).sum()), int(last.frames_lost)
     info = ResultInfo(
         *(LIVE, bag.stem, frames.parent, frames.child, str(bundle.path), bundle.bundle_id),
-        *(method_name(bundle, FUSED if by_landmarks else REGRESSION), bag.name, len(stamps_ns), answered),
+        *(method_name(bundle, Stage.FUSED if by_landmarks else Stage.REGRESSION), bag.name, len(stamps_ns), answered),
         lost=lost,
         # by the node, or on the way to it
         dropped=len(stamps_ns) - answered - lost - int(last.frames_rejected),

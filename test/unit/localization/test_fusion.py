@@ -6,7 +6,8 @@ import pytest
 
 from camera_relocalization_ros.core.state import Stage, State
 from camera_relocalization_ros.localization.estimate import Estimate
-from camera_relocalization_ros.localization.landmarks.fusion import fuse, why_refused
+from camera_relocalization_ros.localization.landmarks.fusion import fuse
+from camera_relocalization_ros.localization.landmarks.gate import gate
 from camera_relocalization_ros.localization.landmarks.pose_refiner import Refinement
 
 IDENTITY = np.array([0.0, 0.0, 0.0, 1.0])
@@ -37,7 +38,7 @@ def refinement(**changes):
 
 
 def fused_of(regressed, refined):
-    return fuse(regressed, refined, why_refused(regressed, refined))
+    return fuse(regressed, refined, gate(regressed, refined))
 
 
 def test_a_good_refined_pose_is_published_with_its_covariance():

@@ -5,8 +5,8 @@ import json
 import os
 import sys
 import threading
-from collections import Counter
 from concurrent.futures import TimeoutError as FutureTimeout
+from functools import partial
 
 import numpy as np
 import pytest
@@ -20,8 +20,8 @@ from camera_relocalization_ros.cli.main import main
 from camera_relocalization_ros.core.geometry import position_quat
 from camera_relocalization_ros.core.state import Stage, State
 from camera_relocalization_ros.evaluation.result_files import load_result
-from camera_relocalization_ros.localization.landmarks.live import NICENESS, LiveLandmarks
-from camera_relocalization_ros.localization.landmarks.pipeline import LandmarkStage
+from camera_relocalization_ros.localization.landmarks.live import NICENESS, BackgroundLandmarks, RefinementCounts
+from camera_relocalization_ros.localization.landmarks.pipeline import LandmarkPipeline
 from camera_relocalization_ros.localization.landmarks.staged_relocalizer import StagedRelocalizer
 from camera_relocalization_ros.localization.relocalizer import Relocalizer
 from camera_relocalization_ros.vision.pnp import project
@@ -40,8 +40,8 @@ def relocalizer(bundle):
 
 
 @pytest.fixture
-def stage(relocalizer):
-    return LandmarkStage(relocalizer.bundle.landmark_map, CAMERA)
+def pipeline(relocalizer):
+    return LandmarkPipeline(relocalizer.bundle.landmark_map, CAMERA)
 
 
 def stamp(number):
@@ -55,15 +55,15 @@ def error_m(estimate, T_parent_camera):
 def test_every_image_of_another_flight_is_refined_to_a_centimetre(relocalizer):
     staged = StagedRelocalizer(relocalizer, CAMERA)
     for number, T in enumerate(flight(12, seed=5)):
-        answer = staged.answer(view(T, WALL), stamp(number))
+        answer = staged.estimate_stages(view(T, WALL), stamp(number))
         assert answer.fused.stage is Stage.REFINED and answer.fused.state is State.OK
         assert error_m(answer.fused, T) < 0.01 < 0.05 < error_m(answer.regression, T)
 
 
-def test_right_poses_exceed_chance_by_far_and_chance_is_what_features_anywhere_give(relocalizer, stage):
-    refiner, generator = stage.refiner, np.random.default_rng(0)
+def test_right_poses_exceed_chance_by_far_and_chance_is_what_features_anywhere_give(relocalizer, pipeline):
+    refiner, generator = pipeline.refiner, np.random.default_rng(0)
     T = flight(1, seed=5)[0]
-    features = refiner.extractor.extract(stage.grey(view(T, WALL)))
+    features = refiner.extractor.extract(pipeline.grey(view(T, WALL)))
     found = refiner.refine_features(features, *position_quat(T))
     assert len(found.landmarks) > 5 * found.by_chance > 0
     # features anywhere in the image: how many of the landmarks that it shows have one within the errors' area
@@ -77,15 +77,15 @@ def test_right_poses_exceed_chance_by_far_and_chance_is_what_features_anywhere_g
     assert np.mean(counts) == pytest.approx(found.by_chance, rel=0.2)
 
 
-def test_what_was_found_is_followed_with_growing_covariance(relocalizer, stage):
+def test_what_was_found_is_followed_with_growing_covariance(relocalizer, pipeline):
     poses = flight(12, seed=5)
     images = [view(T, WALL) for T in poses]
-    greys = [stage.grey(image) for image in images]
+    greys = [pipeline.grey(image) for image in images]
     estimates = [relocalizer.estimate(image, stamp(number)) for number, image in enumerate(images)]
-    refined = stage.refine(greys[0], estimates[0], estimates[0])
-    assert refined.refusal is None
-    stage.track(refined)
-    followed = [stage.follow(grey, estimate) for grey, estimate in zip(greys[1:], estimates[1:])]
+    refined = pipeline.refine(greys[0], estimates[0], estimates[0])
+    assert refined.decision.is_accepted
+    pipeline.start_tracking(refined)
+    followed = [pipeline.track(grey, estimate) for grey, estimate in zip(greys[1:], estimates[1:])]
     assert all(answer.stage is Stage.TRACKED for answer in followed)
     assert max(error_m(answer, T) for answer, T in zip(followed, poses[1:])) < 0.02
     sizes = [np.trace(answer.covariance[:3, :3]) for answer in (refined.fused, *followed)]
@@ -93,36 +93,36 @@ def test_what_was_found_is_followed_with_growing_covariance(relocalizer, stage):
 
 
 @pytest.mark.parametrize("gap", [-1, 0, 6])
-def test_nothing_is_followed_back_in_time_or_over_a_gap(relocalizer, stage, gap):
+def test_nothing_is_followed_back_in_time_or_over_a_gap(relocalizer, pipeline, gap):
     image = view(flight(1, seed=5)[0], WALL)
-    grey, first = stage.grey(image), relocalizer.estimate(image, stamp(10))
-    stage.track(stage.refine(grey, first, first))
-    later = stage.follow(grey, relocalizer.estimate(image, stamp(10 + gap)))
+    grey, first = pipeline.grey(image), relocalizer.estimate(image, stamp(10))
+    pipeline.start_tracking(pipeline.refine(grey, first, first))
+    later = pipeline.track(grey, relocalizer.estimate(image, stamp(10 + gap)))
     assert later.stage is Stage.REGRESSION and later.state is State.DEGRADED
     assert "no landmarks are followed" in later.reason
 
 
-def test_a_pose_is_not_carried_on_for_ever(relocalizer, stage):
+def test_a_pose_is_not_carried_on_for_ever(relocalizer, pipeline):
     image = view(flight(1, seed=5)[0], WALL)
-    grey, first = stage.grey(image), relocalizer.estimate(image, stamp(0))
-    stage.track(stage.refine(grey, first, first))
-    stages = [stage.follow(grey, relocalizer.estimate(image, stamp(number))).stage for number in range(1, 23)]
+    grey, first = pipeline.grey(image), relocalizer.estimate(image, stamp(0))
+    pipeline.start_tracking(pipeline.refine(grey, first, first))
+    stages = [pipeline.track(grey, relocalizer.estimate(image, stamp(number))).stage for number in range(1, 23)]
     assert stages[:20] == [Stage.TRACKED] * 20 and stages[20:] == [Stage.REGRESSION] * 2
 
 
-def test_another_wall_is_neither_found_nor_followed(relocalizer, stage):
+def test_another_wall_is_neither_found_nor_followed(relocalizer, pipeline):
     here, T = view(flight(1, seed=5)[0], WALL), flight(1, seed=5)[0]
     first = relocalizer.estimate(here, stamp(0))
-    stage.track(stage.refine(stage.grey(here), first, first))
+    pipeline.start_tracking(pipeline.refine(pipeline.grey(here), first, first))
     other = view(T, paint(seed=9))
     elsewhere = relocalizer.estimate(other, stamp(1))
-    assert stage.follow(stage.grey(other), elsewhere).state is State.DEGRADED
-    refined = stage.refine(stage.grey(other), elsewhere, elsewhere)
-    assert refined.refusal is not None and refined.fused.state is State.DEGRADED
+    assert pipeline.track(pipeline.grey(other), elsewhere).state is State.DEGRADED
+    refined = pipeline.refine(pipeline.grey(other), elsewhere, elsewhere)
+    assert not refined.decision.is_accepted and refined.fused.state is State.DEGRADED
     assert refined.fused.reason.startswith("not refined: ")
 
 
-class SlowStage(LandmarkStage):
+class SlowPipeline(LandmarkPipeline):
     """One whose refinements wait to be let go."""
 
     def __init__(self, *arguments):
@@ -135,35 +135,35 @@ class SlowStage(LandmarkStage):
 
 
 def test_a_live_stream_never_waits_for_a_refinement_and_takes_it_when_it_is_there(relocalizer):
-    slow = SlowStage(relocalizer.bundle.landmark_map, CAMERA)
-    counts = Counter()
-    live = LiveLandmarks(slow, 0.0, counts)
+    slow = SlowPipeline(relocalizer.bundle.landmark_map, CAMERA)
+    counts = RefinementCounts()
+    live = BackgroundLandmarks(lambda between_steps: slow, 0.0, counts)
     poses = flight(9, seed=5)
 
-    def answer(number):
+    def estimate(number):
         image = view(poses[number], WALL)
-        live.hold()
-        best = live.answer(image, relocalizer.estimate(image, stamp(number)))
-        live.search()
+        live.pause()
+        best = live.estimate(image, relocalizer.estimate(image, stamp(number)))
+        live.refine()
         return best
 
     # the thread is held: were answers to wait for it, this would not end
-    assert [answer(number).stage for number in range(3)] == [Stage.REGRESSION] * 3
+    assert [estimate(number).stage for number in range(3)] == [Stage.REGRESSION] * 3
     slow.gate.release()
     live._pending.result(timeout=30)
     # image 0 was refined; the landmarks are followed from there to image 3, over those between
-    third = answer(3)
+    third = estimate(3)
     assert third.stage is Stage.TRACKED and error_m(third, poses[3]) < 0.02
-    assert counts == {"refined": 1}
+    assert counts == RefinementCounts(accepted=1)
     # what is refined while the stream starts anew is of the old one
     pending = live._pending
     live.reset()
-    live.search()
+    live.refine()
     assert live._pending is None
     slow.gate.release()
     pending.result(timeout=30)
-    assert answer(4).stage is Stage.REGRESSION
-    assert counts == {"refined": 1}
+    assert estimate(4).stage is Stage.REGRESSION
+    assert counts == RefinementCounts(accepted=1)
     slow.gate.release()
     live.close()
 
@@ -171,62 +171,63 @@ def test_a_live_stream_never_waits_for_a_refinement_and_takes_it_when_it_is_ther
 def test_a_search_stands_still_while_an_image_is_answered_but_not_for_ever(relocalizer, monkeypatch):
     reached, steps = threading.Semaphore(0), []
 
-    class SteppingStage(LandmarkStage):
-        def refine(self, grey, estimate, prior, pause):
-            def step():
-                steps.append(None)
-                reached.release()
-                pause()
+    def make_pipeline(between_steps):
+        def step():
+            steps.append(None)
+            reached.release()
+            between_steps()
 
-            return super().refine(grey, estimate, prior, step)
+        return LandmarkPipeline(relocalizer.bundle.landmark_map, CAMERA, step)
 
     monkeypatch.setattr("camera_relocalization_ros.localization.landmarks.live.LONGEST_PAUSE_S", 60.0)
-    live = LiveLandmarks(SteppingStage(relocalizer.bundle.landmark_map, CAMERA), 0.0, Counter())
+    live = BackgroundLandmarks(make_pipeline, 0.0, RefinementCounts())
     image = view(flight(1, seed=5)[0], WALL)
-    live.answer(image, relocalizer.estimate(image, stamp(0)))
-    live.search()
-    live.hold()
+    live.estimate(image, relocalizer.estimate(image, stamp(0)))
+    live.refine()
+    live.pause()
     assert reached.acquire(timeout=30)
     with pytest.raises(FutureTimeout):
         live._pending.result(timeout=0.5)
     assert len(steps) < 3
-    live.search()
-    assert live._pending.result(timeout=30).refusal is None and len(steps) == 3
+    live.refine()
+    assert live._pending.result(timeout=30).decision.is_accepted and len(steps) == 3
     # images that come without a pause
     monkeypatch.setattr("camera_relocalization_ros.localization.landmarks.live.LONGEST_PAUSE_S", 0.01)
-    live.hold()
-    live.answer(image, relocalizer.estimate(image, stamp(1)))
-    live.search()
-    live.hold()
-    assert live._pending.result(timeout=30).refusal is None and len(steps) == 6
+    live.pause()
+    live.estimate(image, relocalizer.estimate(image, stamp(1)))
+    live.refine()
+    live.pause()
+    assert live._pending.result(timeout=30).decision.is_accepted and len(steps) == 6
     live.close()
 
 
-def test_a_rate_leaves_images_unrefined(relocalizer, stage):
-    counts = Counter()
-    live = LiveLandmarks(stage, 1e-3, counts)
+def test_a_rate_leaves_images_unrefined(relocalizer, pipeline):
+    counts = RefinementCounts()
+    live = BackgroundLandmarks(lambda between_steps: pipeline, 1e-3, counts)
     image = view(flight(1, seed=5)[0], WALL)
     for number in range(3):
-        live.answer(image, relocalizer.estimate(image, stamp(number)))
-        live.search()
+        live.estimate(image, relocalizer.estimate(image, stamp(number)))
+        live.refine()
         if live._pending is not None:
             live._pending.result(timeout=30)
     live.close()
-    assert sum(counts.values()) == 1
+    assert counts.total == 1
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="threads have priorities of their own on Linux alone")
 def test_answers_go_before_refinements(relocalizer):
-    class WatchedStage(LandmarkStage):
+    class WatchedPipeline(LandmarkPipeline):
         def refine(self, *arguments):
             niceness.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
             return super().refine(*arguments)
 
     niceness = []
-    live = LiveLandmarks(WatchedStage(relocalizer.bundle.landmark_map, CAMERA), 0.0, Counter())
+    live = BackgroundLandmarks(
+        partial(WatchedPipeline, relocalizer.bundle.landmark_map, CAMERA), 0.0, RefinementCounts()
+    )
     image = view(flight(1, seed=5)[0], WALL)
-    live.answer(image, relocalizer.estimate(image, stamp(0)))
-    live.search()
+    live.estimate(image, relocalizer.estimate(image, stamp(0)))
+    live.refine()
     live._pending.result(timeout=30)
     live.close()
     assert niceness == [min(os.getpriority(os.PRIO_PROCESS, 0) + NICENESS, 19)]

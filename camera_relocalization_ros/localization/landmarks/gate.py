@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Whether a pose from landmarks is accepted; docs/refinement.md explains the rule."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+import numpy as np
+
+from camera_relocalization_ros.core.chi_square import chi_square_quantile
+from camera_relocalization_ros.core.geometry import angular_distance, pose_difference
+from camera_relocalization_ros.core.state import Stage
+from camera_relocalization_ros.localization.estimate import Estimate
+from camera_relocalization_ros.localization.landmarks.pose_refiner import Refinement
+
+
+@dataclass(frozen=True)
+class GateSettings:
+    """When a refined pose is accepted: it rests on enough landmarks, these fix it, and it agrees with the regression.
+
+    least_found: landmarks that a search among all must agree on, and more than would by chance, by chance_sd standard
+    deviations of that number; least_tracked: those that were tracked were found by more before, and chance has no
+    part in them. allowed_share: of right pairs of poses that would differ no more than their covariances say, were
+    errors Gaussian; tail: so many times as far they may differ, for a regression that errs may err by far. Where it has
+    no covariance they may differ by far_m and far_rad.
+    """
+
+    least_found: int = 20
+    chance_sd: float = 2.0
+    least_tracked: int = 12
+    most_sd_m: float = 0.05
+    most_sd_rad: float = 0.035
+    allowed_share: float = 0.999
+    tail: float = 2.0
+    far_m: float = 2.0
+    far_rad: float = 0.8
+
+
+class RejectionReason(enum.Enum):
+    """Why a pose from landmarks is not accepted; the values are the kinds of msg/RejectionCount.msg."""
+
+    FEW = "few"
+    UNCERTAIN = "uncertain"
+    DISAGREES = "disagrees"
+
+
+@dataclass(frozen=True)
+class GateDecision:
+    """`reason` is None for a pose that is accepted; `description` is the same in words with numbers."""
+
+    reason: RejectionReason | None = None
+    description: str = ""
+
+    @property
+    def is_accepted(self) -> bool:
+        """Whether the pose may be published."""
+        return self.reason is None
+
+
+ACCEPTED = GateDecision()
+
+
+def gate(
+    regression: Estimate,
+    refinement: Refinement,
+    stage: Stage = Stage.REFINED,
+    settings: GateSettings = GateSettings(),
+) -> GateDecision:
+    """Whether to accept the pose that landmarks gave at a stage, REFINED or TRACKED, beside the regressed one."""
+    found = len(refinement.landmarks)
+    needed = settings.least_tracked if stage is Stage.TRACKED else settings.least_found
+    if not refinement.found:
+        return GateDecision(RejectionReason.FEW, f"no pose fits {refinement.matches} matches")
+    if found < needed:
+        return GateDecision(RejectionReason.FEW, f"{found} landmarks; {needed} are needed")
+    by_chance = refinement.by_chance
+    if found <= by_chance + settings.chance_sd * np.sqrt(by_chance):
+        description = f"{found} landmarks, of which {by_chance:.0f} may agree by chance"
+        return GateDecision(RejectionReason.FEW, description)
+    sd_m, sd_rad = (np.sqrt(np.linalg.eigvalsh(refinement.covariance[s, s])[-1]) for s in (slice(3), slice(3, 6)))
+    if sd_m > settings.most_sd_m or sd_rad > settings.most_sd_rad:
+        description = f"its standard deviation is {sd_m:.3f} m and {np.degrees(sd_rad):.1f} deg"
+        return GateDecision(RejectionReason.UNCERTAIN, description)
+    disagreement = _disagreement(regression, refinement, settings)
+    return GateDecision(RejectionReason.DISAGREES, disagreement) if disagreement else ACCEPTED
+
+
+def _disagreement(regression: Estimate, refinement: Refinement, settings: GateSettings) -> str:
+    """How far beyond both uncertainties the two poses differ; empty when they do not."""
+    if regression.covariance is None:
+        distance_m = np.linalg.norm(regression.position - refinement.position)
+        angle_rad = angular_distance(regression.quat_xyzw, refinement.quat_xyzw)
+        is_far = distance_m > settings.far_m or angle_rad > settings.far_rad
+        return f"{distance_m:.2f} m and {np.degrees(angle_rad):.0f} deg from the regressed pose" if is_far else ""
+    difference = pose_difference(regression.position, regression.quat_xyzw, refinement.position, refinement.quat_xyzw)
+    squared = difference @ np.linalg.solve(regression.covariance + refinement.covariance, difference)
+    limit = settings.tail**2 * chi_square_quantile(settings.allowed_share, 6)
+    return f"{np.sqrt(squared / limit):.1f} times as far from the regressed pose as allowed" if squared > limit else ""
