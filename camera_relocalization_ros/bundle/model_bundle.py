@@ -7,8 +7,6 @@ The format is written down in docs/bundle_format.md. Reading a bundle runs no co
 from __future__ import annotations
 
 import hashlib
-import os
-import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +20,7 @@ from camera_relocalization_ros.bundle.reference_outputs import KnownAnswers, loa
 from camera_relocalization_ros.bundle.retrieval import RetrievalIndex, load_index, save_index
 from camera_relocalization_ros.bundle.sidecar import BundleSidecar, PositionRange
 from camera_relocalization_ros.core.errors import BundleError
+from camera_relocalization_ros.core.output_files import new_file, new_folder, write_yaml, writing
 
 FORMAT = "camera_relocalization_bundle"
 VERSION = 3
@@ -99,19 +98,11 @@ def save_bundle(
     path = Path(path)
     if path.exists() and not (path / SIDECAR).is_file():
         raise BundleError(f"{path}: exists and is no bundle; choose another name")
-    partial = path.with_name(path.name + ".partial")
-    try:
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
+    with new_folder(path, BundleError) as partial:
         (partial / NETWORK).write_bytes(network)
         save_index(partial / TRAINING, index)
         save_answers(partial / TEST_VECTOR, known_answers)
-        _write_sidecar(partial / SIDECAR, partial, sidecar, PositionRange.of(index.positions), FILES[VERSION])
-        if path.exists():
-            shutil.rmtree(path)
-        os.replace(partial, path)
-    except OSError as error:
-        raise BundleError(f"{path}: cannot be written ({error.strerror})") from error
+        _write_sidecar(partial, sidecar, PositionRange.of(index.positions), FILES[VERSION])
 
 
 def replace_error_calibration(bundle: Bundle, calibration: ErrorCalibration) -> None:
@@ -121,10 +112,7 @@ def replace_error_calibration(bundle: Bundle, calibration: ErrorCalibration) -> 
     """
     check_extensible(bundle)
     files = FILES[VERSION] if bundle.landmark_map is None else (*FILES[VERSION], LANDMARKS)
-    try:
-        _replace_sidecar(bundle, replace(bundle.sidecar, error_calibration=calibration), files)
-    except OSError as error:
-        raise BundleError(f"{bundle.path}: cannot be written ({error.strerror})") from error
+    _replace_sidecar(bundle, replace(bundle.sidecar, error_calibration=calibration), files)
 
 
 def replace_map(bundle: Bundle, landmark_map: LandmarkMap) -> int:
@@ -133,18 +121,13 @@ def replace_map(bundle: Bundle, landmark_map: LandmarkMap) -> int:
     Raises BundleError when the bundle is of a version that has no place for one.
     """
     check_extensible(bundle)
-    partial = bundle.path / (LANDMARKS + ".partial")
-    try:
+    with new_file(bundle.path / LANDMARKS, BundleError) as partial:
         with open(partial, "wb") as file:
             save_map(file, landmark_map)
         # the sidecar never vouches for a file that is being replaced
         _replace_sidecar(bundle, bundle.sidecar, FILES[VERSION])
-        os.replace(partial, bundle.path / LANDMARKS)
-        _replace_sidecar(bundle, bundle.sidecar, (*FILES[VERSION], LANDMARKS))
-        return (bundle.path / LANDMARKS).stat().st_size
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise BundleError(f"{bundle.path}: cannot be written ({error.strerror})") from error
+    _replace_sidecar(bundle, bundle.sidecar, (*FILES[VERSION], LANDMARKS))
+    return (bundle.path / LANDMARKS).stat().st_size
 
 
 def check_extensible(bundle: Bundle) -> None:
@@ -154,15 +137,12 @@ def check_extensible(bundle: Bundle) -> None:
 
 
 def _replace_sidecar(bundle: Bundle, sidecar: BundleSidecar, files: tuple[str, ...]) -> None:
-    partial = bundle.path / (SIDECAR + ".partial")
-    _write_sidecar(partial, bundle.path, sidecar, bundle.training_range, files)
-    os.replace(partial, bundle.path / SIDECAR)
+    with writing(bundle.path, BundleError):
+        _write_sidecar(bundle.path, sidecar, bundle.training_range, files)
 
 
-def _write_sidecar(
-    path: Path, folder: Path, sidecar: BundleSidecar, training_range: PositionRange, files: tuple[str, ...]
-) -> None:
-    """To `path`, with the checksums of `files` in `folder`."""
+def _write_sidecar(folder: Path, sidecar: BundleSidecar, training_range: PositionRange, files: tuple[str, ...]) -> None:
+    """Into `folder`, with the checksums of `files` in it."""
     values = {
         "format": FORMAT,
         "version": VERSION,
@@ -170,7 +150,7 @@ def _write_sidecar(
         "training_range": {"min": list(training_range.min), "max": list(training_range.max)},
         "sha256": {name: _sha256((folder / name).read_bytes()) for name in files},
     }
-    path.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
+    write_yaml(folder / SIDECAR, values, BundleError)
 
 
 def _read_sidecar(path: Path) -> tuple[int, BundleSidecar, dict[str, str], dict[str, Any] | None]:

@@ -37,6 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     import sys
 
     from camera_relocalization_ros.core.errors import ResultError
+    from camera_relocalization_ros.core.output_files import write_text
     from camera_relocalization_ros.evaluation.result_files import load_result, result_folders
     from camera_relocalization_ros.report.tables import comparison_text
     from camera_relocalization_ros.report.tables.comparison import (
@@ -57,9 +58,5 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.output:
         print(text.rstrip("\n"))
         return 0
-    try:
-        arguments.output.parent.mkdir(parents=True, exist_ok=True)
-        arguments.output.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ResultError(f"{arguments.output}: cannot be written ({error.strerror})") from error
+    write_text(arguments.output, text, ResultError)
     return 0

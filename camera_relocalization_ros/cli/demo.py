@@ -26,12 +26,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     import rospkg
 
-    from camera_relocalization_ros.core.output_files import write_json
+    from camera_relocalization_ros.core.output_files import write_json, write_text
     from camera_relocalization_ros.data.mesh_files import load_mesh
     from camera_relocalization_ros.evaluation.result_files import write_result
     from camera_relocalization_ros.evaluation.summary_text import errors_table, ok_text
     from camera_relocalization_ros.report.figures.flight_plot import plot_flight
-    from camera_relocalization_ros.report.pages.page import write_page
     from camera_relocalization_ros.report.pages.result_page import PageInput, result_page
     from camera_relocalization_ros.ros.bags.image_baselines import bag_baselines
     from camera_relocalization_ros.ros.bags.simulation_bag import write_simulated_bag
@@ -59,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
     write_result(told, frames)
     mesh = arguments.output / "airframe.ply"
     save_airframe_mesh(mesh)
-    write_page(page, result_page([PageInput.of(told, frames)], ("thesis",), load_mesh(mesh).edges()))
+    write_text(page, result_page([PageInput.of(told, frames)], ("thesis",), load_mesh(mesh).edges()))
     print(f"\n{len(result.truth)} images of {bag}, flown at placement {PLACEMENT}, which the model has never seen:")
     print(ok_text(values))
     print(errors_table({"live node": result.errors, **baselines}))

@@ -35,8 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    from camera_relocalization_ros.core.output_files import write_text
     from camera_relocalization_ros.evaluation.result_files import load_result, result_folders
-    from camera_relocalization_ros.report.pages.page import write_page
     from camera_relocalization_ros.report.pages.result_page import PageInput, result_page
 
     folders = [found for path in arguments.results for found in result_folders(path)]
@@ -44,6 +44,6 @@ def run(arguments: argparse.Namespace) -> int:
     drawn = object_of(arguments)
     edges = None if drawn is None else drawn.edges()
     pictures = tuple((Path(path), caption) for path, caption in arguments.picture)
-    write_page(arguments.output, result_page(inputs, tuple(arguments.reference), edges, pictures))
+    write_text(arguments.output, result_page(inputs, tuple(arguments.reference), edges, pictures))
     print(arguments.output)
     return 0

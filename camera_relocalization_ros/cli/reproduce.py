@@ -8,7 +8,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from camera_relocalization_ros.core.errors import ConfigError, DatasetError, RelocalizationError
+from camera_relocalization_ros.core.errors import ConfigError, DatasetError
 
 if TYPE_CHECKING:
     from camera_relocalization_ros.report.tables.thesis_tables import Reproduction
@@ -101,15 +101,12 @@ def _add(found: Reproduction, cell: Cell, summary: dict[str, Any], baselines: di
 
 
 def _write(found: Reproduction, output: Path, notes: list[str]) -> None:
-    from camera_relocalization_ros.core.output_files import write_json
+    from camera_relocalization_ros.core.output_files import write_json, write_text
     from camera_relocalization_ros.report.tables.thesis_tables import csv_text, report, to_dict
 
     write_json(output / RESULTS_JSON, to_dict(found))
-    try:
-        (output / TABLES).write_text(report(found, notes), encoding="utf-8")
-        (output / RESULTS_CSV).write_text(csv_text(found), encoding="utf-8")
-    except OSError as error:
-        raise RelocalizationError(f"{output}: cannot be written ({error.strerror})") from error
+    write_text(output / TABLES, report(found, notes))
+    write_text(output / RESULTS_CSV, csv_text(found))
 
 
 def _draw_histograms(cells: list[Cell], folder: Path) -> None:

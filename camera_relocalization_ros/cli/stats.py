@@ -6,8 +6,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from camera_relocalization_ros.core.errors import DatasetError
-
 NAME = "stats"
 HELP = "Write the mean image, and mean and spread of each channel, of a data set as a network sees it."
 
@@ -22,7 +20,7 @@ def run(arguments: argparse.Namespace) -> int:
     import cv2
     import numpy as np
 
-    from camera_relocalization_ros.core.output_files import write_json
+    from camera_relocalization_ros.core.output_files import write_bytes, write_json
     from camera_relocalization_ros.data.dataset import Dataset
     from camera_relocalization_ros.data.image_statistics import image_statistics
 
@@ -35,8 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
     }
     write_json(arguments.output / "statistics.json", values)
     picture = np.round(found.mean_rgb).astype(np.uint8)[..., ::-1]
-    if not cv2.imwrite(str(arguments.output / "mean.png"), picture):
-        raise DatasetError(f"{arguments.output / 'mean.png'}: cannot be written")
+    write_bytes(arguments.output / "mean.png", cv2.imencode(".png", picture)[1].tobytes())
     mean, std = (" ".join(f"{value:.1f}" for value in values) for values in (found.channel_mean, found.channel_std))
     print(f"{arguments.output}: mean.png and statistics.json of {found.frames} images; R G B mean {mean}, spread {std}")
     return 0

@@ -13,6 +13,7 @@ from scipy.spatial.transform import Rotation, Slerp
 
 from camera_relocalization_ros.core.errors import SyncError
 from camera_relocalization_ros.core.geometry import canonical_quat, pose_matrix
+from camera_relocalization_ros.core.output_files import write_text
 
 
 @dataclass(frozen=True)
@@ -71,10 +72,7 @@ def write_tum(path: Path, trajectory: Trajectory) -> None:
     for stamp, position, quat in zip(trajectory.stamps_ns, trajectory.positions, trajectory.quats_xyzw):
         values = " ".join(repr(float(value)) for value in (*position, *quat))
         lines.append(f"{seconds_text(int(stamp))} {values}")
-    try:
-        Path(path).write_text("\n".join(lines) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise SyncError(f"{path}: cannot be written ({error.strerror})") from error
+    write_text(path, "\n".join(lines) + "\n", SyncError)
 
 
 def read_tum(path: Path) -> Trajectory:

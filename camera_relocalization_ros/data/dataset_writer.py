@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any, Iterator
 
 import numpy as np
-import yaml
 
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.errors import DatasetError, RelocalizationError
 from camera_relocalization_ros.core.geometry import canonical_quat
+from camera_relocalization_ros.core.output_files import partial_path, write_yaml, writing
 from camera_relocalization_ros.data.dataset import COLUMNS, FORMAT, FRAMES_FILE, MANIFEST, VERSION, safe_name
 
 # only in the side folder: what it is being filled with, who fills it, which sequences are whole
@@ -114,7 +114,7 @@ class DatasetWriter:
         job: dict[str, Any] | None = None,
     ) -> None:
         self.path = Path(path)
-        self._partial = self.path.with_name(self.path.name + ".partial")
+        self._partial = partial_path(self.path)
         self._parent_frame = parent_frame
         self._child_frame = child_frame
         self.camera = camera
@@ -125,12 +125,10 @@ class DatasetWriter:
     def __enter__(self) -> DatasetWriter:
         if self.path.exists():
             raise DatasetError(f"{self.path}: exists already; remove it or choose another name")
-        try:
+        with writing(self._partial, DatasetError):
             self._partial.mkdir(parents=True, exist_ok=True)
             self._take_lock()
             self._prepare()
-        except OSError as error:
-            raise DatasetError(f"{self._partial}: cannot be written ({error.strerror})") from error
         return self
 
     def _take_lock(self) -> None:
@@ -154,7 +152,8 @@ class DatasetWriter:
     def __exit__(self, kind: type | None, error: BaseException | None, _trace: object) -> None:
         try:
             if kind is None:
-                self._finish()
+                with writing(self.path, DatasetError):
+                    self._finish()
             else:
                 self._abandon(error)
         finally:
@@ -167,7 +166,8 @@ class DatasetWriter:
             shutil.rmtree(self._partial, ignore_errors=True)
         kept = "" if is_over else "; what is done is kept, and the same command resumes"
         if isinstance(error, OSError):
-            raise DatasetError(f"{self._partial}: cannot be written ({error.strerror}){kept}") from error
+            with writing(self._partial, DatasetError, then=kept):
+                raise error
         if kept:
             logger.warning("%s: interrupted%s", self._partial, kept)
 
@@ -185,7 +185,7 @@ class DatasetWriter:
         }
         for path in (self._partial / JOB_FILE, *self._partial.glob(f"sequences/*/{ENTRY_FILE}")):
             path.unlink()
-        (self._partial / MANIFEST).write_text(yaml.safe_dump(manifest, sort_keys=False), encoding="utf-8")
+        write_yaml(self._partial / MANIFEST, manifest, DatasetError)
         (self._partial / LOCK_FILE).unlink()
         os.replace(self._partial, self.path)
 
@@ -210,7 +210,8 @@ class DatasetWriter:
             sequence.close()
         sequence_info = {**(info or {}), "skipped": dict(sequence.skipped)}
         entry = {"name": name, "frames": sequence.frame_count, "info": sequence_info}
-        partial_entry = folder / f"{ENTRY_FILE}.partial"
+        # an OSError, as of the frames: what is done is kept
+        partial_entry = partial_path(folder / ENTRY_FILE)
         partial_entry.write_text(json.dumps(entry), encoding="utf-8")
         os.replace(partial_entry, folder / ENTRY_FILE)
         self._entries.append(entry)

@@ -9,6 +9,7 @@ from typing import Any, Dict, List
 import yaml
 
 from camera_relocalization_ros.core.errors import DatasetError
+from camera_relocalization_ros.core.output_files import write_text
 
 Parts = Dict[str, Dict[str, List[List[int]]]]
 
@@ -56,11 +57,7 @@ def save_split(dataset_path: Path, name: str, parts: Parts, made_by: str) -> Pat
     """
     path = split_path(dataset_path, name)
     text = yaml.safe_dump({"made_by": made_by, "parts": parts}, sort_keys=False, default_flow_style=None)
-    try:
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise DatasetError(f"{path}: cannot be written ({error.strerror})") from error
+    write_text(path, text, DatasetError)
     return path
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.errors import ConfigError, DatasetError, ResultError
+from camera_relocalization_ros.core.output_files import new_file, write_yaml, writing
 from camera_relocalization_ros.core.pose_errors import PoseErrors
 from camera_relocalization_ros.core.state import Stage, State
 from camera_relocalization_ros.core.trajectory import Trajectory, write_tum
@@ -37,15 +37,12 @@ BASELINE_SUFFIXES = (": position_error_m", ": orientation_error_deg")
 
 def write_result(folder: Path, result: Result) -> None:
     """Write a result's files, result.yaml last: without it a folder is no result. Raises ResultError."""
-    try:
+    with writing(folder, ResultError):
         folder.mkdir(parents=True, exist_ok=True)
         (folder / MANIFEST).unlink(missing_ok=True)
-        _write_frames(folder / FRAMES_FILE, result)
-        _write_trajectories(folder, result)
-        values = {"format": FORMAT, "version": VERSION, **_plain(result.info)}
-        (folder / MANIFEST).write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
-    except OSError as error:
-        raise ResultError(f"{folder}: cannot be written ({error.strerror})") from error
+    _write_frames(folder / FRAMES_FILE, result)
+    _write_trajectories(folder, result)
+    write_yaml(folder / MANIFEST, {"format": FORMAT, "version": VERSION, **_plain(result.info)}, ResultError)
 
 
 def load_result(folder: Path | str) -> Result:
@@ -108,7 +105,7 @@ def _write_frames(path: Path, result: Result) -> None:
         **{name: [_number_text(value) for value in values] for name, values in numbers.items()},
     }
     order = [*COLUMNS, *(name for name in columns if name not in COLUMNS)]
-    with open(path, "w", newline="", encoding="utf-8") as file:
+    with new_file(path, ResultError) as partial, open(partial, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(order)
         writer.writerows(zip(*(columns[name] for name in order)))

@@ -21,6 +21,7 @@ from lightning.pytorch.plugins.environments import TorchElasticEnvironment
 from torch.utils.data import DataLoader, Sampler
 
 from camera_relocalization_ros.core.errors import ConfigError
+from camera_relocalization_ros.core.output_files import new_file, write_text, writing
 from camera_relocalization_ros.training.config import OptimiserConfig
 from camera_relocalization_ros.training.optimisation import (
     HELD_OUT_LOSS,
@@ -109,13 +110,11 @@ def _digest(job: dict[str, Any]) -> str:
 
 def _prepare(folder: Path, job: dict[str, Any]) -> None:
     check_job(folder.parent, job)
-    try:
+    with writing(folder.parent, ConfigError):
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / JOB).write_text(_digest(job), encoding="utf-8")
+        write_text(folder / JOB, _digest(job), ConfigError)
         # what was finished here before is no longer: its files are about to be replaced
         (folder.parent / SUMMARY).unlink(missing_ok=True)
-    except OSError as error:
-        raise ConfigError(f"{folder.parent}: cannot be written ({error.strerror})") from error
 
 
 def _loader(samples: WindowSamples, draws: Sampler) -> DataLoader:
@@ -201,7 +200,7 @@ class EpochTable(lightning.Callback):
         row.update({name: value.item() for name, value in pl_module.loss.named_parameters()})
         self.rows.append(row)
         if trainer.is_global_zero:
-            with open(self._path, "w", newline="", encoding="utf-8") as file:
+            with new_file(self._path) as path, open(path, "w", newline="", encoding="utf-8") as file:
                 table = csv.DictWriter(file, fieldnames=list(row))
                 table.writeheader()
                 table.writerows(self.rows)

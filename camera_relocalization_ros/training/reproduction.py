@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from camera_relocalization_ros.core.errors import ConfigError
-from camera_relocalization_ros.core.output_files import write_json
+from camera_relocalization_ros.core.output_files import new_file, write_json
 from camera_relocalization_ros.core.pose_errors import PoseErrors, pose_errors
 from camera_relocalization_ros.data.dataset import Dataset, Sequence
 from camera_relocalization_ros.data.provenance import frames_digest
@@ -131,7 +131,8 @@ def run_cell(
         run = trained(cell.folder)
     positions, quats = answers(run, data.test, cache_folder)
     errors = pose_errors(positions, quats, *data.test.positions_quats())
-    np.savez_compressed(cell.folder / ERRORS, **vars(errors))
+    with new_file(cell.folder / ERRORS) as path, open(path, "wb") as file:
+        np.savez_compressed(file, **vars(errors))
     summary = errors.summary()
     _finish(cell.folder, digest, started, summary)
     return summary
@@ -227,9 +228,8 @@ def _digest(config: TrainingConfig, data: GridData, finetune: bool) -> str:
 
 def _finish(folder: Path, digest: str, started: float, summary: dict[str, Any]) -> None:
     """Say that what `folder` holds is finished: last, whole or not at all."""
-    partial = folder / f"{CELL}.partial"
-    write_json(partial, {"digest": digest, "seconds": round(time.monotonic() - started, 1), "summary": summary})
-    partial.replace(folder / CELL)
+    seconds = round(time.monotonic() - started, 1)
+    write_json(folder / CELL, {"digest": digest, "seconds": seconds, "summary": summary})
 
 
 def _finished(folder: Path, digest: str) -> dict[str, Any] | None:

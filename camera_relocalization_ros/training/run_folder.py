@@ -16,6 +16,7 @@ from camera_relocalization_ros.bundle.training_set import TrainingSet
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.errors import ConfigError
 from camera_relocalization_ros.core.frames import FramePair
+from camera_relocalization_ros.core.output_files import write_yaml, writing
 from camera_relocalization_ros.core.preprocessing import Preprocessing
 from camera_relocalization_ros.training.backbones import BACKBONES, build_backbone
 from camera_relocalization_ros.training.backbones.contract import Backbone
@@ -73,11 +74,12 @@ class Run:
 
     def save(self, folder: Path) -> None:
         """Write the run; run.yaml comes last, and without it a folder is no run."""
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / SUMMARY).unlink(missing_ok=True)
-        torch.save(self.pose_head.state_dict(), folder / HEAD)
-        torch.save(self.tail, folder / TAIL)
-        save_index(folder / TRAINING, self.index)
+        with writing(folder, ConfigError):
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / SUMMARY).unlink(missing_ok=True)
+            torch.save(self.pose_head.state_dict(), folder / HEAD)
+            torch.save(self.tail, folder / TAIL)
+            save_index(folder / TRAINING, self.index)
         summary = {
             "config": self.config.to_dict(),
             "parent_frame": self.parent_frame,
@@ -88,9 +90,7 @@ class Run:
             "training_data": [asdict(data) for data in self.training_data],
             "backbone_sha256": self.backbone_sha256,
         }
-        partial = folder / f"{SUMMARY}.partial"
-        partial.write_text(yaml.safe_dump(summary, sort_keys=False), encoding="utf-8")
-        partial.replace(folder / SUMMARY)
+        write_yaml(folder / SUMMARY, summary, ConfigError)
 
 
 def read_summary(folder: Path) -> dict[str, Any]:

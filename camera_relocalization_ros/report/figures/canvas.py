@@ -8,7 +8,7 @@ from pathlib import Path
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from camera_relocalization_ros.core.errors import RelocalizationError
+from camera_relocalization_ros.core.output_files import new_file
 
 DOTS_PER_INCH = 110
 
@@ -22,8 +22,6 @@ def new_figure(width: float, height: float) -> Figure:
 
 def save_figure(figure: Figure, path: Path) -> None:
     """Write a PNG, with its folder; raises RelocalizationError."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, dpi=DOTS_PER_INCH)
-    except OSError as error:
-        raise RelocalizationError(f"{path}: cannot be written ({error.strerror})") from error
+    path = path if path.suffix else path.with_name(path.name + ".png")
+    with new_file(path) as partial:
+        figure.savefig(partial, dpi=DOTS_PER_INCH, format=path.suffix[1:])

@@ -16,7 +16,8 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from camera_relocalization_ros.bundle.retrieval import RetrievalIndex
-from camera_relocalization_ros.core.errors import ConfigError, RelocalizationError
+from camera_relocalization_ros.core.errors import ConfigError
+from camera_relocalization_ros.core.output_files import new_file
 from camera_relocalization_ros.data.dataset import Dataset, Frame
 from camera_relocalization_ros.report.figures.canvas import new_figure
 
@@ -65,17 +66,12 @@ class FeatureMap:
 
     def write_csv(self, path: Path) -> None:
         """One line for each image; raises RelocalizationError."""
-        try:
-            with open(path, "w", newline="", encoding="utf-8") as file:
-                writer = csv.writer(file)
-                writer.writerow(COLUMNS)
-                for point, position, is_training, group in zip(
-                    self.points, self.positions, self.is_training, self.groups
-                ):
-                    values = [f"{value:.4f}" for value in (*point, *position)]
-                    writer.writerow(["training" if is_training else "query", group, *values])
-        except OSError as error:
-            raise RelocalizationError(f"{path}: cannot be written ({error.strerror})") from error
+        with new_file(path) as partial, open(partial, "w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(COLUMNS)
+            for point, position, is_training, group in zip(self.points, self.positions, self.is_training, self.groups):
+                values = [f"{value:.4f}" for value in (*point, *position)]
+                writer.writerow(["training" if is_training else "query", group, *values])
 
 
 def embed(features: np.ndarray, seed: int = 0) -> np.ndarray:

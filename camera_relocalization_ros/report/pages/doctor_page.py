@@ -9,11 +9,12 @@ from typing import Any
 import cv2
 import numpy as np
 
+from camera_relocalization_ros.core.output_files import write_text
 from camera_relocalization_ros.data.doctor.examination import Examination
 from camera_relocalization_ros.data.doctor.finding import BAD, LEVELS, LOOK, OK, worst_level
 from camera_relocalization_ros.report.figures.doctor_figures import draw_directions, draw_images, draw_places, draw_time
 from camera_relocalization_ros.report.pages.doctor_template import PAGE
-from camera_relocalization_ros.report.pages.page import data_source, figure_source, render_page, write_page
+from camera_relocalization_ros.report.pages.page import data_source, figure_source, render_page
 
 VERDICTS = {
     OK: "fit for training.",
@@ -25,7 +26,7 @@ THUMBNAIL_WIDTH = 320
 
 def write_doctor_page(path: Path, examination: Examination) -> None:
     """Write the page, with its folder; raises RelocalizationError."""
-    write_page(path, doctor_page(examination))
+    write_text(path, doctor_page(examination))
 
 
 def doctor_page(examination: Examination) -> str:

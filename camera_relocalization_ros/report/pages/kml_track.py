@@ -10,7 +10,7 @@ import numpy as np
 import simplekml
 
 from camera_relocalization_ros.aircraft.local_frame import Geodetic
-from camera_relocalization_ros.core.errors import RelocalizationError
+from camera_relocalization_ros.core.output_files import new_file
 
 # absolute: above the sea, relative: above the ground at the first place, ground: laid on the ground
 ALTITUDES = ("absolute", "relative", "ground")
@@ -29,10 +29,8 @@ def write_kml(path: Path, name: str, stamps_ns: np.ndarray, places: list[Geodeti
     track.newgxcoord(points)
     for feature in (line, track):
         feature.style.linestyle.color, feature.style.linestyle.width = LINE_COLOUR, LINE_WIDTH
-    try:
-        kml.save(str(path))
-    except OSError as error:
-        raise RelocalizationError(f"{path}: cannot be written ({error.strerror})") from error
+    with new_file(path) as partial:
+        kml.save(str(partial))
 
 
 def _utc(stamp_ns: int) -> str:

@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What all pages share: their look, pictures as text, and the one HTML file that needs no other and no network."""
+"""What all pages share: their look, and pictures as text, for one HTML file that needs no other and no network."""
 
 from __future__ import annotations
 
 import base64
 import io
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -13,7 +12,6 @@ import jinja2
 import numpy as np
 from matplotlib.figure import Figure
 
-from camera_relocalization_ros.core.errors import RelocalizationError
 from camera_relocalization_ros.report.figures.canvas import DOTS_PER_INCH
 
 STYLE = """body { font: 17px/1.5 sans-serif; max-width: 72rem; margin: 1.5rem auto; padding: 0 1rem; color: #222; }
@@ -27,15 +25,6 @@ def render_page(template: str, **values: Any) -> str:
     """The page; all values that come from data are escaped."""
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     return environment.from_string(template).render(**values)
-
-
-def write_page(path: Path, text: str) -> None:
-    """Write the page, with its folder; raises RelocalizationError."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise RelocalizationError(f"{path}: cannot be written ({error.strerror})") from error
 
 
 def figure_source(figure: Figure) -> str:

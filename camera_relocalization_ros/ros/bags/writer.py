@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Iterator
@@ -11,20 +10,11 @@ from typing import Iterator
 import rosbag
 
 from camera_relocalization_ros.core.errors import BagError
+from camera_relocalization_ros.core.output_files import new_file
 
 
 @contextmanager
 def new_bag(path: Path) -> Iterator[rosbag.Bag]:
     """A bag open for writing under a side name, which becomes `path` when the block ends well; raises BagError."""
-    path = Path(path)
-    partial = path.with_name(path.name + ".partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with rosbag.Bag(str(partial), "w") as bag:
-            yield bag
-        os.replace(partial, path)
-    except OSError as error:
-        raise BagError(f"{path}: cannot be written ({error.strerror})") from error
-    finally:
-        if partial.exists():
-            partial.unlink()
+    with new_file(path, BagError) as partial, rosbag.Bag(str(partial), "w") as bag:
+        yield bag

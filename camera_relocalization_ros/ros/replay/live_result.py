@@ -14,6 +14,7 @@ from camera_relocalization_ros.aircraft.placements import placement_name
 from camera_relocalization_ros.bundle.model_bundle import Bundle
 from camera_relocalization_ros.core.errors import FrameError, ResultError
 from camera_relocalization_ros.core.frames import FramePair
+from camera_relocalization_ros.core.output_files import write_bytes
 from camera_relocalization_ros.core.pose_errors import PoseErrors
 from camera_relocalization_ros.core.state import Stage
 from camera_relocalization_ros.core.trajectory import Trajectory
@@ -90,16 +91,12 @@ def store_images(result: Result, folder: Path, bag_path: Path, topic: str) -> Re
     """
     rows = {stamp_ns: row for row, stamp_ns in enumerate(result.stamps_ns.tolist())}
     images = _texts("", len(result))
-    try:
-        (folder / IMAGE_FOLDER).mkdir(parents=True, exist_ok=True)
-        with open_bag(bag_path) as bag:
-            for stamp_ns, message in read_images(bag, topic):
-                content = _small_jpeg(message)
-                if stamp_ns in rows and content:
-                    images[rows[stamp_ns]] = f"{rows[stamp_ns]:06d}.jpg"
-                    (folder / IMAGE_FOLDER / images[rows[stamp_ns]]).write_bytes(content)
-    except OSError as error:
-        raise ResultError(f"{folder}: cannot be written ({error.strerror})") from error
+    with open_bag(bag_path) as bag:
+        for stamp_ns, message in read_images(bag, topic):
+            content = _small_jpeg(message)
+            if stamp_ns in rows and content:
+                images[rows[stamp_ns]] = f"{rows[stamp_ns]:06d}.jpg"
+                write_bytes(folder / IMAGE_FOLDER / images[rows[stamp_ns]], content, ResultError)
     return replace(result, images=images, info=replace(result.info, image_folder=IMAGE_FOLDER))
 
 

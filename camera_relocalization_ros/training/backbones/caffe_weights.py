@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ import torch
 from torch import nn
 
 from camera_relocalization_ros.core.errors import ConfigError
+from camera_relocalization_ros.core.output_files import write_bytes, write_text
 
 if TYPE_CHECKING:
     from camera_relocalization_ros.training.backbones.contract import Backbone
@@ -24,13 +26,11 @@ def convert(caffemodel: Path, prototxt: Path, backbone: Backbone, output: Path) 
     Raises ConfigError when a file cannot be read or written, or a layer is missing or has another shape.
     """
     state = caffe_state_dict(caffemodel, prototxt, backbone)
-    try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        torch.save(state, output)
-    except (OSError, RuntimeError) as error:
-        raise ConfigError(f"{output}: cannot be written: {error}") from error
-    digest = hashlib.sha256(output.read_bytes()).hexdigest()
-    Path(f"{output}.sha256").write_text(f"{digest}  {output.name}\n", encoding="utf-8")
+    content = BytesIO()
+    torch.save(state, content)
+    write_bytes(output, content.getvalue(), ConfigError)
+    digest = hashlib.sha256(content.getvalue()).hexdigest()
+    write_text(f"{output}.sha256", f"{digest}  {output.name}\n", ConfigError)
     return len(state) // 2
 
 

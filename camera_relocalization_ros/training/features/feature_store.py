@@ -17,6 +17,7 @@ from typing import Any, BinaryIO, Iterable, Iterator
 import numpy as np
 
 from camera_relocalization_ros.core.errors import DatasetError
+from camera_relocalization_ros.core.output_files import write_text, writing
 
 CELLS, POSES, ROWS_DONE, LOCK = "cells.npy", "poses.npy", "rows_done", "lock"
 ROWS_PER_COMMIT = 64
@@ -98,7 +99,7 @@ class FeatureStore:
         The lock falls with the process that holds it, however it ends. Raises DatasetError when the folder cannot be
         made or written to, also for what is written under the lock.
         """
-        try:
+        with writing(self.folder, DatasetError, "the feature cache "):
             self.folder.mkdir(parents=True, exist_ok=True)
             with open(self.folder / LOCK, "a", encoding="utf-8") as file:
                 try:
@@ -107,8 +108,6 @@ class FeatureStore:
                     logger.warning("%s: another process is caching these features; waiting for it", self.folder)
                     fcntl.flock(file, fcntl.LOCK_EX)
                 yield
-        except OSError as error:
-            raise DatasetError(f"{self.folder}: the feature cache cannot be written ({error.strerror})") from error
 
     def append(self, rows: Iterable[tuple[np.ndarray, np.ndarray]], first: int) -> None:
         """Write the rows from number `first` to the last; what lay behind `first` is dropped.
@@ -137,9 +136,7 @@ class FeatureStore:
         for file in files:
             file.flush()
             os.fsync(file.fileno())
-        fresh = self.folder / f"{ROWS_DONE}.new"
-        fresh.write_text(str(rows), encoding="utf-8")
-        os.replace(fresh, self.folder / ROWS_DONE)
+        write_text(self.folder / ROWS_DONE, str(rows), DatasetError)
 
     def _parts(self) -> list[tuple[str, tuple[int, ...], np.dtype]]:
         rows, views = self.shape[:2]

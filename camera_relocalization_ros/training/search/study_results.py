@@ -4,15 +4,14 @@
 from __future__ import annotations
 
 import csv
-import os
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any
 
 import optuna
 import yaml
 from optuna.trial import TrialState
 
+from camera_relocalization_ros.core.output_files import new_file
 from camera_relocalization_ros.training.config import TrainingConfig
 from camera_relocalization_ros.training.search.search_space import SearchSpace, suggested_config
 
@@ -54,8 +53,8 @@ def best_table(study: optuna.Study, count: int = 5) -> str:
 
 def write_results(study: optuna.Study, recipe: TrainingConfig, space: SearchSpace, folder: Path) -> None:
     """Write trials.csv and, when a trial was trained to the end, best.yaml: a recipe for `reloc train --config`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with _replacing(folder / TRIALS) as path, open(path, "w", newline="", encoding="utf-8") as file:
+    # two processes may finish trials at the same moment
+    with new_file(folder / TRIALS, own=True) as path, open(path, "w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
         table.writerow(["trial", "state", "score", "position_m", "orientation_deg", "seconds", *space, "problem"])
         for trial in study.get_trials(deepcopy=False):
@@ -74,17 +73,9 @@ def write_results(study: optuna.Study, recipe: TrainingConfig, space: SearchSpac
             f"# The best of {len(ended_trials(study))} trials of the study {study.study_name!r}, trial {trial.number}: "
             f"{trial.user_attrs['position_m']:.3f} m, {trial.user_attrs['orientation_deg']:.2f} deg on held-out data.\n"
         )
-        with _replacing(folder / BEST) as path:
+        with new_file(folder / BEST, own=True) as path:
             path.write_text(comment + yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
 
 
 def _short(value: Any) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """A path to write that becomes `path` when it is whole: two processes may finish trials at the same moment."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    yield partial
-    os.replace(partial, path)
