@@ -19,7 +19,7 @@ from camera_relocalization_ros.core.pose_errors import pose_errors
 from camera_relocalization_ros.core.state import State
 from camera_relocalization_ros.data.dataset import Dataset
 from camera_relocalization_ros.evaluation.consistency import mahalanobis_squares
-from camera_relocalization_ros.evaluation.evaluate import answer_all
+from camera_relocalization_ros.evaluation.evaluate import estimate_all
 from camera_relocalization_ros.localization.estimate import Estimate
 from camera_relocalization_ros.localization.motion_filter import FilterSettings, MotionFilter
 from camera_relocalization_ros.localization.relocalizer import Relocalizer
@@ -78,7 +78,7 @@ def main() -> None:
     parser.add_argument("flight", help="a data set of one sequence")
     arguments = parser.parse_args()
     dataset = Dataset.load(arguments.flight)
-    raw = answer_all(Relocalizer.from_bundle(arguments.bundle, threads=1), dataset, "answer")
+    raw = estimate_all(Relocalizer.from_bundle(arguments.bundle, threads=1), dataset, "answer")
     truth = dataset.positions_quats()
     period_s = np.median(np.diff([one.stamp_ns for one in raw])) / 1e9
     lags = [max(round(seconds / period_s), 1) for seconds in (0.05, 0.2, 0.5, 1.0, 2.0)]

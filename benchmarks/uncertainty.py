@@ -25,20 +25,20 @@ from camera_relocalization_ros.bundle.indicators import INDICATORS, IndicatorMet
 from camera_relocalization_ros.core.geometry import angular_distance
 from camera_relocalization_ros.data.dataset import Dataset, load_image_rgb
 from camera_relocalization_ros.data.provenance import training_set
-from camera_relocalization_ros.evaluation.evaluate import answer_all
+from camera_relocalization_ros.evaluation.evaluate import estimate_all
 from camera_relocalization_ros.evaluation.rejection_table import rejection_table
 from camera_relocalization_ros.localization.estimate import Estimate
 from camera_relocalization_ros.localization.relocalizer import Relocalizer
-from camera_relocalization_ros.uncertainty.calibrate import MIN_SEQUENCES, PIECES, made_up
+from camera_relocalization_ros.uncertainty.calibrate import MIN_SEQUENCES, PIECES, synthetic_images
 from camera_relocalization_ros.uncertainty.calibration_fit import (
-    JudgedAnswers,
+    CalibrationSamples,
     camera_errors,
     fit,
     is_inside,
     squared_distances,
     with_thresholds,
 )
-from camera_relocalization_ros.uncertainty.out_of_distribution_scores import image_paths, negative_answers
+from camera_relocalization_ros.uncertainty.out_of_distribution_scores import estimate_images, image_paths
 
 SPREADS = ("spread_position_m", "spread_orientation_rad")
 EXTRA_INDICATORS = ("retrieval_position_m", "retrieval_orientation_rad", "step_m")
@@ -57,12 +57,12 @@ def extra_indicators(relocalizer: Relocalizer, estimates: list[Estimate]) -> np.
     return np.stack([distances, angles, steps], axis=1)
 
 
-def dataset_answers(relocalizer: Relocalizer, spec: str, work: Path) -> dict[str, np.ndarray]:
+def dataset_samples(relocalizer: Relocalizer, spec: str, work: Path) -> dict[str, np.ndarray]:
     """Logarithms of indicators, extra indicators and errors of answers with full windows; kept in `work`."""
     dataset = Dataset.load(spec)
     path = work / f"{relocalizer.bundle.bundle_id}_{training_set(dataset).sha256[:12]}.npz"
     if not path.is_file():
-        estimates = answer_all(relocalizer, dataset, dataset.path.name)
+        estimates = estimate_all(relocalizer, dataset, dataset.path.name)
         positions, quats = (np.array([getattr(e, name) for e in estimates]) for name in ("position", "quat_xyzw"))
         whole = np.array([e.window_length == relocalizer.bundle.sidecar.window_length for e in estimates])
         rows = {
@@ -74,14 +74,14 @@ def dataset_answers(relocalizer: Relocalizer, spec: str, work: Path) -> dict[str
     return dict(np.load(path))
 
 
-def negative_indicators(
+def image_indicators(
     relocalizer: Relocalizer, name: str, images: Iterable[tuple[str, np.ndarray]], work: Path
 ) -> dict[str, np.ndarray]:
     """Logarithms of indicators, with the extra ones behind, by kind of image; infinite where an image was refused."""
     path = work / f"{relocalizer.bundle.bundle_id}_{name}.npz"
     if not path.is_file():
         rows = {}
-        for kind, estimates in negative_answers(relocalizer, images).items():
+        for kind, estimates in estimate_images(relocalizer, images).items():
             rows[kind] = np.full((len(estimates), len(INDICATORS) + len(EXTRA_INDICATORS)), np.inf)
             known = [estimate is not None for estimate in estimates]
             kept = [estimate for estimate in estimates if estimate is not None]
@@ -92,23 +92,23 @@ def negative_indicators(
     return dict(np.load(path))
 
 
-def joined(parts: list[dict[str, np.ndarray]]) -> tuple[JudgedAnswers, np.ndarray]:
+def joined(parts: list[dict[str, np.ndarray]]) -> tuple[CalibrationSamples, np.ndarray]:
     """Answers, a block for each data set or, of few, for each fifth of one; and their extra indicators."""
     pieces = 1 if len(parts) >= MIN_SEQUENCES else PIECES
     counts = [len(part["errors"]) for part in parts]
     blocks = np.concatenate([row * pieces + np.arange(n) * pieces // n for row, n in enumerate(counts)])
     columns = (np.concatenate([part[name] for part in parts]) for name in ("log_indicators", "errors"))
-    return JudgedAnswers(*columns, blocks), np.concatenate([part["extra"] for part in parts])
+    return CalibrationSamples(*columns, blocks), np.concatenate([part["extra"] for part in parts])
 
 
-def without(answers: JudgedAnswers, *names: str) -> JudgedAnswers:
+def without(answers: CalibrationSamples, *names: str) -> CalibrationSamples:
     """The answers with some indicators the same for all, so that they tell nothing."""
     logs = answers.log_indicators.copy()
     logs[:, [INDICATORS.index(name) for name in names]] = 0.0
     return replace(answers, log_indicators=logs)
 
 
-def sizes(calibration: ErrorCalibration, answers: JudgedAnswers) -> tuple[float, float, float]:
+def sizes(calibration: ErrorCalibration, answers: CalibrationSamples) -> tuple[float, float, float]:
     """Geometric mean of an ellipsoid's deviations: position (m), orientation (deg), and of both at once."""
     logs, shape = np.log(calibration.error_scales(answers.log_indicators)).mean(axis=0), np.array(calibration.shape)
     own = [np.linalg.slogdet(shape[part, part])[1] / 6 for part in (slice(0, 3), slice(3, 6))]
@@ -116,7 +116,7 @@ def sizes(calibration: ErrorCalibration, answers: JudgedAnswers) -> tuple[float,
     return float(np.exp(logs[0] + own[0])), float(np.degrees(np.exp(logs[1] + own[1]))), float(np.exp(both))
 
 
-def covariance_row(name: str, calibration: ErrorCalibration, test: JudgedAnswers) -> str:
+def covariance_row(name: str, calibration: ErrorCalibration, test: CalibrationSamples) -> str:
     """Coverage at 90 % with the range over data sets, and sizes."""
     inside = is_inside(squared_distances(calibration, test))[:, :, 1]
     by_block = np.array([inside[test.blocks == block].mean(axis=0) for block in np.unique(test.blocks)])
@@ -127,14 +127,14 @@ def covariance_row(name: str, calibration: ErrorCalibration, test: JudgedAnswers
     return f"{name:<34}{cells[0]}{cells[1]}{position:>8.3f}{orientation:>8.2f}{both:>8.3f}"
 
 
-def isotropic(calibration: ErrorCalibration, train: JudgedAnswers) -> ErrorCalibration:
+def isotropic(calibration: ErrorCalibration, train: CalibrationSamples) -> ErrorCalibration:
     """The calibration with balls for ellipsoids, as large as they must be to hold 90 % of `train`."""
     ball = replace(calibration, shape=tuple(map(tuple, np.eye(6).tolist())))
     factors = np.quantile(squared_distances(ball, train), 0.9, axis=0) / 6.2514
     return replace(ball, shape=tuple(map(tuple, np.diag(np.repeat(factors, 3)).tolist())))
 
 
-def covariance_table(calibration: ErrorCalibration, train: JudgedAnswers, test: JudgedAnswers) -> str:
+def covariance_table(calibration: ErrorCalibration, train: CalibrationSamples, test: CalibrationSamples) -> str:
     """The model beside simpler ones."""
     lines = [f"{'covariance':<34}{'position in 90 %':<20}{'orientation in 90 %':<20}{'m':>8}{'deg':>8}{'both':>8}"]
     for block in np.unique(test.blocks):
@@ -201,17 +201,17 @@ def main() -> None:
     work: Path = arguments.work
     work.mkdir(parents=True, exist_ok=True)
     relocalizer = Relocalizer.from_bundle(arguments.bundle)
-    train, train_extra = joined([dataset_answers(relocalizer, spec, work) for spec in arguments.calibrate])
-    test, test_extra = joined([dataset_answers(relocalizer, spec, work) for spec in arguments.test])
+    train, train_extra = joined([dataset_samples(relocalizer, spec, work) for spec in arguments.calibrate])
+    test, test_extra = joined([dataset_samples(relocalizer, spec, work) for spec in arguments.test])
     scene = [Dataset.load(spec) for spec in arguments.calibrate]
-    negatives = negative_indicators(relocalizer, "made_up", made_up(relocalizer, scene), work)
+    negatives = image_indicators(relocalizer, "made_up", synthetic_images(relocalizer, scene), work)
     fitted = fit(train).calibration
     scores = np.concatenate([fitted.scores(rows[:, : len(INDICATORS)]) for rows in negatives.values()])
     calibration = with_thresholds(fitted, scores, 0.01)
     for name in arguments.negatives:
         kind = Path(name).name
         images = ((kind, load_image_rgb(path)) for path in image_paths(name))
-        negatives.update(negative_indicators(relocalizer, kind, images, work))
+        negatives.update(image_indicators(relocalizer, kind, images, work))
 
     print(f"calibrated on {len(train)} frames, tested on {len(test)}")
     print(covariance_table(calibration, train, test))

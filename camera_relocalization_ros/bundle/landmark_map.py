@@ -46,7 +46,7 @@ class LandmarkMap:
     points (l, 3) metres; codes (l, k) int8, along the axes code_mean (128,), code_axes (128, k) of descriptors;
     seen_first (n + 1,) and seen (s,): image i saw the landmarks seen[seen_first[i]:seen_first[i + 1]];
     positions (n, 3), quats_xyzw (n, 4): of the lens, which sits in the child frame where `correction` (10,) says,
-    see CameraCorrection; settings (3,): of FeatureSettings; deviation (4,), see `calibrated`.
+    see CameraCorrection; settings (3,): of FeatureSettings; deviation (4,), see `calibrated_covariance`.
     """
 
     points: np.ndarray
@@ -94,7 +94,7 @@ class LandmarkMap:
         landmarks, first = np.unique(np.concatenate(ranges), return_index=True)
         return landmarks[np.argsort(first)[:count]]
 
-    def calibrated(self, covariance: np.ndarray, count: int) -> np.ndarray:
+    def calibrated_covariance(self, covariance: np.ndarray, count: int) -> np.ndarray:
         """The covariance (6, 6) that errors really have, from that of the normal equations of `count` landmarks.
 
         deviation holds a scale of the position's standard deviation, and the standard deviation in metres that a pose

@@ -16,7 +16,11 @@ import yaml
 
 from camera_relocalization_ros.bundle.error_calibration import ErrorCalibration
 from camera_relocalization_ros.bundle.landmark_map import LandmarkMap, load_map, save_map
-from camera_relocalization_ros.bundle.reference_outputs import KnownAnswers, load_answers, save_answers
+from camera_relocalization_ros.bundle.reference_outputs import (
+    ReferenceOutputs,
+    load_reference_outputs,
+    save_reference_outputs,
+)
 from camera_relocalization_ros.bundle.retrieval import RetrievalIndex, load_index, save_index
 from camera_relocalization_ros.bundle.sidecar import BundleSidecar, PositionRange
 from camera_relocalization_ros.core.errors import BundleError
@@ -36,7 +40,7 @@ MAX_SIDECAR_BYTES = 2**20
 class Bundle:
     """A loaded bundle whose files agree with their checksums; `bundle_id` names its network.
 
-    `known_answers` is None in a bundle of version 1, `landmark_map` in one that reloc map was not run on.
+    `reference_outputs` is None in a bundle of version 1, `landmark_map` in one that reloc map was not run on.
     """
 
     path: Path
@@ -44,13 +48,13 @@ class Bundle:
     sidecar: BundleSidecar
     network: bytes
     index: RetrievalIndex
-    known_answers: KnownAnswers | None
+    reference_outputs: ReferenceOutputs | None
     landmark_map: LandmarkMap | None = None
 
     @property
     def has_members(self) -> bool:
         """Whether the network tells the answer of each member of its ensemble, as it does since version 3."""
-        return self.known_answers is not None and self.known_answers.has_members
+        return self.reference_outputs is not None and self.reference_outputs.has_members
 
     @property
     def has_covariance(self) -> bool:
@@ -60,7 +64,7 @@ class Bundle:
     @property
     def training_range(self) -> PositionRange:
         """Where the training images were taken."""
-        return PositionRange.of(self.index.positions)
+        return PositionRange.from_positions(self.index.positions)
 
 
 def load_bundle(path: Path | str, with_map: bool = True) -> Bundle:
@@ -77,22 +81,22 @@ def load_bundle(path: Path | str, with_map: bool = True) -> Bundle:
     if not with_map:
         checksums.pop(LANDMARKS, None)
     contents = {name: _checked_bytes(path / name, checksum) for name, checksum in checksums.items()}
-    index, known_answers = _read_arrays(path, version)
+    index, reference_outputs = _read_arrays(path, version)
     landmark_map = load_map(path / LANDMARKS) if LANDMARKS in checksums else None
-    bundle = Bundle(path, checksums[NETWORK][:12], sidecar, contents[NETWORK], index, known_answers, landmark_map)
+    bundle = Bundle(path, checksums[NETWORK][:12], sidecar, contents[NETWORK], index, reference_outputs, landmark_map)
     if training_range is not None:
         _check_range(path / SIDECAR, training_range, bundle.training_range)
     size = sidecar.preprocessing
-    if known_answers is not None and known_answers.images.shape[1:] != (size.height, size.width, 3):
+    if reference_outputs is not None and reference_outputs.images.shape[1:] != (size.height, size.width, 3):
         raise BundleError(
-            f"{path / TEST_VECTOR}: images of shape {known_answers.images.shape[1:]}; "
+            f"{path / TEST_VECTOR}: images of shape {reference_outputs.images.shape[1:]}; "
             f"expected {(size.height, size.width, 3)}, the preprocessing of {SIDECAR}"
         )
     return bundle
 
 
 def save_bundle(
-    path: Path | str, sidecar: BundleSidecar, network: bytes, index: RetrievalIndex, known_answers: KnownAnswers
+    path: Path | str, sidecar: BundleSidecar, network: bytes, index: RetrievalIndex, reference_outputs: ReferenceOutputs
 ) -> None:
     """Write a bundle folder, whole or not at all; an older bundle at `path` is replaced, anything else refused."""
     path = Path(path)
@@ -101,8 +105,8 @@ def save_bundle(
     with new_folder(path, BundleError) as partial:
         (partial / NETWORK).write_bytes(network)
         save_index(partial / TRAINING, index)
-        save_answers(partial / TEST_VECTOR, known_answers)
-        _write_sidecar(partial, sidecar, PositionRange.of(index.positions), FILES[VERSION])
+        save_reference_outputs(partial / TEST_VECTOR, reference_outputs)
+        _write_sidecar(partial, sidecar, PositionRange.from_positions(index.positions), FILES[VERSION])
 
 
 def replace_error_calibration(bundle: Bundle, calibration: ErrorCalibration) -> None:
@@ -176,13 +180,13 @@ def _read_sidecar(path: Path) -> tuple[int, BundleSidecar, dict[str, str], dict[
         raise BundleError(f"{path}: not a valid sidecar ({type(error).__name__}: {reason})") from error
 
 
-def _read_arrays(path: Path, version: int) -> tuple[RetrievalIndex, KnownAnswers | None]:
+def _read_arrays(path: Path, version: int) -> tuple[RetrievalIndex, ReferenceOutputs | None]:
     try:
         index = load_index(path / TRAINING)
     except ValueError as error:
         raise BundleError(f"{path / TRAINING}: not the training descriptors of a bundle ({error})") from error
     try:
-        return index, load_answers(path / TEST_VECTOR, has_members=version > 2) if version > 1 else None
+        return index, load_reference_outputs(path / TEST_VECTOR, has_members=version > 2) if version > 1 else None
     except ValueError as error:
         raise BundleError(f"{path / TEST_VECTOR}: not the test vector of a bundle ({error})") from error
 

@@ -37,7 +37,7 @@ PATCH_ROWS, PATCH_COLS = 9, 16
 
 
 @dataclass(frozen=True)
-class KnownAnswers:
+class ReferenceOutputs:
     """images (T, H, W, 3) uint8, shown one after another, and what the network answers to each.
 
     position (T, 3), quat_xyzw (T, 4), descriptor (T, C), member_position (T, M, 3), member_quat_xyzw (T, M, 4),
@@ -71,9 +71,9 @@ def output_names(window_length: int, has_members: bool = True) -> list[str]:
     return names if window_length > 1 else names[:-1]
 
 
-def answer_images(
+def record_outputs(
     run: RunNetwork, images: np.ndarray, window_length: int, feature_count: int, has_members: bool = True
-) -> KnownAnswers:
+) -> ReferenceOutputs:
     """What a network answers to images (T, H, W, 3) in this order, with windows that grow from one frame.
 
     `run` takes the inputs of docs/bundle_format.md by name and returns the outputs of `output_names`; feature_count F
@@ -93,14 +93,14 @@ def answer_images(
     outputs["frame_features"] = previous[0] if window_length > 1 else np.zeros((len(images), 0), dtype=np.float32)
     if not has_members:
         outputs.update(_no_members(len(images)))
-    return KnownAnswers(images, **outputs)
+    return ReferenceOutputs(images, **outputs)
 
 
 def _no_members(count: int) -> dict[str, np.ndarray]:
     return {name: np.zeros((count, 0, size), dtype=np.float32) for name, size in zip(MEMBER_OUTPUTS, (3, 4))}
 
 
-def relative_differences(expected: KnownAnswers, found: KnownAnswers) -> dict[str, float]:
+def relative_differences(expected: ReferenceOutputs, found: ReferenceOutputs) -> dict[str, float]:
     """Largest difference of each output, relative to the largest expected value of that output; NaN where one is."""
     differences = {}
     for name in OUTPUTS:
@@ -112,28 +112,28 @@ def relative_differences(expected: KnownAnswers, found: KnownAnswers) -> dict[st
     return differences
 
 
-def save_answers(path: Path, answers: KnownAnswers) -> None:
+def save_reference_outputs(path: Path, answers: ReferenceOutputs) -> None:
     """Write a test vector as a compressed .npz file."""
     np.savez_compressed(path, **asdict(answers))
 
 
-def load_answers(path: Path, has_members: bool = True) -> KnownAnswers:
-    """The inverse of `save_answers`; raises ValueError on anything else. Before version 3 there were no members."""
+def load_reference_outputs(path: Path, has_members: bool = True) -> ReferenceOutputs:
+    """The inverse of `save_reference_outputs`; raises ValueError on anything else. Members came with version 3."""
     names = [name for name in OUTPUTS if has_members or name not in MEMBER_OUTPUTS]
     arrays = load_arrays(path, ("images", *names), max_bytes=64 * 2**20)
     count = len(arrays["images"]) if arrays["images"].ndim == 4 else 0
     if not has_members:
         arrays.update(_no_members(count))
-    answers = KnownAnswers(**arrays)
+    answers = ReferenceOutputs(**arrays)
     for name in OUTPUTS:
-        _check_answers(name, getattr(answers, name), count)
+        _check_output(name, getattr(answers, name), count)
     if answers.member_position.shape[1] != answers.member_quat_xyzw.shape[1] or has_members != answers.has_members:
         found = f"{answers.member_position.shape} and {answers.member_quat_xyzw.shape}"
         raise ValueError(f"members' answers of shapes {found}; expected those of 1 to {MAX_MEMBERS} members")
     return answers
 
 
-def _check_answers(name: str, values: np.ndarray, count: int) -> None:
+def _check_output(name: str, values: np.ndarray, count: int) -> None:
     inner = ROW_SHAPES[name]
     fits = values.ndim == 1 + len(inner) and len(values) == count
     fits = fits and all(expected in (None, found) for expected, found in zip(inner, values.shape[1:]))

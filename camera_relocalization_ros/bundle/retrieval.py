@@ -62,7 +62,7 @@ class RetrievalIndex:
         projected = _unit((np.asarray(descriptors) - self.mean) @ self.components)
         return np.argmax(projected @ self.descriptors.T, axis=1)
 
-    def most_alike(self, descriptors: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    def k_nearest(self, descriptors: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
         """Index (M, count) of the training images most alike to raw descriptors (M, D), and cosine distances to them.
 
         The most alike comes first; there are fewer than `count` when fewer were trained on.

@@ -29,7 +29,7 @@ class PositionRange:
     max: tuple[float, float, float]
 
     @classmethod
-    def of(cls, positions: Any) -> PositionRange:
+    def from_positions(cls, positions: Any) -> PositionRange:
         """That of positions (N, 3)."""
         return cls(tuple(map(float, positions.min(axis=0))), tuple(map(float, positions.max(axis=0))))
 

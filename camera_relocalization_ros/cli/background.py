@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
     from camera_relocalization_ros.core.output_files import write_json
     from camera_relocalization_ros.data.dataset import Dataset
     from camera_relocalization_ros.evaluation.background_reliance import reliance_table
-    from camera_relocalization_ros.evaluation.part_estimates import ChangedImages, part_answers
+    from camera_relocalization_ros.evaluation.part_estimates import ChangedImages, part_estimates
     from camera_relocalization_ros.localization.relocalizer import Relocalizer
     from camera_relocalization_ros.report.figures.background_figures import draw_reliance
     from camera_relocalization_ros.report.figures.canvas import save_figure
@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     dataset = Dataset.load(arguments.dataset)
     images = ChangedImages(dataset, object_of(arguments), arguments.margin)
     relocalizer = Relocalizer.from_bundle(arguments.bundle)
-    found, rows = part_answers(relocalizer, dataset, images)
+    found, rows = part_estimates(relocalizer, dataset, images)
     about = {"bundle": str(arguments.bundle), "bundle_id": relocalizer.bundle.bundle_id, "data": arguments.dataset}
     print(f"{arguments.bundle} on {arguments.dataset}: {len(rows)} frames, {found.left_out} left out")
     print(reliance_table(found))

@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
     from camera_relocalization_ros.core.output_files import write_json, write_text
     from camera_relocalization_ros.data.mesh_files import load_mesh
     from camera_relocalization_ros.evaluation.result_files import write_result
-    from camera_relocalization_ros.evaluation.summary_text import errors_table, ok_text
+    from camera_relocalization_ros.evaluation.summary_text import errors_table, ok_summary
     from camera_relocalization_ros.report.figures.flight_plot import plot_flight
     from camera_relocalization_ros.report.pages.result_page import PageInput, result_page
     from camera_relocalization_ros.ros.bags.image_baselines import bag_baselines
@@ -60,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
     save_airframe_mesh(mesh)
     write_text(page, result_page([PageInput.of(told, frames)], ("thesis",), load_mesh(mesh).edges()))
     print(f"\n{len(result.truth)} images of {bag}, flown at placement {PLACEMENT}, which the model has never seen:")
-    print(ok_text(values))
+    print(ok_summary(values))
     print(errors_table({"live node": result.errors, **baselines}))
     print(describe_answers(values))
     print(f"errors: {arguments.output / 'errors.json'}, picture: {picture}, report: {page}")

@@ -52,10 +52,14 @@ def run(arguments: argparse.Namespace) -> int:
     from camera_relocalization_ros.evaluation.metrics import summarise
     from camera_relocalization_ros.evaluation.rejection_table import rejection_table
     from camera_relocalization_ros.evaluation.result_files import write_result
-    from camera_relocalization_ros.evaluation.summary_text import errors_table, ok_text
+    from camera_relocalization_ros.evaluation.summary_text import errors_table, ok_summary
     from camera_relocalization_ros.localization.landmarks.staged_relocalizer import method_name, parse_stages
     from camera_relocalization_ros.localization.relocalizer import Relocalizer
-    from camera_relocalization_ros.uncertainty.out_of_distribution_scores import file_answers, image_paths, scores_of
+    from camera_relocalization_ros.uncertainty.out_of_distribution_scores import (
+        estimate_files,
+        image_paths,
+        image_scores,
+    )
 
     dataset = Dataset.load(arguments.dataset)
     relocalizer = Relocalizer.from_bundle(arguments.bundle)
@@ -75,16 +79,16 @@ def run(arguments: argparse.Namespace) -> int:
     # where landmarks alone gave no pose at all there is nothing to sum up
     summaries = {stage: summarise(result) if result.compared.any() else {} for stage, result in results.items()}
     for method, summary in zip(by_method, summaries.values()):
-        if told := ok_text(summary):
+        if told := ok_summary(summary):
             print(f"{method}: {told}")
     print(errors_table({**{method: e.errors for method, e in by_method.items()}, **best.baselines}))
     for method, evaluation in by_method.items():
-        if evaluation.trust is not None:
-            print(f"\n{method}\n{evaluation.trust.table()}")
+        if evaluation.consistency is not None:
+            print(f"\n{method}\n{evaluation.consistency.table()}")
     if negatives:
-        wrong = {name: file_answers(relocalizer, name, paths)[name] for name, paths in negatives.items()}
-        scores = {name: scores_of(calibration, estimates) for name, estimates in wrong.items()}
-        print(rejection_table(calibration, best.trust.scores, scores))
+        wrong = {name: estimate_files(relocalizer, name, paths)[name] for name, paths in negatives.items()}
+        scores = {name: image_scores(calibration, estimates) for name, estimates in wrong.items()}
+        print(rejection_table(calibration, best.consistency.scores, scores))
     if arguments.output:
         for stage, result in results.items():
             write_result(arguments.output / stage.name.lower() if len(results) > 1 else arguments.output, result)

@@ -78,7 +78,7 @@ def _describe_bundle(path: Path) -> str:
 
 
 def _describe_test_vector(bundle: Bundle) -> str:
-    answers = bundle.known_answers
+    answers = bundle.reference_outputs
     if answers is None:
         return "test vector: none (a bundle of version 1)"
     poses = [

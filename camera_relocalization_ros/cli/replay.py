@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
     from camera_relocalization_ros.core.output_files import write_json
     from camera_relocalization_ros.data.provenance import training_warning
     from camera_relocalization_ros.evaluation.result_files import write_result
-    from camera_relocalization_ros.evaluation.summary_text import errors_table, ok_text
+    from camera_relocalization_ros.evaluation.summary_text import errors_table, ok_summary
 
     try:
         from camera_relocalization_ros.ros.bags.image_baselines import bag_baselines
@@ -62,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(warning)
     baselines = bag_baselines(arguments.bundle, arguments.bag, arguments.image_topic, result.truth)
     values = {**result.to_dict(), "baselines": {name: errors.summary() for name, errors in baselines.items()}}
-    if told := ok_text(values):
+    if told := ok_summary(values):
         print(told)
     print(errors_table({"live node": result.errors, **baselines}))
     print(describe_answers(values))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""How much of a model's answer comes from the background, by what it answers when that or the object is changed."""
+"""How much of a model's pose comes from the background, by what it estimates when that or the object is changed."""
 
 from __future__ import annotations
 
@@ -34,22 +34,22 @@ class Reliance:
 
     truth: np.ndarray
     sequences: np.ndarray
-    answers: Dict[str, np.ndarray]
+    estimates: Dict[str, np.ndarray]
     left_out: int
 
     def errors(self, name: str) -> PoseErrors:
         """Against the truth."""
-        return _differences(self.answers[name], self.truth)
+        return _differences(self.estimates[name], self.truth)
 
     def moved(self, name: str) -> PoseErrors:
-        """How far the change moved the answers."""
-        return _differences(self.answers[name], self.answers[ORIGINAL])
+        """How far the change moved the estimates."""
+        return _differences(self.estimates[name], self.estimates[ORIGINAL])
 
     def share(self, change: str, quantity: str) -> Interval:
         """Background reliance, 0 to 1, by `change` and one of QUANTITIES.
 
-        b / (b + o), with b the median by which answers move when the background is changed, and o when the object is:
-        0 reads the object alone, 1 the background alone. NaN where answers move with neither. Errors take no
+        b / (b + o), with b the median by which estimates move when the background is changed, and o when the object is:
+        0 reads the object alone, 1 the background alone. NaN where estimates move with neither. Errors take no
         part: at a place that a model does not know its background is wrong already, and no change makes it worse.
         """
         moved = [getattr(self.moved(variant(part, change)), quantity) for part in PARTS]
@@ -104,7 +104,7 @@ class Reliance:
 
 def reliance_table(found: Reliance) -> str:
     """What a terminal shows: errors and moves of each kind of images, then the shares."""
-    lines = [f"{'images':<20}{'median error':>22}{'times the original':>26}{'answers move by':>22}"]
+    lines = [f"{'images':<20}{'median error':>22}{'times the original':>26}{'estimates move by':>22}"]
     for name in VARIANTS:
         errors = [found.median(name, quantity).value for quantity in QUANTITIES]
         line = f"{name:<20}{errors[0]:>10.3f} m {errors[1]:>6.2f} deg"

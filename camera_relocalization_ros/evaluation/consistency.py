@@ -18,7 +18,7 @@ STATES = (State.OK, State.DEGRADED, State.LOST)
 
 
 @dataclass(frozen=True)
-class TrustCheck:
+class ConsistencyReport:
     """Of answers to n images of the scene: squares (n, 2) of `mahalanobis_squares`, states, errors and scores (n,).
 
     Squares and errors are NaN where there is no covariance, or no answer.

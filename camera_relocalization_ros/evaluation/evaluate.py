@@ -15,7 +15,7 @@ from camera_relocalization_ros.core.state import Stage
 from camera_relocalization_ros.data.dataset import Dataset, Frame, load_image_rgb
 from camera_relocalization_ros.data.provenance import check_frames, is_training_pose, training_warning
 from camera_relocalization_ros.evaluation.baseline_errors import baseline_errors
-from camera_relocalization_ros.evaluation.consistency import TrustCheck, mahalanobis_squares
+from camera_relocalization_ros.evaluation.consistency import ConsistencyReport, mahalanobis_squares
 from camera_relocalization_ros.localization.estimate import Estimate
 from camera_relocalization_ros.localization.landmarks.staged_relocalizer import StagedRelocalizer
 from camera_relocalization_ros.localization.relocalizer import Relocalizer
@@ -25,15 +25,15 @@ from camera_relocalization_ros.localization.relocalizer import Relocalizer
 class Evaluation:
     """Estimates and errors of all frames, and the errors of the baselines on the same frames.
 
-    `trained_on` is the number of these frames that the bundle was trained on: errors of those say little. `trust` is
-    None where no answer has a covariance.
+    `trained_on` is the number of these frames that the bundle was trained on: errors of those say little.
+    `consistency` is None where no estimate has a covariance.
     """
 
     estimates: list[Estimate]
     errors: PoseErrors
     baselines: dict[str, PoseErrors]
     trained_on: int
-    trust: TrustCheck | None = None
+    consistency: ConsistencyReport | None = None
 
     @property
     def warning(self) -> str:
@@ -41,13 +41,13 @@ class Evaluation:
         return training_warning(self.trained_on, len(self.estimates))
 
     def summary(self) -> dict[str, Any]:
-        """Errors, frames trained on, and trust where there is any, as plain numbers."""
-        trust = {"trust": self.trust.summary()} if self.trust is not None else {}
-        return {**self.errors.summary(), "trained_on": self.trained_on, **trust}
+        """Errors, frames trained on, and consistency where there is any, as plain numbers."""
+        consistency = {"trust": self.consistency.summary()} if self.consistency is not None else {}
+        return {**self.errors.summary(), "trained_on": self.trained_on, **consistency}
 
 
-class Answering(Protocol):
-    """What answers images of a stream one by one: a Relocalizer, or one with landmarks behind it."""
+class PoseEstimator(Protocol):
+    """What estimates the poses of a stream of images: a Relocalizer, or one with landmarks behind it."""
 
     @property
     def bundle(self) -> Bundle:
@@ -60,7 +60,9 @@ class Answering(Protocol):
         """The pose of an image (H, W, 3) uint8."""
 
 
-def in_order(relocalizer: Answering, dataset: Dataset, task: str, any_frames: bool = False) -> Iterator[Frame]:
+def frames_in_order(
+    relocalizer: PoseEstimator, dataset: Dataset, task: str, any_frames: bool = False
+) -> Iterator[Frame]:
     """All frames, under a progress bar; the relocalizer forgets what it saw where a sequence ends.
 
     Raises BundleError when the poses are of coordinate frames with other names, unless any_frames.
@@ -75,15 +77,15 @@ def in_order(relocalizer: Answering, dataset: Dataset, task: str, any_frames: bo
                 progress.advance()
 
 
-def answer_all(relocalizer: Answering, dataset: Dataset, task: str, any_frames: bool = False) -> list[Estimate]:
-    """Estimates of all frames in order; raises BundleError as `in_order`."""
-    frames = in_order(relocalizer, dataset, task, any_frames)
+def estimate_all(relocalizer: PoseEstimator, dataset: Dataset, task: str, any_frames: bool = False) -> list[Estimate]:
+    """Estimates of all frames in order; raises BundleError as `frames_in_order`."""
+    frames = frames_in_order(relocalizer, dataset, task, any_frames)
     return [relocalizer.estimate(load_image_rgb(frame.image_path), frame.stamp_ns) for frame in frames]
 
 
-def evaluate(relocalizer: Answering, dataset: Dataset, any_frames: bool = False) -> Evaluation:
-    """Answer every frame in order; raises BundleError as `in_order`."""
-    return judged(relocalizer.bundle, dataset, answer_all(relocalizer, dataset, "evaluate", any_frames))
+def evaluate(relocalizer: PoseEstimator, dataset: Dataset, any_frames: bool = False) -> Evaluation:
+    """Estimate the pose of every frame in order; raises BundleError as `frames_in_order`."""
+    return score_estimates(relocalizer.bundle, dataset, estimate_all(relocalizer, dataset, "evaluate", any_frames))
 
 
 def evaluate_stages(
@@ -96,12 +98,12 @@ def evaluate_stages(
     if tuple(stages) == (Stage.REGRESSION,):
         return {Stage.REGRESSION: evaluate(relocalizer, dataset, any_frames)}
     staged = StagedRelocalizer(relocalizer, dataset.camera)
-    frames = in_order(staged, dataset, "evaluate", any_frames)
+    frames = frames_in_order(staged, dataset, "evaluate", any_frames)
     images = [staged.estimate_stages(load_image_rgb(frame.image_path), frame.stamp_ns) for frame in frames]
-    return {stage: judged(staged.bundle, dataset, [image.at(stage) for image in images]) for stage in stages}
+    return {stage: score_estimates(staged.bundle, dataset, [image.at(stage) for image in images]) for stage in stages}
 
 
-def judged(bundle: Bundle, dataset: Dataset, estimates: list[Estimate]) -> Evaluation:
+def score_estimates(bundle: Bundle, dataset: Dataset, estimates: list[Estimate]) -> Evaluation:
     """Errors of the estimates of all frames, beside the baselines."""
     positions_gt, quats_gt = dataset.positions_quats()
     positions = np.array([estimate.position for estimate in estimates])
@@ -110,9 +112,9 @@ def judged(bundle: Bundle, dataset: Dataset, estimates: list[Estimate]) -> Evalu
     errors = pose_errors(positions, quats, positions_gt, quats_gt)
     nothing = np.full((6, 6), np.nan)
     covariances = np.array([nothing if e.covariance is None else e.covariance for e in estimates])
-    trust = None
+    consistency = None
     if np.isfinite(covariances).all(axis=(1, 2)).any():
-        trust = TrustCheck(
+        consistency = ConsistencyReport(
             mahalanobis_squares(covariances, positions, quats, positions_gt, quats_gt),
             np.array([estimate.state for estimate in estimates]),
             errors,
@@ -123,5 +125,5 @@ def judged(bundle: Bundle, dataset: Dataset, estimates: list[Estimate]) -> Evalu
         errors,
         baseline_errors(bundle.index, descriptors, positions_gt, quats_gt),
         int(is_training_pose(bundle.index, positions_gt, quats_gt).sum()),
-        trust,
+        consistency,
     )

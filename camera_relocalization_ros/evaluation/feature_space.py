@@ -30,11 +30,11 @@ class Neighbours:
     best_m: np.ndarray
 
     @classmethod
-    def of(
+    def from_descriptors(
         cls, index: RetrievalIndex, descriptors: np.ndarray, positions: np.ndarray, quats_xyzw: np.ndarray, count: int
     ) -> Neighbours:
         """Of images with raw descriptors (n, D) and true poses (n, 3), (n, 4)."""
-        rows, cosine = index.most_alike(descriptors, count)
+        rows, cosine = index.k_nearest(descriptors, count)
         metres = np.linalg.norm(index.positions[rows] - positions[:, None], axis=2)
         degrees = np.degrees(angular_distance(index.quats_xyzw[rows], quats_xyzw[:, None]))
         best = oracle_nearest(index.positions, index.quats_xyzw, positions, quats_xyzw)

@@ -48,13 +48,13 @@ class ChangedImages:
         return {ORIGINAL: image.image_rgb, **images}, seen
 
 
-def part_answers(relocalizer: Relocalizer, dataset: Dataset, images: ChangedImages) -> tuple[Reliance, np.ndarray]:
-    """What the bundle answers to each kind of images, each a stream of its own, and the rows (n,) that count.
+def part_estimates(relocalizer: Relocalizer, dataset: Dataset, images: ChangedImages) -> tuple[Reliance, np.ndarray]:
+    """What the bundle estimates for each kind of images, each a stream of its own, and the rows (n,) that count.
 
     Raises BundleError when the poses are of other frames, DatasetError when no frame shows object and background.
     """
     check_frames(relocalizer.bundle, dataset)
-    answers: dict[str, list[np.ndarray]] = {name: [] for name in VARIANTS}
+    estimates: dict[str, list[np.ndarray]] = {name: [] for name in VARIANTS}
     seen: list[bool] = []
     with Task("background", dataset.frame_count, "frame") as progress:
         for sequence in dataset.sequences:
@@ -63,7 +63,7 @@ def part_answers(relocalizer: Relocalizer, dataset: Dataset, images: ChangedImag
                 variants, both_seen = images.variants(len(seen))
                 for name, image_rgb in variants.items():
                     estimate = streams[name].estimate(image_rgb, frame.stamp_ns)
-                    answers[name].append(np.concatenate([estimate.position, estimate.quat_xyzw]))
+                    estimates[name].append(np.concatenate([estimate.position, estimate.quat_xyzw]))
                 seen.append(both_seen)
                 progress.advance()
     rows = np.flatnonzero(seen)
@@ -72,6 +72,6 @@ def part_answers(relocalizer: Relocalizer, dataset: Dataset, images: ChangedImag
             f"{dataset.path}: no frame shows both object and background; is the mesh or box that of the parent frame?"
         )
     names = np.array([sequence.name for sequence in dataset.sequences for _ in sequence.frames], dtype=object)
-    poses = {name: np.array(of_name)[rows] for name, of_name in answers.items()}
+    poses = {name: np.array(of_name)[rows] for name, of_name in estimates.items()}
     truth = np.hstack(dataset.positions_quats())[rows]
     return Reliance(truth, names[rows], poses, len(seen) - len(rows)), rows

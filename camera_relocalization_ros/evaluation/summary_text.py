@@ -8,7 +8,7 @@ from typing import Any
 from camera_relocalization_ros.core.pose_errors import STATISTICS, PoseErrors, length_text
 
 
-def ok_text(summary: dict[str, Any]) -> str:
+def ok_summary(summary: dict[str, Any]) -> str:
     """Share and errors of the OK answers, from `pose_metrics.summarise`; "" where states tell nothing."""
     if "acceptance" not in summary:
         return ""
@@ -16,7 +16,7 @@ def ok_text(summary: dict[str, Any]) -> str:
     return f"{told}; {_errors_text(summary['accepted'])}" if "accepted" in summary else told
 
 
-def answers_text(summary: dict[str, Any]) -> str:
+def estimates_summary(summary: dict[str, Any]) -> str:
     """Errors of all answers whatever their state, and what became of the images without one."""
     counts = summary["counts"]
     told = f"all answers: {_errors_text(summary)}; {counts['answered']} of {counts['images']} images answered"

@@ -10,10 +10,10 @@ import onnxruntime
 
 from camera_relocalization_ros.bundle.model_bundle import NETWORK, Bundle
 from camera_relocalization_ros.bundle.reference_outputs import (
-    KnownAnswers,
-    answer_images,
+    ReferenceOutputs,
     output_names,
     patchwork_images,
+    record_outputs,
     relative_differences,
 )
 from camera_relocalization_ros.core.errors import BundleError
@@ -58,7 +58,7 @@ def _open_checked(bundle: Bundle, providers: Sequence[str], threads: int) -> onn
         raise
     except Exception as error:  # ONNX Runtime's exceptions have no common base but Exception
         raise BundleError(f"{path}: ONNX Runtime refuses it ({_first_line(error)})") from error
-    if bundle.known_answers is not None:
+    if bundle.reference_outputs is not None:
         made_with = f"{onnxruntime.__version__} on {', '.join(session.get_providers())}"
         check_answers(bundle, found, f"ONNX Runtime {made_with}")
     return session
@@ -86,9 +86,9 @@ def feature_count(session: onnxruntime.InferenceSession) -> int:
     return next((int(node.shape[2]) for node in session.get_inputs() if node.name == "previous"), 0)
 
 
-def check_answers(bundle: Bundle, found: KnownAnswers, runtime: str) -> None:
+def check_answers(bundle: Bundle, found: ReferenceOutputs, runtime: str) -> None:
     """Raise BundleError when an answer differs from the test vector by more than the bundle allows."""
-    expected, tolerance = bundle.known_answers, bundle.sidecar.tolerance
+    expected, tolerance = bundle.reference_outputs, bundle.sidecar.tolerance
     differences = relative_differences(expected, found)
     # "not <=" finds NaN too
     wrong = [name for name, difference in differences.items() if not difference <= tolerance]
@@ -101,15 +101,15 @@ def check_answers(bundle: Bundle, found: KnownAnswers, runtime: str) -> None:
         )
 
 
-def _answers(session: onnxruntime.InferenceSession, bundle: Bundle) -> KnownAnswers:
+def _answers(session: onnxruntime.InferenceSession, bundle: Bundle) -> ReferenceOutputs:
     """To the images of the test vector, or where a bundle of version 1 has none, to made-up ones for warmth."""
     window_length, size = bundle.sidecar.window_length, bundle.sidecar.preprocessing
-    if bundle.known_answers is not None:
-        images = bundle.known_answers.images
+    if bundle.reference_outputs is not None:
+        images = bundle.reference_outputs.images
     else:
         images = patchwork_images(size.width, size.height, min(window_length, 2))
     count = feature_count(session)
-    return answer_images(lambda feeds: session.run(None, feeds), images, window_length, count, bundle.has_members)
+    return record_outputs(lambda feeds: session.run(None, feeds), images, window_length, count, bundle.has_members)
 
 
 def _check_signature(session: onnxruntime.InferenceSession, bundle: Bundle, source: str) -> None:

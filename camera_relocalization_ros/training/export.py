@@ -11,10 +11,10 @@ import torch
 
 from camera_relocalization_ros.bundle.model_bundle import save_bundle
 from camera_relocalization_ros.bundle.reference_outputs import (
-    KnownAnswers,
-    answer_images,
+    ReferenceOutputs,
     output_names,
     patchwork_images,
+    record_outputs,
 )
 from camera_relocalization_ros.bundle.sidecar import BundleSidecar
 from camera_relocalization_ros.core.errors import BundleError
@@ -123,10 +123,10 @@ def _calibration_images(dataset: Dataset, run: Run) -> np.ndarray:
     return np.stack([run.preprocessing.apply(load_image_rgb(frames[row].image_path)) for row in chosen])
 
 
-def _answers(network: bytes, images: np.ndarray, run: Run) -> KnownAnswers:
+def _answers(network: bytes, images: np.ndarray, run: Run) -> ReferenceOutputs:
     session = onnxruntime.InferenceSession(network, providers=["CPUExecutionProvider"])
     window_length = run.pose_head.window_length
-    return answer_images(lambda feeds: session.run(None, feeds), images, window_length, run.pose_head.feature_size)
+    return record_outputs(lambda feeds: session.run(None, feeds), images, window_length, run.pose_head.feature_size)
 
 
 def _parity(step: FlightStep, network: bytes, images: np.ndarray, run: Run) -> float:
@@ -139,7 +139,7 @@ def _parity(step: FlightStep, network: bytes, images: np.ndarray, run: Run) -> f
         with torch.inference_mode():
             return [value.numpy() for value in step(*map(torch.from_numpy, feeds.values()))]
 
-    expected = answer_images(in_torch, images, run.pose_head.window_length, run.pose_head.feature_size)
+    expected = record_outputs(in_torch, images, run.pose_head.window_length, run.pose_head.feature_size)
     found = _answers(network, images, run)
     unit_m = _position_unit_m(run)
     units = {"position": unit_m, "member_position": unit_m, "quat_xyzw": 1.0, "member_quat_xyzw": 1.0}

@@ -17,7 +17,7 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantTy
 from onnxruntime.quantization.shape_inference import quant_pre_process
 from onnxruntime.transformers.float16 import convert_float_to_float16
 
-from camera_relocalization_ros.bundle.reference_outputs import MEMBER_OUTPUTS, answer_images
+from camera_relocalization_ros.bundle.reference_outputs import MEMBER_OUTPUTS, record_outputs
 
 # recurrent layers exist in float32 only in ONNX Runtime's CPU provider
 FLOAT32_OPERATORS = ["GRU", "LSTM"]
@@ -103,7 +103,7 @@ def _feeds(network: bytes, images: np.ndarray, window_length: int) -> list[dict[
     if window_length == 1:
         return [{"image": image[None]} for image in images]
     feature_count = session.get_inputs()[1].shape[2]
-    answers = answer_images(lambda feeds: session.run(None, feeds), images, window_length, feature_count)
+    answers = record_outputs(lambda feeds: session.run(None, feeds), images, window_length, feature_count)
     return [
         {"image": image[None], "previous": answers.frame_features[None, max(row - window_length + 1, 0) : row]}
         for row, image in enumerate(images)

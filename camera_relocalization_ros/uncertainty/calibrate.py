@@ -13,21 +13,21 @@ from camera_relocalization_ros.bundle.indicators import log_indicators
 from camera_relocalization_ros.core.errors import BundleError, DatasetError
 from camera_relocalization_ros.data.dataset import Dataset, load_image_rgb
 from camera_relocalization_ros.data.provenance import is_training_pose, training_set
-from camera_relocalization_ros.evaluation.evaluate import answer_all
+from camera_relocalization_ros.evaluation.evaluate import estimate_all
 from camera_relocalization_ros.localization.relocalizer import Relocalizer
 from camera_relocalization_ros.uncertainty.calibration_fit import (
+    CalibrationSamples,
     Fit,
-    JudgedAnswers,
     camera_errors,
     fit,
     with_thresholds,
 )
-from camera_relocalization_ros.uncertainty.out_of_distribution_images import made_up_negatives
+from camera_relocalization_ros.uncertainty.out_of_distribution_images import out_of_distribution_images
 from camera_relocalization_ros.uncertainty.out_of_distribution_scores import (
-    file_answers,
+    estimate_files,
+    estimate_images,
     image_paths,
-    negative_answers,
-    scores_of,
+    image_scores,
 )
 
 MIN_FRAMES = 50
@@ -57,27 +57,27 @@ def calibrate(
         raise BundleError(f"{relocalizer.bundle.path}: a bundle of an old version; export its run again")
     # what is missing is said before minutes are spent
     sources = {str(spec): image_paths(spec) for spec in negatives}
-    answers = judged_answers(relocalizer, datasets)
+    answers = calibration_samples(relocalizer, datasets)
     fitted = fit(answers, tuple(training_set(dataset) for dataset in datasets))
-    wrong = negative_answers(relocalizer, made_up(relocalizer, datasets))
+    wrong = estimate_images(relocalizer, synthetic_images(relocalizer, datasets))
     for name, paths in sources.items():
-        wrong.update(file_answers(relocalizer, name, paths))
-    scores = {kind: scores_of(fitted.calibration, estimates) for kind, estimates in wrong.items()}
+        wrong.update(estimate_files(relocalizer, name, paths))
+    scores = {kind: image_scores(fitted.calibration, estimates) for kind, estimates in wrong.items()}
     calibration = with_thresholds(fitted.calibration, np.concatenate(list(scores.values())), false_accept)
     return CalibrationRun(Fit(calibration, fitted.scores, fitted.inside), answers.blocks, scores)
 
 
-def judged_answers(relocalizer: Relocalizer, datasets: Sequence[Dataset]) -> JudgedAnswers:
+def calibration_samples(relocalizer: Relocalizer, datasets: Sequence[Dataset]) -> CalibrationSamples:
     """The frames of data sets that were answered with full windows; raises as `calibrate` does."""
     parts, offset = [], 0
     pieces = 1 if sum(len(dataset.sequences) for dataset in datasets) >= MIN_SEQUENCES else PIECES
     for dataset in datasets:
-        parts.append(_judged(relocalizer, dataset, offset, pieces))
+        parts.append(_dataset_samples(relocalizer, dataset, offset, pieces))
         offset += len(dataset.sequences) * pieces
     joined = (
         np.concatenate([getattr(part, name) for part in parts]) for name in ("log_indicators", "errors", "blocks")
     )
-    answers = JudgedAnswers(*joined)
+    answers = CalibrationSamples(*joined)
     if len(answers) < MIN_FRAMES:
         raise DatasetError(
             f"{', '.join(str(dataset.path) for dataset in datasets)}: {len(answers)} frames with full windows of "
@@ -88,7 +88,7 @@ def judged_answers(relocalizer: Relocalizer, datasets: Sequence[Dataset]) -> Jud
     return answers
 
 
-def _judged(relocalizer: Relocalizer, dataset: Dataset, first_block: int, pieces: int) -> JudgedAnswers:
+def _dataset_samples(relocalizer: Relocalizer, dataset: Dataset, first_block: int, pieces: int) -> CalibrationSamples:
     """The frames that were answered with full windows; raises BundleError when one of them was trained on."""
     positions_gt, quats_gt = dataset.positions_quats()
     trained_on = int(is_training_pose(relocalizer.bundle.index, positions_gt, quats_gt).sum())
@@ -97,7 +97,7 @@ def _judged(relocalizer: Relocalizer, dataset: Dataset, first_block: int, pieces
             f"{relocalizer.bundle.path}: was trained on {trained_on} of the {dataset.frame_count} frames of "
             f"{dataset.path}; expected data that it has not seen, whose errors are not too small"
         )
-    estimates = answer_all(relocalizer, dataset, "calibrate")
+    estimates = estimate_all(relocalizer, dataset, "calibrate")
     counts = [len(sequence.frames) for sequence in dataset.sequences]
     blocks = np.concatenate(
         [first_block + number * pieces + np.arange(n) * pieces // max(n, 1) for number, n in enumerate(counts)]
@@ -105,7 +105,7 @@ def _judged(relocalizer: Relocalizer, dataset: Dataset, first_block: int, pieces
     positions = np.array([estimate.position for estimate in estimates])
     quats = np.array([estimate.quat_xyzw for estimate in estimates])
     whole = np.array([e.window_length == relocalizer.bundle.sidecar.window_length for e in estimates])
-    judged = JudgedAnswers(
+    judged = CalibrationSamples(
         np.array([log_indicators(estimate.indicators) for estimate in estimates]),
         camera_errors(positions, quats, positions_gt, quats_gt),
         blocks,
@@ -113,11 +113,11 @@ def _judged(relocalizer: Relocalizer, dataset: Dataset, first_block: int, pieces
     return judged.select(whole)
 
 
-def made_up(relocalizer: Relocalizer, datasets: Sequence[Dataset]) -> Iterator[tuple[str, np.ndarray]]:
+def synthetic_images(relocalizer: Relocalizer, datasets: Sequence[Dataset]) -> Iterator[tuple[str, np.ndarray]]:
     """Kind and image of the negatives that need no other data; scrambled images are of the data sets."""
     frames = [frame for dataset in datasets for frame in dataset.frames]
     rows = np.unique(np.linspace(0, len(frames) - 1, SCRAMBLED_IMAGES).round().astype(int))
     size = relocalizer.bundle.sidecar.preprocessing
     # twice the network's input, because cameras send more than it takes
     scene = (load_image_rgb(frames[row].image_path) for row in rows)
-    yield from made_up_negatives(2 * size.width, 2 * size.height, scene)
+    yield from out_of_distribution_images(2 * size.width, 2 * size.height, scene)

@@ -32,7 +32,7 @@ SHAPE_STEPS = 100
 
 
 @dataclass(frozen=True)
-class JudgedAnswers:
+class CalibrationSamples:
     """Answers whose truth is known: logarithms of indicators (n, s), errors (n, 6), and the block (n,) of each.
 
     Errors are of position in metres, then rotation vectors in radians, both in axes of the (estimated) camera.
@@ -45,9 +45,9 @@ class JudgedAnswers:
     def __len__(self) -> int:
         return len(self.errors)
 
-    def select(self, rows: np.ndarray) -> JudgedAnswers:
+    def select(self, rows: np.ndarray) -> CalibrationSamples:
         """Those answers, by boolean or number."""
-        return JudgedAnswers(self.log_indicators[rows], self.errors[rows], self.blocks[rows])
+        return CalibrationSamples(self.log_indicators[rows], self.errors[rows], self.blocks[rows])
 
 
 def camera_errors(
@@ -71,7 +71,7 @@ class Fit:
     inside: np.ndarray
 
 
-def fit(answers: JudgedAnswers, data: tuple[TrainingSet, ...] = ()) -> Fit:
+def fit(answers: CalibrationSamples, data: tuple[TrainingSet, ...] = ()) -> Fit:
     """Fit covariance and score; thresholds are those of in-distribution images alone (see `with_thresholds`)."""
     blocks = np.unique(answers.blocks)
     squares, scores = np.full((len(answers), 2), np.nan), np.full(len(answers), np.nan)
@@ -92,7 +92,7 @@ def fit(answers: JudgedAnswers, data: tuple[TrainingSet, ...] = ()) -> Fit:
     return Fit(replace(calibration, shape=_rows(shape), coverage=coverage), scores, inside)
 
 
-def squared_distances(calibration: ErrorCalibration, answers: JudgedAnswers) -> np.ndarray:
+def squared_distances(calibration: ErrorCalibration, answers: CalibrationSamples) -> np.ndarray:
     """Squared Mahalanobis distances (n, 2) of the errors in position and in orientation."""
     scales = calibration.error_scales(answers.log_indicators)
     shape = np.array(calibration.shape)
@@ -108,13 +108,15 @@ def is_inside(squares: np.ndarray) -> np.ndarray:
     return squares[..., None] <= chi_square_quantile(LEVELS, 3)
 
 
-def with_thresholds(calibration: ErrorCalibration, negative_scores: Sequence[float], wanted: float) -> ErrorCalibration:
+def with_thresholds(
+    calibration: ErrorCalibration, out_of_distribution_scores: Sequence[float], wanted: float
+) -> ErrorCalibration:
     """The calibration with the thresholds that let pass the `wanted` share of negatives, as far as it can be had.
 
     DEGRADED begins where the wanted share scores higher, but rejects between LEAST_REJECTED and MOST_REJECTED of the
     in-distribution images.
     """
-    scores = np.asarray(negative_scores)
+    scores = np.asarray(out_of_distribution_scores)
     # just above the score that is to be rejected as the last
     needed = np.nextafter(np.quantile(scores, 1.0 - wanted, method="higher"), 1.0) if len(scores) else 0.0
     degraded = float(np.clip(needed, LEAST_REJECTED, MOST_REJECTED))
@@ -129,7 +131,7 @@ def with_thresholds(calibration: ErrorCalibration, negative_scores: Sequence[flo
     )
 
 
-def _fit(answers: JudgedAnswers, data: tuple[TrainingSet, ...]) -> ErrorCalibration:
+def _fit(answers: CalibrationSamples, data: tuple[TrainingSet, ...]) -> ErrorCalibration:
     indicators = {name: _indicator_range(column) for name, column in zip(INDICATORS, answers.log_indicators.T)}
     nothing = (0.0,) * (1 + len(SCALE_INDICATORS))
     blank = ErrorCalibration(
@@ -156,7 +158,7 @@ def _indicator_range(logs: np.ndarray) -> IndicatorRange:
     return IndicatorRange(float(logs.mean()), max(float(logs.std()), SMALLEST_SD), float(low), float(high))
 
 
-def _with_nonconformity(calibration: ErrorCalibration, answers: JudgedAnswers) -> ErrorCalibration:
+def _with_nonconformity(calibration: ErrorCalibration, answers: CalibrationSamples) -> ErrorCalibration:
     values = nonconformity(calibration.units(answers.log_indicators))
     known = np.quantile(values, 1.0 - SCORE_LEVELS)
     beyond = values[values > known[-1]] - known[-1]
@@ -164,7 +166,7 @@ def _with_nonconformity(calibration: ErrorCalibration, answers: JudgedAnswers) -
     return replace(calibration, nonconformity_quantiles=tuple(known.tolist()), nonconformity_tail=tail)
 
 
-def _with_scales(calibration: ErrorCalibration, answers: JudgedAnswers) -> ErrorCalibration:
+def _with_scales(calibration: ErrorCalibration, answers: CalibrationSamples) -> ErrorCalibration:
     """Least squares on the logarithm of the error, which a few huge errors do not bend."""
     units = calibration.scale_units(answers.log_indicators)
     inputs = np.hstack([np.ones((len(units), 1)), units])
@@ -176,7 +178,7 @@ def _with_scales(calibration: ErrorCalibration, answers: JudgedAnswers) -> Error
     return replace(calibration, position_scale=position_scale, orientation_scale=orientation_scale)
 
 
-def _with_shape(calibration: ErrorCalibration, answers: JudgedAnswers) -> ErrorCalibration:
+def _with_shape(calibration: ErrorCalibration, answers: CalibrationSamples) -> ErrorCalibration:
     scales = np.repeat(calibration.error_scales(answers.log_indicators), 3, axis=1)
     return replace(calibration, shape=_rows(tyler_shape(answers.errors / scales)))
 

@@ -11,7 +11,7 @@ import numpy as np
 TILES = 8
 
 
-def made_up_negatives(
+def out_of_distribution_images(
     width: int, height: int, scene: Sequence[np.ndarray], count: int = 30, seed: int = 0
 ) -> Iterator[tuple[str, np.ndarray]]:
     """Kind and image (height, width, 3) uint8 of what a camera sees when it does not see the scene.

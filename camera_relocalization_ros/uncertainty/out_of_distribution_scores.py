@@ -33,7 +33,7 @@ def image_paths(spec: Path | str) -> list[Path]:
     return paths
 
 
-def negative_answers(
+def estimate_images(
     relocalizer: Relocalizer, images: Iterable[tuple[str, np.ndarray]]
 ) -> dict[str, list[Estimate | None]]:
     """Estimates for images (H, W, 3) by kind, None where one was refused; the images of a kind are one stream."""
@@ -51,11 +51,11 @@ def negative_answers(
     return answers
 
 
-def file_answers(relocalizer: Relocalizer, name: str, paths: list[Path]) -> dict[str, list[Estimate | None]]:
+def estimate_files(relocalizer: Relocalizer, name: str, paths: list[Path]) -> dict[str, list[Estimate | None]]:
     """The same for image files, all of the kind `name`."""
-    return negative_answers(relocalizer, ((name, load_image_rgb(path)) for path in paths))
+    return estimate_images(relocalizer, ((name, load_image_rgb(path)) for path in paths))
 
 
-def scores_of(calibration: ErrorCalibration, answers: list[Estimate | None]) -> np.ndarray:
+def image_scores(calibration: ErrorCalibration, answers: list[Estimate | None]) -> np.ndarray:
     """Scores (n,), 0 where there is no answer."""
     return np.array([0.0 if estimate is None else calibration.score(estimate.indicators) for estimate in answers])

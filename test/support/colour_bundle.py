@@ -18,7 +18,7 @@ import yaml
 from helpers import CAMERA, CHILD_FRAME, PARENT_FRAME
 
 from camera_relocalization_ros.bundle.model_bundle import SIDECAR, save_bundle
-from camera_relocalization_ros.bundle.reference_outputs import KnownAnswers, patchwork_images
+from camera_relocalization_ros.bundle.reference_outputs import ReferenceOutputs, patchwork_images
 from camera_relocalization_ros.bundle.retrieval import RetrievalIndex
 from camera_relocalization_ros.bundle.sidecar import BundleSidecar
 from camera_relocalization_ros.core.preprocessing import Preprocessing
@@ -111,7 +111,7 @@ def network_bytes(region: np.ndarray | None = None) -> bytes:
     return model.SerializeToString()
 
 
-def known_answers(region: np.ndarray | None = None) -> KnownAnswers:
+def reference_outputs(region: np.ndarray | None = None) -> ReferenceOutputs:
     """The test vector, worked out without the network."""
     images = patchwork_images(CAMERA.width, CAMERA.height, 2)
     (top, left), (bottom, right) = ((0, 0), images.shape[1:3]) if region is None else region
@@ -119,7 +119,7 @@ def known_answers(region: np.ndarray | None = None) -> KnownAnswers:
     positions = (BASE + colours).astype(np.float32)
     quats = np.tile(QUAT_XYZW, (2, 1)).astype(np.float32)
     members = (positions[:, None] + MEMBER_OFFSETS).astype(np.float32)
-    return KnownAnswers(images, positions, quats, colours, members, np.stack([quats, quats], axis=1), colours)
+    return ReferenceOutputs(images, positions, quats, colours, members, np.stack([quats, quats], axis=1), colours)
 
 
 def write_colour_bundle(path: Path, region: np.ndarray | None = None) -> None:
@@ -138,7 +138,7 @@ def write_colour_bundle(path: Path, region: np.ndarray | None = None) -> None:
         origin={"made_by": "test/colour_bundle.py"},
         tested_with="numpy",
     )
-    save_bundle(path, sidecar, network_bytes(region), index, known_answers(region))
+    save_bundle(path, sidecar, network_bytes(region), index, reference_outputs(region))
 
 
 def edited_copy(

@@ -161,7 +161,7 @@ class PoseRefiner:
             found=True,
             position=position,
             quat_xyzw=quat_xyzw,
-            covariance=self.landmark_map.calibrated(pose.covariance, len(pose.inliers)),
+            covariance=self.landmark_map.calibrated_covariance(pose.covariance, len(pose.inliers)),
             landmarks=landmarks[pose.inliers],
             pixels=pixels[pose.inliers],
             matches=len(landmarks),

@@ -19,7 +19,7 @@ from camera_relocalization_ros.core.state import State
 from camera_relocalization_ros.evaluation.metrics import GOOD_DEG, GOOD_M, limit_name, summarise
 from camera_relocalization_ros.evaluation.result_files import image_path
 from camera_relocalization_ros.evaluation.results import NO_STATE, Result
-from camera_relocalization_ros.evaluation.summary_text import answers_text, ok_text
+from camera_relocalization_ros.evaluation.summary_text import estimates_summary, ok_summary
 from camera_relocalization_ros.report.figures.error_axes import gap_seconds, run_seconds
 from camera_relocalization_ros.report.figures.result_figures import (
     draw_cumulative,
@@ -115,7 +115,7 @@ def _section(each: PageInput, summary: dict[str, Any], edges: np.ndarray | None)
     ]
     return {
         "name": info.name,
-        "verdict": [text for text in (ok_text(summary), answers_text(summary)) if text],
+        "verdict": [text for text in (ok_summary(summary), estimates_summary(summary)) if text],
         "warnings": _warnings(result),
         "origin": told,
         "times": _times(summary),

@@ -20,7 +20,7 @@ from camera_relocalization_ros.core.progress import tracked
 from camera_relocalization_ros.data.dataset import Dataset
 from camera_relocalization_ros.data.dataset_writer import DatasetWriter, SequenceWriter
 from camera_relocalization_ros.data.pose_stream import StreamLimits
-from camera_relocalization_ros.ros.bags.extraction_workers import FrameJob, JudgedFrame, judged_frames
+from camera_relocalization_ros.ros.bags.extraction_workers import FrameJob, ProcessedFrame, processed_frames
 from camera_relocalization_ros.ros.bags.pose_sources import PoseSources
 from camera_relocalization_ros.ros.bags.reader import (
     image_count,
@@ -100,11 +100,11 @@ def _extract_bag(
             sequence.image_folder,
             sequence.stored_numbers(),
         )
-        progress = tracked(judged_frames(job), Path(bag.filename).name, "image", info["images"])
+        progress = tracked(processed_frames(job), Path(bag.filename).name, "image", info["images"])
         _record_frames(progress, sequence)
 
 
-def _record_frames(frames: Iterable[JudgedFrame], sequence: SequenceWriter) -> None:
+def _record_frames(frames: Iterable[ProcessedFrame], sequence: SequenceWriter) -> None:
     """Add the sound frames to the sequence in the order of their stamps, and count the others."""
     last_ns = None
     for stamp_ns, frame in in_stamp_order((frame.stamp_ns, frame) for frame in frames):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The images of a bag judged and stored by all cores, and told of in the order of their arrival.
+"""The images of a bag checked and stored by all cores, and reported in the order of their arrival.
 
 Processes, not threads: rosbag is Python, and threads that read and encode wait for each other (measured: half the
 rate for raw images, a third for JPEG).
@@ -35,7 +35,7 @@ PR_SET_PDEATHSIG, M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = 1, -1, -3
 KEPT_BYTES = 1 << 30
 
 
-class JudgedFrame(NamedTuple):
+class ProcessedFrame(NamedTuple):
     """An image in the order of arrival: stored under `image_name` with its pose, or with the fault that it has."""
 
     number: int
@@ -48,7 +48,7 @@ class JudgedFrame(NamedTuple):
 
 @dataclass(frozen=True)
 class FrameJob:
-    """All that a process needs to judge and store the images of a bag."""
+    """All that a worker needs to check and store the images of a bag."""
 
     bag: rosbag.Bag
     topic: str
@@ -60,22 +60,22 @@ class FrameJob:
     # frames that an interrupted run stored
     stored: frozenset[int]
 
-    def judge(self, number: int, image: RecordedImage, is_repeat: bool) -> JudgedFrame:
+    def process(self, number: int, image: RecordedImage, is_repeat: bool) -> ProcessedFrame:
         """Store a frame's image unless something is wrong with the frame."""
         if number in self.stored or is_repeat:
-            return JudgedFrame(number, image.stamp_ns, "duplicate image" if is_repeat else "")
+            return ProcessedFrame(number, image.stamp_ns, "duplicate image" if is_repeat else "")
         try:
             position, quat_xyzw = self.chain.at(image.stamp_ns - self.image_delay_ns)
             content = encode(image.message(), self.image_format, self.transform)
         except NoPoseError as error:
-            return JudgedFrame(number, image.stamp_ns, str(error))
+            return ProcessedFrame(number, image.stamp_ns, str(error))
         except FrameError:
-            return JudgedFrame(number, image.stamp_ns, "image does not decode")
+            return ProcessedFrame(number, image.stamp_ns, "image does not decode")
         name = store_image(self.image_folder, number, *content)
-        return JudgedFrame(number, image.stamp_ns, "", name, position, quat_xyzw)
+        return ProcessedFrame(number, image.stamp_ns, "", name, position, quat_xyzw)
 
 
-def judged_frames(job: FrameJob) -> Iterator[JudgedFrame]:
+def processed_frames(job: FrameJob) -> Iterator[ProcessedFrame]:
     """All frames of the job's bag in the order of arrival; raises what a process raised, BagError when one died."""
     images = places(job.bag, [job.topic])
     batches = [range(first, min(first + BATCH, len(images))) for first in range(0, len(images), BATCH)]
@@ -101,7 +101,7 @@ class _Worker:
         self._process.start()
         telling.close()
 
-    def next_batch(self) -> list[JudgedFrame]:
+    def next_batch(self) -> list[ProcessedFrame]:
         try:
             result = self._results.recv()
         except EOFError:
@@ -121,18 +121,18 @@ def _work(job: FrameJob, images: list[Place], batches: list[range], telling: Con
     try:
         reopen_in_child(job.bag)
         for batch in batches:
-            telling.send(_judge_batch(job, images, batch))
+            telling.send(_process_batch(job, images, batch))
     except Exception as error:
         telling.send(error)
 
 
-def _judge_batch(job: FrameJob, images: list[Place], batch: range) -> list[JudgedFrame]:
+def _process_batch(job: FrameJob, images: list[Place], batch: range) -> list[ProcessedFrame]:
     # the image before the batch is another's; here it tells whether the camera was frozen
     before = read_recorded_image(job.bag, images[batch[0] - 1]) if batch[0] else None
     frames = []
     for number in batch:
         image = read_recorded_image(job.bag, images[number])
-        frames.append(job.judge(number, image, image.shows_the_same(before)))
+        frames.append(job.process(number, image, image.shows_the_same(before)))
         before = image
     return frames
 

@@ -25,7 +25,7 @@ def refusal(path):
 
 def test_a_bundle_of_version_1_loads_and_its_range_comes_from_the_training_poses(tmp_path):
     bundle = load_bundle(edited_copy(tmp_path / "old", as_version_1, COLOUR_BUNDLE_V2))
-    assert bundle.known_answers is None and bundle.sidecar.training_data == ()
+    assert bundle.reference_outputs is None and bundle.sidecar.training_data == ()
     np.testing.assert_allclose([bundle.training_range.min, bundle.training_range.max], [BASE, BASE + 1])
     assert bundle.index.positions.shape == (3, 3)
     assert "none (a bundle of version 1)" in describe(str(tmp_path / "old"))

@@ -47,7 +47,7 @@ def test_landmarks_of_images_come_once_those_of_the_first_image_first():
 
 def test_covariance_is_widened_by_a_scale_and_by_what_falls_with_the_landmarks():
     covariance = np.diag([1e-4, 1e-4, 1e-4, 1e-6, 1e-6, 1e-6]) + 1e-7
-    few, many = (small_map().calibrated(covariance, count) for count in (40, 400))
+    few, many = (small_map().calibrated_covariance(covariance, count) for count in (40, 400))
     np.testing.assert_allclose(np.diag(few - 1.5**2 * covariance)[:3], 0.05**2)
     np.testing.assert_allclose(np.diag(many - 1.5**2 * covariance)[:3], 0.005**2)
     np.testing.assert_allclose(few[3:, 3:], 1.2**2 * covariance[3:, 3:])

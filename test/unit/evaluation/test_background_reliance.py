@@ -26,7 +26,7 @@ from camera_relocalization_ros.evaluation.part_changes import (
     changed,
     swap_partners,
 )
-from camera_relocalization_ros.evaluation.part_estimates import ChangedImages, part_answers
+from camera_relocalization_ros.evaluation.part_estimates import ChangedImages, part_estimates
 from camera_relocalization_ros.localization.relocalizer import Relocalizer
 from camera_relocalization_ros.vision.silhouette import ObjectMesh
 
@@ -52,7 +52,7 @@ def answers_of(tmp_path, region, **flight):
     dataset = write_flight(tmp_path / "flight", **flight)
     write_colour_bundle(tmp_path / "bundle", region)
     images = ChangedImages(dataset, ObjectMesh.of_box(BOX), margin_px=1)
-    return part_answers(Relocalizer.from_bundle(tmp_path / "bundle"), dataset, images)
+    return part_estimates(Relocalizer.from_bundle(tmp_path / "bundle"), dataset, images)
 
 
 @pytest.mark.parametrize("region, read, expected", [(MIDDLE, OBJECT, 0.0), (TOP, BACKGROUND, 1.0)])
@@ -67,7 +67,7 @@ def test_what_a_bundle_reads_is_told(tmp_path, region, read, expected):
             assert (moved.min() > 1e-3) if part == read else (moved.max() == 0.0)
         # the rotation is always the same: there is nothing to share
         assert np.isnan(found.share(change, "orientation_deg").value)
-    np.testing.assert_allclose(found.answers[ORIGINAL][:, 3:], np.tile(QUAT_XYZW, (COUNT, 1)), atol=1e-6)
+    np.testing.assert_allclose(found.estimates[ORIGINAL][:, 3:], np.tile(QUAT_XYZW, (COUNT, 1)), atol=1e-6)
 
 
 def test_frames_that_do_not_show_the_object_are_left_out(tmp_path):

@@ -26,10 +26,10 @@ def test_training_images_are_found_by_their_pose(tmp_path):
     assert {row: frame.number for row, (_, frame) in found.items()} == dict(enumerate(shuffled))
 
 
-def test_an_image_is_most_alike_to_itself(tmp_path):
+def test_an_image_is_nearest_to_itself(tmp_path):
     dataset = write_fake_dataset(tmp_path / "set", counts=(COUNT,))
     index, poses = colour_index(dataset), dataset.positions_quats()
-    found = Neighbours.of(index, mean_colours(dataset), *poses, count=5)
+    found = Neighbours.from_descriptors(index, mean_colours(dataset), *poses, count=5)
     assert found.rows.shape == (COUNT, 5)
     np.testing.assert_array_equal(found.rows[:, 0], np.arange(COUNT))
     np.testing.assert_allclose(found.cosine[:, 0], 0.0, atol=1e-6)
@@ -39,4 +39,4 @@ def test_an_image_is_most_alike_to_itself(tmp_path):
     assert found.metres[3, 2] == pytest.approx(expected)
     assert found.summary()["oracle_metres"] == pytest.approx(0.0, abs=1e-9)
     # more neighbours than training images
-    assert Neighbours.of(index, mean_colours(dataset), *poses, count=99).rows.shape == (COUNT, COUNT)
+    assert Neighbours.from_descriptors(index, mean_colours(dataset), *poses, count=99).rows.shape == (COUNT, COUNT)

@@ -10,7 +10,7 @@ from camera_relocalization_ros.core.pose_errors import PoseErrors, length_text
 from camera_relocalization_ros.core.state import State
 from camera_relocalization_ros.evaluation import metrics as pose_metrics
 from camera_relocalization_ros.evaluation.results import NO_STATE
-from camera_relocalization_ros.evaluation.summary_text import answers_text, ok_text
+from camera_relocalization_ros.evaluation.summary_text import estimates_summary, ok_summary
 
 
 def autoregressive(rng, count, memory):
@@ -138,12 +138,12 @@ def test_verdict_is_about_the_ok_answers_alone():
     result.estimate[::2, 0] += 7.0
     summary = pose_metrics.summarise(result)
     worst_m = result.select(result.accepted).errors().position_m.max()
-    told = ok_text(summary)
+    told = ok_summary(summary)
     assert told.startswith("OK: 50 % of images; median ")
     assert f"worst {length_text(worst_m)} and " in told
-    assert "7." not in told and "worst 7." in answers_text(summary)
-    assert answers_text(summary).endswith("20 of 40 images answered, 18 lost, 2 dropped")
-    assert ok_text(pose_metrics.summarise(replace(result, scores=np.full(40, np.nan)))) == ""
+    assert "7." not in told and "worst 7." in estimates_summary(summary)
+    assert estimates_summary(summary).endswith("20 of 40 images answered, 18 lost, 2 dropped")
+    assert ok_summary(pose_metrics.summarise(replace(result, scores=np.full(40, np.nan)))) == ""
 
 
 @pytest.mark.parametrize("metres, text", [(0.0042, "4.2 mm"), (0.0312, "3.1 cm"), (1.354, "1.35 m")])

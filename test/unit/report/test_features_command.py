@@ -7,7 +7,7 @@ import json
 import cv2
 import numpy as np
 import pytest
-from colour_bundle import COLOUR_BUNDLE, colour_index, known_answers, network_bytes
+from colour_bundle import COLOUR_BUNDLE, colour_index, network_bytes, reference_outputs
 from helpers import write_fake_dataset
 
 from camera_relocalization_ros.bundle.model_bundle import load_bundle, save_bundle
@@ -36,7 +36,7 @@ def test_command(tmp_path, capsys):
     train = write_fake_dataset(tmp_path / "train", counts=(COUNT,))
     write_fake_dataset(tmp_path / "query", counts=(6, 5))
     sidecar = load_bundle(COLOUR_BUNDLE).sidecar
-    save_bundle(tmp_path / "bundle", sidecar, network_bytes(), colour_index(train), known_answers())
+    save_bundle(tmp_path / "bundle", sidecar, network_bytes(), colour_index(train), reference_outputs())
     command = ["features", str(tmp_path / "bundle"), str(tmp_path / "query"), "-o", str(tmp_path / "out")]
     shown = ["--train", str(tmp_path / "train"), "--frames", "3", "--worst", "1", "--nearest", "2"]
     assert main([*command, *shown]) == 0

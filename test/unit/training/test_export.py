@@ -8,7 +8,7 @@ import torch
 from helpers import write_fake_dataset
 
 from camera_relocalization_ros.bundle.model_bundle import load_bundle
-from camera_relocalization_ros.bundle.reference_outputs import answer_images
+from camera_relocalization_ros.bundle.reference_outputs import record_outputs
 from camera_relocalization_ros.bundle.retrieval import RetrievalIndex
 from camera_relocalization_ros.cli.export import precision_table
 from camera_relocalization_ros.cli.info import describe
@@ -61,7 +61,7 @@ def test_a_bundle_tells_its_data_range_licence_and_answers(tmp_path, untrained_r
     assert bundle.sidecar.weights_licence == build_backbone("toy").weights.licence
     positions, _ = dataset.positions_quats()
     np.testing.assert_allclose(bundle.training_range.max, positions.max(axis=0), rtol=1e-6)
-    assert len(bundle.known_answers.images) == (2 if head == "temporal_gru" else 1)
+    assert len(bundle.reference_outputs.images) == (2 if head == "temporal_gru" else 1)
     text = describe(str(tmp_path / "bundle"))
     for part in (
         "pose of 'camera_optical_frame' in 'wing/base_link'",
@@ -95,7 +95,7 @@ def test_the_step_graph_equals_the_window_model(tmp_path, untrained_run, window_
     export(run, tmp_path / "bundle")
     images = np.random.default_rng(1).integers(0, 256, (window_length + 3, 24, 32, 3), dtype=np.uint8)
     session = open_session(load_bundle(tmp_path / "bundle"), ["CPUExecutionProvider"], 1)
-    steps = answer_images(lambda feeds: session.run(None, feeds), images, window_length, run.pose_head.feature_size)
+    steps = record_outputs(lambda feeds: session.run(None, feeds), images, window_length, run.pose_head.feature_size)
     window_model = PooledBackbone(build_backbone("toy"), SIZE.width, SIZE.height, run.config.head)
     with torch.inference_mode():
         cells_ncn = window_model(torch.from_numpy(images))

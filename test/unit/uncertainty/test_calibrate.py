@@ -54,7 +54,7 @@ def calibrated(tmp_path_factory):
     poses = np.array([known_position(image) for image in images]), np.tile(QUAT_XYZW, (60, 1))
     # of three colours one component, as of a backbone's thousand channels a hundred are kept
     index = RetrievalIndex.build(colours, *poses, size=1)
-    save_bundle(folder / "bundle", before.sidecar, before.network, index, before.known_answers)
+    save_bundle(folder / "bundle", before.sidecar, before.network, index, before.reference_outputs)
     data = write_scene(folder / "seen", 100, 0)
     assert main(["calibrate", str(folder / "bundle"), str(data)]) == 0
     return folder

@@ -12,11 +12,11 @@ from scipy.stats import chi2
 from camera_relocalization_ros.bundle.error_calibration import SCORE_LEVELS, ErrorCalibration
 from camera_relocalization_ros.bundle.indicators import INDICATORS, log_indicators
 from camera_relocalization_ros.core.state import State
-from camera_relocalization_ros.evaluation.consistency import TrustCheck, mahalanobis_squares
+from camera_relocalization_ros.evaluation.consistency import ConsistencyReport, mahalanobis_squares
 from camera_relocalization_ros.evaluation.rejection_table import accepted_at, area_under_roc, rejection_table
 from camera_relocalization_ros.localization.classify import judge
 from camera_relocalization_ros.uncertainty.calibration_fit import (
-    JudgedAnswers,
+    CalibrationSamples,
     camera_errors,
     fit,
     is_inside,
@@ -24,7 +24,7 @@ from camera_relocalization_ros.uncertainty.calibration_fit import (
     tyler_shape,
     with_thresholds,
 )
-from camera_relocalization_ros.uncertainty.out_of_distribution_images import made_up_negatives, to_aspect
+from camera_relocalization_ros.uncertainty.out_of_distribution_images import out_of_distribution_images, to_aspect
 
 # of made-up errors: three times as long along the line of sight, and turning with moving sideways
 SHAPE = np.diag([1.0, 1.0, 9.0, 1.0, 1.0, 1.0])
@@ -37,7 +37,7 @@ def made_up_answers(count=3000, blocks=6, seed=0, tail=4.0):
     logs = rng.normal(-2.0, 0.5, (count, len(INDICATORS)))
     scales = np.exp(logs[:, :2] + 1.0) * np.sqrt(tail / rng.chisquare(tail, (count, 1)))
     unit = rng.multivariate_normal(np.zeros(6), SHAPE, count)
-    return JudgedAnswers(logs, unit * np.repeat(scales, 3, axis=1), np.arange(count) * blocks // count)
+    return CalibrationSamples(logs, unit * np.repeat(scales, 3, axis=1), np.arange(count) * blocks // count)
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +89,7 @@ def test_distances_by_published_covariances_are_those_of_the_fit(fitted):
     estimated = Rotation.from_rotvec(rng.normal(0.0, 0.2, (50, 3))) * gt
     positions_gt = positions + rng.normal(0.0, 0.3, (50, 3))
     errors = camera_errors(positions, estimated.as_quat(), positions_gt, gt.as_quat())
-    expected = squared_distances(fitted.calibration, JudgedAnswers(logs, errors, np.zeros(50)))
+    expected = squared_distances(fitted.calibration, CalibrationSamples(logs, errors, np.zeros(50)))
     covariances = np.array(
         [fitted.calibration.covariance(indicators_of(row), q) for row, q in zip(logs, estimated.as_quat())]
     )
@@ -192,15 +192,15 @@ def test_tables_tell_shares(fitted):
 def test_coverage_of_a_perfect_covariance():
     rng = np.random.default_rng(0)
     squares = rng.chisquare(3, (20000, 2))
-    check = TrustCheck(squares, np.full(20000, State.OK), None, None)
+    check = ConsistencyReport(squares, np.full(20000, State.OK), None, None)
     for kind in ("position", "orientation"):
         assert check.coverage()[kind] == pytest.approx({"0.5": 0.5, "0.9": 0.9, "0.95": 0.95}, abs=0.01)
     assert chi2.ppf(0.9, 3) == pytest.approx(6.25, abs=0.01)
 
 
-def test_made_up_negatives_are_images_and_all_different():
+def test_out_of_distribution_images_are_images_and_all_different():
     scene = [np.arange(64 * 96 * 3, dtype=np.uint32).reshape(64, 96, 3).astype(np.uint8)] * 2
-    made = list(made_up_negatives(96, 64, scene, count=2))
+    made = list(out_of_distribution_images(96, 64, scene, count=2))
     assert len({image.tobytes() for _, image in made}) == len(made) == 14
     assert all(image.shape == (64, 96, 3) and image.dtype == np.uint8 for _, image in made)
     scrambled = made[-1][1]
