@@ -203,7 +203,7 @@ def _counts(result: Result) -> dict[str, Any]:
     info = result.info
     return {
         "images": info.images,
-        "answered": info.answered,
+        "answered": info.localized,
         "lost": info.lost,
         "dropped": info.dropped,
         "rejected": dict(info.rejected),

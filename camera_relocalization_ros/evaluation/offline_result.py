@@ -22,29 +22,41 @@ def offline_result(
     sequences = [sequence for sequence in dataset.sequences for _ in sequence.frames]
     nothing = np.full(len(frames), np.nan)
     no_covariance = np.full((COVARIANCE_SIZE, COVARIANCE_SIZE), np.nan)
-    answered = int(np.isfinite(evaluation.errors.position_m).sum())
+    is_localized = np.isfinite(evaluation.errors.position_m)
+    localized = int(is_localized.sum())
     info = ResultInfo(
-        *(OFFLINE, name, dataset.parent_frame, dataset.child_frame, str(bundle.path), bundle.bundle_id),
-        *(method, data, len(frames), answered),
-        lost=len(frames) - answered,
+        kind=OFFLINE,
+        name=name,
+        parent_frame=dataset.parent_frame,
+        child_frame=dataset.child_frame,
+        bundle=str(bundle.path),
+        bundle_id=bundle.bundle_id,
+        method=method,
+        data=data,
+        images=len(frames),
+        localized=localized,
+        lost=len(frames) - localized,
         trained_on=evaluation.trained_on,
         image_folder=str(dataset.path.resolve()),
         camera=dataset.camera,
     )
     return Result(
-        *(info, np.array([frame.stamp_ns for frame in frames], dtype=np.int64)),
-        *(_texts(s.name for s in sequences), _texts(placement_name(s.name, s.info) for s in sequences)),
-        _texts(frame.image_path.relative_to(dataset.path).as_posix() for frame in frames),
-        np.array([estimate.state for estimate in estimates], dtype=np.int8),
-        np.where(np.isfinite(evaluation.errors.position_m), [estimate.stage for estimate in estimates], NO_STAGE),
-        _texts(estimate.reason for estimate in estimates),
-        np.array([estimate.score for estimate in estimates]),
-        np.hstack(dataset.positions_quats()),
-        np.array([[*estimate.position, *estimate.quat_xyzw] for estimate in estimates]),
-        np.array([no_covariance if e.covariance is None else e.covariance for e in estimates]),
-        np.array([estimate.inference_s for estimate in estimates]),
-        *(nothing, nothing),
-        evaluation.baselines,
+        info=info,
+        stamps_ns=np.array([frame.stamp_ns for frame in frames], dtype=np.int64),
+        sequences=_texts(s.name for s in sequences),
+        placements=_texts(placement_name(s.name, s.info) for s in sequences),
+        images=_texts(frame.image_path.relative_to(dataset.path).as_posix() for frame in frames),
+        states=np.array([estimate.state for estimate in estimates], dtype=np.int8),
+        stages=np.where(is_localized, [estimate.stage for estimate in estimates], NO_STAGE),
+        reasons=_texts(estimate.reason for estimate in estimates),
+        scores=np.array([estimate.score for estimate in estimates]),
+        truth=np.hstack(dataset.positions_quats()),
+        estimate=np.array([[*estimate.position, *estimate.quat_xyzw] for estimate in estimates]),
+        covariances=np.array([no_covariance if e.covariance is None else e.covariance for e in estimates]),
+        inference_s=np.array([estimate.inference_s for estimate in estimates]),
+        latency_s=nothing,
+        age_s=nothing,
+        baselines=evaluation.baselines,
     )
 
 

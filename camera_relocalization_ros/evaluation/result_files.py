@@ -6,7 +6,7 @@ from __future__ import annotations
 import csv
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Iterable
 
 import numpy as np
 
@@ -31,6 +31,8 @@ TIMES = ("inference_s", "latency_s", "age_s")
 TRIANGLE = np.triu_indices(COVARIANCE_SIZE)
 COVARIANCE = tuple(f"cov_{row}{column}" for row, column in zip(*TRIANGLE))
 COLUMNS = ("stamp_ns", *TEXTS, "state", "stage", "score", *TRUTH, *ESTIMATE, *ERRORS, *COVARIANCE, *TIMES)
+# what result.yaml calls otherwise than ResultInfo does
+FILE_KEYS = {"localized": "answered"}
 # beside those, two columns for each baseline
 BASELINE_SUFFIXES = (": position_error_m", ": orientation_error_deg")
 
@@ -63,6 +65,7 @@ def load_result(folder: Path | str) -> Result:
             )
         if values.get("camera"):
             values["camera"] = CameraIntrinsics.from_dict(values["camera"])
+        values.update({name: values.pop(key) for name, key in FILE_KEYS.items()})
         info = dataclass_from_dict(ResultInfo, values, str(folder / MANIFEST))
         rows, baselines = _read_rows(folder / FRAMES_FILE)
         return _result(info, rows, baselines)
@@ -81,7 +84,7 @@ def image_path(folder: Path, result: Result, row: int, override: Path | None = N
 
 
 def _plain(info: ResultInfo) -> dict[str, Any]:
-    values = asdict(info)
+    values = {FILE_KEYS.get(name, name): value for name, value in asdict(info).items()}
     values["camera"] = info.camera.to_dict() if info.camera else None
     return values
 
@@ -94,10 +97,10 @@ def _write_frames(path: Path, result: Result) -> None:
     numbers.update(zip(COVARIANCE, result.covariances[:, TRIANGLE[0], TRIANGLE[1]].T))
     numbers.update(zip(TIMES, (result.inference_s, result.latency_s, result.age_s)))
     for name, baseline in result.baselines.items():
-        columns = (name + suffix for suffix in BASELINE_SUFFIXES)
-        numbers.update(zip(columns, (baseline.position_m, baseline.orientation_deg)))
+        baseline_columns = (name + suffix for suffix in BASELINE_SUFFIXES)
+        numbers.update(zip(baseline_columns, (baseline.position_m, baseline.orientation_deg)))
     texts = dict(zip(TEXTS, (result.sequences, result.placements, result.images, result.reasons)))
-    columns = {
+    columns: dict[str, Iterable[Any]] = {
         "stamp_ns": result.stamps_ns,
         **texts,
         "state": ["" if state == NO_STATE else State(state).name for state in result.states],
@@ -136,7 +139,7 @@ def _read_rows(path: Path) -> tuple[dict[str, list[str]], list[str]]:
         baselines = [name[: -len(BASELINE_SUFFIXES[0])] for name in further[::2]]
         if header != [*COLUMNS, *(name + suffix for name in baselines for suffix in BASELINE_SUFFIXES)]:
             raise ResultError(f"{path}: columns {header[:4]}...; expected those of docs/evaluation.md")
-        rows = []
+        rows: list[list[str]] = []
         for row in reader:
             if len(row) != len(header) or len(rows) >= MAX_ROWS:
                 raise ResultError(f"{path}:{reader.line_num}: {len(row)} fields; expected {len(header)}")
@@ -161,14 +164,29 @@ def _result(info: ResultInfo, rows: dict[str, list[str]], baselines: list[str]) 
     for name in {*rows["image"], *rows["sequence"]} - {""}:
         for part in name.split("/"):
             safe_name(part)
-    states = np.array([State[text] if text else NO_STATE for text in rows["state"]], dtype=np.int8)
-    stages = np.array([Stage[text] if text else NO_STAGE for text in rows["stage"]], dtype=np.int8)
-    texts = {name: np.array(rows[name], dtype=object) for name in TEXTS}
+    position_suffix, orientation_suffix = BASELINE_SUFFIXES
     return Result(
-        *(info, np.array([int(text) for text in rows["stamp_ns"]], dtype=np.int64)),
-        *(texts["sequence"], texts["placement"], texts["image"], states, stages, texts["reason"]),
-        *(numbers("score"), matrix(TRUTH), matrix(ESTIMATE), covariances, *(numbers(name) for name in TIMES)),
-        {name: PoseErrors(*(numbers(name + suffix) for suffix in BASELINE_SUFFIXES)) for name in baselines},
+        info=info,
+        stamps_ns=np.array([int(text) for text in rows["stamp_ns"]], dtype=np.int64),
+        sequences=np.array(rows["sequence"], dtype=object),
+        placements=np.array(rows["placement"], dtype=object),
+        images=np.array(rows["image"], dtype=object),
+        states=np.array([State[text] if text else NO_STATE for text in rows["state"]], dtype=np.int8),
+        stages=np.array([Stage[text] if text else NO_STAGE for text in rows["stage"]], dtype=np.int8),
+        reasons=np.array(rows["reason"], dtype=object),
+        scores=numbers("score"),
+        truth=matrix(TRUTH),
+        estimate=matrix(ESTIMATE),
+        covariances=covariances,
+        inference_s=numbers("inference_s"),
+        latency_s=numbers("latency_s"),
+        age_s=numbers("age_s"),
+        baselines={
+            name: PoseErrors(
+                position_m=numbers(name + position_suffix), orientation_deg=numbers(name + orientation_suffix)
+            )
+            for name in baselines
+        },
     )
 
 

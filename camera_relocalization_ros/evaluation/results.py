@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a model answered to each image of a data set or bag, beside the truth: the one form that offline and live share.
+"""What a model estimated for each image of a data set or bag, beside the truth: the form that offline and live share.
 
 The files are described in docs/evaluation.md; `result_files` reads and writes them.
 """
@@ -25,10 +25,10 @@ POSE_SIZE, COVARIANCE_SIZE = 7, 6
 class ResultInfo:
     """What result.yaml says besides format and version.
 
-    Poses are those of `child_frame` in `parent_frame`. `images` counts all images, with a true pose or not; those not
-    answered were `lost` (no pose that is believed), `dropped` (never looked at) or `rejected`, by reason. `trained_on`:
-    images that the bundle was trained on. `image_folder`: where images lie, absolute or relative to the result; "" when
-    they were not kept.
+    Poses are those of `child_frame` in `parent_frame`. `images` counts all images, with a true pose or not, `localized`
+    those that got a pose; the others were `lost` (no pose that is believed), `dropped` (never looked at) or `rejected`,
+    by reason. `trained_on`: images that the bundle was trained on. `image_folder`: where images lie, absolute or
+    relative to the result; "" when they were not kept.
     """
 
     kind: str
@@ -40,7 +40,7 @@ class ResultInfo:
     method: str
     data: str
     images: int
-    answered: int
+    localized: int
     lost: int = 0
     dropped: int = 0
     rejected: Dict[str, int] = field(default_factory=dict)
@@ -104,17 +104,17 @@ class Result:
 
     @property
     def accepted(self) -> np.ndarray:
-        """Rows (n,) bool whose answer is OK: what may be flown on."""
+        """Rows (n,) bool whose estimate is OK: what may be flown on."""
         return self.states == State.OK
 
     @property
     def has_covariance(self) -> bool:
-        """Whether any answer has one."""
+        """Whether any estimate has one."""
         return bool(np.isfinite(self.covariances).all(axis=(1, 2)).any())
 
     @property
     def has_states(self) -> bool:
-        """Whether states tell good answers from bad ones, as those of a calibrated bundle do."""
+        """Whether states tell good estimates from bad ones, as those of a calibrated bundle do."""
         return bool(np.isfinite(self.scores).any())
 
     def errors(self) -> PoseErrors:

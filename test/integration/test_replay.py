@@ -97,7 +97,7 @@ class ReplayTest(unittest.TestCase):
     def assert_result(self, result):
         info = result.info
         assert (info.kind, info.name, info.data) == (LIVE, "told", "f.bag")
-        assert (info.images, info.answered, info.lost, info.dropped, info.rejected) == (COUNT, COUNT, 0, 0, {})
+        assert (info.images, info.localized, info.lost, info.dropped, info.rejected) == (COUNT, COUNT, 0, 0, {})
         assert result.compared.all()
         assert result.errors().position_m.max() < 1e-05
         assert np.isfinite([result.inference_s, result.latency_s, result.age_s]).all()

@@ -65,8 +65,8 @@ def test_images_are_answered_lost_rejected_or_dropped(plan):
     recorder.on_status(status(plan, 4, RelocalizerStatus.LOST, **counts))
     result = live_result(load_bundle(COLOUR_BUNDLE), FramePair(PARENT_FRAME, CHILD_FRAME), plan, recorder)
     info = result.info
-    assert (info.answered, info.lost, info.dropped, info.rejected) == (3, 1, 1, {"encoding": 1})
-    assert info.answered + info.lost + info.dropped + sum(info.rejected.values()) == info.images == 6
+    assert (info.localized, info.lost, info.dropped, info.rejected) == (3, 1, 1, {"encoding": 1})
+    assert info.localized + info.lost + info.dropped + sum(info.rejected.values()) == info.images == 6
     assert info.method == "mean_colour" and info.camera == CAMERA
     assert result.compared.tolist() == [True] * 3 + [False] * 3
 

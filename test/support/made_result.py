@@ -25,15 +25,31 @@ def made_result(count: int = 60, seed: int = 0, name: str = "made", **info) -> R
     sequences = np.where(np.arange(count) < count // 2, "placement1_a", "placement2_b").astype(object)
     covariance = np.diag([SIGMA_M**2] * 3 + [SIGMA_RAD**2] * 3)
     baseline = PoseErrors(np.full(count, 2.0), np.full(count, 90.0))
-    told = ResultInfo(
-        *(OFFLINE, name, PARENT_FRAME, CHILD_FRAME, "bundle", "0123456789ab", "regressor"),
-        **{"data": "flight", "images": count, "answered": count, "camera": CAMERA, **info},
-    )
+    values = {"data": "flight", "images": count, "localized": count, "camera": CAMERA, **info}
     return Result(
-        *(told, truth.stamps_ns, sequences, np.where(sequences == "placement1_a", "1", "2").astype(object), texts),
-        *(np.full(count, State.OK, dtype=np.int8), np.full(count, Stage.REGRESSION, dtype=np.int8), texts),
-        np.full(count, 0.5),
-        *(np.hstack([truth.positions, truth.quats_xyzw]), np.hstack([positions, quats])),
-        *(np.tile(covariance, (count, 1, 1)), np.full(count, 0.01), np.linspace(0.02, 0.03, count)),
-        *(np.full(count, np.nan), {"constant pose": baseline}),
+        info=ResultInfo(
+            kind=OFFLINE,
+            name=name,
+            parent_frame=PARENT_FRAME,
+            child_frame=CHILD_FRAME,
+            bundle="bundle",
+            bundle_id="0123456789ab",
+            method="regressor",
+            **values,
+        ),
+        stamps_ns=truth.stamps_ns,
+        sequences=sequences,
+        placements=np.where(sequences == "placement1_a", "1", "2").astype(object),
+        images=texts,
+        states=np.full(count, State.OK, dtype=np.int8),
+        stages=np.full(count, Stage.REGRESSION, dtype=np.int8),
+        reasons=texts,
+        scores=np.full(count, 0.5),
+        truth=np.hstack([truth.positions, truth.quats_xyzw]),
+        estimate=np.hstack([positions, quats]),
+        covariances=np.tile(covariance, (count, 1, 1)),
+        inference_s=np.full(count, 0.01),
+        latency_s=np.linspace(0.02, 0.03, count),
+        age_s=np.full(count, np.nan),
+        baselines={"constant pose": baseline},
     )

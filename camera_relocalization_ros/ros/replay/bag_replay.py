@@ -131,7 +131,7 @@ def compare(plan: ReplayPlan, recorder: ReplayRecorder, frames: Result) -> Repla
     return ReplayResult(
         *(estimate, truth, errors),
         images=frames.info.images,
-        answered=frames.info.answered,
+        answered=frames.info.localized,
         lost=frames.info.lost,
         dropped=frames.info.dropped,
         rejected=sum(frames.info.rejected.values()),

@@ -42,35 +42,49 @@ NO_IMAGE_STATES = (RelocalizerStatus.WARMING_UP, RelocalizerStatus.STALE)
 def live_result(bundle: Bundle, frames: FramePair, plan: ReplayPlan, heard: ReplayRecorder) -> Result:
     """The result of the images that were played, in order; frames: those of the true poses.
 
-    A LOST answer was not published, and has a state but no estimate.
+    A LOST pose was not published, and has a state but no estimate.
     """
     poses, last = heard.estimates(), heard.statuses[-1]
     bag, stamps_ns, truth = plan.bag, plan.stamps_ns, plan.truth
     by_landmarks = any(status.stage != RelocalizerStatus.REGRESSION for status in heard.statuses)
-    answered, lost = int(np.isin(stamps_ns, poses.stamps_ns).sum()), int(last.frames_lost)
+    localized, lost = int(np.isin(stamps_ns, poses.stamps_ns).sum()), int(last.frames_lost)
     info = ResultInfo(
-        *(LIVE, bag.stem, frames.parent, frames.child, str(bundle.path), bundle.bundle_id),
-        *(method_name(bundle, Stage.FUSED if by_landmarks else Stage.REGRESSION), bag.name, len(stamps_ns), answered),
+        kind=LIVE,
+        name=bag.stem,
+        parent_frame=frames.parent,
+        child_frame=frames.child,
+        bundle=str(bundle.path),
+        bundle_id=bundle.bundle_id,
+        method=method_name(bundle, Stage.FUSED if by_landmarks else Stage.REGRESSION),
+        data=bag.name,
+        images=len(stamps_ns),
+        localized=localized,
         lost=lost,
         # by the node, or on the way to it
-        dropped=len(stamps_ns) - answered - lost - int(last.frames_rejected),
+        dropped=len(stamps_ns) - localized - lost - int(last.frames_rejected),
         rejected={one.kind: int(one.count) for one in last.rejected},
         trained_on=int(is_training_pose(bundle.index, truth.positions, truth.quats_xyzw).sum()),
         camera=plan.camera or bundle.sidecar.camera,
     )
-    statuses = {s.header.stamp.to_nsec(): s for s in heard.statuses if s.state not in NO_IMAGE_STATES}
-    told = [statuses.get(stamp_ns) for stamp_ns in stamps_ns.tolist()]
+    by_stamp = {s.header.stamp.to_nsec(): s for s in heard.statuses if s.state not in NO_IMAGE_STATES}
+    statuses = [by_stamp.get(stamp_ns) for stamp_ns in stamps_ns.tolist()]
     no_covariance = np.full((COVARIANCE_SIZE, COVARIANCE_SIZE), np.nan)
     return Result(
-        *(info, stamps_ns, _texts(bag.stem, len(stamps_ns)), _texts(placement_name(bag.stem, {}), len(stamps_ns))),
-        _texts("", len(stamps_ns)),
-        np.array([status.state if status else NO_STATE for status in told], dtype=np.int8),
-        np.array([status.stage if status and status.window_length else NO_STAGE for status in told], dtype=np.int8),
-        np.array([status.reason if status else "" for status in told], dtype=object),
-        _numbers(told, "score"),
-        *(_at(stamps_ns, truth), _at(stamps_ns, poses)),
-        np.array([heard.covariances.get(stamp_ns, no_covariance) for stamp_ns in stamps_ns.tolist()]),
-        *(_numbers(told, name) for name in ("inference_time", "latency", "age")),
+        info=info,
+        stamps_ns=stamps_ns,
+        sequences=_texts(bag.stem, len(stamps_ns)),
+        placements=_texts(placement_name(bag.stem, {}), len(stamps_ns)),
+        images=_texts("", len(stamps_ns)),
+        states=np.array([status.state if status else NO_STATE for status in statuses], dtype=np.int8),
+        stages=np.array([s.stage if s and s.window_length else NO_STAGE for s in statuses], dtype=np.int8),
+        reasons=np.array([status.reason if status else "" for status in statuses], dtype=object),
+        scores=_numbers(statuses, "score"),
+        truth=_at(stamps_ns, truth),
+        estimate=_at(stamps_ns, poses),
+        covariances=np.array([heard.covariances.get(stamp_ns, no_covariance) for stamp_ns in stamps_ns.tolist()]),
+        inference_s=_numbers(statuses, "inference_time"),
+        latency_s=_numbers(statuses, "latency"),
+        age_s=_numbers(statuses, "age"),
     )
 
 
@@ -87,7 +101,7 @@ def with_baselines(result: Result, baselines: dict[str, PoseErrors]) -> Result:
 def store_images(result: Result, folder: Path, bag_path: Path, topic: str) -> Result:
     """The result with small JPEG copies of the bag's images of `topic` in `folder`; raises ResultError.
 
-    An image that does not decode is left out, as the node has told about it.
+    An image that does not decode is left out, as the node has reported it.
     """
     rows = {stamp_ns: row for row, stamp_ns in enumerate(result.stamps_ns.tolist())}
     images = _texts("", len(result))
@@ -112,8 +126,8 @@ def _small_jpeg(message: Image | CompressedImage) -> bytes:
     return cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1].tobytes()
 
 
-def _numbers(told: list, name: str) -> np.ndarray:
-    return np.array([getattr(status, name) if status else np.nan for status in told])
+def _numbers(statuses: list[RelocalizerStatus | None], name: str) -> np.ndarray:
+    return np.array([getattr(status, name) if status else np.nan for status in statuses])
 
 
 def _at(stamps_ns: np.ndarray, poses: Trajectory) -> np.ndarray:

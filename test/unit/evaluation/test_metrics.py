@@ -134,7 +134,7 @@ def test_share_of_ok_answers_is_the_same_live_and_offline():
 
 
 def test_verdict_is_about_the_ok_answers_alone():
-    result = lost_half(made_result(40, answered=20, lost=18, dropped=2), is_live=False)
+    result = lost_half(made_result(40, localized=20, lost=18, dropped=2), is_live=False)
     result.estimate[::2, 0] += 7.0
     summary = pose_metrics.summarise(result)
     worst_m = result.select(result.accepted).errors().position_m.max()

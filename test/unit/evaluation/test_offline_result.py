@@ -18,7 +18,8 @@ def test_evaluate_writes_what_each_image_got(tmp_path, capsys):
     assert main([*command, "--json", str(tmp_path / "errors.json")]) == 0
     assert str(tmp_path / "told") in capsys.readouterr().out
     result = load_result(tmp_path / "told")
-    assert (result.info.name, result.info.kind, result.info.images, result.info.answered) == ("told", "offline", 10, 10)
+    info = result.info
+    assert (info.name, info.kind, info.images, info.localized) == ("told", "offline", 10, 10)
     for row, frame in enumerate(dataset.frames):
         position = known_position(load_image_rgb(frame.image_path))
         np.testing.assert_allclose(result.estimate[row], [*position, *QUAT_XYZW], atol=1e-5)

@@ -255,7 +255,7 @@ def test_an_image_without_landmarks_has_no_refined_pose(bundle, tmp_path, capsys
     write_fake_dataset(tmp_path / "set", (4,), camera=CAMERA)
     assert main(["evaluate", str(bundle), str(tmp_path / "set"), "--stages", "refined", "-o", str(tmp_path / "r")]) == 0
     result = load_result(tmp_path / "r")
-    assert result.info.answered == 0 and np.isnan(result.estimate).all() and (result.states == State.LOST).all()
+    assert result.info.localized == 0 and np.isnan(result.estimate).all() and (result.states == State.LOST).all()
     assert "nan" not in capsys.readouterr().out
 
 
