@@ -38,10 +38,10 @@ from camera_relocalization_ros.data.dataset import Dataset, load_image_rgb
 from camera_relocalization_ros.data.dataset_writer import DatasetWriter
 from camera_relocalization_ros.training.backbones import build_backbone
 from camera_relocalization_ros.training.config import AugmentationConfig, TrainingConfig, config_from_dict
+from camera_relocalization_ros.training.devices import trainer_precision
 from camera_relocalization_ros.training.features.backgrounds import random_texture
 from camera_relocalization_ros.training.features.feature_cache import FrozenPart, build_cache, onnx_session
 from camera_relocalization_ros.training.features.feature_store import FeatureStore
-from camera_relocalization_ros.training.fitting import trainer_precision
 from camera_relocalization_ros.training.losses import PoseLoss
 from camera_relocalization_ros.training.optimisation import build_optimiser
 from camera_relocalization_ros.training.pose_network import PooledBackbone, PoseHead

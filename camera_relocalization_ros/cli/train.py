@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     from camera_relocalization_ros.data.dataset import Dataset
     from camera_relocalization_ros.training.config import load_config
-    from camera_relocalization_ros.training.fitting import process
+    from camera_relocalization_ros.training.devices import process
     from camera_relocalization_ros.training.run_folder import load_run
     from camera_relocalization_ros.training.train import train
 
@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
         cache_folder=arguments.cache,
         start=start,
     )
-    if process()[0] == 0:
+    if process().rank == 0:
         for name, value in result.results.items():
             print(f"{name}: {value}")
     return 0

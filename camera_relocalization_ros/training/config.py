@@ -109,6 +109,10 @@ class AugmentationConfig:
         return bool(self.views and (self.rotation_sd_deg or self.in_plane_sd_deg or self.replaces_backgrounds))
 
 
+# what is measured, or watched while training, is seen as it was taken
+ORIGINALS_ONLY = AugmentationConfig(views=0)
+
+
 @dataclass(frozen=True)
 class OptimiserConfig:
     """How the weights are found; an epoch sees every stored view once.
@@ -136,7 +140,7 @@ class OptimiserConfig:
 class TrainingConfig:
     """Everything that decides what a training gives, apart from the data.
 
-    `precision` is one of fitting.PRECISIONS; auto is mixed on a GPU and 32 bits elsewhere. `finetune` takes the place
+    `precision` is one of devices.PRECISIONS; auto is mixed on a GPU and 32 bits elsewhere. `finetune` takes the place
     of `optimiser` when the backbone's tail is trained too.
     """
 

@@ -54,8 +54,8 @@ class PoseTraining(lightning.LightningModule):
             self.average.requires_grad_(False)
 
     @property
-    def answering(self) -> PoseNetwork:
-        """The network whose answers count: the average of the weights, where one is kept."""
+    def estimator(self) -> PoseNetwork:
+        """The network whose estimates count: the average of the weights, where one is kept."""
         return self.network if self.average is None else self.average.module
 
     def training_step(self, batch: Batch, _index: int) -> torch.Tensor:
@@ -83,7 +83,7 @@ class PoseTraining(lightning.LightningModule):
 
     def validation_step(self, batch: Batch, _index: int) -> None:
         cells_btcn, position_bt3, quat_bt4 = batch
-        values = (*self.answering(cells_btcn), position_bt3, quat_bt4)
+        values = (*self.estimator(cells_btcn), position_bt3, quat_bt4)
         errors = pose_errors(*(value[:, -1].float().cpu().numpy() for value in values))
         self._errors.append(np.stack([errors.position_m, errors.orientation_deg]))
         self.log(HELD_OUT_LOSS, self._loss(*values), batch_size=len(position_bt3))

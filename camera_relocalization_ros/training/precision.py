@@ -3,11 +3,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import tempfile
 from pathlib import Path
-from typing import Iterator
+from typing import ContextManager
 
 import numpy as np
 import onnx
@@ -18,6 +17,7 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 from onnxruntime.transformers.float16 import convert_float_to_float16
 
 from camera_relocalization_ros.bundle.reference_outputs import MEMBER_OUTPUTS, record_outputs
+from camera_relocalization_ros.training.log_levels import log_level
 
 # recurrent layers exist in float32 only in ONNX Runtime's CPU provider
 FLOAT32_OPERATORS = ["GRU", "LSTM"]
@@ -110,13 +110,6 @@ def _feeds(network: bytes, images: np.ndarray, window_length: int) -> list[dict[
     ]
 
 
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def _quiet() -> ContextManager[None]:
     """ONNX Runtime's tools log advice to the root logger; what they did is measured here instead."""
-    root = logging.getLogger()
-    level = root.level
-    root.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        root.setLevel(level)
+    return log_level(None, logging.ERROR)

@@ -21,12 +21,12 @@ from camera_relocalization_ros.data.provenance import frames_digest
 from camera_relocalization_ros.evaluation.baseline_errors import baseline_errors
 from camera_relocalization_ros.evaluation.thesis_grid import Combination
 from camera_relocalization_ros.training.backbones import build_backbone
-from camera_relocalization_ros.training.config import TrainingConfig
+from camera_relocalization_ros.training.config import ORIGINALS_ONLY, TrainingConfig
 from camera_relocalization_ros.training.features.feature_cache import FeatureCache, FrozenPart, build_cache
 from camera_relocalization_ros.training.optimisation import PLATEAU
 from camera_relocalization_ros.training.pose_network import PooledBackbone, PoseHead
 from camera_relocalization_ros.training.run_folder import Run, load_run
-from camera_relocalization_ros.training.train import ORIGINALS_ONLY, train
+from camera_relocalization_ros.training.train import train
 
 CELL, ERRORS, BASELINES, HEAD_FOLDER = "cell.json", "errors.npz", "baselines.json", "head"
 # the last tenth of every stretch of about so many frames is held out where there is nothing else to stop by; few and

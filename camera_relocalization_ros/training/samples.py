@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Iterator
+from typing import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -55,6 +55,14 @@ class WindowSamples(TorchDataset):
         self._starts = np.concatenate([[0], np.cumsum([len(source.windows) for source in sources])])
         self.views = sources[0].cache.cells.shape[1]
         self.window_length = sources[0].windows.shape[1]
+
+    @classmethod
+    def of(
+        cls, datasets: Sequence[Dataset], caches: Sequence[FeatureCache], length: int, max_gap_s: float
+    ) -> WindowSamples:
+        """All windows of `length` frames of the data sets, with the cache of each."""
+        windows = (windows_of(dataset, length, max_gap_s) for dataset in datasets)
+        return cls(list(map(Source, caches, windows)))
 
     def __len__(self) -> int:
         """Number of windows."""

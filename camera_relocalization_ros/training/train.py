@@ -4,9 +4,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from pathlib import Path
-from typing import Any, Sequence
+from typing import Sequence
 
 import lightning
 import numpy as np
@@ -14,23 +13,16 @@ import torch
 from torch import nn
 
 from camera_relocalization_ros.bundle.retrieval import RetrievalIndex
-from camera_relocalization_ros.core.errors import ConfigError, DatasetError
 from camera_relocalization_ros.core.preprocessing import Preprocessing
-from camera_relocalization_ros.data.dataset import Dataset, check_same_camera, check_same_frames, load_image_rgb
+from camera_relocalization_ros.data.dataset import Dataset
 from camera_relocalization_ros.data.provenance import training_set
 from camera_relocalization_ros.training.backbones import build_backbone
-from camera_relocalization_ros.training.backbones.weights import tensors_digest
-from camera_relocalization_ros.training.config import AugmentationConfig, TrainingConfig
+from camera_relocalization_ros.training.checks import check_training, image_size
+from camera_relocalization_ros.training.config import ORIGINALS_ONLY, TrainingConfig
+from camera_relocalization_ros.training.devices import process
 from camera_relocalization_ros.training.features.feature_cache import FeatureCache, FrozenPart, build_cache
-from camera_relocalization_ros.training.fitting import (
-    check_job,
-    fit,
-    process,
-    remove_checkpoints,
-    trainer_precision,
-    trainer_processes,
-)
-from camera_relocalization_ros.training.optimisation import check_optimiser
+from camera_relocalization_ros.training.fitting import fit
+from camera_relocalization_ros.training.job import Job, remove_checkpoints
 from camera_relocalization_ros.training.pose_network import (
     PooledBackbone,
     PoseHead,
@@ -41,10 +33,9 @@ from camera_relocalization_ros.training.pose_network import (
 )
 from camera_relocalization_ros.training.pose_training import PoseTraining
 from camera_relocalization_ros.training.run_folder import Run
-from camera_relocalization_ros.training.samples import Source, WindowSamples, shared_batch_size, windows_of
+from camera_relocalization_ros.training.samples import WindowSamples
 
 CACHE_FOLDER = "feature_cache"
-ORIGINALS_ONLY = AugmentationConfig(views=0)
 # images whose features go through the tail together
 ROWS_AT_ONCE = 64
 
@@ -74,129 +65,82 @@ def train(
     the head's length, and ConfigError for a recipe that cannot be; both before features are computed.
     """
     started = time.monotonic()
-    datasets, val_datasets = list(datasets), list(val_datasets)
-    cache_folder = cache_folder or run_folder.parent / CACHE_FOLDER
-    check_same_frames(datasets + val_datasets)
-    check_same_camera(datasets + val_datasets)
-    if start is not None:
-        _check_start(start, datasets[0], config)
-    optimiser = config.optimiser if start is None else config.finetune
-    check_optimiser(optimiser, bool(val_datasets))
-    lightning.seed_everything(config.seed, verbose=False)
-    # all that a recipe or data can be refused for is built before hours may go into the cache
-    trainer_precision(config.precision)
-    trainer_processes()
-    frozen = _frozen_part(datasets + val_datasets, config, start)
-    published = start.backbone_sha256 if start else tensors_digest(frozen.network.backbone.state_dict()).hexdigest()
-    network = _network(frozen, config, start, np.concatenate([dataset.positions_quats()[0] for dataset in datasets]))
-    module = PoseTraining(network, config.loss, optimiser)
-    windows = _windows(datasets, network.pose_head.window_length, config)
-    val_windows = _windows(val_datasets, network.pose_head.window_length, config)
-    items = sum(map(len, windows)) * (config.augmentation.views + 1)
-    shared_batch_size(optimiser.batch_size, items, process()[1])
-    job = _job(config, start, frozen, datasets, val_datasets)
-    check_job(run_folder, job)
+    check_training(datasets, val_datasets, config, start)
 
+    # built in this order, because weights are drawn while it is done
+    lightning.seed_everything(config.seed, verbose=False)
+    frozen, network = _build(datasets, config, start)
+    optimiser = config.optimiser if start is None else config.finetune
+    module = PoseTraining(network, config.loss, optimiser)
+    # its weights are part of what an interrupted training is known by, so the folder is the last to be checked
+    job = Job.of(config, start, frozen, datasets, val_datasets)
+    job.check(run_folder)
+
+    cache_folder = cache_folder or run_folder.parent / CACHE_FOLDER
     caches = [build_cache(dataset, frozen, config.augmentation, cache_folder) for dataset in datasets]
     val_caches = [build_cache(dataset, frozen, ORIGINALS_ONLY, cache_folder) for dataset in val_datasets]
-    cached_s = time.monotonic() - started
-    samples = WindowSamples(list(map(Source, caches, windows)))
-    val_samples = WindowSamples(list(map(Source, val_caches, val_windows))) if val_datasets else None
-    metrics = fit(module, samples, val_samples, optimiser, config.precision, config.seed, run_folder, job, callbacks)
-    results = {
-        "datasets": [f"{dataset.path.name}: {dataset.frame_count} frames" for dataset in datasets],
-        "caching_s": round(cached_s, 1),
-        "training_s": round(time.monotonic() - started - cached_s, 1),
-        **metrics,
-    }
-    run = replace(_run(config, datasets, frozen, module.answering, caches, results), backbone_sha256=published)
-    if process()[0] == 0:
-        run.save(run_folder)
-        remove_checkpoints(run_folder)
-    return run
+    cached = time.monotonic()
 
+    window_length, max_gap_s = network.pose_head.window_length, config.head.max_gap_s
+    metrics = fit(
+        module,
+        WindowSamples.of(datasets, caches, window_length, max_gap_s),
+        WindowSamples.of(val_datasets, val_caches, window_length, max_gap_s) if val_datasets else None,
+        optimiser,
+        precision=config.precision,
+        seed=config.seed,
+        run_folder=run_folder,
+        job=job,
+        callbacks=callbacks,
+    )
 
-def _job(
-    config: TrainingConfig, start: Run | None, frozen: FrozenPart, datasets: list[Dataset], val_datasets: list[Dataset]
-) -> dict[str, Any]:
-    """What must be the same for an interrupted training to be taken up again."""
-    return {
-        # what lies behind its paths is part of the fingerprints
-        "recipe": config.without_paths(),
-        "start": start.weights_digest() if start else "",
-        "data": [frozen.fingerprint(dataset, config.augmentation) for dataset in datasets],
-        "held_out": [frozen.fingerprint(dataset, ORIGINALS_ONLY) for dataset in val_datasets],
-    }
-
-
-def _check_start(start: Run, dataset: Dataset, config: TrainingConfig) -> None:
-    for what, found, expected in (
-        ("backbone", config.backbone, start.config.backbone),
-        ("head", config.head, start.config.head),
-        ("frames", dataset.frame_pair, start.frame_pair),
-        ("camera", dataset.camera, start.camera),
-    ):
-        if found != expected:
-            raise ConfigError(f"fine-tuning starts from a run with {what} {expected}; found {found}")
-
-
-def _frozen_part(datasets: list[Dataset], config: TrainingConfig, start: Run | None) -> FrozenPart:
-    backbone = start.backbone() if start else build_backbone(config.backbone)
-    if start is not None and not backbone.tail_layers:
-        raise ConfigError(f"backbone {config.backbone} has no tail that could be fine-tuned")
-    width, height = _image_size(datasets)
-    size = Preprocessing.for_image(backbone.input_width, width, height)
-    if start is not None:
-        return FrozenPart(Trunk(backbone, size.width, size.height), size, config)
-    return FrozenPart(PooledBackbone(backbone, size.width, size.height, config.head), size, config)
-
-
-def _image_size(datasets: list[Dataset]) -> tuple[int, int]:
-    """Width and height of the images of all; raises DatasetError when they differ: the network has one input."""
-    sizes = [load_image_rgb(dataset.frames[0].image_path).shape[1::-1] for dataset in datasets]
-    for dataset, (width, height) in zip(datasets, sizes):
-        if (width, height) != sizes[0]:
-            raise DatasetError(
-                f"{dataset.path}: images of {width}x{height}; expected {sizes[0][0]}x{sizes[0][1]} as in "
-                f"{datasets[0].path}"
-            )
-    return sizes[0]
-
-
-def _network(frozen: FrozenPart, config: TrainingConfig, start: Run | None, positions: np.ndarray) -> PoseNetwork:
-    """What is trained on the stored features; `positions` (N, 3) are those of the training images."""
-    backbone, size = frozen.network.backbone, frozen.preprocessing
-    if start is not None:
-        pooled_backbone = PooledBackbone(backbone, size.width, size.height, config.head)
-        # a run is loaded for answering; cuDNN has no gradients of recurrent layers in that mode
-        return PoseNetwork(Tail(pooled_backbone, frozen.network), start.pose_head.train())
-    pose_head = PoseHead(pooled_channels(backbone, config.head), config.head)
-    pose_head.fit_positions(positions)
-    return PoseNetwork(nn.Identity(), pose_head)
-
-
-def _run(
-    config: TrainingConfig,
-    datasets: list[Dataset],
-    frozen: FrozenPart,
-    network: PoseNetwork,
-    caches: list[FeatureCache],
-    results: dict[str, Any],
-) -> Run:
-    descriptors = np.concatenate([_descriptors(cache, network) for cache in caches])
-    originals = np.concatenate([cache.poses[:, 0] for cache in caches])
-    return Run(
+    run = Run(
         config=config,
         parent_frame=datasets[0].parent_frame,
         child_frame=datasets[0].child_frame,
         camera=datasets[0].camera,
         preprocessing=frozen.preprocessing,
-        pose_head=network.pose_head,
-        index=RetrievalIndex.build(descriptors, originals[:, :3], originals[:, 3:]),
-        results=results,
+        pose_head=module.estimator.pose_head,
+        index=_retrieval_index(caches, module.estimator),
+        results={
+            "datasets": [f"{dataset.path.name}: {dataset.frame_count} frames" for dataset in datasets],
+            "caching_s": round(cached - started, 1),
+            "training_s": round(time.monotonic() - cached, 1),
+            **metrics,
+        },
         training_data=tuple(map(training_set, datasets)),
-        tail=network.tail.weights() if isinstance(network.tail, Tail) else {},
+        tail=module.estimator.tail.weights() if isinstance(module.estimator.tail, Tail) else {},
+        backbone_sha256=start.backbone_sha256 if start else frozen.backbone_sha256(),
     )
+    if process().rank == 0:
+        run.save(run_folder)
+        remove_checkpoints(run_folder)
+    return run
+
+
+def _build(datasets: Sequence[Dataset], config: TrainingConfig, start: Run | None) -> tuple[FrozenPart, PoseNetwork]:
+    """The part that stays as it is, and what is trained on its features: a new head, or tail and head of `start`.
+
+    Raises ConfigError for an unknown backbone, and when its weights are missing or other ones than those of `start`.
+    """
+    backbone = start.backbone() if start else build_backbone(config.backbone)
+    size = Preprocessing.for_image(backbone.input_width, *image_size(datasets[0]))
+    pooled_backbone = PooledBackbone(backbone, size.width, size.height, config.head)
+    if start is None:
+        pose_head = PoseHead(pooled_channels(backbone, config.head), config.head)
+        pose_head.fit_positions(np.concatenate([dataset.positions_quats()[0] for dataset in datasets]))
+        return FrozenPart(pooled_backbone, size, config), PoseNetwork(nn.Identity(), pose_head)
+    trunk = Trunk(backbone, size.width, size.height)
+    # a run is loaded for inference; cuDNN has no gradients of recurrent layers in that mode
+    pose_head = start.pose_head.train()
+    return FrozenPart(trunk, size, config), PoseNetwork(Tail(pooled_backbone, trunk), pose_head)
+
+
+def _retrieval_index(caches: list[FeatureCache], network: PoseNetwork) -> RetrievalIndex:
+    """Descriptors and poses of the original views."""
+    descriptors = np.concatenate([_descriptors(cache, network) for cache in caches])
+    originals = np.concatenate([cache.poses[:, 0] for cache in caches])
+    return RetrievalIndex.build(descriptors, originals[:, :3], originals[:, 3:])
 
 
 def _descriptors(cache: FeatureCache, network: PoseNetwork) -> np.ndarray:
@@ -208,14 +152,3 @@ def _descriptors(cache: FeatureCache, network: PoseNetwork) -> np.ndarray:
         stored = (cache.cells[row : row + ROWS_AT_ONCE, 0] for row in range(0, len(cache.cells), ROWS_AT_ONCE))
         cells = (tail(torch.from_numpy(some).float()) for some in stored)
         return np.concatenate([tail.pooled_backbone.descriptor(cells_bcn).numpy() for cells_bcn in cells])
-
-
-def _windows(datasets: list[Dataset], length: int, config: TrainingConfig) -> list[np.ndarray]:
-    """The windows (W, length) of each data set; raises DatasetError when all together have none."""
-    windows = [windows_of(dataset, length, config.head.max_gap_s) for dataset in datasets]
-    if datasets and not sum(map(len, windows)):
-        raise DatasetError(
-            f"{', '.join(str(d.path) for d in datasets)}: no {length} consecutive frames within "
-            f"{config.head.max_gap_s} s; expected at least one window"
-        )
-    return windows

@@ -73,6 +73,10 @@ class FrozenPart:
     preprocessing: Preprocessing
     config: TrainingConfig
 
+    def backbone_sha256(self) -> str:
+        """Hex SHA-256 of the backbone's weights."""
+        return tensors_digest(self.network.backbone.state_dict()).hexdigest()
+
     def fingerprint(self, dataset: Dataset, augmentation: AugmentationConfig) -> str:
         """Hex digest of weights, pooling, preprocessing, augmentation, libraries and data.
 

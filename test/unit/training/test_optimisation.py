@@ -10,7 +10,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from camera_relocalization_ros.core.errors import ConfigError, DatasetError
 from camera_relocalization_ros.training.config import OptimiserConfig, load_config
-from camera_relocalization_ros.training.fitting import trainer_precision, trainer_processes
+from camera_relocalization_ros.training.devices import Process, trainer_precision, trainer_processes
 from camera_relocalization_ros.training.optimisation import build_optimiser, check_optimiser
 from camera_relocalization_ros.training.pose_training import averaging
 from camera_relocalization_ros.training.train import train
@@ -68,7 +68,7 @@ def test_what_cannot_be_trained_is_said_before_it_begins(tmp_path, toy_config, c
 
 
 def test_a_batch_that_processes_cannot_share_is_said_before_it_begins(tmp_path, toy_config, monkeypatch):
-    monkeypatch.setattr("camera_relocalization_ros.training.train.process", lambda: (0, 3))
+    monkeypatch.setattr("camera_relocalization_ros.training.checks.process", lambda: Process(0, 3))
     with pytest.raises(ConfigError, match="batches of 8 cannot be shared evenly by 3 processes"):
         train([write_fake_dataset(tmp_path / "set")], toy_config(), tmp_path / "run", cache_folder=tmp_path / "cache")
     assert not (tmp_path / "cache").exists()

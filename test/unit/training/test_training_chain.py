@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Data set -> cache -> training -> run -> bundle -> pose, with a toy backbone."""
 
+import logging
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -62,6 +64,16 @@ def test_from_data_set_to_pose(tmp_path, toy_config, head):
     assert evaluation.baselines["oracle nearest pose"].orientation_deg.max() < 1e-2
     windows = [estimate.window_length for estimate in evaluation.estimates]
     assert windows == ([1] + [2] * 9 + [1] + [2] * 5 if head == "temporal_gru" else [1] * 16)
+
+
+def test_training_leaves_another_librarys_log_and_the_warnings_as_they_were(tmp_path, toy_config, caplog, monkeypatch):
+    lightnings, filters = logging.getLogger("lightning.pytorch"), list(warnings.filters)
+    caplog.set_level(logging.INFO, lightnings.name)
+    monkeypatch.setattr(lightnings, "propagate", True)
+    train([write_fake_dataset(tmp_path / "set")], toy_config(optimiser={"epochs": 1}), tmp_path / "run")
+    assert caplog.messages == [], "nothing while it trains"
+    lightnings.info("after")
+    assert caplog.messages == ["after"] and warnings.filters == filters
 
 
 def test_flown_windows_equal_the_windows_of_training(tmp_path, toy_config):
