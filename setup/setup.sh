@@ -9,7 +9,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
 
-PACKAGE_PARTS="CMakeLists.txt package.xml setup.py camera_relocalization_ros config launch models msg scripts srv test urdf"
+PACKAGE_PARTS="CMakeLists.txt LICENSE README.md package.xml pyproject.toml setup.py
+  camera_relocalization_ros config launch models msg requirements scripts srv test urdf"
 
 fail() {
   printf 'setup: %s\n' "$*" >&2
@@ -17,7 +18,7 @@ fail() {
 }
 
 case "${1:-full}" in
-  full | test) requirement_sets="onboard learning data simulation test" ;;
+  full | test) requirement_sets="onboard training reports simulation test" ;;
   onboard) requirement_sets="onboard" ;;
   *) fail "unknown set ${1}; expected full, test or onboard" ;;
 esac
@@ -74,7 +75,7 @@ install_python_packages() {
   [ -x .venv/bin/pip ] || /usr/bin/python3 -m venv --clear --system-site-packages .venv
   echo "setup: installing Python packages: $requirement_sets $runtime"
   if [ $runtime = runtime-gpu ]; then .venv/bin/pip uninstall --quiet --yes onnxruntime 2>/dev/null || true; fi
-  local arguments=(--quiet --disable-pip-version-check --constraint requirements/constraints.txt)
+  local arguments=(--quiet --disable-pip-version-check)
   for name in "${files[@]}"; do arguments+=(--requirement "$name"); done
   .venv/bin/pip install "${arguments[@]}" </dev/null || fail "pip could not install the packages of ${files[*]}"
   touch "$stamp"
@@ -82,7 +83,7 @@ install_python_packages() {
 
 build_workspace() {
   local workspace=.catkin_ws inputs stamp
-  inputs=$(cat CMakeLists.txt package.xml setup.py msg/* srv/* setup/setup.sh | sha256sum | cut -c1-16)
+  inputs=$(cat CMakeLists.txt package.xml pyproject.toml setup.py msg/* srv/* setup/setup.sh | sha256sum | cut -c1-16)
   stamp=$workspace/.built-$inputs
   [ -f "$stamp" ] && return 0
   echo "setup: building the catkin workspace"

@@ -1,21 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
-import re
 import subprocess
 import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = "camera_relocalization_ros"
-
-
-def test_setup_py_lists_every_subpackage():
-    listed = re.search(r"SUBPACKAGES = \((.*?)\)", (ROOT / "setup.py").read_text(encoding="utf-8"), re.DOTALL)
-    found = {
-        ".".join(path.parent.relative_to(ROOT / PACKAGE).parts)
-        for path in (ROOT / PACKAGE).rglob("__init__.py")
-        if path.parent != ROOT / PACKAGE
-    }
-    assert set(re.findall(r'"([^"]+)"', listed[1])) == found
 
 
 def test_folders_that_catkin_puts_on_the_path_are_no_packages():
