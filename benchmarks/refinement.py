@@ -15,8 +15,10 @@ of its cores.
 
 from __future__ import annotations
 
-# before NumPy, as in the node: it tells OpenBLAS how to wait
-import camera_relocalization_ros  # noqa: F401
+from camera_relocalization_ros.core.program import let_waiting_threads_sleep
+
+# before NumPy, as in the node
+let_waiting_threads_sleep()
 
 # isort: split
 import argparse

@@ -24,9 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    import rospkg
-
     from camera_relocalization_ros.core.output_files import write_json, write_text
+    from camera_relocalization_ros.core.shipped_files import shipped_file
     from camera_relocalization_ros.data.mesh_files import load_mesh
     from camera_relocalization_ros.evaluation.result_files import write_result
     from camera_relocalization_ros.evaluation.summary_text import errors_table, ok_summary
@@ -40,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     from camera_relocalization_ros.simulation.airframe_shape import outline
     from camera_relocalization_ros.simulation.recording import FlightPlan, Recording
 
-    bundle = arguments.bundle or Path(rospkg.RosPack().get_path("camera_relocalization_ros")) / "models" / "airframe"
+    bundle = arguments.bundle or shipped_file("models/airframe")
     bag, picture = arguments.output / "flight.bag", arguments.output / "demo.png"
     plan = FlightPlan(PLACEMENT, arguments.duration, arguments.rate, arguments.seed)
     # JPEG, because raw images would leave a gigabyte on the disk

@@ -11,6 +11,8 @@ import sys
 
 from camera_relocalization_ros.cli.progress_bars import ProgressBars
 from camera_relocalization_ros.core.errors import RelocalizationError
+from camera_relocalization_ros.core.missing_package import missing_package_message
+from camera_relocalization_ros.core.program import let_waiting_threads_sleep
 from camera_relocalization_ros.core.progress import reporting
 
 # in the order in which a user meets them
@@ -63,6 +65,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str] | None = None) -> int:
     """Exit code: 0 done, 1 the command could not do it (one line says why), 2 wrong usage (argparse)."""
+    let_waiting_threads_sleep()
     arguments = parser().parse_args(argv)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
     logging.getLogger("camera_relocalization_ros").setLevel(logging.INFO)
@@ -73,12 +76,10 @@ def main(argv: list[str] | None = None) -> int:
         print(f"reloc {arguments.command}: {error}", file=sys.stderr)
         return 1
     except ModuleNotFoundError as error:
-        if (error.name or "").startswith("camera_relocalization_ros"):
+        message = missing_package_message(error.name or "")
+        if message is None:
             raise
-        print(
-            f"reloc {arguments.command}: needs the Python package {error.name}; `make setup` installs it",
-            file=sys.stderr,
-        )
+        print(f"reloc {arguments.command}: {message}", file=sys.stderr)
         return 1
     except BrokenPipeError:
         # the reader had enough (reloc info X | head); Python must not write to it again when it ends

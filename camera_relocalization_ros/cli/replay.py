@@ -37,18 +37,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from camera_relocalization_ros.core.errors import ReplayError
     from camera_relocalization_ros.core.output_files import write_json
     from camera_relocalization_ros.data.provenance import training_warning
     from camera_relocalization_ros.evaluation.result_files import write_result
     from camera_relocalization_ros.evaluation.summary_text import errors_table, ok_summary
+    from camera_relocalization_ros.ros.bags.image_baselines import bag_baselines
+    from camera_relocalization_ros.ros.replay.bag_replay import replay
+    from camera_relocalization_ros.ros.replay.live_result import store_images, with_baselines
 
-    try:
-        from camera_relocalization_ros.ros.bags.image_baselines import bag_baselines
-        from camera_relocalization_ros.ros.replay.bag_replay import replay
-        from camera_relocalization_ros.ros.replay.live_result import store_images, with_baselines
-    except ImportError as error:
-        raise ReplayError(f"ROS or this package's messages are not there ({error}); source the workspace") from error
     result = replay(
         *(arguments.bundle, arguments.bag, arguments.image_topic, arguments.parent, arguments.child),
         rate=arguments.rate,

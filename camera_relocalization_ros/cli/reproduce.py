@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from camera_relocalization_ros.core.errors import ConfigError, DatasetError
+from camera_relocalization_ros.core.shipped_files import shipped_file
 
 if TYPE_CHECKING:
     from camera_relocalization_ros.report.tables.thesis_tables import Reproduction
@@ -169,13 +170,7 @@ def _usable(asked: list[str] | None) -> tuple[tuple[str, ...], dict[str, str]]:
 
 
 def _thesis_recipe() -> Path:
-    """config/training/thesis.yaml beside this package in a checkout, else where it was installed."""
-    beside = Path(__file__).resolve().parents[2] / "config" / "training" / "thesis.yaml"
-    if beside.is_file():
-        return beside
-    import rospkg
-
-    return Path(rospkg.RosPack().get_path("camera_relocalization_ros")) / "config" / "training" / "thesis.yaml"
+    return shipped_file("config/training/thesis.yaml")
 
 
 def _notes(config_path: Path, recipe: TrainingConfig, data: list[GridData], finetune: bool) -> list[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from camera_relocalization_ros.core.errors import ConfigError
+from camera_relocalization_ros.core.missing_package import missing_package_message
 from camera_relocalization_ros.vision.silhouette import ObjectMesh
 
 MESH_SUFFIXES = (".ply", ".stl", ".obj")
@@ -34,7 +35,7 @@ def _read_triangles(path: Path) -> np.ndarray:
         from vtkmodules.vtkIOGeometry import vtkOBJReader, vtkSTLReader
         from vtkmodules.vtkIOPLY import vtkPLYReader
     except ImportError as error:
-        raise ConfigError(f"{path}: meshes are read with VTK, which comes with pyvista: pip install pyvista") from error
+        raise ConfigError(f"{path}: {missing_package_message('vtkmodules')}") from error
     # VTK prints what is wrong with a file and answers with an empty mesh
     vtkLogger.SetStderrVerbosity(vtkLogger.VERBOSITY_OFF)
     reader = {".ply": vtkPLYReader, ".stl": vtkSTLReader, ".obj": vtkOBJReader}[path.suffix.lower()]()

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Our programs tell threads how to wait, and in time; who only imports the library is left alone."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from camera_relocalization_ros.core.program import run_program
+
+ROOT = Path(__file__).resolve().parents[3]
+VARIABLES = ("OPENBLAS_THREAD_TIMEOUT", "OMP_WAIT_POLICY")
+# a program that ends when NumPy is first asked for, with what the environment says then
+SPY = """
+import os, runpy, sys
+
+class Spy:
+    def find_spec(self, name, path=None, target=None):
+        if name == "numpy":
+            print(os.environ.get("OPENBLAS_THREAD_TIMEOUT"), os.environ.get("OMP_WAIT_POLICY"), flush=True)
+            os._exit(0)
+
+sys.meta_path.insert(0, Spy())
+"""
+
+
+def run_python(text: str, **variables: str) -> str:
+    environment = {key: value for key, value in os.environ.items() if key not in VARIABLES}
+    environment.update(variables, PYTHONPATH=str(ROOT))
+    done = subprocess.run([sys.executable, "-c", text], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_importing_the_library_changes_nothing():
+    imports = "import camera_relocalization_ros.cli.main, camera_relocalization_ros.localization.relocalizer"
+    changes = f"import os; before = dict(os.environ); {imports}; print(dict(os.environ) == before)"
+    assert run_python(changes) == "True"
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        "sys.argv = ['reloc', 'list']; runpy.run_path('{root}/scripts/reloc', run_name='__main__')",
+        "from camera_relocalization_ros.core.program import run_program; run_program('node', 'numpy')",
+        "runpy.run_path('{root}/benchmarks/refinement.py', run_name='__main__')",
+    ],
+)
+def test_programs_say_how_threads_wait_before_numpy_is_loaded(start):
+    program = SPY + start.format(root=ROOT)
+    assert run_python(program) == "20 PASSIVE"
+    assert run_python(program, OMP_WAIT_POLICY="ACTIVE") == "20 ACTIVE"
+
+
+def test_every_node_starts_by_run_program():
+    nodes = {path for path in (ROOT / "scripts").iterdir() if path.name != "reloc"}
+    assert len(nodes) == 4
+    for path in nodes:
+        assert f'run_program("{path.name}", "' in path.read_text(encoding="utf-8")
+
+
+def test_a_missing_package_is_one_line(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    assert run_program("relocalizer", "onnxruntime") == 1
+    message = capsys.readouterr().err
+    assert message.startswith("relocalizer: needs the Python package onnxruntime; ")
+    assert message.count("\n") == 1
+
+
+def test_a_missing_module_of_our_own_is_a_bug():
+    with pytest.raises(ModuleNotFoundError, match="nowhere"):
+        run_program("node", "camera_relocalization_ros.nowhere")
