@@ -145,8 +145,7 @@ def test_what_flies_loads_no_torch_and_commands_load_nothing_heavy():
         assert done.stdout.strip() == "[]", code
 
 
-def test_every_subpackage_is_listed_for_catkin():
-    listed = (ROOT / "setup.py").read_text(encoding="utf-8")
-    for path in (ROOT / PACKAGE).rglob("__init__.py"):
-        name = ".".join(path.parent.relative_to(ROOT / PACKAGE).parts)
-        assert not name or f'"{name}"' in listed, name
+def test_every_folder_of_modules_is_found_for_installing():
+    # setup.py takes folders with an __init__.py, and Python would find the modules of others in a checkout all the same
+    folders = {path.parent for path in (ROOT / PACKAGE).rglob("*.py")}
+    assert [folder for folder in folders if not (folder / "__init__.py").is_file()] == []
