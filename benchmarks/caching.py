@@ -162,7 +162,7 @@ def memory(work: Path, count: int) -> dict[str, float]:
     shape = (count, views, *frozen.network.stored_shape)
     store = FeatureStore(work / "cache" / frozen.fingerprint(dataset, config.augmentation), shape)
     noise = np.random.default_rng(0).random((64, *shape[1:]), dtype=np.float32).astype(np.float16)
-    poses = np.concatenate(dataset.positions_quats(), axis=1)[:, None].repeat(views, axis=1)
+    poses = dataset.poses.rows[:, None].repeat(views, axis=1)
     with store.locked():
         store.append(((noise[row % 64], poses[row]) for row in range(count)), 0)
     recipe = work / "recipe.yaml"

@@ -15,6 +15,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from camera_relocalization_ros.core.pose import Poses
 from camera_relocalization_ros.core.pose_errors import pose_errors
 from camera_relocalization_ros.core.state import State
 from camera_relocalization_ros.data.dataset import Dataset
@@ -33,9 +34,9 @@ SETTINGS = {
 WRONG_EVERY = 20
 
 
-def arrays(estimates: list[Estimate]) -> tuple[np.ndarray, np.ndarray]:
-    """Positions (n, 3) and quaternions (n, 4)."""
-    return np.array([one.position for one in estimates]), np.array([one.quat_xyzw for one in estimates])
+def poses_of(estimates: list[Estimate]) -> Poses:
+    """Where the estimates are."""
+    return Poses.stack(one.pose for one in estimates)
 
 
 def correlations(errors_n3: np.ndarray, lags: list[int]) -> list[float]:
@@ -56,18 +57,18 @@ def with_wrong_answers(estimates: list[Estimate]) -> list[Estimate]:
     ]
 
 
-def row(name: str, estimates: list[Estimate], truth: tuple[np.ndarray, np.ndarray]) -> str:
+def row(name: str, estimates: list[Estimate], truth: Poses) -> str:
     """Errors of what is not LOST; jitter is the root mean square change of the position error between two frames."""
     kept = np.array([one.state != State.LOST for one in estimates])
-    errors = pose_errors(*arrays(estimates), *truth)
+    errors = pose_errors(poses_of(estimates), truth)
     position, angle = (np.percentile(e[kept], [50, 95, 100]) for e in (errors.position_m, errors.orientation_deg))
-    steps = np.diff(arrays(estimates)[0] - truth[0], axis=0)[kept[1:] & kept[:-1]]
+    steps = np.diff(poses_of(estimates).positions - truth.positions, axis=0)[kept[1:] & kept[:-1]]
     jitter_mm = 1e3 * np.sqrt((steps**2).sum(axis=1).mean())
     cells = [f"{value:.3f}" for value in position] + [f"{value:.2f}" for value in angle]
     cells += [f"{jitter_mm:.0f}", f"{1 - kept.mean():.1%}"]
     if estimates[0].covariance is not None:
         covariances = np.array([one.covariance for one in estimates])
-        squares = mahalanobis_squares(covariances, *arrays(estimates), *truth)[kept]
+        squares = mahalanobis_squares(covariances, poses_of(estimates), truth)[kept]
         cells += [f"{value:.1f}" for value in squares.mean(axis=0)]
     return f"{name:<24}" + "".join(f"{cell:>10}" for cell in cells)
 
@@ -79,10 +80,10 @@ def main() -> None:
     arguments = parser.parse_args()
     dataset = Dataset.load(arguments.flight)
     raw = estimate_all(Relocalizer.from_bundle(arguments.bundle, threads=1), dataset, "answer")
-    truth = dataset.positions_quats()
+    truth = dataset.poses
     period_s = np.median(np.diff([one.stamp_ns for one in raw])) / 1e9
     lags = [max(round(seconds / period_s), 1) for seconds in (0.05, 0.2, 0.5, 1.0, 2.0)]
-    alike = correlations(arrays(raw)[0] - truth[0], lags)
+    alike = correlations(poses_of(raw).positions - truth.positions, lags)
     print("errors alike after " + ", ".join(f"{lag * period_s:.2f} s {one:.2f}" for lag, one in zip(lags, alike)))
     names = ("m 50 %", "95 %", "worst", "deg 50 %", "95 %", "worst", "jitter mm", "LOST", "NEES pos", "NEES rot")
     print(" " * 24 + "".join(f"{name:>10}" for name in names))

@@ -32,6 +32,7 @@ import numpy as np
 from scipy.stats import chi2
 from tqdm import tqdm
 
+from camera_relocalization_ros.core.pose import Poses
 from camera_relocalization_ros.core.pose_errors import PoseErrors, pose_errors
 from camera_relocalization_ros.core.state import State
 from camera_relocalization_ros.data.dataset import Dataset, Frame, load_image_rgb
@@ -103,12 +104,11 @@ class Answered:
 
     def errors(self, stage: str) -> PoseErrors:
         """Of one stage."""
-        positions, quats = ([getattr(e, name) for e in self.estimates[stage]] for name in ("position", "quat_xyzw"))
-        return pose_errors(np.array(positions), np.array(quats), *self.truth())
+        return pose_errors(Poses.stack(estimate.pose for estimate in self.estimates[stage]), self.truth())
 
-    def truth(self) -> tuple[np.ndarray, np.ndarray]:
-        """Positions and quaternions."""
-        return np.array([f.position for f in self.frames]), np.array([f.quat_xyzw for f in self.frames])
+    def truth(self) -> Poses:
+        """Of all frames."""
+        return Poses.stack(frame.pose for frame in self.frames)
 
 
 def answers(relocalizer: Relocalizer, tests: list[Dataset], change: Change, label: str) -> Answered:
@@ -123,9 +123,9 @@ def answers(relocalizer: Relocalizer, tests: list[Dataset], change: Change, labe
                 image_rgb = change(load_image_rgb(frame.image_path), generator)
                 answered.append(staged.estimate_stages(image_rgb, frame.stamp_ns))
     estimates = {name: [one.at(stage) for one in answered] for name, stage in SELECTABLE.items()}
-    truth = np.array([f.position for f in frames]), np.array([f.quat_xyzw for f in frames])
+    truth = Poses.stack(frame.pose for frame in frames)
     descriptors = np.array([one.regression.descriptor for one in answered])
-    return Answered(frames, estimates, baseline_errors(relocalizer.bundle.index, descriptors, *truth))
+    return Answered(frames, estimates, baseline_errors(relocalizer.bundle.index, descriptors, truth))
 
 
 def row(name: str, errors: PoseErrors) -> str:
@@ -144,9 +144,8 @@ def trust(answered: Answered) -> str:
         return "    OK  0.0%"
     nonsense = (is_ok & ~within(errors, *NONSENSE)).sum()
     ok = [estimate for estimate in fused if estimate.state is State.OK]
-    positions, quats = (np.array([getattr(e, name) for e in ok]) for name in ("position", "quat_xyzw"))
-    truth = (values[is_ok] for values in answered.truth())
-    squares = mahalanobis_squares(np.array([e.covariance for e in ok]), positions, quats, *truth)
+    covariances = np.array([estimate.covariance for estimate in ok])
+    squares = mahalanobis_squares(covariances, Poses.stack(estimate.pose for estimate in ok), answered.truth()[is_ok])
     inside = (squares <= chi2.ppf(0.9, 3)).mean(axis=0)
     told = f"    OK {is_ok.mean():6.1%}, of these nonsense {nonsense} ({nonsense / len(ok):.2%})"
     return f"{told}; in the 90 % ellipsoid {inside[0]:.1%} {inside[1]:.1%}"

@@ -23,6 +23,7 @@ from scipy.stats import spearmanr
 from camera_relocalization_ros.bundle.error_calibration import ErrorCalibration
 from camera_relocalization_ros.bundle.indicators import INDICATORS, IndicatorMeter, log_indicators
 from camera_relocalization_ros.core.geometry import angular_distance
+from camera_relocalization_ros.core.pose import Poses
 from camera_relocalization_ros.data.dataset import Dataset, load_image_rgb
 from camera_relocalization_ros.data.provenance import training_set
 from camera_relocalization_ros.evaluation.evaluate import estimate_all
@@ -63,12 +64,11 @@ def dataset_samples(relocalizer: Relocalizer, spec: str, work: Path) -> dict[str
     path = work / f"{relocalizer.bundle.bundle_id}_{training_set(dataset).sha256[:12]}.npz"
     if not path.is_file():
         estimates = estimate_all(relocalizer, dataset, dataset.path.name)
-        positions, quats = (np.array([getattr(e, name) for e in estimates]) for name in ("position", "quat_xyzw"))
         whole = np.array([e.window_length == relocalizer.bundle.sidecar.window_length for e in estimates])
         rows = {
             "log_indicators": np.array([log_indicators(e.indicators) for e in estimates]),
             "extra": extra_indicators(relocalizer, estimates),
-            "errors": camera_errors(positions, quats, *dataset.positions_quats()),
+            "errors": camera_errors(Poses.stack(e.pose for e in estimates), dataset.poses),
         }
         np.savez(path, **{name: values[whole] for name, values in rows.items()})
     return dict(np.load(path))
@@ -179,8 +179,8 @@ def milliseconds(work: Callable[[], object], count: int = 500) -> float:
 def judging_cost(relocalizer: Relocalizer, calibration: ErrorCalibration) -> str:
     """Time per image of indicators, and of score and covariance."""
     index, meter = relocalizer.bundle.index, IndicatorMeter(relocalizer.bundle.index)
-    quat = index.quats_xyzw[0]
-    answer = index.positions[0], quat, index.mean + 1.0, np.zeros((3, 3)), np.tile(quat, (3, 1))
+    pose, quat = index.poses[0], index.quats_xyzw[0]
+    answer = pose, index.mean + 1.0, Poses(np.zeros((3, 3)), np.tile(quat, (3, 1)))
     indicators = meter.measure(*answer)
     indicators_ms = milliseconds(lambda: meter.measure(*answer))
     rest_ms = milliseconds(lambda: (calibration.score(indicators), calibration.covariance(indicators, quat)))

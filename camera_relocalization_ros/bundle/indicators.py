@@ -10,6 +10,7 @@ from scipy.spatial import cKDTree
 
 from camera_relocalization_ros.bundle.retrieval import RetrievalIndex
 from camera_relocalization_ros.core.geometry import angular_distance
+from camera_relocalization_ros.core.pose import Pose, Poses
 
 INDICATORS = (
     "spread_position_m",
@@ -35,23 +36,16 @@ class IndicatorMeter:
         self._descriptors = np.ascontiguousarray(index.descriptors[::step])
         self._positions = cKDTree(index.positions)
 
-    def measure(
-        self,
-        position: np.ndarray,
-        quat_xyzw: np.ndarray,
-        descriptor: np.ndarray,
-        member_position: np.ndarray,
-        member_quat_xyzw: np.ndarray,
-    ) -> dict[str, float]:
-        """Indicators by name for one estimate: position (3,), quat_xyzw (4,), descriptor (D,), and those of M members.
+    def measure(self, pose: Pose, descriptor: np.ndarray, members: Poses) -> dict[str, float]:
+        """Indicators by name for one estimate: its pose, descriptor (D,), and the poses of the ensemble's members.
 
-        spread_position_m, spread_orientation_rad: root mean square of the distances of the members' (M, 3), (M, 4);
+        spread_position_m, spread_orientation_rad: root mean square of the members' distances from the pose;
         descriptor_distance: 1 - cosine to the training images most similar, mean of five;
         descriptor_residual: length of what the training images' principal components do not explain, over their mean's;
         training_distance_m: from the estimate to the nearest training position.
         """
-        distances_m = np.linalg.norm(member_position - position, axis=1)
-        angles_rad = angular_distance(member_quat_xyzw, quat_xyzw[None])
+        distances_m = np.linalg.norm(members.positions - pose.position, axis=1)
+        angles_rad = angular_distance(members.quats_xyzw, pose.quat_xyzw[None])
         centred = descriptor - self._mean
         projected = centred @ self._components
         values = (
@@ -59,7 +53,7 @@ class IndicatorMeter:
             np.sqrt(np.mean(angles_rad**2)),
             self._descriptor_distance(projected),
             np.linalg.norm(centred - self._components @ projected) / self._mean_length,
-            self._positions.query(position)[0],
+            self._positions.query(pose.position)[0],
         )
         return dict(zip(INDICATORS, map(float, values)))
 

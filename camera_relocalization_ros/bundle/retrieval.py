@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from camera_relocalization_ros.core.array_files import load_arrays
+from camera_relocalization_ros.core.pose import Poses
 
 # half precision moves a cosine by less than 1e-3 and halves the file; poses keep micrometres
 STORED_TYPES = {
@@ -38,24 +39,23 @@ class RetrievalIndex:
     quats_xyzw: np.ndarray
 
     @classmethod
-    def build(
-        cls, descriptors: np.ndarray, positions: np.ndarray, quats_xyzw: np.ndarray, size: int = 128
-    ) -> RetrievalIndex:
-        """Index raw descriptors (N, D); `size` components are kept (fewer when N or D is smaller)."""
+    def build(cls, descriptors: np.ndarray, poses: Poses, size: int = 128) -> RetrievalIndex:
+        """Index raw descriptors (N, D) of images with these poses; `size` components are kept, or all there are."""
         descriptors = np.asarray(descriptors, dtype=np.float32)
         mean = descriptors.mean(axis=0)
         _, _, rows = np.linalg.svd(descriptors - mean, full_matrices=False)
         components = np.ascontiguousarray(rows[:size].T)
         projected = _unit((descriptors - mean) @ components)
-        return cls(mean, components, projected, np.asarray(positions), np.asarray(quats_xyzw))
+        return cls(mean, components, projected, poses.positions, poses.quats_xyzw)
+
+    @property
+    def poses(self) -> Poses:
+        """Those of the training images."""
+        return Poses(self.positions, self.quats_xyzw)
 
     def project(self, descriptors: np.ndarray) -> np.ndarray:
         """Raw descriptors (M, D) as unit vectors (M, K) of the index."""
         return _unit((np.asarray(descriptors) - self.mean) @ self.components)
-
-    def similarities(self, descriptor: np.ndarray) -> np.ndarray:
-        """Cosine similarity (N,) of a raw descriptor (D,) to every training image."""
-        return self.descriptors @ _unit((descriptor - self.mean) @ self.components)
 
     def nearest(self, descriptors: np.ndarray) -> np.ndarray:
         """Index (M,) of the most similar training image for raw descriptors (M, D)."""

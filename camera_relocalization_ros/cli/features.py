@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
     training = training_frames(index, [Dataset.load(spec) for spec in arguments.train])
     evaluation = evaluate(relocalizer, dataset)
     descriptors = np.array([estimate.descriptor for estimate in evaluation.estimates])
-    neighbours = Neighbours.from_descriptors(index, descriptors, *dataset.positions_quats(), arguments.nearest)
+    neighbours = Neighbours.from_descriptors(index, descriptors, dataset.poses, arguments.nearest)
 
     about = {"bundle": str(arguments.bundle), "bundle_id": bundle.bundle_id, "data": arguments.dataset}
     told = {**neighbours.summary(), "training_images": len(index.positions), "training_images_found": len(training)}

@@ -119,7 +119,7 @@ def _describe_dataset(spec: str) -> str:
     from camera_relocalization_ros.data.dataset import Dataset
 
     dataset = Dataset.load(spec)
-    positions, _ = dataset.positions_quats()
+    positions = dataset.poses.positions
     extent = positions.max(axis=0) - positions.min(axis=0)
     camera = dataset.camera
     lines = [

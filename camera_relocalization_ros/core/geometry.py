@@ -68,11 +68,3 @@ def angular_distance(quat_a: np.ndarray, quat_b: np.ndarray) -> np.ndarray:
     difference = np.linalg.norm(quat_a - sign * quat_b, axis=-1)
     total = np.linalg.norm(quat_a + sign * quat_b, axis=-1)
     return 4.0 * np.arctan2(difference, total)
-
-
-def pose_difference(
-    position: np.ndarray, quat_xyzw: np.ndarray, position_gt: np.ndarray, quat_gt: np.ndarray
-) -> np.ndarray:
-    """Estimate against truth (6,): metres, and the rotation vector about fixed axes, as a covariance has them."""
-    turn = Rotation.from_quat(quat_xyzw) * Rotation.from_quat(quat_gt).inv()
-    return np.concatenate([position - position_gt, turn.as_rotvec()])

@@ -94,6 +94,16 @@ class Poses:
         return cls(positions, np.array([pose.quat_xyzw for pose in rows]).reshape(-1, 4))
 
     @classmethod
+    def from_rows(cls, poses_n7: np.ndarray) -> Poses:
+        """Of rows x, y, z, qx, qy, qz, qw."""
+        return cls(poses_n7[:, :3], poses_n7[:, 3:])
+
+    @property
+    def rows(self) -> np.ndarray:
+        """(N, 7): x, y, z, qx, qy, qz, qw."""
+        return np.hstack([self.positions, self.quats_xyzw])
+
+    @classmethod
     def from_matrices(cls, T_a_b_n44: np.ndarray) -> Poses:
         """Of T_a_b (N, 4, 4), as `Pose.from_matrix`."""
         return cls(*position_quat(T_a_b_n44))

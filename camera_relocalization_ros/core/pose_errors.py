@@ -10,6 +10,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from camera_relocalization_ros.core.geometry import angular_distance
+from camera_relocalization_ros.core.pose import Poses, pose_distance
 
 STATISTICS = {"median": np.median, "mean": np.mean, "max": np.max, "std": np.std}
 
@@ -35,35 +36,25 @@ class PoseErrors:
         }
 
 
-def pose_errors(
-    positions_est: np.ndarray, quats_est: np.ndarray, positions_gt: np.ndarray, quats_gt: np.ndarray
-) -> PoseErrors:
-    """Errors of estimates (N, 3), (N, 4) against the truth of the same frames, row by row; NaN where one is NaN."""
-    position_m = np.linalg.norm(np.asarray(positions_est) - positions_gt, axis=-1)
+def pose_errors(estimates: Poses, truth: Poses) -> PoseErrors:
+    """Errors of estimates against the truth of the same frames, row by row; NaN where one is NaN."""
+    position_m = np.linalg.norm(estimates.positions - truth.positions, axis=-1)
     orientation_deg, known = np.full_like(position_m, np.nan), np.isfinite(position_m)
-    orientation_deg[known] = np.degrees(angular_distance(np.asarray(quats_est)[known], np.asarray(quats_gt)[known]))
+    angles = angular_distance(estimates.quats_xyzw[known], truth.quats_xyzw[known])
+    orientation_deg[known] = np.degrees(angles)
     return PoseErrors(position_m, orientation_deg)
 
 
-def oracle_nearest(
-    positions: np.ndarray, quats_xyzw: np.ndarray, positions_gt: np.ndarray, quats_gt: np.ndarray
-) -> np.ndarray:
-    """Index (N,) of the known pose, of positions (M, 3) and quats_xyzw (M, 4), nearest to each true pose.
-
-    A metre counts as much as a radian.
-    """
+def oracle_nearest(known: Poses, truth: Poses) -> np.ndarray:
+    """Index (N,) of the known pose nearest to each true pose, by `pose_distance`."""
     # a pose within d metres + radians lies within d metres, so position alone bounds the search
-    tree = cKDTree(positions)
-    _, start = tree.query(positions_gt)
-    nearest = np.empty(len(positions_gt), dtype=int)
-    for row, (position, quat) in enumerate(zip(positions_gt, quats_gt)):
-
-        def distance(rows: Any, position: np.ndarray = position, quat: np.ndarray = quat) -> np.ndarray:
-            turn = angular_distance(quats_xyzw[rows], quat[None])
-            return np.linalg.norm(positions[rows] - position, axis=1) + turn
-
-        candidates = np.array(tree.query_ball_point(position, distance([start[row]])[0] + 1e-9))
-        nearest[row] = candidates[np.argmin(distance(candidates))]
+    tree = cKDTree(known.positions)
+    _, start = tree.query(truth.positions)
+    nearest = np.empty(len(truth), dtype=int)
+    for row, pose in enumerate(truth):
+        farthest = float(pose_distance(known[start[row]], pose))
+        candidates = np.array(tree.query_ball_point(pose.position, farthest + 1e-9))
+        nearest[row] = candidates[np.argmin(pose_distance(known[candidates], pose))]
     return nearest
 
 

@@ -14,6 +14,7 @@ from scipy.spatial.transform import Rotation, Slerp
 from camera_relocalization_ros.core.errors import SyncError
 from camera_relocalization_ros.core.geometry import canonical_quat, pose_matrix
 from camera_relocalization_ros.core.output_files import write_text
+from camera_relocalization_ros.core.pose import Poses
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,11 @@ class Trajectory:
 
     def __len__(self) -> int:
         return len(self.stamps_ns)
+
+    @property
+    def poses(self) -> Poses:
+        """The same without the stamps."""
+        return Poses(self.positions, self.quats_xyzw)
 
     def matrices(self) -> np.ndarray:
         """T_parent_child (N, 4, 4)."""

@@ -19,6 +19,7 @@ import yaml
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.errors import DatasetError
 from camera_relocalization_ros.core.frames import FramePair
+from camera_relocalization_ros.core.pose import Pose, Poses
 from camera_relocalization_ros.core.trajectory import Trajectory
 from camera_relocalization_ros.data.splits import is_within, load_split_part
 
@@ -41,6 +42,11 @@ class Frame:
     image_path: Path
     position: np.ndarray
     quat_xyzw: np.ndarray
+
+    @property
+    def pose(self) -> Pose:
+        """T_parent_child."""
+        return Pose(self.position, self.quat_xyzw)
 
 
 @dataclass(frozen=True)
@@ -106,10 +112,10 @@ class Dataset:
         """All frames, sequence after sequence."""
         return [frame for sequence in self.sequences for frame in sequence.frames]
 
-    def positions_quats(self) -> tuple[np.ndarray, np.ndarray]:
-        """Positions (N, 3) and quaternions (N, 4) of `frames`."""
-        frames = self.frames
-        return np.array([f.position for f in frames]), np.array([f.quat_xyzw for f in frames])
+    @property
+    def poses(self) -> Poses:
+        """Those of `frames`."""
+        return Poses.stack(frame.pose for frame in self.frames)
 
 
 def check_same_frames(datasets: list[Dataset]) -> None:

@@ -80,9 +80,8 @@ def find_leakage(train: Dataset, test: Dataset, limit_s: float = APART_S) -> Lea
     frames_apart, seconds_apart = np.concatenate(
         [_apart(train, sequence) for sequence in test.sequences], axis=1
     )  # (2, N)
-    train_positions, train_quats = train.positions_quats()
-    nearest = oracle_nearest(train_positions, train_quats, *test.positions_quats())
-    oracle = pose_errors(train_positions[nearest], train_quats[nearest], *test.positions_quats())
+    known, truth = train.poses, test.poses
+    oracle = pose_errors(known[oracle_nearest(known, truth)], truth)
     return Leakage(
         frames_apart,
         seconds_apart,

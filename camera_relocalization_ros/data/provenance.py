@@ -13,6 +13,7 @@ from camera_relocalization_ros.bundle.retrieval import RetrievalIndex
 from camera_relocalization_ros.bundle.training_set import TrainingSet
 from camera_relocalization_ros.core.errors import BundleError
 from camera_relocalization_ros.core.geometry import angular_distance
+from camera_relocalization_ros.core.pose import Poses
 from camera_relocalization_ros.data.dataset import Dataset
 from camera_relocalization_ros.data.splits import split_path
 
@@ -44,21 +45,21 @@ def frames_digest(dataset: Dataset) -> str:
     return digest.hexdigest()
 
 
-def is_training_pose(index: RetrievalIndex, positions: np.ndarray, quats_xyzw: np.ndarray) -> np.ndarray:
-    """Whether each true pose (N, 3), (N, 4) is that of a training image, as booleans (N,)."""
-    return training_rows(index, positions, quats_xyzw) >= 0
+def is_training_pose(index: RetrievalIndex, truth: Poses) -> np.ndarray:
+    """Whether each true pose is that of a training image, as booleans (N,)."""
+    return training_rows(index, truth) >= 0
 
 
-def training_rows(index: RetrievalIndex, positions: np.ndarray, quats_xyzw: np.ndarray) -> np.ndarray:
-    """The training image (N,), by its row of the index, that has each true pose (N, 3), (N, 4); -1 where none has.
+def training_rows(index: RetrievalIndex, truth: Poses) -> np.ndarray:
+    """The training image (N,), by its row of the index, that has each true pose; -1 where none has.
 
     A frame is known again by its pose, which is measured to more digits than two frames share; so frames are found
     whatever the data set, its split or its sequences are called now, and in bundles that tell no digest.
     """
     tree = cKDTree(index.positions)
-    nearby = tree.query_ball_point(np.asarray(positions).astype(np.float32), SAME_POSITION_M)
+    nearby = tree.query_ball_point(truth.positions.astype(np.float32), SAME_POSITION_M)
     found = np.full(len(nearby), -1)
-    for number, (rows, quat) in enumerate(zip(nearby, quats_xyzw)):
+    for number, (rows, quat) in enumerate(zip(nearby, truth.quats_xyzw)):
         if rows:
             angles = angular_distance(index.quats_xyzw[rows], quat[None])
             if angles.min() < SAME_ANGLE_RAD:

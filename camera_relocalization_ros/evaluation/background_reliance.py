@@ -8,6 +8,7 @@ from typing import Any, Callable, Dict
 
 import numpy as np
 
+from camera_relocalization_ros.core.pose import Poses
 from camera_relocalization_ros.core.pose_errors import PoseErrors, pose_errors
 from camera_relocalization_ros.evaluation.metrics import Interval, block_bootstrap, correlation_length
 from camera_relocalization_ros.evaluation.part_changes import BACKGROUND, CHANGES, PARTS, SWAPPED
@@ -123,7 +124,7 @@ def reliance_table(found: Reliance) -> str:
 
 
 def _differences(poses: np.ndarray, others: np.ndarray) -> PoseErrors:
-    return pose_errors(poses[:, :3], poses[:, 3:], others[:, :3], others[:, 3:])
+    return pose_errors(Poses.from_rows(poses), Poses.from_rows(others))
 
 
 def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:

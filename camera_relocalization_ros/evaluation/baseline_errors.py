@@ -7,13 +7,12 @@ import numpy as np
 
 from camera_relocalization_ros.bundle.retrieval import RetrievalIndex
 from camera_relocalization_ros.core.geometry import angular_distance
+from camera_relocalization_ros.core.pose import Poses
 from camera_relocalization_ros.core.pose_errors import PoseErrors, oracle_nearest, pose_errors
 from camera_relocalization_ros.evaluation.baselines import best_k_poses, cell_poses
 
 
-def baseline_errors(
-    index: RetrievalIndex, descriptors: np.ndarray, positions_gt: np.ndarray, quats_gt: np.ndarray
-) -> dict[str, PoseErrors]:
+def baseline_errors(index: RetrievalIndex, descriptors: np.ndarray, truth: Poses) -> dict[str, PoseErrors]:
     """What no training at all would have reached on the same frames (descriptors (N, D)).
 
     constant pose: median training position, and of the training rotations the one nearest to all others;
@@ -22,25 +21,21 @@ def baseline_errors(
     classification: mean pose of the cell of training poses whose mean descriptor is nearest;
     oracle nearest pose: pose of the training image whose true pose is nearest (1 m counts as 1 rad).
     """
-    nearest = index.nearest(descriptors)
-    oracle = oracle_nearest(index.positions, index.quats_xyzw, positions_gt, quats_gt)
+    known = index.poses
     return {
-        "constant pose": constant_pose_errors(index.positions, index.quats_xyzw, positions_gt, quats_gt),
-        "feature retrieval": pose_errors(index.positions[nearest], index.quats_xyzw[nearest], positions_gt, quats_gt),
-        "retrieval, best k": pose_errors(*best_k_poses(index, descriptors), positions_gt, quats_gt),
-        "classification": pose_errors(*cell_poses(index, descriptors), positions_gt, quats_gt),
-        "oracle nearest pose": pose_errors(index.positions[oracle], index.quats_xyzw[oracle], positions_gt, quats_gt),
+        "constant pose": constant_pose_errors(known, truth),
+        "feature retrieval": pose_errors(known[index.nearest(descriptors)], truth),
+        "retrieval, best k": pose_errors(best_k_poses(index, descriptors), truth),
+        "classification": pose_errors(cell_poses(index, descriptors), truth),
+        "oracle nearest pose": pose_errors(known[oracle_nearest(known, truth)], truth),
     }
 
 
-def constant_pose_errors(
-    positions: np.ndarray, quats_xyzw: np.ndarray, positions_gt: np.ndarray, quats_gt: np.ndarray
-) -> PoseErrors:
-    """Errors of always answering the median of positions (M, 3) and the medoid of quats_xyzw (M, 4)."""
-    count = len(positions_gt)
-    position = np.tile(np.median(positions, axis=0), (count, 1))
-    quat = np.tile(_medoid_quat(quats_xyzw), (count, 1))
-    return pose_errors(position, quat, positions_gt, quats_gt)
+def constant_pose_errors(known: Poses, truth: Poses) -> PoseErrors:
+    """Errors of always answering the median of known positions and the medoid of their rotations."""
+    position = np.tile(np.median(known.positions, axis=0), (len(truth), 1))
+    quat = np.tile(_medoid_quat(known.quats_xyzw), (len(truth), 1))
+    return pose_errors(Poses(position, quat), truth)
 
 
 def _medoid_quat(quats_xyzw: np.ndarray) -> np.ndarray:

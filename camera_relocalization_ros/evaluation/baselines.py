@@ -8,10 +8,11 @@ from scipy.cluster.vq import kmeans2
 from scipy.spatial.transform import Rotation
 
 from camera_relocalization_ros.bundle.retrieval import RetrievalIndex
+from camera_relocalization_ros.core.pose import Poses
 
 
-def best_k_poses(index: RetrievalIndex, descriptors: np.ndarray, k: int = 5) -> tuple[np.ndarray, np.ndarray]:
-    """Positions (M, 3) and quaternions (M, 4): the mean of the k most alike, weighted by similarity, for (M, D)."""
+def best_k_poses(index: RetrievalIndex, descriptors: np.ndarray, k: int = 5) -> Poses:
+    """The mean poses (M) of the k most alike, weighted by similarity, for (M, D)."""
     similarity = index.project(descriptors) @ index.descriptors.T
     k = min(k, len(index.positions))
     best = np.argpartition(-similarity, k - 1, axis=1)[:, :k]
@@ -20,10 +21,8 @@ def best_k_poses(index: RetrievalIndex, descriptors: np.ndarray, k: int = 5) -> 
     return _mean_poses(index, best, weights)
 
 
-def cell_poses(
-    index: RetrievalIndex, descriptors: np.ndarray, cells: int | None = None, seed: int = 0
-) -> tuple[np.ndarray, np.ndarray]:
-    """Positions (M, 3) and quaternions (M, 4): the mean pose of the cell of nearest mean feature, for (M, D).
+def cell_poses(index: RetrievalIndex, descriptors: np.ndarray, cells: int | None = None, seed: int = 0) -> Poses:
+    """The mean pose (M) of the cell of nearest mean feature, for (M, D).
 
     Cells are k-means clusters of training position and viewing direction, sqrt(N) unless said. The thesis
     (3.1.2) trains a softmax over cells of position alone; nearest class mean needs no training.
@@ -31,12 +30,10 @@ def cell_poses(
     labels = _cells(index, cells or max(int(np.sqrt(len(index.positions))), 1), seed)
     members = [np.flatnonzero(labels == label) for label in np.unique(labels)]
     means = np.array([index.descriptors[rows].mean(axis=0) for rows in members])
-    poses = [_mean_poses(index, rows[None], np.ones((1, len(rows)))) for rows in members]
-    positions, quats = (np.concatenate(part) for part in zip(*poses))
+    poses = Poses.stack(_mean_poses(index, rows[None], np.ones((1, len(rows))))[0] for rows in members)
     # nearest in Euclidean distance, without the query's own length, which all cells share
     score = index.project(descriptors) @ means.T - 0.5 * np.square(means).sum(axis=1)
-    chosen = np.argmax(score, axis=1)
-    return positions[chosen], quats[chosen]
+    return poses[np.argmax(score, axis=1)]
 
 
 def _cells(index: RetrievalIndex, cells: int, seed: int) -> np.ndarray:
@@ -48,8 +45,8 @@ def _cells(index: RetrievalIndex, cells: int, seed: int) -> np.ndarray:
     return np.argmin(np.square(centres).sum(axis=1) - 2 * points @ centres.T, axis=1)
 
 
-def _mean_poses(index: RetrievalIndex, rows: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _mean_poses(index: RetrievalIndex, rows: np.ndarray, weights: np.ndarray) -> Poses:
     share = weights / weights.sum(axis=1, keepdims=True)
     positions = np.einsum("mk,mkc->mc", share, index.positions[rows])
     quats = [Rotation.from_quat(index.quats_xyzw[row]).mean(w).as_quat() for row, w in zip(rows, share)]
-    return positions, np.array(quats)
+    return Poses(positions, np.array(quats))

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from camera_relocalization_ros.bundle.error_calibration import LEVELS
 from camera_relocalization_ros.core.chi_square import chi_square_quantile
+from camera_relocalization_ros.core.pose import Poses, pose_residual
 from camera_relocalization_ros.core.pose_errors import PoseErrors
 from camera_relocalization_ros.core.state import State
 
@@ -68,21 +68,15 @@ class ConsistencyReport:
         return f"{position[0]:>21.3f}{position[1]:>9.3f}{orientation[0]:>21.2f}{orientation[1]:>9.2f}"
 
 
-def mahalanobis_squares(
-    covariances: np.ndarray,
-    positions: np.ndarray,
-    quats_xyzw: np.ndarray,
-    positions_gt: np.ndarray,
-    quats_gt: np.ndarray,
-) -> np.ndarray:
+def mahalanobis_squares(covariances: np.ndarray, estimates: Poses, truth: Poses) -> np.ndarray:
     """Squared Mahalanobis distances (n, 2) of the true positions and orientations, by covariances (n, 6, 6).
 
     NaN where the covariance is.
     """
     squares, known = np.full((len(covariances), 2), np.nan), np.isfinite(covariances).all(axis=(1, 2))
-    turns = Rotation.from_quat(quats_xyzw[known]) * Rotation.from_quat(quats_gt[known]).inv()
-    parts = ((positions[known] - positions_gt[known], slice(0, 3)), (turns.as_rotvec(), slice(3, 6)))
-    for column, (errors, part) in enumerate(parts):
+    errors_n6 = pose_residual(estimates[known], truth[known])
+    for column, part in enumerate((slice(0, 3), slice(3, 6))):
+        errors = errors_n6[:, part]
         solved = np.linalg.solve(covariances[known][:, part, part], errors[..., None])[..., 0]
         squares[known, column] = np.einsum("ni,ni->n", errors, solved)
     return squares

@@ -9,6 +9,7 @@ from typing import Any, Iterator, Protocol, Sequence
 import numpy as np
 
 from camera_relocalization_ros.bundle.model_bundle import Bundle
+from camera_relocalization_ros.core.pose import Poses
 from camera_relocalization_ros.core.pose_errors import PoseErrors, pose_errors
 from camera_relocalization_ros.core.progress import Task
 from camera_relocalization_ros.core.state import Stage
@@ -105,17 +106,15 @@ def evaluate_stages(
 
 def score_estimates(bundle: Bundle, dataset: Dataset, estimates: list[Estimate]) -> Evaluation:
     """Errors of the estimates of all frames, beside the baselines."""
-    positions_gt, quats_gt = dataset.positions_quats()
-    positions = np.array([estimate.position for estimate in estimates])
-    quats = np.array([estimate.quat_xyzw for estimate in estimates])
+    truth, poses = dataset.poses, Poses.stack(estimate.pose for estimate in estimates)
     descriptors = np.array([estimate.descriptor for estimate in estimates])
-    errors = pose_errors(positions, quats, positions_gt, quats_gt)
+    errors = pose_errors(poses, truth)
     nothing = np.full((6, 6), np.nan)
     covariances = np.array([nothing if e.covariance is None else e.covariance for e in estimates])
     consistency = None
     if np.isfinite(covariances).all(axis=(1, 2)).any():
         consistency = ConsistencyReport(
-            mahalanobis_squares(covariances, positions, quats, positions_gt, quats_gt),
+            mahalanobis_squares(covariances, poses, truth),
             np.array([estimate.state for estimate in estimates]),
             errors,
             np.array([estimate.score for estimate in estimates]),
@@ -123,7 +122,7 @@ def score_estimates(bundle: Bundle, dataset: Dataset, estimates: list[Estimate])
     return Evaluation(
         estimates,
         errors,
-        baseline_errors(bundle.index, descriptors, positions_gt, quats_gt),
-        int(is_training_pose(bundle.index, positions_gt, quats_gt).sum()),
+        baseline_errors(bundle.index, descriptors, truth),
+        int(is_training_pose(bundle.index, truth).sum()),
         consistency,
     )

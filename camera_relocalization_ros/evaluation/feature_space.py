@@ -10,6 +10,7 @@ import numpy as np
 
 from camera_relocalization_ros.bundle.retrieval import RetrievalIndex
 from camera_relocalization_ros.core.geometry import angular_distance
+from camera_relocalization_ros.core.pose import Poses
 from camera_relocalization_ros.core.pose_errors import oracle_nearest
 from camera_relocalization_ros.data.dataset import Dataset, Frame
 from camera_relocalization_ros.data.provenance import training_rows
@@ -30,15 +31,13 @@ class Neighbours:
     best_m: np.ndarray
 
     @classmethod
-    def from_descriptors(
-        cls, index: RetrievalIndex, descriptors: np.ndarray, positions: np.ndarray, quats_xyzw: np.ndarray, count: int
-    ) -> Neighbours:
-        """Of images with raw descriptors (n, D) and true poses (n, 3), (n, 4)."""
+    def from_descriptors(cls, index: RetrievalIndex, descriptors: np.ndarray, truth: Poses, count: int) -> Neighbours:
+        """Of images with raw descriptors (n, D) and their true poses."""
         rows, cosine = index.k_nearest(descriptors, count)
-        metres = np.linalg.norm(index.positions[rows] - positions[:, None], axis=2)
-        degrees = np.degrees(angular_distance(index.quats_xyzw[rows], quats_xyzw[:, None]))
-        best = oracle_nearest(index.positions, index.quats_xyzw, positions, quats_xyzw)
-        return cls(rows, cosine, metres, degrees, np.linalg.norm(index.positions[best] - positions, axis=1))
+        metres = np.linalg.norm(index.positions[rows] - truth.positions[:, None], axis=2)
+        degrees = np.degrees(angular_distance(index.quats_xyzw[rows], truth.quats_xyzw[:, None]))
+        best = oracle_nearest(index.poses, truth)
+        return cls(rows, cosine, metres, degrees, np.linalg.norm(index.positions[best] - truth.positions, axis=1))
 
     def summary(self) -> dict[str, Any]:
         """Medians over images: of the most alike, of all k, and what the oracle picks."""
@@ -56,7 +55,7 @@ def training_frames(index: RetrievalIndex, datasets: list[Dataset]) -> dict[int,
     """Sequence and frame of those training images of the index that are in the data sets, by their row of the index."""
     found: dict[int, tuple[str, Frame]] = {}
     for dataset in datasets:
-        rows = training_rows(index, *dataset.positions_quats())
+        rows = training_rows(index, dataset.poses)
         frames = ((sequence.name, frame) for sequence in dataset.sequences for frame in sequence.frames)
         found.update((int(row), told) for row, told in zip(rows, frames) if row >= 0)
     return found

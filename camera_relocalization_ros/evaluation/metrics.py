@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Callable
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from camera_relocalization_ros.core.chi_square import chi_square_quantile
+from camera_relocalization_ros.core.pose import Poses, pose_residual
 from camera_relocalization_ros.core.pose_errors import STATISTICS, PoseErrors
 from camera_relocalization_ros.evaluation.results import NO_STATE, Result, compared_only
 
@@ -109,8 +109,7 @@ def normalized_squares(result: Result) -> dict[str, np.ndarray]:
     pose with 6; their mean is the NEES.
     """
     known = result.select(result.compared & np.isfinite(result.covariances).all(axis=(1, 2)))
-    turns = (Rotation.from_quat(known.estimate[:, 3:]) * Rotation.from_quat(known.truth[:, 3:]).inv()).as_rotvec()
-    errors = np.hstack([known.estimate[:, :3] - known.truth[:, :3], turns])
+    errors = pose_residual(Poses.from_rows(known.estimate), Poses.from_rows(known.truth))
     return {part: _squares(known.covariances[:, span, span], errors[:, span]) for part, span in PARTS.items()}
 
 

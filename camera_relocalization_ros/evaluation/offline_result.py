@@ -50,7 +50,7 @@ def offline_result(
         stages=np.where(is_localized, [estimate.stage for estimate in estimates], NO_STAGE),
         reasons=_texts(estimate.reason for estimate in estimates),
         scores=np.array([estimate.score for estimate in estimates]),
-        truth=np.hstack(dataset.positions_quats()),
+        truth=dataset.poses.rows,
         estimate=np.array([[*estimate.position, *estimate.quat_xyzw] for estimate in estimates]),
         covariances=np.array([no_covariance if e.covariance is None else e.covariance for e in estimates]),
         inference_s=np.array([estimate.inference_s for estimate in estimates]),

@@ -29,7 +29,7 @@ class ChangedImages:
         if dataset.camera is None:
             raise DatasetError(f"{dataset.path}: no camera intrinsics; expected them to know where the object is seen")
         self.frames = dataset.frames
-        self.partners = swap_partners(dataset.positions_quats()[0])
+        self.partners = swap_partners(dataset.poses.positions)
         self._camera, self._mesh, self._margin_px = dataset.camera, mesh, margin_px
 
     def cutout(self, row: int) -> Cutout:
@@ -73,5 +73,5 @@ def part_estimates(relocalizer: Relocalizer, dataset: Dataset, images: ChangedIm
         )
     names = np.array([sequence.name for sequence in dataset.sequences for _ in sequence.frames], dtype=object)
     poses = {name: np.array(of_name)[rows] for name, of_name in estimates.items()}
-    truth = np.hstack(dataset.positions_quats())[rows]
+    truth = dataset.poses.rows[rows]
     return Reliance(truth, names[rows], poses, len(seen) - len(rows)), rows

@@ -13,6 +13,7 @@ import numpy as np
 
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.errors import ResultError
+from camera_relocalization_ros.core.pose import Poses
 from camera_relocalization_ros.core.pose_errors import PoseErrors, pose_errors
 from camera_relocalization_ros.core.state import State
 
@@ -119,7 +120,7 @@ class Result:
 
     def errors(self) -> PoseErrors:
         """Errors (n,) of all rows, NaN where nothing can be compared."""
-        return pose_errors(self.estimate[:, :3], self.estimate[:, 3:], self.truth[:, :3], self.truth[:, 3:])
+        return pose_errors(Poses.from_rows(self.estimate), Poses.from_rows(self.truth))
 
     def select(self, rows: np.ndarray) -> Result:
         """The same of some rows; the counts of `info` stay those of all."""

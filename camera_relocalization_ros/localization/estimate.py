@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from camera_relocalization_ros.core.pose import Pose
 from camera_relocalization_ros.core.state import Stage, State
 
 
@@ -37,3 +38,8 @@ class Estimate:
     score: float = math.nan
     indicators: dict[str, float] = field(default_factory=dict)
     stage: Stage = Stage.REGRESSION
+
+    @property
+    def pose(self) -> Pose:
+        """T_parent_child."""
+        return Pose(self.position, self.quat_xyzw)

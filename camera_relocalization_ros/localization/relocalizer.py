@@ -16,6 +16,7 @@ from camera_relocalization_ros.bundle.indicators import IndicatorMeter
 from camera_relocalization_ros.bundle.model_bundle import Bundle, load_bundle
 from camera_relocalization_ros.core.errors import AnswerError, FrameError
 from camera_relocalization_ros.core.geometry import canonical_quat
+from camera_relocalization_ros.core.pose import Pose, Poses
 from camera_relocalization_ros.localization.classify import judge
 from camera_relocalization_ros.localization.estimate import Estimate
 from camera_relocalization_ros.localization.onnx_session import feature_count, logger, open_session
@@ -95,16 +96,19 @@ class Relocalizer:
         self._last_stamp_ns = stamp_ns
         used = len(self._frame_features) or 1
         self._frame_features = self._frame_features[-(self.bundle.sidecar.window_length - 1) :]
-        indicators = self._indicator_meter.measure(**answer) if self._indicator_meter else {}
+        pose, indicators = Pose(answer["position"], answer["quat_xyzw"]), {}
+        if self._indicator_meter is not None:
+            members = Poses(answer["member_position"], answer["member_quat_xyzw"])
+            indicators = self._indicator_meter.measure(pose, answer["descriptor"], members)
         calibration = self._calibration
         score, covariance = math.nan, None
         if calibration is not None:
-            score, covariance = calibration.score(indicators), calibration.covariance(indicators, answer["quat_xyzw"])
+            score, covariance = calibration.score(indicators), calibration.covariance(indicators, pose.quat_xyzw)
         state, reason = judge(calibration, indicators, score, used, self.bundle.sidecar.window_length)
         return Estimate(
             stamp_ns=stamp_ns,
-            position=answer["position"],
-            quat_xyzw=answer["quat_xyzw"],
+            position=pose.position,
+            quat_xyzw=pose.quat_xyzw,
             window_length=used,
             inference_s=time.perf_counter() - started,
             descriptor=answer["descriptor"],

@@ -13,7 +13,7 @@ import numpy as np
 from camera_relocalization_ros.bundle.landmark_map import LandmarkMap, encode, principal_axes
 from camera_relocalization_ros.core.camera_correction import CameraCorrection
 from camera_relocalization_ros.core.errors import DatasetError
-from camera_relocalization_ros.core.geometry import pose_matrix, position_quat
+from camera_relocalization_ros.core.geometry import position_quat
 from camera_relocalization_ros.core.progress import tracked
 from camera_relocalization_ros.data.dataset import Dataset, load_image_rgb
 from camera_relocalization_ros.mapping.confirmation import confirmed, needed_placements, placements, united
@@ -86,7 +86,7 @@ def survey(dataset: Dataset, settings: FeatureSettings) -> Survey:
     extractor = FeatureExtractor(dataset.camera, settings)
     images = (load_image_rgb(frame.image_path) for frame in tracked(dataset.frames, "features", "image"))
     features = [extractor.extract(extractor.grey(image)) for image in images]
-    return Survey(features, pose_matrix(*dataset.positions_quats()), placements(dataset))
+    return Survey(features, dataset.poses.matrices, placements(dataset))
 
 
 def locate(view: Survey, pairs: np.ndarray, tolerance_px: float, label: str) -> Landmarks:

@@ -11,6 +11,7 @@ import torch
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from camera_relocalization_ros.core.errors import ConfigError
+from camera_relocalization_ros.core.pose import Poses
 from camera_relocalization_ros.core.pose_errors import pose_errors
 from camera_relocalization_ros.training.config import LossConfig, OptimiserConfig
 from camera_relocalization_ros.training.losses import PoseLoss
@@ -84,7 +85,8 @@ class PoseTraining(lightning.LightningModule):
     def validation_step(self, batch: Batch, _index: int) -> None:
         cells_btcn, position_bt3, quat_bt4 = batch
         values = (*self.estimator(cells_btcn), position_bt3, quat_bt4)
-        errors = pose_errors(*(value[:, -1].float().cpu().numpy() for value in values))
+        newest = [value[:, -1].float().cpu().numpy() for value in values]
+        errors = pose_errors(Poses(*newest[:2]), Poses(*newest[2:]))
         self._errors.append(np.stack([errors.position_m, errors.orientation_deg]))
         self.log(HELD_OUT_LOSS, self._loss(*values), batch_size=len(position_bt3))
 

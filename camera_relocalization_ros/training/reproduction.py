@@ -15,6 +15,7 @@ import torch
 
 from camera_relocalization_ros.core.errors import ConfigError
 from camera_relocalization_ros.core.output_files import new_file, write_json
+from camera_relocalization_ros.core.pose import Poses
 from camera_relocalization_ros.core.pose_errors import PoseErrors, pose_errors
 from camera_relocalization_ros.data.dataset import Dataset, Sequence
 from camera_relocalization_ros.data.provenance import frames_digest
@@ -129,8 +130,7 @@ def run_cell(
         run = trained(cell.folder, start)
     else:
         run = trained(cell.folder)
-    positions, quats = answers(run, data.test, cache_folder)
-    errors = pose_errors(positions, quats, *data.test.positions_quats())
+    errors = pose_errors(answers(run, data.test, cache_folder), data.test.poses)
     with new_file(cell.folder / ERRORS) as path, open(path, "wb") as file:
         np.savez_compressed(file, **vars(errors))
     summary = errors.summary()
@@ -153,14 +153,14 @@ def run_baselines(cell: Cell, data: GridData, cache_folder: Path) -> dict[str, d
     head_folder = cell.folder / HEAD_FOLDER
     run = load_run(head_folder if head_folder.is_dir() else cell.folder)
     descriptors = _features(run, data.test, cache_folder).descriptors
-    errors = baseline_errors(run.index, descriptors, *data.test.positions_quats())
+    errors = baseline_errors(run.index, descriptors, data.test.poses)
     summaries = {name: found.summary() for name, found in errors.items()}
     write_json(path, summaries)
     return summaries
 
 
-def answers(run: Run, dataset: Dataset, cache_folder: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Positions (N, 3) and quaternions (N, 4) of all frames as flown, but from stored features.
+def answers(run: Run, dataset: Dataset, cache_folder: Path) -> Poses:
+    """Poses of all frames as flown, but from stored features.
 
     The window holds as many frames before the newest as there are without a gap, up to the head's length.
     """
@@ -170,20 +170,18 @@ def answers(run: Run, dataset: Dataset, cache_folder: Path) -> tuple[np.ndarray,
         cells = (torch.from_numpy(cache.cells[row : row + FRAMES_AT_ONCE, 0]).float() for row in rows)
         features_nf = torch.cat([head.frame_features(cells_bcn) for cells_bcn in cells])
         history = _history(dataset, run.pose_head.window_length, run.config.head.max_gap_s)
-        positions, quats = np.empty((len(history), 3)), np.empty((len(history), 4))
+        poses = Poses(np.empty((len(history), 3)), np.empty((len(history), 4)))
         for length in np.unique(history):
             newest = np.flatnonzero(history == length)
-            _answer_windows(head, features_nf, newest, int(length), positions, quats)
-    return positions, quats
+            _answer_windows(head, features_nf, newest, int(length), poses)
+    return poses
 
 
-def _answer_windows(
-    head: PoseHead, features_nf: torch.Tensor, newest: np.ndarray, length: int, positions: np.ndarray, quats: np.ndarray
-) -> None:
+def _answer_windows(head: PoseHead, features_nf: torch.Tensor, newest: np.ndarray, length: int, poses: Poses) -> None:
     for some in np.array_split(newest, len(newest) // FRAMES_AT_ONCE + 1):
         windows_bt = some[:, None] + np.arange(1 - length, 1)
         position_bt3, quat_bt4 = head.poses(features_nf[torch.from_numpy(windows_bt)])
-        positions[some], quats[some] = position_bt3[:, -1].numpy(), quat_bt4[:, -1].numpy()
+        poses.positions[some], poses.quats_xyzw[some] = position_bt3[:, -1].numpy(), quat_bt4[:, -1].numpy()
 
 
 def _history(dataset: Dataset, length: int, max_gap_s: float) -> np.ndarray:

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from camera_relocalization_ros.bundle.retrieval import RetrievalIndex
+from camera_relocalization_ros.core.pose import Poses
 from camera_relocalization_ros.core.preprocessing import Preprocessing
 from camera_relocalization_ros.data.dataset import Dataset
 from camera_relocalization_ros.data.provenance import training_set
@@ -128,7 +129,7 @@ def _build(datasets: Sequence[Dataset], config: TrainingConfig, start: Run | Non
     pooled_backbone = PooledBackbone(backbone, size.width, size.height, config.head)
     if start is None:
         pose_head = PoseHead(pooled_channels(backbone, config.head), config.head)
-        pose_head.fit_positions(np.concatenate([dataset.positions_quats()[0] for dataset in datasets]))
+        pose_head.fit_positions(np.concatenate([dataset.poses.positions for dataset in datasets]))
         return FrozenPart(pooled_backbone, size, config), PoseNetwork(nn.Identity(), pose_head)
     trunk = Trunk(backbone, size.width, size.height)
     # a run is loaded for inference; cuDNN has no gradients of recurrent layers in that mode
@@ -140,7 +141,7 @@ def _retrieval_index(caches: list[FeatureCache], network: PoseNetwork) -> Retrie
     """Descriptors and poses of the original views."""
     descriptors = np.concatenate([_descriptors(cache, network) for cache in caches])
     originals = np.concatenate([cache.poses[:, 0] for cache in caches])
-    return RetrievalIndex.build(descriptors, originals[:, :3], originals[:, 3:])
+    return RetrievalIndex.build(descriptors, Poses.from_rows(originals))
 
 
 def _descriptors(cache: FeatureCache, network: PoseNetwork) -> np.ndarray:

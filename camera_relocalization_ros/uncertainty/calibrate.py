@@ -11,6 +11,7 @@ import numpy as np
 
 from camera_relocalization_ros.bundle.indicators import log_indicators
 from camera_relocalization_ros.core.errors import BundleError, DatasetError
+from camera_relocalization_ros.core.pose import Poses
 from camera_relocalization_ros.data.dataset import Dataset, load_image_rgb
 from camera_relocalization_ros.data.provenance import is_training_pose, training_set
 from camera_relocalization_ros.evaluation.evaluate import estimate_all
@@ -90,8 +91,8 @@ def calibration_samples(relocalizer: Relocalizer, datasets: Sequence[Dataset]) -
 
 def _dataset_samples(relocalizer: Relocalizer, dataset: Dataset, first_block: int, pieces: int) -> CalibrationSamples:
     """The frames that were answered with full windows; raises BundleError when one of them was trained on."""
-    positions_gt, quats_gt = dataset.positions_quats()
-    trained_on = int(is_training_pose(relocalizer.bundle.index, positions_gt, quats_gt).sum())
+    truth = dataset.poses
+    trained_on = int(is_training_pose(relocalizer.bundle.index, truth).sum())
     if trained_on:
         raise BundleError(
             f"{relocalizer.bundle.path}: was trained on {trained_on} of the {dataset.frame_count} frames of "
@@ -102,12 +103,10 @@ def _dataset_samples(relocalizer: Relocalizer, dataset: Dataset, first_block: in
     blocks = np.concatenate(
         [first_block + number * pieces + np.arange(n) * pieces // max(n, 1) for number, n in enumerate(counts)]
     )
-    positions = np.array([estimate.position for estimate in estimates])
-    quats = np.array([estimate.quat_xyzw for estimate in estimates])
     whole = np.array([e.window_length == relocalizer.bundle.sidecar.window_length for e in estimates])
     judged = CalibrationSamples(
         np.array([log_indicators(estimate.indicators) for estimate in estimates]),
-        camera_errors(positions, quats, positions_gt, quats_gt),
+        camera_errors(Poses.stack(estimate.pose for estimate in estimates), truth),
         blocks,
     )
     return judged.select(whole)

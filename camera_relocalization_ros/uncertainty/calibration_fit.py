@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Sequence
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from camera_relocalization_ros.bundle.error_calibration import (
     LEVELS,
@@ -20,6 +19,7 @@ from camera_relocalization_ros.bundle.error_calibration import (
 from camera_relocalization_ros.bundle.indicators import INDICATORS
 from camera_relocalization_ros.bundle.training_set import TrainingSet
 from camera_relocalization_ros.core.chi_square import chi_square_quantile
+from camera_relocalization_ros.core.pose import Poses, pose_residual
 
 # the level at which the ellipsoids are made to hold what they say
 FITTED_LEVEL = 0.9
@@ -50,13 +50,10 @@ class CalibrationSamples:
         return CalibrationSamples(self.log_indicators[rows], self.errors[rows], self.blocks[rows])
 
 
-def camera_errors(
-    positions: np.ndarray, quats_xyzw: np.ndarray, positions_gt: np.ndarray, quats_gt: np.ndarray
-) -> np.ndarray:
+def camera_errors(estimates: Poses, truth: Poses) -> np.ndarray:
     """Errors (n, 6) of poses in axes of the estimated camera: metres, then the rotation from truth to estimate."""
-    to_camera = Rotation.from_quat(quats_xyzw).inv()
-    turned = (Rotation.from_quat(quats_xyzw) * Rotation.from_quat(quats_gt).inv()).as_rotvec()
-    return np.hstack([to_camera.apply(positions - positions_gt), to_camera.apply(turned)])
+    to_camera, errors_n6 = estimates.rotations.inv(), pose_residual(estimates, truth)
+    return np.hstack([to_camera.apply(errors_n6[:, :3]), to_camera.apply(errors_n6[:, 3:])])
 
 
 @dataclass(frozen=True)

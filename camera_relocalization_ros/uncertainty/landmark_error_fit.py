@@ -12,7 +12,7 @@ from scipy.spatial.transform import Rotation
 
 from camera_relocalization_ros.bundle.landmark_map import LandmarkMap
 from camera_relocalization_ros.core.chi_square import chi_square_quantile
-from camera_relocalization_ros.core.geometry import pose_difference
+from camera_relocalization_ros.core.pose import pose_residual
 from camera_relocalization_ros.data.dataset import Frame, load_image_rgb
 from camera_relocalization_ros.localization.landmarks.pose_refiner import PoseRefiner
 
@@ -41,7 +41,7 @@ def with_measured_deviation(
             quat_xyzw = (turn * Rotation.from_quat(frame.quat_xyzw)).as_quat()
             refined = without.refine(load_image_rgb(frame.image_path), position, quat_xyzw)
             if refined.found:
-                errors.append(pose_difference(refined.position, refined.quat_xyzw, frame.position, frame.quat_xyzw))
+                errors.append(pose_residual(refined.pose, frame.pose))
                 covariances.append(refined.covariance)
                 counts.append(len(refined.landmarks))
     if len(errors) < LEAST_SAMPLES:

@@ -21,6 +21,7 @@ from camera_relocalization_ros.bundle.model_bundle import SIDECAR, save_bundle
 from camera_relocalization_ros.bundle.reference_outputs import ReferenceOutputs, patchwork_images
 from camera_relocalization_ros.bundle.retrieval import RetrievalIndex
 from camera_relocalization_ros.bundle.sidecar import BundleSidecar
+from camera_relocalization_ros.core.pose import Poses
 from camera_relocalization_ros.core.preprocessing import Preprocessing
 from camera_relocalization_ros.data.dataset import Dataset, load_image_rgb
 
@@ -44,7 +45,7 @@ def mean_colours(dataset: Dataset) -> np.ndarray:
 
 def colour_index(dataset: Dataset) -> RetrievalIndex:
     """What the bundle knows of its training images when it was trained on this data set."""
-    return RetrievalIndex.build(mean_colours(dataset), *dataset.positions_quats())
+    return RetrievalIndex.build(mean_colours(dataset), dataset.poses)
 
 
 def network_bytes(region: np.ndarray | None = None) -> bytes:
@@ -125,7 +126,7 @@ def reference_outputs(region: np.ndarray | None = None) -> ReferenceOutputs:
 def write_colour_bundle(path: Path, region: np.ndarray | None = None) -> None:
     """Write the bundle folder; with `region`, see `network_bytes`."""
     colours = np.eye(3, dtype=np.float32)
-    index = RetrievalIndex.build(colours, BASE + colours, np.tile(QUAT_XYZW, (3, 1)))
+    index = RetrievalIndex.build(colours, Poses(BASE + colours, np.tile(QUAT_XYZW, (3, 1))))
     sidecar = BundleSidecar(
         parent_frame=PARENT_FRAME,
         child_frame=CHILD_FRAME,

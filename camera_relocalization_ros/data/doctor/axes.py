@@ -41,7 +41,7 @@ def up_axis(quats_xyzw: np.ndarray) -> str:
 
 def check_up_axis(dataset: Dataset) -> Finding:
     """The parent's z axis points up, as ROS has it (REP 103)."""
-    up = up_axis(dataset.positions_quats()[1])
+    up = up_axis(dataset.poses.quats_xyzw)
     values = {"up": up}
     name = dataset.parent_frame
     if up == "+z":
@@ -103,7 +103,8 @@ def _pairs_and_poses(dataset: Dataset, camera: CameraIntrinsics) -> tuple[Rotati
             if images[0] is not None and images[1] is not None and images[0].shape == images[1].shape:
                 parts.append(visual_rotations(zip(stamps_ns[-1][list(rows)].tolist(), images), camera, gap_s))
     pairs = RotationPairs(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(RotationPairs)))
-    return pairs, Trajectory(np.concatenate(stamps_ns), *dataset.positions_quats())
+    poses = dataset.poses
+    return pairs, Trajectory(np.concatenate(stamps_ns), poses.positions, poses.quats_xyzw)
 
 
 def choose_pairs(stamps_ns: np.ndarray, count: int) -> list[tuple[tuple[int, int], float]]:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.spatial import ConvexHull, cKDTree
-from scipy.spatial.transform import Rotation
 
+from camera_relocalization_ros.core.pose import Poses
 from camera_relocalization_ros.data.doctor.axes import up_axis
 from camera_relocalization_ros.data.doctor.finding import LOOK, OK, Finding
 
@@ -58,18 +58,19 @@ class Coverage:
         return float((self.counts[self.is_reachable] == 0).sum()) / reachable if reachable else 0.0
 
 
-def looks_at_origin(positions: np.ndarray, quats_xyzw: np.ndarray) -> bool:
+def looks_at_origin(poses: Poses) -> bool:
     """Whether most cameras have the parent's origin before them, as in flights around an object."""
-    axes = Rotation.from_quat(quats_xyzw).apply([0.0, 0.0, 1.0])
-    distance = np.maximum(np.linalg.norm(positions, axis=1), 1e-9)
-    cosines = -np.sum(axes * positions, axis=1) / distance
+    axes = poses.rotations.apply([0.0, 0.0, 1.0])
+    distance = np.maximum(np.linalg.norm(poses.positions, axis=1), 1e-9)
+    cosines = -np.sum(axes * poses.positions, axis=1) / distance
     return float(np.mean(cosines > np.cos(LOOKS_AT_RAD))) > 0.5
 
 
-def measure_coverage(positions: np.ndarray, quats_xyzw: np.ndarray) -> Coverage:
-    """Cells, counts and suggestions of optical frames: positions (N, 3) and quaternions (N, 4) in the parent."""
+def measure_coverage(poses: Poses) -> Coverage:
+    """Cells, counts and suggestions of the poses of optical frames in the parent."""
     # sides have names only where +x is in front and +z is up
-    is_around = looks_at_origin(positions, quats_xyzw) and up_axis(quats_xyzw) in ("+z", "")
+    positions = poses.positions
+    is_around = looks_at_origin(poses) and up_axis(poses.quats_xyzw) in ("+z", "")
     coordinates = to_cylinder(positions) if is_around else positions
     azimuths = [np.arange(-180.0, 181.0, AZIMUTH_STEP_DEG)] if is_around else []
     lengths = coordinates.T[len(azimuths) :]

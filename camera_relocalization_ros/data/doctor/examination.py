@@ -38,7 +38,7 @@ def examine(dataset: Dataset) -> Examination:
     convention, quaternions = check_convention(dataset), check_quaternions(dataset)
     # one fault, one finding: poses in another convention would look like cameras that hang upside down
     dataset = as_optical(dataset, convention.values.get("name", ""))
-    coverage = measure_coverage(*dataset.positions_quats())
+    coverage = measure_coverage(dataset.poses)
     findings = (
         check_files(images, dataset.camera),
         convention,

@@ -59,7 +59,7 @@ def check_quaternions(dataset: Dataset) -> Finding:
 
     Files store w >= 0, so a change of sign between neighbours is normal and is not looked at.
     """
-    quats = dataset.positions_quats()[1]
+    quats = dataset.poses.quats_xyzw
     off = int(np.sum(np.abs(np.linalg.norm(quats, axis=1) - 1.0) > MAX_NORM_ERROR))
     turns = sum(int(_is_fast_turn(sequence).sum()) for sequence in dataset.sequences)
     values = {"off_length": off, "fast_turns": turns}

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from camera_relocalization_ros.core.chi_square import chi_square_quantile
-from camera_relocalization_ros.core.geometry import angular_distance, pose_difference
+from camera_relocalization_ros.core.geometry import angular_distance
+from camera_relocalization_ros.core.pose import pose_residual
 from camera_relocalization_ros.core.state import Stage
 from camera_relocalization_ros.localization.estimate import Estimate
 from camera_relocalization_ros.localization.landmarks.pose_refiner import Refinement
@@ -93,7 +94,7 @@ def _disagreement(regression: Estimate, refinement: Refinement, settings: GateSe
         angle_rad = angular_distance(regression.quat_xyzw, refinement.quat_xyzw)
         is_far = distance_m > settings.far_m or angle_rad > settings.far_rad
         return f"{distance_m:.2f} m and {np.degrees(angle_rad):.0f} deg from the regressed pose" if is_far else ""
-    difference = pose_difference(regression.position, regression.quat_xyzw, refinement.position, refinement.quat_xyzw)
+    difference = pose_residual(regression.pose, refinement.pose)
     squared = difference @ np.linalg.solve(regression.covariance + refinement.covariance, difference)
     limit = settings.tail**2 * chi_square_quantile(settings.allowed_share, 6)
     return f"{np.sqrt(squared / limit):.1f} times as far from the regressed pose as allowed" if squared > limit else ""

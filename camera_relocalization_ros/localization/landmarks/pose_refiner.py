@@ -14,6 +14,7 @@ from scipy.spatial import cKDTree
 from camera_relocalization_ros.bundle.landmark_map import LandmarkMap
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.geometry import invert, pose_matrix, position_quat
+from camera_relocalization_ros.core.pose import Pose
 from camera_relocalization_ros.vision.local_features import FeatureExtractor, LocalFeatures
 from camera_relocalization_ros.vision.matching import mutual_matches, mutual_matches_of_pairs
 from camera_relocalization_ros.vision.pnp import (
@@ -64,6 +65,11 @@ class Refinement:
     noise_px: float
     by_chance: float = 0.0
     seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def pose(self) -> Pose:
+        """T_parent_child."""
+        return Pose(self.position, self.quat_xyzw)
 
 
 def nothing_found(matches: int) -> Refinement:

@@ -7,7 +7,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
-from scipy.spatial.transform import Rotation
 
 from camera_relocalization_ros.core.geometry import angular_distance
 from camera_relocalization_ros.data.doctor.coverage import to_cylinder
@@ -52,13 +51,14 @@ def draw_directions(examination: Examination) -> Figure:
     """Images by direction, and by distance to the parent's origin."""
     figure = new_figure(11, 3.8)
     directions, distances = figure.subplots(1, 2, width_ratios=(2, 1))
-    positions, quats_xyzw = examination.dataset.positions_quats()
+    poses = examination.dataset.poses
+    positions = poses.positions
     if examination.coverage.is_around_object:
         vectors, title = positions, "from which side the object is seen"
         directions.set_xlabel("azimuth of the camera [deg]: 0 in front (+x), 90 left (+y)")
     else:
         first, second, is_down = TOP_VIEWS[_up(examination)]
-        looks = Rotation.from_quat(quats_xyzw).apply([0.0, 0.0, 1.0])
+        looks = poses.rotations.apply([0.0, 0.0, 1.0])
         vectors, title = _levelled(looks, _up(examination)), "where the cameras look"
         signed = ("-" if is_down else "+") + "xyz"[second]
         directions.set_xlabel(f"azimuth of the view [deg]: 0 along +{'xyz'[first]}, 90 along {signed}")
@@ -121,11 +121,12 @@ def _levelled(vectors: np.ndarray, up: str) -> np.ndarray:
 
 
 def _draw_view(axes: Axes, examination: Examination, columns: tuple[int, int]) -> None:
-    positions, quats_xyzw = examination.dataset.positions_quats()
+    poses = examination.dataset.poses
+    positions = poses.positions
     columns = list(columns)
     axes.plot(*positions[:, columns].T, ".", color="#9ecae1", markersize=3, label="cameras")
     chosen = np.unique(np.linspace(0, len(positions) - 1, MAX_ARROWS).astype(int))
-    looks = Rotation.from_quat(quats_xyzw[chosen]).apply([0.0, 0.0, 1.0])
+    looks = poses[chosen].rotations.apply([0.0, 0.0, 1.0])
     length = 0.08 * float(np.ptp(positions, axis=0).max())
     ends = positions[chosen] + max(length, 1e-3) * looks
     arrows = (ends - positions[chosen])[:, columns].T

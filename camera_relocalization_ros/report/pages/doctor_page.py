@@ -54,7 +54,7 @@ def doctor_page(examination: Examination) -> str:
 
 def _facts(examination: Examination) -> str:
     dataset = examination.dataset
-    extent = np.ptp(dataset.positions_quats()[0], axis=0)
+    extent = np.ptp(dataset.poses.positions, axis=0)
     return (
         f"{dataset.frame_count} images, sequences: {len(dataset.sequences)}; poses of {dataset.child_frame} in "
         f"{dataset.parent_frame}, over {extent[0]:.2f} x {extent[1]:.2f} x {extent[2]:.2f} m (x, y, z)."

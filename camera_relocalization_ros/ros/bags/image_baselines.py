@@ -25,4 +25,4 @@ def bag_baselines(bundle: Path, bag_path: Path, topic: str, truth: Trajectory) -
             if stamp_ns in wanted:
                 descriptors[stamp_ns] = relocalizer.estimate(message_to_rgb(message), stamp_ns).descriptor
     in_order = np.array([descriptors[stamp_ns] for stamp_ns in truth.stamps_ns.tolist()])
-    return baseline_errors(relocalizer.bundle.index, in_order, truth.positions, truth.quats_xyzw)
+    return baseline_errors(relocalizer.bundle.index, in_order, truth.poses)

@@ -127,7 +127,7 @@ def compare(plan: ReplayPlan, recorder: ReplayRecorder, frames: Result) -> Repla
         estimate, truth = match_stamps(estimates, plan.truth)
     except SyncError as error:
         raise ReplayError(f"{plan.bag}: no answered image has a true pose ({error})") from error
-    errors = pose_errors(estimate.positions, estimate.quats_xyzw, truth.positions, truth.quats_xyzw)
+    errors = pose_errors(estimate.poses, truth.poses)
     return ReplayResult(
         *(estimate, truth, errors),
         images=frames.info.images,
@@ -148,7 +148,7 @@ def running_errors(plan: ReplayPlan, recorder: ReplayRecorder) -> str:
         estimate, truth = match_stamps(newest, plan.truth)
     except SyncError:
         return ""
-    errors = pose_errors(estimate.positions, estimate.quats_xyzw, truth.positions, truth.quats_xyzw)
+    errors = pose_errors(estimate.poses, truth.poses)
     last = f"{length_text(errors.position_m[-1])} {errors.orientation_deg[-1]:.1f} deg"
     median = f"{length_text(np.median(errors.position_m))} {np.median(errors.orientation_deg):.1f} deg"
     return f"{State(recorder.statuses[-1].state).name}, {last}, median of {len(truth)}: {median}"

@@ -14,6 +14,7 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from camera_relocalization_ros.core.errors import DatasetError
+from camera_relocalization_ros.core.pose import Pose, Poses
 from camera_relocalization_ros.core.pose_errors import PoseErrors, pose_errors
 from camera_relocalization_ros.data.dataset import Dataset, load_image_rgb
 from camera_relocalization_ros.training.pose_network import FlightStep, PooledBackbone
@@ -67,29 +68,27 @@ class ExplainedFrames:
         """The network's input (h, w, 3) uint8."""
         return self.run.preprocessing.apply(load_image_rgb(self._frames[row].image_path))
 
-    def answer(self, row: int) -> tuple[np.ndarray, np.ndarray]:
-        """Position (3,) and quaternion (4,) as in flight, after the images before."""
+    def answer(self, row: int) -> Pose:
+        """The pose as in flight, after the images before."""
         with torch.no_grad():
             position_13, quat_14, _ = self._poses(self._tensor(row), self._previous(row))
-        return position_13[0].double().numpy(), quat_14[0].double().numpy()
+        return Pose(position_13[0].double().numpy(), quat_14[0].double().numpy())
 
     def errors(self, rows: list[int]) -> PoseErrors:
         """Of the answers to some frames."""
-        positions, quats = map(np.array, zip(*map(self.answer, rows)))
-        positions_gt, quats_gt = self.dataset.positions_quats()
-        return pose_errors(positions, quats, positions_gt[rows], quats_gt[rows])
+        return pose_errors(Poses.stack(map(self.answer, rows)), self.dataset.poses[rows])
 
     def explained(self, row: int) -> dict[str, Callable[[torch.Tensor], torch.Tensor]]:
         """Functions "position" and "orientation" of images (b, h, w, 3) that take the frame's place; (b,), m and deg.
 
         The images before it in a window stay as they are.
         """
-        position, quat_xyzw = self.answer(row)
+        answer = self.answer(row)
         with torch.no_grad():
             previous = self._previous(row)
         scalars = {
-            "position": position_scalar(position, self._position_reference),
-            "orientation": orientation_scalar(quat_xyzw, self._quat_reference),
+            "position": position_scalar(answer.position, self._position_reference),
+            "orientation": orientation_scalar(answer.quat_xyzw, self._quat_reference),
         }
         return {
             name: lambda image_bhw3, scalar=scalar: scalar(*self._poses(image_bhw3, previous)[::2])

@@ -24,6 +24,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from camera_relocalization_ros.core.errors import ConfigError, DatasetError, RelocalizationError
+from camera_relocalization_ros.core.pose import Poses
 from camera_relocalization_ros.core.pose_errors import PoseErrors
 from camera_relocalization_ros.data.dataset import Dataset, check_same_frames
 from camera_relocalization_ros.evaluation.baseline_errors import constant_pose_errors
@@ -80,7 +81,7 @@ class Search:
         """Raises DatasetError when the held-out frames cannot tell good from bad."""
         check_same_frames(self.datasets + self.val_datasets)
         known, held_out = _poses(self.datasets), _poses(self.val_datasets)
-        errors: PoseErrors = constant_pose_errors(*known, *held_out)
+        errors: PoseErrors = constant_pose_errors(known, held_out)
         reference = Reference(float(np.median(errors.position_m)), float(np.median(errors.orientation_deg)))
         if min(reference.position_m, reference.orientation_deg) <= 0:
             names = ", ".join(str(dataset.path) for dataset in self.val_datasets)
@@ -253,9 +254,8 @@ def _same_task(study: optuna.Study, identity: dict[str, Any]) -> None:
             )
 
 
-def _poses(datasets: list[Dataset]) -> tuple[np.ndarray, np.ndarray]:
-    positions, quats = zip(*(dataset.positions_quats() for dataset in datasets))
-    return np.concatenate(positions), np.concatenate(quats)
+def _poses(datasets: list[Dataset]) -> Poses:
+    return Poses.stack(frame.pose for dataset in datasets for frame in dataset.frames)
 
 
 @contextmanager

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from camera_relocalization_ros.core.pose import Poses
 from camera_relocalization_ros.data.doctor.axes import choose_pairs, up_axis
 from camera_relocalization_ros.data.doctor.coverage import (
     check_coverage,
@@ -36,7 +37,7 @@ def test_cylinder_and_back():
 
 def test_full_ring_is_ok_and_hides_nothing():
     positions = ring()
-    coverage = measure_coverage(positions, looking(positions))
+    coverage = measure_coverage(Poses(positions, looking(positions)))
     assert coverage.is_around_object
     assert check_coverage(coverage).level == OK
     assert coverage.suggestions == ()
@@ -48,7 +49,7 @@ def test_hole_on_the_left_is_where_to_fly_next():
     azimuth, distance, height = to_cylinder(positions).T
     hole = (azimuth > 90) & (azimuth < 120) & (distance > 2.0) & (distance < 3.5)
     kept = positions[~hole]
-    coverage = measure_coverage(kept, looking(kept))
+    coverage = measure_coverage(Poses(kept, looking(kept)))
     # three steps of distance by three of height lie between what was flown
     sentences = [suggestion.sentence for suggestion in coverage.suggestions]
     assert len(sentences) == 5
@@ -61,7 +62,7 @@ def test_hole_on_the_left_is_where_to_fly_next():
 
 def test_nothing_outside_what_was_flown_is_suggested():
     positions = ring(last_deg=-20.0, first_deg=-100.0)
-    coverage = measure_coverage(positions, looking(positions))
+    coverage = measure_coverage(Poses(positions, looking(positions)))
     azimuth, distance, height = to_cylinder(np.array([s.position for s in coverage.suggestions]).reshape(-1, 3)).T
     assert np.all((azimuth > -100) & (azimuth < -20) & (distance > 2.0))
     assert set(unseen_sides(coverage)) >= {"left", "behind", "rear left", "front left"}
@@ -69,11 +70,11 @@ def test_nothing_outside_what_was_flown_is_suggested():
 
 def test_flat_flights_are_told():
     positions = ring() * [1.0, 1.0, 0.0] + [0.0, 0.0, 1.5]
-    found = check_coverage(measure_coverage(positions, looking(positions)))
+    found = check_coverage(measure_coverage(Poses(positions, looking(positions))))
     assert found.level == LOOK
     assert "one plane" in found.sentence
     for few in (positions[:1], positions[:2], np.tile(positions[:1], (9, 1))):
-        assert check_coverage(measure_coverage(few, looking(few))).level == LOOK
+        assert check_coverage(measure_coverage(Poses(few, looking(few)))).level == LOOK
 
 
 def test_room_is_divided_by_x_y_z():
@@ -81,7 +82,7 @@ def test_room_is_divided_by_x_y_z():
     positions = rng.uniform([-2.0, -2.0, 1.0], [2.0, 2.0, 2.0], (4000, 3))
     positions = positions[~((positions[:, 0] > 0) & (positions[:, 0] < 0.5) & (positions[:, 1] ** 2 < 0.25))]
     outwards = looking(positions, at=(9.0, 0.0, 1.0))
-    coverage = measure_coverage(positions, outwards)
+    coverage = measure_coverage(Poses(positions, outwards))
     assert not coverage.is_around_object
     assert len(coverage.suggestions) == 4
     assert coverage.suggestions[0].sentence.startswith("x 0 to 0.5 m, y ")

@@ -142,8 +142,8 @@ def test_other_conventions(sound, name, change):
     found = examine(with_poses(sound, change))
     assert faults(found) == {"axes of the camera": BAD}
     assert found.finding("axes of the camera").values["name"] == name
-    positions = found.dataset.positions_quats()[0]
-    np.testing.assert_allclose(positions, sound.positions_quats()[0], atol=1e-9)
+    positions = found.dataset.poses.positions
+    np.testing.assert_allclose(positions, sound.poses.positions, atol=1e-9)
 
 
 def test_unknown_intrinsics(sound):

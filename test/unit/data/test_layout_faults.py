@@ -100,7 +100,7 @@ def test_tum_brings_back_poses_that_repeat_and_jump(tmp_path):
     found = import_tum(tmp_path / "tum", tmp_path / "again").sequences[0].trajectory()
     np.testing.assert_array_equal(found.stamps_ns, poses.stamps_ns)
     np.testing.assert_allclose(found.positions, positions, rtol=0, atol=1e-12)
-    np.testing.assert_allclose(found.quats_xyzw, Dataset.load(tmp_path / "set").positions_quats()[1], atol=1e-12)
+    np.testing.assert_allclose(found.quats_xyzw, Dataset.load(tmp_path / "set").poses.quats_xyzw, atol=1e-12)
 
 
 @pytest.mark.parametrize(

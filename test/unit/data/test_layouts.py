@@ -149,7 +149,7 @@ def test_evo_reads_what_we_export(tmp_path):
     dataset = write_fake_dataset(tmp_path / "d")
     (folder,) = export_tum(dataset, tmp_path / "tum")
     read = file_interface.read_tum_trajectory_file(str(folder / "groundtruth.txt"))
-    np.testing.assert_array_equal(read.positions_xyz, dataset.positions_quats()[0])
+    np.testing.assert_array_equal(read.positions_xyz, dataset.poses.positions)
     assert read.check()[0]
 
 

@@ -67,9 +67,9 @@ def test_the_same_bytes_leak_even_from_other_sequences(tmp_path):
 def test_the_oracle_is_the_best_of_all_training_poses(tmp_path):
     dataset = write_fake_dataset(tmp_path / "d", counts=(60,))
     found = leak_between(dataset, {"train": {"flight0": [[0, 29]]}, "test": {"flight0": [[40, 44]]}})
-    positions, quats = dataset.positions_quats()
+    poses = dataset.poses
     # the curve climbs and turns steadily, so the last training frame is nearest to all
-    expected = pose_errors(positions[[29] * 5], quats[[29] * 5], positions[40:45], quats[40:45])
+    expected = pose_errors(poses[[29] * 5], poses[40:45])
     assert found.oracle_m == pytest.approx(np.median(expected.position_m))
     assert found.oracle_deg == pytest.approx(np.median(expected.orientation_deg))
 

@@ -6,15 +6,21 @@ from helpers import write_fake_dataset
 
 from camera_relocalization_ros.bundle.retrieval import RetrievalIndex
 from camera_relocalization_ros.bundle.training_set import TrainingSet
+from camera_relocalization_ros.core.pose import Poses
 from camera_relocalization_ros.data.dataset import Dataset
 from camera_relocalization_ros.data.provenance import frames_digest, is_training_pose, training_set
 from camera_relocalization_ros.data.splits import save_split
 
 
 def index_of(dataset):
-    positions, quats = dataset.positions_quats()
-    descriptors = np.random.default_rng(0).normal(size=(len(positions), 8))
-    return RetrievalIndex.build(descriptors, positions.astype(np.float32), quats.astype(np.float32))
+    poses = dataset.poses
+    descriptors = np.random.default_rng(0).normal(size=(len(poses), 8))
+    return RetrievalIndex.build(descriptors, single_precision(poses))
+
+
+def single_precision(poses):
+    """As a bundle stores them."""
+    return Poses(poses.positions.astype(np.float32), poses.quats_xyzw.astype(np.float32))
 
 
 def test_a_data_set_is_known_by_its_frames_and_a_part_by_its_split_too(tmp_path):
@@ -51,18 +57,18 @@ def test_the_digest_follows_names_stamps_and_poses(tmp_path):
 
 def test_frames_of_training_are_known_again_whatever_they_are_called(tmp_path):
     trained = write_fake_dataset(tmp_path / "set", counts=(12,))
-    positions, quats = trained.positions_quats()
-    index = index_of(trained)
-    assert is_training_pose(index, positions, -quats).all()
-    assert is_training_pose(index, positions[3:5], quats[3:5]).all()
-    assert not is_training_pose(index, positions + [1e-4, 0, 0], quats).any(), "a tenth of a millimetre away"
-    assert not is_training_pose(index, positions, np.roll(quats, 1, axis=0)).any(), "the same place, turned"
+    poses, index = trained.poses, index_of(trained)
+    positions, quats = poses.positions, poses.quats_xyzw
+    assert is_training_pose(index, Poses(positions, -quats)).all()
+    assert is_training_pose(index, poses[3:5]).all()
+    assert not is_training_pose(index, Poses(positions + [1e-4, 0, 0], quats)).any(), "a tenth of a millimetre away"
+    assert not is_training_pose(index, Poses(positions, np.roll(quats, 1, axis=0))).any(), "the same place, turned"
 
 
 def test_frames_far_from_the_origin_are_known_again(tmp_path):
     trained = write_fake_dataset(tmp_path / "set", counts=(12,))
-    positions, quats = trained.positions_quats()
-    far = positions + [5000.0, -7000.0, 300.0]
-    index = RetrievalIndex.build(np.eye(12), far.astype(np.float32), quats.astype(np.float32))
-    assert is_training_pose(index, far, quats).all()
-    assert not is_training_pose(index, far + 0.01, quats).any()
+    near = trained.poses
+    far = Poses(near.positions + [5000.0, -7000.0, 300.0], near.quats_xyzw)
+    index = RetrievalIndex.build(np.eye(12), single_precision(far))
+    assert is_training_pose(index, far).all()
+    assert not is_training_pose(index, Poses(far.positions + 0.01, far.quats_xyzw)).any()

@@ -14,14 +14,14 @@ def plane_index(descriptors, x, turn_deg):
 
 def test_best_two_are_weighted_by_similarity():
     index = plane_index([[1, 0], [0, 1], [-1, 0]], [0.0, 7.0, 100.0], [0.0, 0.0, 90.0])
-    positions, quats = best_k_poses(index, np.array([[4.0, 3.0]]), k=2)
+    poses = best_k_poses(index, np.array([[4.0, 3.0]]), k=2)
     # similarities 0.8 and 0.6
-    np.testing.assert_allclose(positions, [[3.0, 0.0, 0.0]])
-    np.testing.assert_allclose(np.abs(quats), [[0, 0, 0, 1]], atol=1e-9)
+    np.testing.assert_allclose(poses.positions, [[3.0, 0.0, 0.0]])
+    np.testing.assert_allclose(np.abs(poses.quats_xyzw), [[0, 0, 0, 1]], atol=1e-9)
 
 
 def test_classification_answers_the_mean_of_the_cell():
     index = plane_index([[1, 0], [1, 0], [0, 1], [0, 1]], [0.0, 1.0, 50.0, 51.0], [0.0, 20.0, 90.0, 90.0])
-    positions, quats = cell_poses(index, np.array([[5.0, 1.0], [1.0, 5.0]]), cells=2)
-    np.testing.assert_allclose(positions[:, 0], [0.5, 50.5])
-    np.testing.assert_allclose(Rotation.from_quat(quats).magnitude(), np.radians([10, 90]), atol=1e-9)
+    poses = cell_poses(index, np.array([[5.0, 1.0], [1.0, 5.0]]), cells=2)
+    np.testing.assert_allclose(poses.positions[:, 0], [0.5, 50.5])
+    np.testing.assert_allclose(poses.rotations.magnitude(), np.radians([10, 90]), atol=1e-9)

@@ -9,6 +9,7 @@ from scipy.spatial.transform import Rotation
 from camera_relocalization_ros.bundle.retrieval import RetrievalIndex, load_index, save_index
 from camera_relocalization_ros.core.errors import RelocalizationError, SyncError
 from camera_relocalization_ros.core.output_files import write_json
+from camera_relocalization_ros.core.pose import Poses
 from camera_relocalization_ros.core.pose_errors import pose_errors
 from camera_relocalization_ros.core.trajectory import match_stamps
 from camera_relocalization_ros.evaluation.baseline_errors import baseline_errors
@@ -18,7 +19,7 @@ from camera_relocalization_ros.evaluation.summary_text import errors_table
 def test_known_errors():
     quats = Rotation.from_euler("z", [[10], [0], [-20]], degrees=True).as_quat()
     identity = np.tile([0, 0, 0, 1.0], (3, 1))
-    errors = pose_errors(np.array([[3, 4, 0], [0, 0, 0], [0, 0, 1.0]]), -quats, np.zeros((3, 3)), identity)
+    errors = pose_errors(Poses([[3, 4, 0], [0, 0, 0], [0, 0, 1.0]], -quats), Poses(np.zeros((3, 3)), identity))
     np.testing.assert_allclose(errors.position_m, [5, 0, 1])
     np.testing.assert_allclose(errors.orientation_deg, [10, 0, 20], atol=1e-9)
     summary = errors.summary()
@@ -43,7 +44,7 @@ def made_up_index(count=300, seed=0):
     positions = rng.uniform(-3, 3, (count, 3))
     quats = Rotation.random(count, random_state=seed).as_quat()
     descriptors = np.hstack([positions, quats * np.sign(quats[:, 3:]), rng.normal(0, 0.01, (count, 20))])
-    return RetrievalIndex.build(descriptors, positions, quats, size=7), descriptors
+    return RetrievalIndex.build(descriptors, Poses(positions, quats), size=7), descriptors
 
 
 def test_retrieval_finds_itself_and_survives_the_file(tmp_path):
@@ -59,10 +60,10 @@ def test_retrieval_finds_itself_and_survives_the_file(tmp_path):
 def test_oracle_is_the_brute_force_nearest_pose_and_bounds_retrieval():
     index, _ = made_up_index()
     _, descriptors = made_up_index(40, seed=1)
-    positions, quats = made_up_index(40, seed=1)[0].positions, made_up_index(40, seed=1)[0].quats_xyzw
-    baselines = baseline_errors(index, descriptors, positions, quats)
-    distance = np.linalg.norm(index.positions[None] - positions[:, None], axis=2)
-    angle = 2 * np.arccos(np.minimum(np.abs(quats @ index.quats_xyzw.T), 1))
+    truth = made_up_index(40, seed=1)[0].poses
+    baselines = baseline_errors(index, descriptors, truth)
+    distance = np.linalg.norm(index.positions[None] - truth.positions[:, None], axis=2)
+    angle = 2 * np.arccos(np.minimum(np.abs(truth.quats_xyzw @ index.quats_xyzw.T), 1))
     oracle = baselines["oracle nearest pose"]
     np.testing.assert_allclose(
         oracle.position_m + np.radians(oracle.orientation_deg), (distance + angle).min(axis=1), atol=1e-9

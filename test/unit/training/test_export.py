@@ -38,10 +38,10 @@ def untrained_run(toy_config):
         # of 0 a member's quaternion is nearly nothing before it is normalised, and eight bits turn it round
         torch.manual_seed(1)
         config = toy_config(head_name, **changes)
-        positions, quats = dataset.positions_quats()
+        poses = dataset.poses
         pose_head = PoseHead(pooled_channels(build_backbone("toy"), config.head), config.head).eval()
-        pose_head.fit_positions(positions)
-        index = RetrievalIndex.build(np.random.default_rng(0).normal(size=(len(positions), 16)), positions, quats)
+        pose_head.fit_positions(poses.positions)
+        index = RetrievalIndex.build(np.random.default_rng(0).normal(size=(len(poses), 16)), poses)
         frames = dataset.parent_frame, dataset.child_frame
         data = (training_set(dataset),)
         return Run(config, *frames, dataset.camera, SIZE, pose_head, index, {"frames": 12}, data)
@@ -59,7 +59,7 @@ def test_a_bundle_tells_its_data_range_licence_and_answers(tmp_path, untrained_r
     bundle = load_bundle(tmp_path / "bundle")
     assert bundle.sidecar.training_data == (training_set(dataset),)
     assert bundle.sidecar.weights_licence == build_backbone("toy").weights.licence
-    positions, _ = dataset.positions_quats()
+    positions = dataset.poses.positions
     np.testing.assert_allclose(bundle.training_range.max, positions.max(axis=0), rtol=1e-6)
     assert len(bundle.reference_outputs.images) == (2 if head == "temporal_gru" else 1)
     text = describe(str(tmp_path / "bundle"))

@@ -68,7 +68,7 @@ def test_every_head_learns_on_it_and_flies(tmp_path, toy_config, head):
     errors = evaluate(Relocalizer.from_bundle(tmp_path / "bundle"), dataset).errors
     assert np.median(errors.position_m) == pytest.approx(on_gpu.results["val_position_m"], abs=0.02)
     # what answers with the middle of the path is twice as far off or more
-    positions = dataset.positions_quats()[0]
+    positions = dataset.poses.positions
     assert on_gpu.results["val_position_m"] < 0.5 * np.median(
         np.linalg.norm(positions - positions.mean(axis=0), axis=1)
     )

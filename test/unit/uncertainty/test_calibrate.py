@@ -17,6 +17,7 @@ from camera_relocalization_ros.bundle.retrieval import RetrievalIndex
 from camera_relocalization_ros.cli.info import describe
 from camera_relocalization_ros.cli.main import main
 from camera_relocalization_ros.core.errors import BundleError
+from camera_relocalization_ros.core.pose import Poses
 from camera_relocalization_ros.core.state import State
 from camera_relocalization_ros.data.dataset_writer import DatasetWriter
 from camera_relocalization_ros.localization.relocalizer import Relocalizer
@@ -51,9 +52,9 @@ def calibrated(tmp_path_factory):
     before = load_bundle(COLOUR_BUNDLE)
     images = [reddish_image(90_000 + row) for row in range(60)]
     colours = np.array([image.reshape(-1, 3).mean(axis=0) / 255.0 for image in images])
-    poses = np.array([known_position(image) for image in images]), np.tile(QUAT_XYZW, (60, 1))
+    poses = Poses(np.array([known_position(image) for image in images]), np.tile(QUAT_XYZW, (60, 1)))
     # of three colours one component, as of a backbone's thousand channels a hundred are kept
-    index = RetrievalIndex.build(colours, *poses, size=1)
+    index = RetrievalIndex.build(colours, poses, size=1)
     save_bundle(folder / "bundle", before.sidecar, before.network, index, before.reference_outputs)
     data = write_scene(folder / "seen", 100, 0)
     assert main(["calibrate", str(folder / "bundle"), str(data)]) == 0

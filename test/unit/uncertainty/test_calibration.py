@@ -11,6 +11,7 @@ from scipy.stats import chi2
 
 from camera_relocalization_ros.bundle.error_calibration import SCORE_LEVELS, ErrorCalibration
 from camera_relocalization_ros.bundle.indicators import INDICATORS, log_indicators
+from camera_relocalization_ros.core.pose import Poses
 from camera_relocalization_ros.core.state import State
 from camera_relocalization_ros.evaluation.consistency import ConsistencyReport, mahalanobis_squares
 from camera_relocalization_ros.evaluation.rejection_table import accepted_at, area_under_roc, rejection_table
@@ -88,18 +89,18 @@ def test_distances_by_published_covariances_are_those_of_the_fit(fitted):
     positions, gt = rng.normal(size=(50, 3)), Rotation.random(50, random_state=1)
     estimated = Rotation.from_rotvec(rng.normal(0.0, 0.2, (50, 3))) * gt
     positions_gt = positions + rng.normal(0.0, 0.3, (50, 3))
-    errors = camera_errors(positions, estimated.as_quat(), positions_gt, gt.as_quat())
+    estimates, truth = Poses(positions, estimated.as_quat()), Poses(positions_gt, gt.as_quat())
+    errors = camera_errors(estimates, truth)
     expected = squared_distances(fitted.calibration, CalibrationSamples(logs, errors, np.zeros(50)))
     covariances = np.array(
         [fitted.calibration.covariance(indicators_of(row), q) for row, q in zip(logs, estimated.as_quat())]
     )
-    found = mahalanobis_squares(covariances, positions, estimated.as_quat(), positions_gt, gt.as_quat())
+    found = mahalanobis_squares(covariances, estimates, truth)
     np.testing.assert_allclose(found, expected, rtol=1e-6)
     # rotation errors are turns about the fixed axes, not about the camera's
     turn = np.array([0.0, 0.0, 0.1])
-    one = camera_errors(
-        np.zeros((1, 3)), (Rotation.from_rotvec(turn) * gt[0]).as_quat()[None], np.zeros((1, 3)), gt[0].as_quat()[None]
-    )
+    turned = (Rotation.from_rotvec(turn) * gt[0]).as_quat()
+    one = camera_errors(Poses(np.zeros((1, 3)), turned[None]), Poses(np.zeros((1, 3)), gt[0].as_quat()[None]))
     np.testing.assert_allclose((Rotation.from_rotvec(turn) * gt[0]).apply(one[0, 3:]), turn, atol=1e-12)
 
 

@@ -2,7 +2,7 @@
 import numpy as np
 from scipy.stats import chi2
 
-from camera_relocalization_ros.core.geometry import pose_difference
+from camera_relocalization_ros.core.pose import Pose, pose_residual
 from camera_relocalization_ros.uncertainty.landmark_error_fit import _fit
 
 
@@ -38,5 +38,5 @@ def test_a_difference_is_of_axes_that_do_not_turn():
     small = np.array([np.sin(0.05), 0, 0, np.cos(0.05)])
     # the estimate is the truth, turned by 0.1 about the parent's x axis
     turned = np.array([small[0] * quarter[3], -small[0] * quarter[2], quarter[2] * small[3], quarter[3] * small[3]])
-    difference = pose_difference(np.array([1.0, 2, 3]), turned, np.array([1.0, 2, 1]), quarter)
+    difference = pose_residual(Pose([1.0, 2, 3], turned), Pose([1.0, 2, 1], quarter))
     np.testing.assert_allclose(difference, [0, 0, 2, 0.1, 0, 0], atol=1e-12)
