@@ -66,7 +66,7 @@ class LandmarkMap:
 
     @property
     def camera_correction(self) -> CameraCorrection:
-        """What the poses of the training images told about the camera."""
+        """What the poses of the training images revealed about the camera."""
         return CameraCorrection.from_vector(self.correction)
 
     @property
@@ -92,7 +92,8 @@ class LandmarkMap:
         if not ranges:
             return np.empty(0, dtype=np.int64)
         landmarks, first = np.unique(np.concatenate(ranges), return_index=True)
-        return landmarks[np.argsort(first)[:count]]
+        nearest: np.ndarray = landmarks[np.argsort(first)[:count]]
+        return nearest
 
     def calibrated_covariance(self, covariance: np.ndarray, count: int) -> np.ndarray:
         """The covariance (6, 6) that errors really have, from that of the normal equations of `count` landmarks.
@@ -101,7 +102,8 @@ class LandmarkMap:
         of a single landmark would have beside it, which falls with their number; then the rotation's, in radians.
         """
         scale, of_one = (np.repeat(values, 3) for values in self.deviation.reshape(2, 2).T)
-        return scale[:, None] * covariance * scale[None, :] + np.diag((of_one / count) ** 2)
+        widened: np.ndarray = scale[:, None] * covariance * scale[None, :] + np.diag((of_one / count) ** 2)
+        return widened
 
 
 def save_map(file: Path | IO[bytes], landmark_map: LandmarkMap) -> None:

@@ -59,13 +59,13 @@ class RetrievalIndex:
 
     def nearest(self, descriptors: np.ndarray) -> np.ndarray:
         """Index (M,) of the most similar training image for raw descriptors (M, D)."""
-        projected = _unit((np.asarray(descriptors) - self.mean) @ self.components)
-        return np.argmax(projected @ self.descriptors.T, axis=1)
+        nearest: np.ndarray = np.argmax(self.project(descriptors) @ self.descriptors.T, axis=1)
+        return nearest
 
     def k_nearest(self, descriptors: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-        """Index (M, count) of the training images most alike to raw descriptors (M, D), and cosine distances to them.
+        """Index (M, count) of the training images nearest to raw descriptors (M, D), and cosine distances to them.
 
-        The most alike comes first; there are fewer than `count` when fewer were trained on.
+        The nearest comes first; there are fewer than `count` when fewer were trained on.
         """
         distances = 1.0 - self.project(descriptors) @ self.descriptors.T
         rows = np.argsort(distances, axis=1, kind="stable")[:, :count]
@@ -73,7 +73,8 @@ class RetrievalIndex:
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)
+    units: np.ndarray = vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)
+    return units
 
 
 def save_index(path: Path, index: RetrievalIndex) -> None:

@@ -7,6 +7,8 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+
 from camera_relocalization_ros.bundle.error_calibration import ErrorCalibration
 from camera_relocalization_ros.bundle.reference_outputs import MAX_TOLERANCE, TOLERANCE
 from camera_relocalization_ros.bundle.training_set import TrainingSet
@@ -29,9 +31,10 @@ class PositionRange:
     max: tuple[float, float, float]
 
     @classmethod
-    def from_positions(cls, positions: Any) -> PositionRange:
+    def from_positions(cls, positions: np.ndarray) -> PositionRange:
         """That of positions (N, 3)."""
-        return cls(tuple(map(float, positions.min(axis=0))), tuple(map(float, positions.max(axis=0))))
+        (x0, y0, z0), (x1, y1, z1) = positions.min(axis=0).tolist(), positions.max(axis=0).tolist()
+        return cls(min=(x0, y0, z0), max=(x1, y1, z1))
 
 
 @dataclass(frozen=True)
@@ -39,10 +42,10 @@ class BundleSidecar:
     """What bundle.yaml says, apart from format and checksums.
 
     The pose is that of `child_frame` (the camera's optical frame) in `parent_frame`; `camera` are the intrinsics
-    of the training images; `window_length` frames no further apart than `max_gap_s` make one answer;
-    `origin` tells how the model was made (recipe, errors, parity) and is not interpreted. The network may differ
+    of the training images; `window_length` frames no further apart than `max_gap_s` make one estimate;
+    `origin` says how the model was made (recipe, errors, parity) and is not interpreted. The network may differ
     from its test vector by `tolerance`, which was computed by `tested_with`. `error_calibration` is None until
-    `reloc calibrate`. What a bundle of version 1 does not tell is empty.
+    `reloc calibrate`. What a bundle of version 1 does not say is empty.
     """
 
     parent_frame: str

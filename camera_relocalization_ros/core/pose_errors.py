@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Callable
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -12,7 +12,12 @@ from scipy.spatial import cKDTree
 from camera_relocalization_ros.core.geometry import angular_distance
 from camera_relocalization_ros.core.pose import Poses, pose_distance
 
-STATISTICS = {"median": np.median, "mean": np.mean, "max": np.max, "std": np.std}
+STATISTICS: dict[str, Callable[[np.ndarray], Any]] = {
+    "median": np.median,
+    "mean": np.mean,
+    "max": np.max,
+    "std": np.std,
+}
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ VARIANTS = (ORIGINAL, *(variant(part, change) for part in PARTS for change in CH
 
 @dataclass(frozen=True)
 class Reliance:
-    """Poses (n, 7) that a model answered to the same n frames as they are and changed: name of VARIANTS -> poses.
+    """Poses (n, 7) estimated for the same n frames as they are and changed: name of VARIANTS -> poses.
 
     truth (n, 7); sequences (n,): which rows are neighbours; `left_out`: frames that are not among them, because
     too little was seen of the object or of the background.
@@ -53,20 +53,20 @@ class Reliance:
         0 reads the object alone, 1 the background alone. NaN where estimates move with neither. Errors take no
         part: at a place that a model does not know its background is wrong already, and no change makes it worse.
         """
-        moved = [getattr(self.moved(variant(part, change)), quantity) for part in PARTS]
-        return self._of_medians(*moved, lambda b, o: _ratio(b, b + o))
+        background, of_object = (getattr(self.moved(variant(part, change)), quantity) for part in PARTS)
+        return self._interval(background, of_object, lambda b, o: _ratio(b, b + o))
 
     def growth(self, name: str, quantity: str) -> Interval:
         """The median error of changed images in units of that of the same images as they are."""
-        errors = [getattr(self.errors(each), quantity) for each in (name, ORIGINAL)]
-        return self._of_medians(*errors, _ratio)
+        changed, original = (getattr(self.errors(each), quantity) for each in (name, ORIGINAL))
+        return self._interval(changed, original, _ratio)
 
     def median(self, name: str, quantity: str) -> Interval:
         """Of the errors."""
         return block_bootstrap(getattr(self.errors(name), quantity), self.sequences, np.median)
 
     def typical_row(self) -> int:
-        """The row whose answer moves by nearest to the median when the background is swapped."""
+        """The row whose estimate moves by nearest to the median when the background is swapped."""
         moved = self.moved(variant(BACKGROUND, SWAPPED)).position_m
         return int(np.argmin(np.abs(moved - np.median(moved))))
 
@@ -79,10 +79,10 @@ class Reliance:
                 change: {quantity: _numbers(self.share(change, quantity)) for quantity in QUANTITIES}
                 for change in CHANGES
             },
-            "images": {name: self._of(name) for name in VARIANTS},
+            "images": {name: self._summary_of(name) for name in VARIANTS},
         }
 
-    def _of_medians(
+    def _interval(
         self, first: np.ndarray, second: np.ndarray, combine: Callable[[np.ndarray, np.ndarray], np.ndarray]
     ) -> Interval:
         """`combine` of the medians of two values (n,) of each frame, which are drawn together."""
@@ -90,11 +90,11 @@ class Reliance:
         return block_bootstrap(
             np.arange(len(first)),
             self.sequences,
-            lambda rows, axis: combine(np.median(first[rows], axis=axis), np.median(second[rows], axis=axis)),
+            lambda rows, /, *, axis: combine(np.median(first[rows], axis=axis), np.median(second[rows], axis=axis)),
             length,
         )
 
-    def _of(self, name: str) -> dict[str, Any]:
+    def _summary_of(self, name: str) -> dict[str, Any]:
         medians: dict[str, Any] = {quantity: _numbers(self.median(name, quantity)) for quantity in QUANTITIES}
         if name != ORIGINAL:
             medians["growth"] = {quantity: _numbers(self.growth(name, quantity)) for quantity in QUANTITIES}
@@ -118,8 +118,8 @@ def reliance_table(found: Reliance) -> str:
     lines.append("background reliance (0: reads the object alone, 1: the background alone)")
     for change in CHANGES:
         shares = [found.share(change, quantity) for quantity in QUANTITIES]
-        told = [f"{share.value:.2f} ({share.low:.2f} to {share.high:.2f})" for share in shares]
-        lines.append(f"  {change:<10} position {told[0]}   orientation {told[1]}")
+        position, orientation = (f"{share.value:.2f} ({share.low:.2f} to {share.high:.2f})" for share in shares)
+        lines.append(f"  {change:<10} position {position}   orientation {orientation}")
     return "\n".join(lines)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Whether covariances and states told the truth: how often it lay inside, and how far off each state's answers were."""
+"""Consistency of covariances and states with the truth: coverage, squared errors (NEES), errors of each state."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ STATES = (State.OK, State.DEGRADED, State.LOST)
 
 @dataclass(frozen=True)
 class ConsistencyReport:
-    """Of answers to n images of the scene: squares (n, 2) of `mahalanobis_squares`, states, errors and scores (n,).
+    """Of estimates for n images of the scene: squares (n, 2) of `mahalanobis_squares`, states, errors and scores (n,).
 
-    Squares and errors are NaN where there is no covariance, or no answer.
+    Squares and errors are NaN where there is no covariance, or no estimate.
     """
 
     squares: np.ndarray
@@ -40,7 +40,7 @@ class ConsistencyReport:
         }
 
     def summary(self) -> dict[str, Any]:
-        """Coverage, share of each state and the errors of OK answers, as plain numbers."""
+        """Coverage, share of each state and the errors of OK estimates, as plain numbers."""
         good = self.states == State.OK
         return {
             "coverage": self.coverage(),

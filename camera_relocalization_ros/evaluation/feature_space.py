@@ -18,7 +18,7 @@ from camera_relocalization_ros.data.provenance import training_rows
 
 @dataclass(frozen=True)
 class Neighbours:
-    """For n images the k training images most alike, the most alike first.
+    """For n images the k nearest training images by their features, the nearest first.
 
     rows (n, k) of the index; cosine (n, k): distance of the features, 0 to 2; metres, degrees (n, k): between the true
     poses; best_m (n,): from each image to the training image that the oracle would pick.
@@ -40,7 +40,7 @@ class Neighbours:
         return cls(rows, cosine, metres, degrees, np.linalg.norm(index.positions[best] - truth.positions, axis=1))
 
     def summary(self) -> dict[str, Any]:
-        """Medians over images: of the most alike, of all k, and what the oracle picks."""
+        """Medians over images: of the nearest, of all k, and what the oracle picks."""
         first = {"cosine": self.cosine[:, 0], "metres": self.metres[:, 0], "degrees": self.degrees[:, 0]}
         every = {"cosine": self.cosine, "metres": self.metres, "degrees": self.degrees}
         return {
@@ -57,5 +57,5 @@ def training_frames(index: RetrievalIndex, datasets: list[Dataset]) -> dict[int,
     for dataset in datasets:
         rows = training_rows(index, dataset.poses)
         frames = ((sequence.name, frame) for sequence in dataset.sequences for frame in sequence.frames)
-        found.update((int(row), told) for row, told in zip(rows, frames) if row >= 0)
+        found.update((int(row), frame) for row, frame in zip(rows, frames) if row >= 0)
     return found

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Callable
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -17,11 +17,18 @@ PERCENTILES = (25, 75, 90, 95, 99)
 TIME_PERCENTILES = (50, 95, 99, 100)
 # metres and degrees
 LIMITS = ((0.05, 5.0), (0.10, 5.0), (0.25, 2.0), (0.50, 5.0))
-# within which an answer counts as good when states are judged
+# within which an estimate counts as good when states are measured
 GOOD_M, GOOD_DEG = 0.50, 10.0
 LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 PARTS = {"position": slice(0, 3), "orientation": slice(3, 6), "pose": slice(0, 6)}
 RESAMPLES, CONFIDENCE = 1000, 0.95
+
+
+class Statistic(Protocol):
+    """A number of values along an axis, such as `np.median`."""
+
+    def __call__(self, values: np.ndarray, /, *, axis: int) -> np.ndarray:
+        """That of values (..., n) along `axis`."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +90,7 @@ def block_rows(sequences: np.ndarray, length: int, rng: np.random.Generator, dra
 def block_bootstrap(
     values: np.ndarray,
     sequences: np.ndarray,
-    statistic: Callable[[np.ndarray], np.ndarray],
+    statistic: Statistic,
     length: int | None = None,
     seed: int = 0,
 ) -> Interval:
@@ -103,7 +110,7 @@ def block_bootstrap(
 
 
 def normalized_squares(result: Result) -> dict[str, np.ndarray]:
-    """Squared errors in units of the covariance told with each answer: PARTS -> (m,) over rows that have one.
+    """Squared errors in units of each estimate's own covariance: PARTS -> (m,) over rows that have one.
 
     Of a true covariance those of position and of orientation are chi-square with 3 degrees of freedom, those of the
     pose with 6; their mean is the NEES.
@@ -127,9 +134,9 @@ def coverage(squares: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def acceptance(result: Result, limit_m: float = GOOD_M, limit_deg: float = GOOD_DEG) -> dict[str, float]:
-    """How well states tell good answers, within both limits, from bad ones, as shares.
+    """How well states tell good estimates, within both limits, from bad ones, as shares.
 
-    accepted: OK answers of all images with a true pose that were looked at, also those that gave no pose;
+    accepted: OK estimates of all images with a true pose that were looked at, also those that gave no pose;
     false_accepts: bad ones of the accepted; false_rejects: rejected ones of the good.
     """
     looked_at = np.isfinite(result.truth).all(axis=1) & (result.states != NO_STATE)
@@ -143,7 +150,7 @@ def acceptance(result: Result, limit_m: float = GOOD_M, limit_deg: float = GOOD_
 
 
 def state_summary(result: Result) -> dict[str, Any]:
-    """`acceptance`, and under `accepted` the errors of OK answers; empty where states tell nothing."""
+    """`acceptance`, and under `accepted` the errors of OK estimates; empty where states say nothing."""
     if not result.has_states:
         return {}
     accepted = result.select(result.compared & result.accepted)
@@ -154,7 +161,7 @@ def state_summary(result: Result) -> dict[str, Any]:
 def summarise(result: Result, intervals: bool = True) -> dict[str, Any]:
     """Everything about one result as plain numbers; raises ResultError when nothing can be compared.
 
-    Errors are those of all answers whatever their state, and under `accepted` those of the OK ones.
+    Errors are those of all estimates whatever their state, and under `accepted` those of the OK ones.
     """
     rows = compared_only(result)
     summary = {**error_summary(rows, intervals), "counts": _counts(result)}

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """One part of an image, object or background, made useless while the other stays as it is.
 
-What a model answers then tells which of the two it reads.
+What a model estimates then shows which of the two it reads.
 """
 
 from __future__ import annotations

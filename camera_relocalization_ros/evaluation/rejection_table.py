@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""How well scores tell images of the scene from others: shares, the area under the ROC curve, a table."""
+"""How well scores tell in-distribution images from others: shares, the area under the ROC curve, a table."""
 
 from __future__ import annotations
 
@@ -25,13 +25,17 @@ def accepted_at(good: np.ndarray, bad: np.ndarray, kept: float) -> float:
     return float((bad >= np.quantile(good, 1.0 - kept, method="lower")).mean())
 
 
-def rejection_table(calibration: ErrorCalibration, good: np.ndarray, negatives: Mapping[str, np.ndarray]) -> str:
-    """What the thresholds do to scores of good images and, by kind, of others; and the ROC between the two."""
+def rejection_table(
+    calibration: ErrorCalibration, in_distribution: np.ndarray, out_of_distribution: Mapping[str, np.ndarray]
+) -> str:
+    """What the thresholds do to scores of in-distribution images and, by kind, of others; and the ROC between them."""
     lines = [f"{'images':<24}{'count':>7}{'DEGRADED or LOST':>18}{'LOST':>8}"]
-    for name, scores in {"of the scene": good, **negatives}.items():
+    for name, scores in {"of the scene": in_distribution, **out_of_distribution}.items():
         shares = [float((scores < limit).mean()) for limit in (calibration.degraded_below, calibration.lost_below)]
         lines.append(f"{name[-23:]:<24}{len(scores):>7}{shares[0]:>18.1%}{shares[1]:>8.1%}")
-    every = np.concatenate(list(negatives.values()))
-    points = ", ".join(f"{kept:.0%} {accepted_at(good, every, kept):.1%}" for kept in KEPT_SHARES)
-    lines.append(f"ROC, good kept and others accepted: {points}; area under it {area_under_roc(good, every):.4f}")
+    every = np.concatenate(list(out_of_distribution.values()))
+    points = ", ".join(f"{kept:.0%} {accepted_at(in_distribution, every, kept):.1%}" for kept in KEPT_SHARES)
+    lines.append(
+        f"ROC, good kept and others accepted: {points}; area under it {area_under_roc(in_distribution, every):.4f}"
+    )
     return "\n".join(lines)

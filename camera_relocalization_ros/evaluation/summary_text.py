@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a pilot asks first, in one line each: how wrong are the answers that are called OK, and all of them."""
+"""What a pilot asks first, in one line each: how wrong are the estimates that are called OK, and all of them."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ from camera_relocalization_ros.core.pose_errors import STATISTICS, PoseErrors, l
 
 
 def ok_summary(summary: dict[str, Any]) -> str:
-    """Share and errors of the OK answers, from `pose_metrics.summarise`; "" where states tell nothing."""
+    """Share and errors of the OK estimates, from `metrics.summarise`; "" where states say nothing."""
     if "acceptance" not in summary:
         return ""
-    told = f"OK: {100 * summary['acceptance']['accepted']:.0f} % of images"
-    return f"{told}; {_errors_text(summary['accepted'])}" if "accepted" in summary else told
+    share = f"OK: {100 * summary['acceptance']['accepted']:.0f} % of images"
+    return f"{share}; {_errors_text(summary['accepted'])}" if "accepted" in summary else share
 
 
 def estimates_summary(summary: dict[str, Any]) -> str:
-    """Errors of all answers whatever their state, and what became of the images without one."""
+    """Errors of all estimates whatever their state, and what became of the images without one."""
     counts = summary["counts"]
-    told = f"all answers: {_errors_text(summary)}; {counts['answered']} of {counts['images']} images answered"
-    told += "".join(f", {counts[name]} {name}" for name in ("lost", "dropped") if counts[name])
-    return told + "".join(f", {number} rejected ({reason})" for reason, number in counts["rejected"].items() if number)
+    parts = [f"all answers: {_errors_text(summary)}; {counts['answered']} of {counts['images']} images answered"]
+    parts += [f"{counts[name]} {name}" for name in ("lost", "dropped") if counts[name]]
+    parts += [f"{number} rejected ({reason})" for reason, number in counts["rejected"].items() if number]
+    return ", ".join(parts)
 
 
 def _errors_text(summary: dict[str, Any]) -> str:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Made-up images of anything but the scene, which a calibrated bundle must call DEGRADED or LOST."""
+"""Synthetic out-of-distribution images: anything but the scene; a calibrated bundle must call them DEGRADED or LOST."""
 
 from __future__ import annotations
 
-from typing import Iterator, Sequence
+from typing import Iterable, Iterator
 
 import cv2
 import numpy as np
@@ -12,7 +12,7 @@ TILES = 8
 
 
 def out_of_distribution_images(
-    width: int, height: int, scene: Sequence[np.ndarray], count: int = 30, seed: int = 0
+    width: int, height: int, scene: Iterable[np.ndarray], count: int = 30, seed: int = 0
 ) -> Iterator[tuple[str, np.ndarray]]:
     """Kind and image (height, width, 3) uint8 of what a camera sees when it does not see the scene.
 
