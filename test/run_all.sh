@@ -18,7 +18,7 @@ echo "== ROS tests (no master) =="
 # plain pytest does not: the built package, with its messages, must come first
 pytest test/ros --quiet --junit-xml="$results/ros.xml"
 echo "== integration tests (rostest) =="
-for file in test/integration/*.test; do
+for file in test/integration/*/*.test; do
   name=$(basename "$file" .test)
   echo "-- $name"
   # rostest keeps its results under ROS_TEST_RESULTS_DIR, one XML file per test node

@@ -23,7 +23,7 @@ def counts(path: Path) -> tuple[int, int, int]:
 
 
 def main(results: Path, lint: int) -> int:
-    integration = sorted(Path(__file__).parents[1].glob("integration/*.test"))
+    integration = sorted(Path(__file__).parents[1].glob("integration/*/*.test"))
     files = {"unit": [results / "unit.xml"], "ROS": [results / "ros.xml"]}
     files["integration"] = sorted((results / "rostest").rglob("*.xml"))
     python38 = results / "python38.xml"

@@ -21,7 +21,7 @@ from calibrated_bundle import write_calibrated_bundle
 from colour_bundle import COLOUR_BUNDLE
 from live import wait_for
 
-TESTS = Path(__file__).resolve().parents[1] / "support"
+TESTS = Path(__file__).resolve().parents[2] / "support"
 CAMERA = TESTS / "camera_script.py"
 IMAGE_TOPIC = "/camera/image_raw"
 DEADLINE_S = 60.0
