@@ -1,34 +1,72 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# All tests, to the end, in a shell that has sourced env.sh; fails when one failed or when the ROS suites did not run.
+# All tests, or the suites that are named, to the end, in a shell that has sourced env.sh:
+#   test/run_all.sh [unit] [python38] [ros] [integration] [lint]
+# Fails when a test failed or when one of these suites did not run.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 results=$PWD/.setup/test_results
+[ $# -gt 0 ] || set -- unit python38 ros integration lint
+suites=" $* "
 rm -rf "$results"
 mkdir -p "$results"
 
-echo "== unit tests (no ROS) =="
-# without ROS's variables and paths: these tests must not need them; python -m puts this folder on the path
-env -u PYTHONPATH -u ROS_MASTER_URI -u ROS_PACKAGE_PATH -u ROS_ROOT -u ROS_DISTRO \
-  python -m pytest test/unit --quiet --junit-xml="$results/unit.xml"
-echo "== what flies on Python 3.8 (no ROS) =="
-env -u PYTHONPATH -u ROS_MASTER_URI -u ROS_PACKAGE_PATH -u ROS_ROOT -u ROS_DISTRO \
-  test/python38.sh "$results/python38.xml" || echo "python38" >>"$results/suites_failed"
-echo "== ROS tests (no master) =="
-# plain pytest does not: the built package, with its messages, must come first
-pytest test/ros --quiet --junit-xml="$results/ros.xml"
-echo "== integration tests (rostest) =="
-for file in test/integration/*/*.test; do
-  name=$(basename "$file" .test)
-  echo "-- $name"
-  # rostest keeps its results under ROS_TEST_RESULTS_DIR, one XML file per test node
-  ROS_TEST_RESULTS_DIR=$results/rostest rostest "$file" >"$results/$name.log" 2>&1 || {
-    echo "rostest $name failed; the end of its output:"
-    tail -n 40 "$results/$name.log"
-    echo "$name" >>"$results/rostest_failed"
-  }
-done
-echo "== lint =="
-test/lint.sh
-lint=$?
-python test/support/summarise.py "$results" $lint
+# tests side by side, one a core; each keeps to its core, for threads that wait for each other lose more than they gain
+cores=$(nproc)
+export OMP_NUM_THREADS=1
+side_by_side=(--numprocesses "$cores" --dist worksteal --quiet)
+# these tests must need none of ROS's variables and paths; python -m puts this folder on the path
+without_ros=(env -u PYTHONPATH -u ROS_MASTER_URI -u ROS_PACKAGE_PATH -u ROS_ROOT -u ROS_DISTRO)
+
+wanted() {
+  [[ $suites == *" $1 "* ]]
+}
+
+unit() {
+  echo "== unit tests (no ROS) =="
+  "${without_ros[@]}" python -m pytest test/unit "${side_by_side[@]}" --junit-xml="$results/unit.xml"
+}
+
+ros() {
+  echo "== ROS tests (no master) =="
+  # plain pytest does not put this folder on the path: the built package, with its messages, must come first
+  pytest test/ros "${side_by_side[@]}" --junit-xml="$results/ros.xml"
+}
+
+integration() {
+  echo "== integration tests (rostest) =="
+  local file name
+  for file in test/integration/*/*.test; do
+    name=$(basename "$file" .test)
+    echo "-- $name"
+    # rostest keeps its results under ROS_TEST_RESULTS_DIR, one XML file per test node
+    ROS_TEST_RESULTS_DIR=$results/rostest env -u OMP_NUM_THREADS rostest "$file" >"$results/$name.log" 2>&1 || {
+      echo "rostest $name failed; the end of its output:"
+      tail -n 40 "$results/$name.log"
+      echo "$name" >>"$results/suites_failed"
+    }
+  done
+}
+
+python38() {
+  echo "== what flies on Python 3.8 (no ROS) =="
+  "${without_ros[@]}" test/python38.sh "$results/python38.xml" || echo python38 >>"$results/suites_failed"
+}
+
+lint() {
+  echo "== lint =="
+  test/lint.sh || echo lint >>"$results/suites_failed"
+}
+
+if wanted unit; then unit; fi
+if wanted ros; then ros; fi
+# what keeps to one core runs beside the nodes, which are to answer on a busy machine too; it is shown afterwards
+{
+  if wanted lint; then lint; fi
+  if wanted python38; then python38; fi
+} >"$results/beside.log" 2>&1 &
+beside=$!
+if wanted integration; then integration; fi
+wait $beside
+cat "$results/beside.log"
+python test/support/summarise.py "$results" "$@"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Adds up the result files of all suites, and fails when one failed or did not run.
+"""Adds up the result files of the suites, and fails when one failed or did not run.
 
-python test/support/summarise.py RESULTS_FOLDER LINT_EXIT_CODE
+python test/support/summarise.py RESULTS_FOLDER SUITE...
 """
 
 from __future__ import annotations
@@ -9,6 +9,9 @@ from __future__ import annotations
 import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
+from typing import Sequence
+
+INTEGRATION = Path(__file__).resolve().parents[1] / "integration"
 
 
 def counts(path: Path) -> tuple[int, int, int]:
@@ -22,31 +25,33 @@ def counts(path: Path) -> tuple[int, int, int]:
     return tests - failed - skipped, failed, skipped
 
 
-def main(results: Path, lint: int) -> int:
-    integration = sorted(Path(__file__).parents[1].glob("integration/*/*.test"))
-    files = {"unit": [results / "unit.xml"], "ROS": [results / "ros.xml"]}
-    files["integration"] = sorted((results / "rostest").rglob("*.xml"))
-    python38 = results / "python38.xml"
-    if python38.is_file():
-        files["Python 3.8"] = [python38]
-    else:
-        print("Python 3.8: skipped, there is none here")
-    complaints = ["lint failed"] if lint else []
-    failed_rostests, failed_suites = results / "rostest_failed", results / "suites_failed"
+def result_files(results: Path, suite: str) -> list[Path]:
+    """The JUnit files that a suite wrote."""
+    if suite == "integration":
+        return sorted((results / "rostest").rglob("*.xml"))
+    return [path for path in [results / f"{suite}.xml"] if path.is_file()]
+
+
+def main(results: Path, suites: Sequence[str]) -> int:
+    complaints, total = [], [0, 0, 0]
+    failed_suites = results / "suites_failed"
     if failed_suites.is_file():
-        complaints.append(f"suite failed: {', '.join(failed_suites.read_text().split())}")
-    if failed_rostests.is_file():
-        complaints.append(f"rostest failed: {', '.join(failed_rostests.read_text().split())}")
-    total = [0, 0, 0]
-    for suite, paths in files.items():
-        found = [counts(path) for path in paths if path.is_file()]
-        passed, failed, skipped = (sum(column) for column in zip(*found)) if found else (0, 0, 0)
-        print(f"{suite}: {passed} passed, {failed} failed, {skipped} skipped")
-        total = [a + b for a, b in zip(total, (passed, failed, skipped))]
-        if not passed:
+        complaints.append(f"failed: {', '.join(failed_suites.read_text().split())}")
+    for suite in suites:
+        files = result_files(results, suite)
+        if suite == "lint":
+            continue
+        if suite == "python38" and not files:
+            print("python38: skipped, there is none here")
+            continue
+        sums = [sum(column) for column in zip((0, 0, 0), *map(counts, files))]
+        print("{}: {} passed, {} failed, {} skipped".format(suite, *sums))
+        total = [a + b for a, b in zip(total, sums)]
+        if not sums[0]:
             complaints.append(f"no {suite} test ran")
-    if len(files["integration"]) < len(integration):
-        complaints.append(f"{len(integration)} rostests gave {len(files['integration'])} result files")
+        rostests = len(list(INTEGRATION.rglob("*.test")))
+        if suite == "integration" and len(files) < rostests:
+            complaints.append(f"{rostests} rostests gave {len(files)} result files")
     for complaint in complaints:
         print(f"FAILED: {complaint}")
     failed = total[1] or len(complaints)
@@ -55,4 +60,4 @@ def main(results: Path, lint: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), int(sys.argv[2])))
+    sys.exit(main(Path(sys.argv[1]), sys.argv[2:]))
