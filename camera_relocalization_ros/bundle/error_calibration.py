@@ -9,14 +9,15 @@ down in docs/uncertainty.md. A bundle's file has older names for some fields, se
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Dict, Mapping, Tuple
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
 from camera_relocalization_ros.bundle.indicators import INDICATORS, log_indicators
 from camera_relocalization_ros.bundle.training_set import TrainingSet
+from camera_relocalization_ros.core.plain_values import KEY
 
 # which indicators give the size of the error, and which that the image is none of the scene
 SCALE_INDICATORS = ("spread_position_m", "spread_orientation_rad", "training_distance_m")
@@ -37,6 +38,11 @@ FILE_KEYS = {
     "nonconformity_tail": "strangeness_tail",
     "out_of_distribution_count": "negatives",
 }
+
+
+def _stored(name: str) -> Any:
+    """A field that bundle.yaml calls otherwise."""
+    return field(metadata={KEY: FILE_KEYS[name]})
 
 
 @dataclass(frozen=True)
@@ -65,19 +71,19 @@ class ErrorCalibration:
     """
 
     frames: int
-    data: tuple[TrainingSet, ...]
-    indicators: dict[str, IndicatorRange]
-    position_scale: tuple[float, ...]
-    orientation_scale: tuple[float, ...]
-    shape: tuple[tuple[float, ...], ...]
-    nonconformity_quantiles: tuple[float, ...]
-    nonconformity_tail: float
+    data: Tuple[TrainingSet, ...]
+    indicators: Dict[str, IndicatorRange] = _stored("indicators")
+    position_scale: Tuple[float, ...]
+    orientation_scale: Tuple[float, ...]
+    shape: Tuple[Tuple[float, ...], ...]
+    nonconformity_quantiles: Tuple[float, ...] = _stored("nonconformity_quantiles")
+    nonconformity_tail: float = _stored("nonconformity_tail")
     degraded_below: float
     lost_below: float
-    out_of_distribution_count: int
+    out_of_distribution_count: int = _stored("out_of_distribution_count")
     wanted_false_accept: float
     false_accept: float
-    coverage: dict[str, dict[str, float]]
+    coverage: Dict[str, Dict[str, float]]
 
     def __post_init__(self) -> None:
         """Raises ValueError that names the key, what was found and what was expected."""
@@ -93,6 +99,9 @@ class ErrorCalibration:
         self._check_nonconformity()
         thresholds = (self.lost_below, self.degraded_below)
         _check("lost_below, degraded_below", thresholds, 0 <= thresholds[0] <= thresholds[1] <= 1, "0 to 1, ascending")
+        levels = {kind: set(by_level) for kind, by_level in self.coverage.items()}
+        expected = dict.fromkeys(("position", "orientation"), {f"{level:g}" for level in LEVELS})
+        _check("coverage", levels, levels in ({}, expected), f"position and orientation at {LEVELS}, or nothing")
         coverages = [value for by_level in self.coverage.values() for value in by_level.values()]
         shares = (self.wanted_false_accept, self.false_accept, *coverages)
         _check("shares", shares, all(0 <= share <= 1 for share in shares), "0 to 1 each")
@@ -157,40 +166,6 @@ class ErrorCalibration:
         low, high = np.array([(self.indicators[name].low, self.indicators[name].high) for name in INDICATORS]).T
         return self.units(np.clip(logs_ns, low, high))[:, _SCALE_COLUMNS]
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for YAML, by the keys of the file."""
-        values = asdict(self)
-        values.update(shape=[list(row) for row in self.shape], data=[asdict(data) for data in self.data])
-        for name in ("position_scale", "orientation_scale", "nonconformity_quantiles"):
-            values[name] = list(values[name])
-        return {FILE_KEYS.get(name, name): value for name, value in values.items()}
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> ErrorCalibration:
-        """The inverse of `to_dict`; raises KeyError, TypeError or ValueError on anything else."""
-        return cls(
-            frames=int(values["frames"]),
-            data=tuple(map(TrainingSet.from_dict, values["data"])),
-            indicators={
-                name: IndicatorRange(**{key: float(number) for key, number in one.items()})
-                for name, one in values["signs"].items()
-            },
-            position_scale=_floats(values["position_scale"]),
-            orientation_scale=_floats(values["orientation_scale"]),
-            shape=tuple(_floats(row) for row in values["shape"]),
-            nonconformity_quantiles=_floats(values["strangeness"]),
-            nonconformity_tail=float(values["strangeness_tail"]),
-            degraded_below=float(values["degraded_below"]),
-            lost_below=float(values["lost_below"]),
-            out_of_distribution_count=int(values["negatives"]),
-            wanted_false_accept=float(values["wanted_false_accept"]),
-            false_accept=float(values["false_accept"]),
-            coverage={
-                kind: {f"{level:g}": float(values["coverage"][kind][f"{level:g}"]) for level in LEVELS}
-                for kind in ("position", "orientation")
-            },
-        )
-
 
 def nonconformity(units_ns: np.ndarray) -> np.ndarray:
     """Nonconformity scores (n,): how much higher than usual the indicators are together.
@@ -200,10 +175,6 @@ def nonconformity(units_ns: np.ndarray) -> np.ndarray:
     above = np.maximum(units_ns[:, _SCORE_COLUMNS], 0.0)
     length: np.ndarray = np.sqrt(np.square(above).sum(axis=1))
     return length
-
-
-def _floats(values: Any) -> tuple[float, ...]:
-    return tuple(map(float, values))
 
 
 def _check(key: str, found: Any, fits: Any, expected: str) -> None:

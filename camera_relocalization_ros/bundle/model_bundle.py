@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from camera_relocalization_ros.bundle.error_calibration import ErrorCalibration
 from camera_relocalization_ros.bundle.landmark_map import LandmarkMap, load_map, save_map
@@ -25,6 +24,7 @@ from camera_relocalization_ros.bundle.retrieval import RetrievalIndex, load_inde
 from camera_relocalization_ros.bundle.sidecar import BundleSidecar, PositionRange
 from camera_relocalization_ros.core.errors import BundleError
 from camera_relocalization_ros.core.output_files import new_file, new_folder, write_yaml, writing
+from camera_relocalization_ros.core.plain_values import read_yaml_mapping
 
 FORMAT = "camera_relocalization_bundle"
 VERSION = 3
@@ -159,10 +159,8 @@ def _write_sidecar(folder: Path, sidecar: BundleSidecar, training_range: Positio
 
 def _read_sidecar(path: Path) -> tuple[int, BundleSidecar, dict[str, str], dict[str, Any] | None]:
     """Version, sidecar, the checksums by file, and the training range that it claims (None in version 1)."""
-    if path.stat().st_size > MAX_SIDECAR_BYTES:
-        raise BundleError(f"{path}: {path.stat().st_size} bytes; expected at most {MAX_SIDECAR_BYTES}")
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = read_yaml_mapping(path, MAX_SIDECAR_BYTES)
         version = values["version"]
         if values["format"] != FORMAT or version not in FILES:
             raise BundleError(
@@ -174,8 +172,7 @@ def _read_sidecar(path: Path) -> tuple[int, BundleSidecar, dict[str, str], dict[
         names = (*FILES[version], LANDMARKS) if has_map else FILES[version]
         checksums = {name: str(values["sha256"][name]) for name in names}
         return version, sidecar, checksums, values["training_range"] if version > 1 else None
-    # OverflowError: int of infinity; RecursionError: brackets nested by the thousand
-    except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
+    except (OSError, KeyError, TypeError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise BundleError(f"{path}: not a valid sidecar ({type(error).__name__}: {reason})") from error
 

@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Dict, Optional, Tuple  # read from YAML: evaluated at run time
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from camera_relocalization_ros.bundle.reference_outputs import MAX_TOLERANCE, TO
 from camera_relocalization_ros.bundle.training_set import TrainingSet
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.frames import FramePair
+from camera_relocalization_ros.core.plain_values import EXPECTED, KEY, from_plain, to_plain
 from camera_relocalization_ros.core.preprocessing import Preprocessing
 
 PRECISIONS = ("fp32", "fp16", "int8")
@@ -21,6 +22,13 @@ PRECISIONS = ("fp32", "fp16", "int8")
 MIN_SIDE, MAX_SIDE = 8, 4096
 MAX_WINDOW, MAX_GAP_S, MAX_CAMERA_SIDE = 64, 3600.0, 65536
 MAX_TEXT = 255
+TEXT = f"a printable text of at most {MAX_TEXT} characters"
+# keys of bundle.yaml by the version that brought them, which are fields too
+KEYS_OF_1 = (
+    *("parent_frame", "child_frame", "camera", "preprocessing", "backbone", "head"),
+    *("window_length", "max_gap_s", "origin"),
+)
+KEYS_OF_2, KEYS_OF_3 = ("precision", "weights_licence", "training_data"), ("calibration",)
 
 
 @dataclass(frozen=True)
@@ -48,21 +56,21 @@ class BundleSidecar:
     `reloc calibrate`. What a bundle of version 1 does not say is empty.
     """
 
-    parent_frame: str
-    child_frame: str
-    camera: CameraIntrinsics | None
+    parent_frame: str = field(metadata={EXPECTED: TEXT})
+    child_frame: str = field(metadata={EXPECTED: TEXT})
+    camera: Optional[CameraIntrinsics]
     preprocessing: Preprocessing
-    backbone: str
-    head: str
+    backbone: str = field(metadata={EXPECTED: TEXT})
+    head: str = field(metadata={EXPECTED: TEXT})
     window_length: int
     max_gap_s: float
-    origin: dict[str, Any]
+    origin: Dict[str, Any]
     precision: str = "fp32"
     weights_licence: str = ""
-    training_data: tuple[TrainingSet, ...] = ()
+    training_data: Tuple[TrainingSet, ...] = ()
     tolerance: float = TOLERANCE
     tested_with: str = ""
-    error_calibration: ErrorCalibration | None = None
+    error_calibration: Optional[ErrorCalibration] = field(default=None, metadata={KEY: "calibration"})
 
     def __post_init__(self) -> None:
         """Raises ValueError that names the key, what was found and what was expected."""
@@ -84,49 +92,20 @@ class BundleSidecar:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for YAML."""
-        return {
-            "parent_frame": self.parent_frame,
-            "child_frame": self.child_frame,
-            "camera": self.camera.to_dict() if self.camera else None,
-            "preprocessing": {"width": self.preprocessing.width, "height": self.preprocessing.height},
-            "backbone": self.backbone,
-            "head": self.head,
-            "window_length": self.window_length,
-            "max_gap_s": self.max_gap_s,
-            "precision": self.precision,
-            "weights_licence": self.weights_licence,
-            "training_data": [asdict(data) for data in self.training_data],
-            "test_vector": {"tolerance": self.tolerance, "made_with": self.tested_with},
-            "calibration": self.error_calibration.to_dict() if self.error_calibration else None,
-            "origin": self.origin,
-        }
+        values = to_plain(self)
+        outputs = {"tolerance": values.pop("tolerance"), "made_with": values.pop("tested_with")}
+        last = {key: values.pop(key) for key in ("calibration", "origin")}
+        return {**values, "test_vector": outputs, **last}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any], version: int) -> BundleSidecar:
         """The inverse of `to_dict`; raises KeyError, TypeError or ValueError on anything else."""
-        calibration = values["calibration"] if version > 2 else None
-        since_version_2 = {}
+        keys = KEYS_OF_1 + (KEYS_OF_2 if version > 1 else ()) + (KEYS_OF_3 if version > 2 else ())
+        found = {key: values[key] for key in keys}
         if version > 1:
-            since_version_2 = {
-                "precision": values["precision"],
-                "weights_licence": values["weights_licence"],
-                "training_data": tuple(map(TrainingSet.from_dict, values["training_data"])),
-                "tolerance": float(values["test_vector"]["tolerance"]),
-                "tested_with": values["test_vector"]["made_with"],
-            }
-        return cls(
-            parent_frame=values["parent_frame"],
-            child_frame=values["child_frame"],
-            camera=CameraIntrinsics.from_dict(values["camera"]) if values["camera"] else None,
-            preprocessing=Preprocessing(**{key: int(value) for key, value in values["preprocessing"].items()}),
-            backbone=values["backbone"],
-            head=values["head"],
-            window_length=int(values["window_length"]),
-            max_gap_s=float(values["max_gap_s"]),
-            origin=dict(values["origin"]),
-            error_calibration=ErrorCalibration.from_dict(calibration) if calibration else None,
-            **since_version_2,
-        )
+            outputs = values["test_vector"]
+            found.update(tolerance=outputs["tolerance"], tested_with=outputs["made_with"])
+        return from_plain(cls, found)
 
 
 def _check(key: str, found: Any, fits: bool, expected: str) -> None:
@@ -134,9 +113,8 @@ def _check(key: str, found: Any, fits: bool, expected: str) -> None:
         raise ValueError(f"{key} is {found!r}; expected {expected}")
 
 
-def _check_text(key: str, text: Any) -> None:
-    fits = isinstance(text, str) and len(text) <= MAX_TEXT and text.isprintable()
-    _check(key, text if fits else str(text)[:20], fits, f"a printable text of at most {MAX_TEXT} characters")
+def _check_text(key: str, text: str) -> None:
+    _check(key, text[:20], len(text) <= MAX_TEXT and text.isprintable(), TEXT)
 
 
 def _check_camera(camera: CameraIntrinsics) -> None:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 
 @dataclass(frozen=True)
@@ -21,10 +20,8 @@ class TrainingSet:
     sha256: str
     split_sha256: str
 
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> TrainingSet:
-        """The inverse of `dataclasses.asdict`; raises KeyError, TypeError or ValueError on anything else."""
-        texts = {key: values[key] for key in ("name", "part", "sha256", "split_sha256")}
-        if not all(isinstance(text, str) and len(text) <= 255 and text.isprintable() for text in texts.values()):
+    def __post_init__(self) -> None:
+        """Raises ValueError."""
+        texts = {key: getattr(self, key) for key in ("name", "part", "sha256", "split_sha256")}
+        if not all(len(text) <= 255 and text.isprintable() for text in texts.values()):
             raise ValueError(f"training data {texts}; expected short texts")
-        return cls(frames=int(values["frames"]), **texts)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Tuple  # read from YAML: evaluated at run time
 
 import cv2
 import numpy as np
@@ -27,7 +27,7 @@ class CameraIntrinsics:
     fy: float
     cx: float
     cy: float
-    distortion: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0, 0.0)
+    distortion: Tuple[float, ...] = (0.0, 0.0, 0.0, 0.0, 0.0)
 
     @property
     def matrix(self) -> np.ndarray:
@@ -74,26 +74,3 @@ class CameraIntrinsics:
             back = self.project(np.column_stack([rays, np.ones(len(rays))]))
             rays[~(np.linalg.norm(back - pixels, axis=1) < MAX_ROUND_TRIP_PX)] = np.nan
         return rays
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for YAML."""
-        return {
-            "width": self.width,
-            "height": self.height,
-            "fx": self.fx,
-            "fy": self.fy,
-            "cx": self.cx,
-            "cy": self.cy,
-            "distortion": list(self.distortion),
-        }
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> CameraIntrinsics:
-        """The inverse of `to_dict`; raises KeyError, TypeError or ValueError on anything else."""
-        numbers = {key: float(values[key]) for key in ("fx", "fy", "cx", "cy")}
-        return cls(
-            width=int(values["width"]),
-            height=int(values["height"]),
-            distortion=tuple(float(k) for k in values["distortion"]),
-            **numbers,
-        )

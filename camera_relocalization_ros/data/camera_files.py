@@ -8,16 +8,16 @@ from typing import Any
 
 from camera_relocalization_ros.core.camera import DISTORTION_MODELS, CameraIntrinsics
 from camera_relocalization_ros.core.errors import ConfigError
-from camera_relocalization_ros.data.strict_yaml import load_yaml_mapping
+from camera_relocalization_ros.core.plain_values import from_plain, load_yaml_mapping
 
 
 def load_camera(path: Path) -> CameraIntrinsics:
-    """Intrinsics of a YAML file: what ROS's camera_calibration writes, or `to_dict`; raises ConfigError."""
+    """Intrinsics of a YAML file: what ROS's camera_calibration writes, or `to_plain` of them; raises ConfigError."""
     values = load_yaml_mapping(path)
     try:
         if "camera_matrix" in values:
             values = _from_calibration(values)
-        return CameraIntrinsics.from_dict(values)
+        return from_plain(CameraIntrinsics, values)
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise ConfigError(
             f"{path}: not the intrinsics of a camera ({type(error).__name__}: {error}); expected the file of "
@@ -26,12 +26,12 @@ def load_camera(path: Path) -> CameraIntrinsics:
 
 
 def _from_calibration(values: dict[str, Any]) -> dict[str, Any]:
-    """The values of `to_dict` from a file of ROS's camera_calibration (camera_calibration_parsers)."""
+    """The plain values from a file of ROS's camera_calibration (camera_calibration_parsers)."""
     model = values.get("distortion_model", "plumb_bob")
     if model not in DISTORTION_MODELS:
         raise ValueError(f"distortion model {model!r}; expected one of {list(DISTORTION_MODELS)}")
     K = values["camera_matrix"]["data"]
     distortion = [float(value) for value in values["distortion_coefficients"]["data"]]
     size = {"width": values["image_width"], "height": values["image_height"]}
-    lens = {"fx": K[0], "fy": K[4], "cx": K[2], "cy": K[5]}
+    lens = {key: float(K[index]) for key, index in (("fx", 0), ("fy", 4), ("cx", 2), ("cy", 5))}
     return {**size, **lens, "distortion": distortion + [0.0] * (5 - len(distortion))}

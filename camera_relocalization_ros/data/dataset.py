@@ -14,11 +14,11 @@ from typing import Any
 
 import cv2
 import numpy as np
-import yaml
 
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.errors import DatasetError
 from camera_relocalization_ros.core.frames import FramePair
+from camera_relocalization_ros.core.plain_values import from_plain, read_yaml_mapping
 from camera_relocalization_ros.core.pose import Pose, Poses
 from camera_relocalization_ros.core.trajectory import Trajectory
 from camera_relocalization_ros.data.splits import is_within, load_split_part
@@ -168,16 +168,16 @@ def _load_folder(path: Path) -> Dataset:
     if not manifest_path.is_file():
         raise DatasetError(f"{path}: no {MANIFEST} in it; expected a data set made by reloc extract or reloc import")
     try:
-        manifest = yaml.safe_load(manifest_path.read_text(encoding="utf-8"))
+        manifest = read_yaml_mapping(manifest_path)
         if manifest["format"] != FORMAT or manifest["version"] != VERSION:
             raise DatasetError(
                 f"{manifest_path}: format {manifest['format']!r} version {manifest['version']!r}; "
                 f"expected {FORMAT!r} version {VERSION}"
             )
-        camera = CameraIntrinsics.from_dict(manifest["camera"]) if manifest["camera"] else None
+        camera = from_plain(CameraIntrinsics, manifest["camera"], "camera") if manifest["camera"] else None
         sequences = tuple(_load_sequence(path, entry) for entry in manifest["sequences"])
         return Dataset(path, manifest["parent_frame"], manifest["child_frame"], camera, sequences)
-    except (yaml.YAMLError, KeyError, TypeError, ValueError, UnicodeDecodeError) as error:
+    except (OSError, KeyError, TypeError, ValueError) as error:
         raise DatasetError(f"{manifest_path}: not a valid manifest ({type(error).__name__}: {error})") from error
 
 

@@ -20,6 +20,7 @@ from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.errors import DatasetError, RelocalizationError
 from camera_relocalization_ros.core.geometry import canonical_quat
 from camera_relocalization_ros.core.output_files import partial_path, write_yaml, writing
+from camera_relocalization_ros.core.plain_values import to_plain
 from camera_relocalization_ros.data.dataset import COLUMNS, FORMAT, FRAMES_FILE, MANIFEST, VERSION, safe_name
 
 # only in the side folder: what it is being filled with, who fills it, which sequences are whole
@@ -180,7 +181,7 @@ class DatasetWriter:
             "version": VERSION,
             "parent_frame": self._parent_frame,
             "child_frame": self._child_frame,
-            "camera": self.camera.to_dict() if self.camera else None,
+            "camera": to_plain(self.camera),
             "sequences": self._entries,
         }
         for path in (self._partial / JOB_FILE, *self._partial.glob(f"sequences/*/{ENTRY_FILE}")):

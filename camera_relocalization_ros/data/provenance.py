@@ -11,7 +11,7 @@ from scipy.spatial import cKDTree
 from camera_relocalization_ros.bundle.model_bundle import Bundle
 from camera_relocalization_ros.bundle.retrieval import RetrievalIndex
 from camera_relocalization_ros.bundle.training_set import TrainingSet
-from camera_relocalization_ros.core.errors import BundleError
+from camera_relocalization_ros.core.errors import BundleError, DatasetError
 from camera_relocalization_ros.core.geometry import angular_distance
 from camera_relocalization_ros.core.pose import Poses
 from camera_relocalization_ros.data.dataset import Dataset
@@ -28,7 +28,10 @@ def training_set(dataset: Dataset) -> TrainingSet:
         content = split_path(dataset.path, dataset.part.partition(".")[0]).read_bytes()
         split = hashlib.sha256(content).hexdigest()
     name = dataset.path.resolve().name
-    return TrainingSet(name, dataset.part, dataset.frame_count, frames_digest(dataset), split)
+    try:
+        return TrainingSet(name, dataset.part, dataset.frame_count, frames_digest(dataset), split)
+    except ValueError as error:
+        raise DatasetError(f"{dataset.path}: {error}") from error
 
 
 def frames_digest(dataset: Dataset) -> str:

@@ -10,6 +10,7 @@ import yaml
 
 from camera_relocalization_ros.core.errors import DatasetError
 from camera_relocalization_ros.core.output_files import write_text
+from camera_relocalization_ros.core.plain_values import read_yaml_mapping
 
 Parts = Dict[str, Dict[str, List[List[int]]]]
 
@@ -31,12 +32,12 @@ def load_split(dataset_path: Path, name: str) -> Parts:
         raise DatasetError(f"{dataset_path}: no split {name!r}; the data set has {known}")
     path = split_path(dataset_path, name)
     try:
-        parts = yaml.safe_load(path.read_text(encoding="utf-8"))["parts"]
+        parts = read_yaml_mapping(path)["parts"]
         return {
             str(part): {str(name): _ranges(ranges) for name, ranges in sequences.items()}
             for part, sequences in parts.items()
         }
-    except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError, UnicodeDecodeError) as error:
+    except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise DatasetError(f"{path}: not a valid split ({type(error).__name__}: {error})") from error
 
 

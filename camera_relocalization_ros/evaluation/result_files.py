@@ -4,20 +4,18 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Iterable
 
 import numpy as np
 
-from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.errors import ConfigError, DatasetError, ResultError
 from camera_relocalization_ros.core.output_files import new_file, write_yaml, writing
+from camera_relocalization_ros.core.plain_values import from_plain, load_yaml_mapping, to_plain
 from camera_relocalization_ros.core.pose_errors import PoseErrors
 from camera_relocalization_ros.core.state import Stage, State
 from camera_relocalization_ros.core.trajectory import Trajectory, write_tum
 from camera_relocalization_ros.data.dataset import safe_name
-from camera_relocalization_ros.data.strict_yaml import dataclass_from_dict, load_yaml_mapping
 from camera_relocalization_ros.evaluation.results import COVARIANCE_SIZE, NO_STAGE, NO_STATE, Result, ResultInfo
 
 FORMAT, VERSION = "camera_relocalization_result", 2
@@ -31,8 +29,6 @@ TIMES = ("inference_s", "latency_s", "age_s")
 TRIANGLE = np.triu_indices(COVARIANCE_SIZE)
 COVARIANCE = tuple(f"cov_{row}{column}" for row, column in zip(*TRIANGLE))
 COLUMNS = ("stamp_ns", *TEXTS, "state", "stage", "score", *TRUTH, *ESTIMATE, *ERRORS, *COVARIANCE, *TIMES)
-# what result.yaml calls otherwise than ResultInfo does
-FILE_KEYS = {"localized": "answered"}
 # beside those, two columns for each baseline
 BASELINE_SUFFIXES = (": position_error_m", ": orientation_error_deg")
 
@@ -44,7 +40,7 @@ def write_result(folder: Path, result: Result) -> None:
         (folder / MANIFEST).unlink(missing_ok=True)
     _write_frames(folder / FRAMES_FILE, result)
     _write_trajectories(folder, result)
-    write_yaml(folder / MANIFEST, {"format": FORMAT, "version": VERSION, **_plain(result.info)}, ResultError)
+    write_yaml(folder / MANIFEST, {"format": FORMAT, "version": VERSION, **to_plain(result.info)}, ResultError)
 
 
 def load_result(folder: Path | str) -> Result:
@@ -63,10 +59,7 @@ def load_result(folder: Path | str) -> Result:
                 f"{folder / MANIFEST}: format and version {found}; expected {FORMAT!r} version {VERSION}, "
                 "which this program reads"
             )
-        if values.get("camera"):
-            values["camera"] = CameraIntrinsics.from_dict(values["camera"])
-        values.update({name: values.pop(key) for name, key in FILE_KEYS.items()})
-        info = dataclass_from_dict(ResultInfo, values, str(folder / MANIFEST))
+        info = from_plain(ResultInfo, values)
         rows, baselines = _read_rows(folder / FRAMES_FILE)
         return _result(info, rows, baselines)
     except (ConfigError, DatasetError) as error:
@@ -81,12 +74,6 @@ def image_path(folder: Path, result: Result, row: int, override: Path | None = N
         return None
     # joining an absolute folder gives that folder
     return (override or folder / result.info.image_folder) / str(result.images[row])
-
-
-def _plain(info: ResultInfo) -> dict[str, Any]:
-    values = {FILE_KEYS.get(name, name): value for name, value in asdict(info).items()}
-    values["camera"] = info.camera.to_dict() if info.camera else None
-    return values
 
 
 def _write_frames(path: Path, result: Result) -> None:

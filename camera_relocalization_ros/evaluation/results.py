@@ -13,6 +13,7 @@ import numpy as np
 
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.errors import ResultError
+from camera_relocalization_ros.core.plain_values import KEY
 from camera_relocalization_ros.core.pose import Poses
 from camera_relocalization_ros.core.pose_errors import PoseErrors, pose_errors
 from camera_relocalization_ros.core.state import State
@@ -41,7 +42,7 @@ class ResultInfo:
     method: str
     data: str
     images: int
-    localized: int
+    localized: int = field(metadata={KEY: "answered"})
     lost: int = 0
     dropped: int = 0
     rejected: Dict[str, int] = field(default_factory=dict)

@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import Field, asdict, dataclass, field, fields
-from typing import Any, TypeVar
+from dataclasses import Field, dataclass, field, fields
+from typing import Any, Tuple, TypeVar  # of fields: evaluated at run time
 
 import rospy
 
 from camera_relocalization_ros.core.errors import ConfigError
+from camera_relocalization_ros.core.plain_values import from_plain, to_plain
 
 P = TypeVar("P")
 
@@ -57,10 +58,10 @@ class NodeParams:
     attitude_topic: str = ""
     velocity_topic: str = ""
     body_frame: str = ""
-    object_box: tuple[float, ...] = ()
+    object_box: Tuple[float, ...] = ()
     path_length: int = 500
     lazy: bool = True
-    providers: tuple[str, ...] = ("CPUExecutionProvider",)
+    providers: Tuple[str, ...] = ("CPUExecutionProvider",)
     threads: int = 0
     refinement_rate: float = 5.0
     refine_first: bool = False
@@ -135,7 +136,8 @@ def read_params() -> NodeParams:
 
 def values_from_params(params: Any) -> dict[str, Any]:
     """A dataclass of parameters as the parameter server holds it; the inverse of `params_from_values`."""
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(params).items()}
+    values: dict[str, Any] = to_plain(params)
+    return values
 
 
 def private_values() -> dict[str, Any]:
@@ -148,28 +150,11 @@ def private_values() -> dict[str, Any]:
 
 def params_from_values(kind: type[P], values: dict[str, Any]) -> P:
     """A dataclass `kind`, all of whose fields have defaults; raises ConfigError for an unknown name or a wrong type."""
-    known = {field.name: field for field in fields(kind)}
-    unknown = sorted(set(values) - set(known))
+    known = {one.name for one in fields(kind)}  # type: ignore[arg-type]  # a dataclass
+    unknown = sorted(set(values) - known)
     if unknown:
         raise ConfigError(f"unknown parameter ~{unknown[0]}; the node knows: {', '.join(sorted(known))}")
-    return kind(**{name: _typed(name, value, known[name].default, known[name].type) for name, value in values.items()})
-
-
-def _typed(name: str, value: Any, default: Any, annotation: Any) -> Any:
-    """The value in the type of the default; a whole number is a float too, and nothing else is converted."""
-    if isinstance(default, tuple):
-        return _typed_list(name, value, annotation)
-    if isinstance(default, float) and type(value) is int:
-        return float(value)
-    if type(value) is not type(default):
-        expected = type(default).__name__
-        raise ConfigError(f"parameter ~{name} is {value!r} ({type(value).__name__}); expected {expected}")
-    return value
-
-
-def _typed_list(name: str, value: Any, annotation: str) -> tuple:
-    # annotations are strings here, and a default may be empty
-    kinds, what = ((float, int), "numbers") if annotation == "tuple[float, ...]" else ((str,), "strings")
-    if isinstance(value, list) and all(type(item) in kinds for item in value):
-        return tuple(value) if kinds == (str,) else tuple(float(item) for item in value)
-    raise ConfigError(f"parameter ~{name} is {value!r}; expected a list of {what}")
+    try:
+        return from_plain(kind, values)
+    except ValueError as error:
+        raise ConfigError(f"parameter ~{error}") from error

@@ -10,7 +10,7 @@ from typing import Any
 from camera_relocalization_ros.bundle.reference_outputs import MAX_MEMBERS
 from camera_relocalization_ros.bundle.sidecar import MAX_GAP_S, MAX_WINDOW
 from camera_relocalization_ros.core.errors import ConfigError
-from camera_relocalization_ros.data.strict_yaml import dataclass_from_dict, load_yaml_mapping
+from camera_relocalization_ros.core.plain_values import dataclass_from_dict, load_yaml_mapping
 
 # of a layer; a slip of the pen shall not ask for more memory than there is
 MAX_SIZE = 65536

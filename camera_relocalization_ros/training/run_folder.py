@@ -4,12 +4,11 @@
 from __future__ import annotations
 
 import pickle
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 
 from camera_relocalization_ros.bundle.retrieval import RetrievalIndex, load_index, save_index
 from camera_relocalization_ros.bundle.training_set import TrainingSet
@@ -17,6 +16,7 @@ from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.errors import ConfigError
 from camera_relocalization_ros.core.frames import FramePair
 from camera_relocalization_ros.core.output_files import write_yaml, writing
+from camera_relocalization_ros.core.plain_values import from_plain, read_yaml_mapping, to_plain
 from camera_relocalization_ros.core.preprocessing import Preprocessing
 from camera_relocalization_ros.training.backbones import BACKBONES, build_backbone
 from camera_relocalization_ros.training.backbones.contract import Backbone
@@ -84,10 +84,10 @@ class Run:
             "config": self.config.to_dict(),
             "parent_frame": self.parent_frame,
             "child_frame": self.child_frame,
-            "camera": self.camera.to_dict() if self.camera else None,
-            "preprocessing": {"width": self.preprocessing.width, "height": self.preprocessing.height},
+            "camera": to_plain(self.camera),
+            "preprocessing": to_plain(self.preprocessing),
             "results": self.results,
-            "training_data": [asdict(data) for data in self.training_data],
+            "training_data": to_plain(self.training_data),
             "backbone_sha256": self.backbone_sha256,
         }
         write_yaml(folder / SUMMARY, summary, ConfigError)
@@ -99,8 +99,8 @@ def read_summary(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         raise ConfigError(f"{folder}: no {SUMMARY} in it; expected the folder of a finished reloc train")
     try:
-        return dict(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (yaml.YAMLError, TypeError, ValueError) as error:
+        return read_yaml_mapping(path)
+    except (OSError, ValueError) as error:
         raise ConfigError(f"{path}: not the summary of a run ({error})") from error
 
 
@@ -119,12 +119,12 @@ def load_run(folder: Path) -> Run:
             config=config,
             parent_frame=summary["parent_frame"],
             child_frame=summary["child_frame"],
-            camera=CameraIntrinsics.from_dict(summary["camera"]) if summary["camera"] else None,
-            preprocessing=Preprocessing(**summary["preprocessing"]),
+            camera=from_plain(CameraIntrinsics, summary["camera"], "camera") if summary["camera"] else None,
+            preprocessing=from_plain(Preprocessing, summary["preprocessing"], "preprocessing"),
             pose_head=pose_head.eval(),
             index=load_index(folder / TRAINING),
             results=summary["results"],
-            training_data=tuple(map(TrainingSet.from_dict, summary.get("training_data", []))),
+            training_data=tuple(from_plain(TrainingSet, values) for values in summary.get("training_data", [])),
             tail=torch.load(folder / TAIL, map_location="cpu", weights_only=True) if (folder / TAIL).exists() else {},
             backbone_sha256=summary.get("backbone_sha256", ""),
         )

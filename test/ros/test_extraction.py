@@ -10,6 +10,7 @@ from sensor_msgs.msg import CompressedImage
 from camera_relocalization_ros.cli.main import main
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.errors import BagError, DatasetError, FrameError
+from camera_relocalization_ros.core.plain_values import to_plain
 from camera_relocalization_ros.data.dataset import Dataset, load_image_rgb
 from camera_relocalization_ros.data.pose_stream import StreamLimits
 from camera_relocalization_ros.ros import conversions
@@ -209,7 +210,7 @@ def test_resized_and_undistorted_images_come_with_their_intrinsics(tmp_path):
     assert dataset.camera == CAMERA.scaled(32, 24)
     expected = cv2.resize(fake_image_rgb(1), (32, 24), interpolation=cv2.INTER_AREA)
     np.testing.assert_array_equal(load_image_rgb(dataset.frames[1].image_path), expected)
-    (tmp_path / "camera.yaml").write_text(yaml.safe_dump({**CAMERA.to_dict(), "distortion": [-0.2, 0.05, 0, 0, 0]}))
+    (tmp_path / "camera.yaml").write_text(yaml.safe_dump({**to_plain(CAMERA), "distortion": [-0.2, 0.05, 0, 0, 0]}))
     lens = ["--camera", str(tmp_path / "camera.yaml"), "--undistort"]
     assert main(["extract", str(bag), *arguments[:-1], str(tmp_path / "flat"), *lens]) == 0
     flat = Dataset.load(tmp_path / "flat").camera

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Tuple  # of fields: evaluated at run time
 
 from camera_relocalization_ros.aircraft.dji import ATTITUDES, GimbalConvention, convention_named
 from camera_relocalization_ros.aircraft.gimbal_joints import MAX_GAP_S
@@ -44,7 +44,7 @@ class GimbalParams:
 class GpsParams:
     """Private parameters of the node gps_node."""
 
-    origin: tuple[float, ...] = ()
+    origin: Tuple[float, ...] = ()
     orientation: str = "attitude"
     attitude_axes: str = "enu_flu"
     max_gap: float = MAX_GAP_S

@@ -15,8 +15,8 @@ from scipy.spatial.transform import Rotation
 from camera_relocalization_ros.aircraft.gps_poses import GpsOptions
 from camera_relocalization_ros.core.errors import BagError, ConfigError
 from camera_relocalization_ros.core.frames import bare_frame
+from camera_relocalization_ros.core.plain_values import dataclass_from_dict, load_yaml_mapping
 from camera_relocalization_ros.core.trajectory import Trajectory
-from camera_relocalization_ros.data.strict_yaml import dataclass_from_dict, load_yaml_mapping
 from camera_relocalization_ros.ros.bags.gimbal_edges import gimbal_edges
 from camera_relocalization_ros.ros.bags.gps_trajectory import GpsTopics, gps_trajectory
 from camera_relocalization_ros.ros.bags.reader import read_messages, topic_types

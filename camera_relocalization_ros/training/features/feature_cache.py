@@ -21,6 +21,7 @@ import onnxruntime
 import torch
 
 from camera_relocalization_ros.core.errors import ConfigError, DatasetError
+from camera_relocalization_ros.core.plain_values import to_plain
 from camera_relocalization_ros.core.preprocessing import Preprocessing
 from camera_relocalization_ros.core.progress import Task
 from camera_relocalization_ros.data.dataset import Dataset
@@ -83,7 +84,7 @@ class FrozenPart:
         Images, and pictures for backgrounds, count by name, size and time of change; a mesh by its bytes.
         """
         digest = tensors_digest(self.network.backbone.state_dict())
-        camera = dataset.camera.to_dict() if dataset.camera else None
+        camera = to_plain(dataset.camera)
         head = self.config.head
         pooling = [type(self.network).__name__, head.grid_rows, head.grid_cols, head.trunk_map]
         settings = [CACHE_VERSION, LIBRARIES, self.config.backbone, pooling, asdict(self.preprocessing), camera]

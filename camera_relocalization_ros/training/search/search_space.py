@@ -10,7 +10,7 @@ from typing import Any, Dict, Union, get_type_hints
 import optuna
 
 from camera_relocalization_ros.core.errors import ConfigError
-from camera_relocalization_ros.data.strict_yaml import load_yaml_mapping
+from camera_relocalization_ros.core.plain_values import load_yaml_mapping, scalar
 from camera_relocalization_ros.training.config import TrainingConfig, config_from_dict
 
 # config/training/search.yaml says the same with the reasons. The grid of cells is not in it: every other grid needs
@@ -127,10 +127,8 @@ def _range(entry: dict[str, Any], kind: type, where: str) -> Range:
 
 
 def _value(value: Any, kind: type, where: str) -> Any:
-    # a whole number is a fine value of a float; true is an int to Python, and to nobody else
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if isinstance(value, bool) is not (kind is bool) or not isinstance(value, kind):
-        hint = "; YAML reads 1e-4 as text, write 1.0e-4" if kind is float and isinstance(value, str) else ""
-        raise ConfigError(f"{where}: found {value!r} of type {type(value).__name__}; expected {kind.__name__}{hint}")
-    return value
+    try:
+        return scalar(kind, value)
+    except ValueError as hint:
+        found = f"{value!r} of type {type(value).__name__}"
+        raise ConfigError(f"{where}: found {found}; expected {kind.__name__}{hint}") from None

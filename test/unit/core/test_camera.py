@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from camera_relocalization_ros.core.camera import CameraIntrinsics
+from camera_relocalization_ros.core.plain_values import from_plain, to_plain
 
 CAMERA = CameraIntrinsics(640, 480, 585.0, 580.0, 319.5, 239.5)
 
@@ -26,7 +27,7 @@ def test_scaling_moves_pixels_as_a_resized_image_does():
 
 def test_dict_round_trip():
     camera = CameraIntrinsics(640, 480, 1.0, 2.0, 3.0, 4.0, (0.1, -0.2, 0.001, 0.002, 0.3))
-    assert CameraIntrinsics.from_dict(camera.to_dict()) == camera
+    assert from_plain(CameraIntrinsics, to_plain(camera)) == camera
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import numpy as np
 from helpers import write_fake_dataset
 
 from camera_relocalization_ros.bundle.retrieval import RetrievalIndex
 from camera_relocalization_ros.bundle.training_set import TrainingSet
+from camera_relocalization_ros.core.plain_values import from_plain, to_plain
 from camera_relocalization_ros.core.pose import Poses
 from camera_relocalization_ros.data.dataset import Dataset
 from camera_relocalization_ros.data.provenance import frames_digest, is_training_pose, training_set
@@ -30,7 +31,7 @@ def test_a_data_set_is_known_by_its_frames_and_a_part_by_its_split_too(tmp_path)
     known = training_set(train)
     assert (known.name, known.part, known.frames) == ("set", "blocks.train", 6)
     assert training_set(whole).split_sha256 == "" and len(known.split_sha256) == 64
-    assert TrainingSet.from_dict(asdict(known)) == known
+    assert from_plain(TrainingSet, to_plain(known)) == known
     assert len({frames_digest(whole), frames_digest(train)}) == 2
     assert training_set(Dataset.load(f"{tmp_path / 'set'}@blocks.train")) == known
     split.write_text(split.read_text() + "# by hand\n")

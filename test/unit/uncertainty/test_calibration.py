@@ -11,6 +11,7 @@ from scipy.stats import chi2
 
 from camera_relocalization_ros.bundle.error_calibration import SCORE_LEVELS, ErrorCalibration
 from camera_relocalization_ros.bundle.indicators import INDICATORS, log_indicators
+from camera_relocalization_ros.core.plain_values import from_plain, to_plain
 from camera_relocalization_ros.core.pose import Poses
 from camera_relocalization_ros.core.state import State
 from camera_relocalization_ros.evaluation.consistency import ConsistencyReport, mahalanobis_squares
@@ -137,8 +138,8 @@ def test_the_rule_takes_the_worst_and_names_the_indicator(fitted):
 
 
 def test_a_calibration_survives_the_file(fitted):
-    values = yaml.safe_load(yaml.safe_dump(fitted.calibration.to_dict()))
-    assert ErrorCalibration.from_dict(values) == fitted.calibration
+    values = yaml.safe_load(yaml.safe_dump(to_plain(fitted.calibration)))
+    assert from_plain(ErrorCalibration, values) == fitted.calibration
 
 
 @pytest.mark.parametrize(
@@ -162,9 +163,9 @@ def test_a_calibration_survives_the_file(fitted):
     ],
 )
 def test_absurd_calibrations_are_refused_by_name(fitted, key, value, message):
-    values = {**fitted.calibration.to_dict(), key: value}
+    values = {**to_plain(fitted.calibration), key: value}
     with pytest.raises(ValueError, match=re.escape(message)):
-        ErrorCalibration.from_dict(values)
+        from_plain(ErrorCalibration, values)
 
 
 def test_shape_is_not_bent_by_gross_errors():

@@ -7,7 +7,7 @@ import optuna
 import pytest
 
 from camera_relocalization_ros.core.errors import ConfigError
-from camera_relocalization_ros.data.strict_yaml import load_yaml_mapping
+from camera_relocalization_ros.core.plain_values import load_yaml_mapping
 from camera_relocalization_ros.training.config import TrainingConfig
 from camera_relocalization_ros.training.search.search_space import (
     DEFAULT_SPACE,

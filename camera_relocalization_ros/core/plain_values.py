@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Plain values, as YAML files and the parameter server hold them, to dataclasses and back: the one, strict reader.
+
+An unknown key, a missing one and a value of another type are errors that name the key's path; nothing is converted but
+a whole number where a float is expected, and a list to a tuple. What values mean is checked by each dataclass itself.
+A dataclass that is read here spells its annotations as Python 3.8 evaluates them: Tuple, Dict, Optional.
+"""
+
+from __future__ import annotations
+
+import os
+import reprlib
+from dataclasses import MISSING, fields, is_dataclass
+from pathlib import Path
+from typing import Any, Tuple, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import yaml
+
+from camera_relocalization_ros.core.errors import ConfigError
+
+T = TypeVar("T")
+
+# of a field's metadata: its key, where that is another than its name, and in words what is expected of its value
+KEY, EXPECTED = "key", "expected"
+# a data set of a hundred thousand recordings lists them in less
+MAX_YAML_BYTES = 2**26
+ITEMS = {float: "numbers", int: "whole numbers", str: "strings"}
+
+
+def from_plain(kind: type[T], values: Any, path: str = "") -> T:
+    """A dataclass of `kind` with the given values; `path` is that of the mapping within a larger one.
+
+    Raises ValueError that names a key, what was found and what was expected, KeyError of the path of a missing key, and
+    whatever `kind` itself raises.
+    """
+    if not isinstance(values, dict):
+        raise _wrong(path or kind.__name__, values, "a mapping")
+    known = {str(one.metadata.get(KEY, one.name)): one for one in fields(kind)}  # type: ignore[arg-type]  # a dataclass
+    unknown = [key for key in values if key not in known]
+    if unknown:
+        raise ValueError(f"unknown key {_shortened(_join(path, unknown[0]))}; known: {', '.join(known)}")
+    hints, found = get_type_hints(kind), {}
+    for key, one in known.items():
+        if key in values:
+            found[one.name] = _read(hints[one.name], values[key], _join(path, key), one.metadata.get(EXPECTED, ""))
+        elif one.default is MISSING and one.default_factory is MISSING:
+            raise KeyError(_join(path, key))
+    return kind(**found)
+
+
+def to_plain(value: Any) -> Any:
+    """The inverse of `from_plain`: mappings, lists, numbers, texts and None, in the order of the fields."""
+    if is_dataclass(value):
+        return {str(one.metadata.get(KEY, one.name)): to_plain(getattr(value, one.name)) for one in fields(value)}
+    if isinstance(value, dict):
+        return {key: to_plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [to_plain(item) for item in value]
+    return value
+
+
+def dataclass_from_dict(kind: type[T], values: dict[str, Any], source: str) -> T:
+    """As `from_plain`; raises ConfigError that names `source` and the key."""
+    try:
+        return from_plain(kind, values)
+    except KeyError as error:
+        raise ConfigError(f"{source}: no {error.args[0]}, which has no default") from error
+    except ValueError as error:
+        raise ConfigError(f"{source}: {error}") from error
+
+
+def read_yaml_mapping(path: Path, max_bytes: int = MAX_YAML_BYTES) -> dict[str, Any]:
+    """The mapping in a YAML file, {} when it is empty; no more than `max_bytes` are read.
+
+    Raises OSError, and ValueError in one line for what is no mapping in YAML.
+    """
+    with open(path, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > max_bytes:
+            raise ValueError(f"{size} bytes; expected at most {max_bytes}")
+        content = file.read(max_bytes)
+    try:
+        values = yaml.safe_load(content.decode("utf-8"))
+    # RecursionError: brackets nested by the thousand; OverflowError: a stamp beyond all years
+    except (yaml.YAMLError, ValueError, RecursionError, OverflowError) as error:
+        raise ValueError(" ".join(f"{type(error).__name__}: {error}".split())) from error
+    if values is not None and not isinstance(values, dict):
+        raise ValueError(f"expected a mapping, found {type(values).__name__}")
+    return values or {}
+
+
+def load_yaml_mapping(path: Path | str) -> dict[str, Any]:
+    """The mapping in a YAML file, {} when it is empty; raises ConfigError."""
+    try:
+        return read_yaml_mapping(Path(path))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path}: not a readable YAML file ({error})") from error
+
+
+def scalar(kind: Any, value: Any) -> Any:
+    """A number, text or truth value of type `kind`; a whole number is a float too, true and false are no numbers.
+
+    Raises ValueError with a hint, where there is one.
+    """
+    if isinstance(value, kind) and (kind is bool or not isinstance(value, bool)):
+        return value
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        try:
+            return float(value)
+        except OverflowError as error:
+            raise ValueError(", which is less") from error
+    raise ValueError("; YAML reads 1e-4 as text, write 1.0e-4" if kind is float and _is_number_text(value) else "")
+
+
+def _read(hint: Any, value: Any, path: str, expected: str = "") -> Any:
+    """The value in the type of an annotation."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if hint is Any:
+        return value
+    if origin is Union:
+        (inner,) = (argument for argument in arguments if argument is not type(None))
+        return None if value is None else _read(inner, value, path, expected)
+    if is_dataclass(hint):
+        return from_plain(hint, value, path)
+    if origin is tuple:
+        return _read_tuple(arguments, value, path, expected)
+    if origin is dict:
+        if not isinstance(value, dict):
+            raise _wrong(path, value, expected or "a mapping")
+        key_hint, item_hint = arguments
+        return {_read(key_hint, key, path): _read(item_hint, item, _join(path, key)) for key, item in value.items()}
+    try:
+        return scalar(hint, value)
+    except ValueError as error:
+        raise _wrong(path, value, (expected or hint.__name__) + str(error)) from None
+
+
+def _read_tuple(hints: Tuple[Any, ...], value: Any, path: str, expected: str) -> Tuple[Any, ...]:
+    any_length = hints[1:] == (...,)
+    words = "a list" if any_length else f"a list of {len(hints)}"
+    if hints[0] in ITEMS:
+        words = f"a list of {ITEMS[hints[0]]}" if any_length else f"{len(hints)} {ITEMS[hints[0]]}"
+    if not isinstance(value, (list, tuple)) or not (any_length or len(value) == len(hints)):
+        raise _wrong(path, value, expected or words)
+    each = hints[:1] * len(value) if any_length else hints
+    if hints[0] not in ITEMS:
+        return tuple(_read(hint, item, f"{path}[{number}]") for number, (hint, item) in enumerate(zip(each, value)))
+    try:
+        return tuple(scalar(hint, item) for hint, item in zip(each, value))
+    except ValueError as error:
+        raise _wrong(path, value, (expected or words) + str(error)) from None
+
+
+def _wrong(path: str, value: Any, expected: str) -> ValueError:
+    return ValueError(f"{path} is {_shortened(value)} ({type(value).__name__}); expected {expected}")
+
+
+def _shortened(value: Any) -> str:
+    """As repr has it, but short, whatever refers to itself a million times."""
+    short = reprlib.Repr()
+    short.maxlevel, short.maxstring, short.maxother = 3, 80, 80
+    return short.repr(value)
+
+
+def _join(path: str, key: Any) -> str:
+    return f"{path}.{key}" if path else str(key)
+
+
+def _is_number_text(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and float(value) is not None
+    except ValueError:
+        return False
