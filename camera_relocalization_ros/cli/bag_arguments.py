@@ -31,22 +31,20 @@ def add_bag_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def options_from(arguments: argparse.Namespace, **more: Any) -> Any:
-    """The ExtractionOptions of those arguments, and of `more`; raises ConfigError for a file that is wrong."""
+def bag_settings(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Those arguments as fields of ExtractionOptions; raises ConfigError for a file that is wrong."""
     import numpy as np
 
     from camera_relocalization_ros.data.camera_files import load_camera
     from camera_relocalization_ros.data.pose_stream import StreamLimits
-    from camera_relocalization_ros.ros.bags.extraction import ExtractionOptions
     from camera_relocalization_ros.ros.bags.pose_sources import PoseSources
 
-    return ExtractionOptions(
-        arguments.image_topic,
-        arguments.parent,
-        arguments.child,
-        StreamLimits(arguments.max_gap, arguments.max_speed, float(np.radians(arguments.max_turn))),
-        camera=load_camera(arguments.camera) if arguments.camera else None,
-        sources=PoseSources.load(arguments.sources) if arguments.sources else PoseSources(),
-        reindex=arguments.reindex,
-        **more,
-    )
+    return {
+        "image_topic": arguments.image_topic,
+        "parent": arguments.parent,
+        "child": arguments.child,
+        "limits": StreamLimits(arguments.max_gap, arguments.max_speed, float(np.radians(arguments.max_turn))),
+        "camera": load_camera(arguments.camera) if arguments.camera else None,
+        "sources": PoseSources.load(arguments.sources) if arguments.sources else PoseSources(),
+        "reindex": arguments.reindex,
+    }

@@ -30,18 +30,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from camera_relocalization_ros.bundle.model_bundle import replace_error_calibration
-    from camera_relocalization_ros.core.errors import ConfigError
-    from camera_relocalization_ros.data.dataset import Dataset
-    from camera_relocalization_ros.localization.relocalizer import Relocalizer
-    from camera_relocalization_ros.uncertainty.calibrate import calibrate
+    from camera_relocalization_ros.pipelines.calibrate_bundle import calibrate_bundle
     from camera_relocalization_ros.uncertainty.calibration_report import calibration_report
 
-    if not 0 <= arguments.false_accept <= 1:
-        raise ConfigError(f"--false-accept is {arguments.false_accept}; expected a share from 0 to 1")
-    datasets = [Dataset.load(spec) for spec in arguments.datasets]
-    relocalizer = Relocalizer.from_bundle(arguments.bundle)
-    done = calibrate(relocalizer, datasets, arguments.negatives, arguments.false_accept)
-    replace_error_calibration(relocalizer.bundle, done.fit.calibration)
-    print(calibration_report(done.fit, done.blocks, done.negatives))
+    calibrated = calibrate_bundle(
+        arguments.bundle, arguments.datasets, arguments.negatives, false_accept=arguments.false_accept
+    )
+    print(calibration_report(calibrated.fit, calibrated.blocks, calibrated.negatives))
     return 0

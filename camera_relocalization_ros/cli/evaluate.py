@@ -8,11 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from camera_relocalization_ros.bundle.model_bundle import Bundle
-    from camera_relocalization_ros.core.state import Stage
-    from camera_relocalization_ros.data.dataset import Dataset
-    from camera_relocalization_ros.evaluation.evaluate import Evaluation
-    from camera_relocalization_ros.evaluation.results import Result
+    from camera_relocalization_ros.pipelines.evaluate_bundle import BundleEvaluation
 
 NAME = "evaluate"
 HELP = "Errors of a bundle on a data set, offline, beside what retrieval and a constant pose reach."
@@ -45,71 +41,38 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from camera_relocalization_ros.core.errors import BundleError
     from camera_relocalization_ros.core.output_files import write_json
-    from camera_relocalization_ros.data.dataset import Dataset
-    from camera_relocalization_ros.evaluation.evaluate import evaluate_stages
-    from camera_relocalization_ros.evaluation.metrics import summarise
-    from camera_relocalization_ros.evaluation.rejection_table import rejection_table
-    from camera_relocalization_ros.evaluation.result_files import write_result
-    from camera_relocalization_ros.evaluation.summary_text import errors_table, ok_summary
-    from camera_relocalization_ros.localization.landmarks.staged_relocalizer import method_name, parse_stages
-    from camera_relocalization_ros.localization.relocalizer import Relocalizer
-    from camera_relocalization_ros.uncertainty.out_of_distribution_scores import (
-        estimate_files,
-        image_paths,
-        image_scores,
-    )
+    from camera_relocalization_ros.pipelines.evaluate_bundle import evaluate_bundle
 
-    dataset = Dataset.load(arguments.dataset)
-    relocalizer = Relocalizer.from_bundle(arguments.bundle)
-    bundle = relocalizer.bundle
-    calibration = bundle.sidecar.error_calibration
-    if arguments.negatives and calibration is None:
-        raise BundleError(f"{arguments.bundle}: --negatives needs a calibrated bundle; see reloc calibrate")
-    negatives = {name: image_paths(name) for name in arguments.negatives}
-    stages = parse_stages(arguments.stages, bundle)
-    evaluations = evaluate_stages(relocalizer, dataset, stages, arguments.any_frames)
-    by_method = {method_name(bundle, stage): evaluation for stage, evaluation in evaluations.items()}
-    best = list(evaluations.values())[-1]
-    print(f"{arguments.bundle} on {arguments.dataset}: {dataset.frame_count} frames")
-    if best.warning:
-        print(best.warning)
-    results = _results(arguments, bundle, dataset, evaluations)
-    # where landmarks alone gave no pose at all there is nothing to sum up
-    summaries = {stage: summarise(result) if result.compared.any() else {} for stage, result in results.items()}
-    for method, summary in zip(by_method, summaries.values()):
-        if told := ok_summary(summary):
-            print(f"{method}: {told}")
-    print(errors_table({**{method: e.errors for method, e in by_method.items()}, **best.baselines}))
-    for method, evaluation in by_method.items():
-        if evaluation.consistency is not None:
-            print(f"\n{method}\n{evaluation.consistency.table()}")
-    if negatives:
-        wrong = {name: estimate_files(relocalizer, name, paths)[name] for name, paths in negatives.items()}
-        scores = {name: image_scores(calibration, estimates) for name, estimates in wrong.items()}
-        print(rejection_table(calibration, best.consistency.scores, scores))
+    evaluated = evaluate_bundle(
+        arguments.bundle,
+        arguments.dataset,
+        stages=arguments.stages,
+        negatives=arguments.negatives,
+        any_frames=arguments.any_frames,
+        name=arguments.name or (arguments.output or arguments.bundle).resolve().name,
+    )
+    print(f"{arguments.bundle} on {arguments.dataset}: {evaluated.dataset.frame_count} frames")
+    print(describe(evaluated))
     if arguments.output:
-        for stage, result in results.items():
-            write_result(arguments.output / stage.name.lower() if len(results) > 1 else arguments.output, result)
+        evaluated.save(arguments.output)
         print(f"result: {arguments.output}")
     if arguments.json:
-        baselines = {name: errors.summary() for name, errors in best.baselines.items()}
-        told = {stage.name.lower(): {**each.summary(), **summaries[stage]} for stage, each in evaluations.items()}
-        write_json(arguments.json, {**list(told.values())[-1], "baselines": baselines, "stages": told})
+        write_json(arguments.json, evaluated.to_dict())
     return 0
 
 
-def _results(
-    arguments: argparse.Namespace, bundle: Bundle, dataset: Dataset, evaluations: dict[Stage, Evaluation]
-) -> dict[Stage, Result]:
-    """By stage, which is in the name where there are several."""
-    from camera_relocalization_ros.evaluation.offline_result import offline_result
-    from camera_relocalization_ros.localization.landmarks.staged_relocalizer import method_name
+def describe(evaluated: BundleEvaluation) -> str:
+    """Errors of the stages beside those of the baselines, whether covariances hold, and what negatives did."""
+    from camera_relocalization_ros.evaluation.rejection_table import rejection_table
+    from camera_relocalization_ros.evaluation.summary_text import errors_table, ok_summary
 
-    name = arguments.name or (arguments.output or arguments.bundle).resolve().name
-    names = {stage: f"{name}, {stage.name.lower()}" if len(evaluations) > 1 else name for stage in evaluations}
-    return {
-        stage: offline_result(names[stage], bundle, dataset, arguments.dataset, evaluation, method_name(bundle, stage))
-        for stage, evaluation in evaluations.items()
-    }
+    stages = evaluated.stages.values()
+    lines = [evaluated.warning] if evaluated.warning else []
+    lines += [f"{stage.method}: {text}" for stage in stages if (text := ok_summary(stage.summary))]
+    lines.append(errors_table({**{stage.method: stage.evaluation.errors for stage in stages}, **evaluated.baselines}))
+    lines += [f"\n{stage.method}\n{report.table()}" for stage in stages if (report := stage.evaluation.consistency)]
+    calibration, report = evaluated.bundle.sidecar.error_calibration, evaluated.published.evaluation.consistency
+    if evaluated.negative_scores and calibration is not None and report is not None:
+        lines.append(rejection_table(calibration, report.scores, evaluated.negative_scores))
+    return "\n".join(lines)

@@ -4,12 +4,11 @@
 from __future__ import annotations
 
 import argparse
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from camera_relocalization_ros.data.dataset import Dataset
+    from camera_relocalization_ros.pipelines.export_bundle import PrecisionCost
 
 NAME = "export"
 HELP = "Turn a finished training into an ONNX bundle, and check it against PyTorch."
@@ -32,42 +31,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     from camera_relocalization_ros.data.dataset import Dataset
-    from camera_relocalization_ros.training.export import export
-    from camera_relocalization_ros.training.run_folder import load_run
+    from camera_relocalization_ros.pipelines.export_bundle import export_bundle, precision_costs
 
-    finished = load_run(arguments.run_folder)
-    calibration = Dataset.load(arguments.calibrate) if arguments.calibrate else None
-    judge = Dataset.load(arguments.evaluate) if arguments.evaluate else None
-    difference = export(finished, arguments.output, arguments.precision, calibration)
-    size_mb = sum(path.stat().st_size for path in arguments.output.iterdir()) / 1e6
-    print(f"{arguments.output}: {size_mb:.1f} MB; ONNX Runtime differs from PyTorch by at most {difference:.1e}")
-    if judge is None and arguments.precision != "fp32":
+    # what is missing is said before minutes are spent
+    dataset = Dataset.load(arguments.evaluate) if arguments.evaluate else None
+    exported = export_bundle(arguments.run_folder, arguments.output, arguments.precision, arguments.calibrate)
+    difference = f"ONNX Runtime differs from PyTorch by at most {exported.parity:.1e}"
+    print(f"{arguments.output}: {exported.size_bytes / 1e6:.1f} MB; {difference}")
+    if dataset is not None:
+        print(precision_table(precision_costs(exported, dataset)))
+    elif arguments.precision != "fp32":
         print(f"what the errors of {arguments.precision} are beside those of fp32, --evaluate DATASET prints")
-    if judge is not None:
-        with tempfile.TemporaryDirectory() as folder:
-            bundles = {arguments.precision: arguments.output}
-            if arguments.precision != "fp32":
-                export(finished, Path(folder) / "fp32")
-                bundles = {"fp32": Path(folder) / "fp32", **bundles}
-            print(precision_table(bundles, judge))
     return 0
 
 
-def precision_table(bundles: dict[str, Path], dataset: Dataset) -> str:
+def precision_table(costs: dict[str, PrecisionCost]) -> str:
     """A table in plain text: median errors, size of the network and median time per image of each bundle."""
-    import numpy as np
-
-    from camera_relocalization_ros.evaluation.evaluate import evaluate
-    from camera_relocalization_ros.localization.relocalizer import Relocalizer
-
     lines = [f"{'precision':<10}{'position [m]':>14}{'orientation [deg]':>19}{'network [MB]':>14}{'ms per image':>14}"]
-    warning = ""
-    for name, path in bundles.items():
-        relocalizer = Relocalizer.from_bundle(path)
-        evaluation = evaluate(relocalizer, dataset)
-        position_m, orientation_deg = map(np.median, (evaluation.errors.position_m, evaluation.errors.orientation_deg))
-        size_mb = len(relocalizer.bundle.network) / 1e6
-        time_ms = 1e3 * np.median([estimate.inference_s for estimate in evaluation.estimates])
-        lines.append(f"{name:<10}{position_m:>14.4f}{orientation_deg:>19.3f}{size_mb:>14.2f}{time_ms:>14.1f}")
-        warning = evaluation.warning
+    for name, cost in costs.items():
+        size_mb, time_ms = cost.network_bytes / 1e6, 1e3 * cost.seconds_per_image
+        lines.append(f"{name:<10}{cost.position_m:>14.4f}{cost.orientation_deg:>19.3f}{size_mb:>14.2f}{time_ms:>14.1f}")
+    warning = list(costs.values())[-1].warning
     return "\n".join([*lines, *([warning] if warning else [])])

@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from camera_relocalization_ros.cli.bag_arguments import add_bag_arguments, options_from
+from camera_relocalization_ros.cli.bag_arguments import add_bag_arguments, bag_settings
 
 NAME = "extract"
 HELP = "Turn bags into a data set: each image with the pose at its stamp. When interrupted, the same command resumes."
@@ -31,19 +31,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from camera_relocalization_ros.ros.bags.extraction import extract
+    from camera_relocalization_ros.pipelines.extract import extract
 
-    options = options_from(
-        arguments,
+    extracted = extract(
+        arguments.bags,
+        arguments.output,
+        **bag_settings(arguments),
         image_format=arguments.format,
         resize=arguments.resize,
         undistort=arguments.undistort,
         image_delay_s=arguments.image_delay,
     )
-    dataset = extract(arguments.bags, options, arguments.output)
+    dataset = extracted.dataset
     print(f"{dataset.path}: {dataset.frame_count} frames in {len(dataset.sequences)} sequences")
     for sequence in dataset.sequences:
-        skipped = ", ".join(f"{count} {reason}" for reason, count in sorted(sequence.info["skipped"].items()))
+        counts = sorted(extracted.skipped[sequence.name].items())
+        skipped = ", ".join(f"{count} {reason}" for reason, count in counts)
         print(f"  {sequence.name}: {len(sequence.frames)} frames, skipped: {skipped or 'none'}")
     return 0
 

@@ -4,8 +4,11 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from camera_relocalization_ros.pipelines.replay import Replay
 
 NAME = "replay"
 HELP = "Play a bag into the live node and compare what it publishes with the bag's TF."
@@ -38,14 +41,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     from camera_relocalization_ros.core.output_files import write_json
-    from camera_relocalization_ros.data.provenance import training_warning
-    from camera_relocalization_ros.evaluation.result_files import write_result
-    from camera_relocalization_ros.evaluation.summary_text import errors_table, ok_summary
-    from camera_relocalization_ros.ros.bags.image_baselines import bag_baselines
-    from camera_relocalization_ros.ros.replay.bag_replay import replay
-    from camera_relocalization_ros.ros.replay.live_result import store_images, with_baselines
+    from camera_relocalization_ros.pipelines.replay import replay
 
-    result = replay(
+    replayed = replay(
         *(arguments.bundle, arguments.bag, arguments.image_topic, arguments.parent, arguments.child),
         rate=arguments.rate,
         max_gap_s=arguments.max_gap,
@@ -53,27 +51,31 @@ def run(arguments: argparse.Namespace) -> int:
         any_frames=arguments.any_frames,
         rviz=arguments.rviz,
     )
-    print(f"{arguments.bundle} live on {arguments.bag}: {len(result.truth)} of {result.images} images compared")
-    if warning := training_warning(result.frames.info.trained_on, len(result.truth)):
-        print(warning)
-    baselines = bag_baselines(arguments.bundle, arguments.bag, arguments.image_topic, result.truth)
-    values = {**result.to_dict(), "baselines": {name: errors.summary() for name, errors in baselines.items()}}
-    if told := ok_summary(values):
-        print(told)
-    print(errors_table({"live node": result.errors, **baselines}))
-    print(describe_answers(values))
+    compared = f"{len(replayed.live.truth)} of {replayed.live.images} images compared"
+    print(f"{arguments.bundle} live on {arguments.bag}: {compared}")
+    if replayed.warning:
+        print(replayed.warning)
+    print(describe(replayed))
     if arguments.output:
-        name = arguments.name or arguments.output.resolve().name
-        frames = with_baselines(replace(result.frames, info=replace(result.frames.info, name=name)), baselines)
-        write_result(arguments.output, store_images(frames, arguments.output, arguments.bag, result.topic))
+        replayed.save(arguments.output, arguments.name or arguments.output.resolve().name)
         print(f"result: {arguments.output}")
     if arguments.json:
-        write_json(arguments.json, values)
+        write_json(arguments.json, replayed.to_dict())
     return 0
 
 
-def describe_answers(values: dict) -> str:
-    """Two lines on how many images were answered and how fast, from ReplayResult.to_dict."""
+def describe(replayed: Replay) -> str:
+    """Errors of the node beside those of the baselines, how many images were answered, and how fast."""
+    from camera_relocalization_ros.evaluation.summary_text import errors_table, ok_summary
+
+    values = replayed.to_dict()
+    lines = [text] if (text := ok_summary(values)) else []
+    errors = errors_table({"live node": replayed.errors, **replayed.baselines})
+    return "\n".join([*lines, errors, describe_answers(values)])
+
+
+def describe_answers(values: dict[str, Any]) -> str:
+    """Two lines on how many images were answered and how fast, from Replay.to_dict."""
     latency, inference = values["latency_s"], values["inference_s"]
     counts = ", ".join(f"{name} {values[name]}" for name in ("lost", "dropped", "rejected"))
     return (

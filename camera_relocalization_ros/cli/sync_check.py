@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from camera_relocalization_ros.cli.bag_arguments import add_bag_arguments, options_from
+from camera_relocalization_ros.cli.bag_arguments import add_bag_arguments, bag_settings
 
 NAME = "sync-check"
 HELP = "Find the delay between a bag's images and poses by the motion that both show."
@@ -29,8 +29,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     from camera_relocalization_ros.ros.bags.delay_check import check_sync
+    from camera_relocalization_ros.ros.bags.extraction import ExtractionOptions
 
-    check = check_sync(arguments.bag, options_from(arguments), tuple(arguments.search), arguments.max_images)
+    options = ExtractionOptions(**bag_settings(arguments))
+    check = check_sync(arguments.bag, options, tuple(arguments.search), arguments.max_images)
     if arguments.plot:
         from camera_relocalization_ros.report.figures.sync_plot import draw_sync
 

@@ -34,31 +34,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from camera_relocalization_ros.data.dataset import Dataset
-    from camera_relocalization_ros.training.config import load_config
+    from camera_relocalization_ros.pipelines.train_model import train_model
     from camera_relocalization_ros.training.devices import process
-    from camera_relocalization_ros.training.run_folder import load_run
-    from camera_relocalization_ros.training.train import train
 
-    start = load_run(arguments.finetune) if arguments.finetune else None
-    config = load_config(
-        arguments.config,
-        base=start.config if start else None,
+    trained = train_model(
+        arguments.datasets,
+        arguments.output,
+        arguments.val,
+        recipe=arguments.config,
         backbone=arguments.backbone,
         head=arguments.head,
         loss=arguments.loss,
         seed=arguments.seed,
         object_mesh=arguments.object_mesh,
-    )
-    result = train(
-        [Dataset.load(spec) for spec in arguments.datasets],
-        config,
-        arguments.output,
-        val_datasets=[Dataset.load(spec) for spec in arguments.val],
-        cache_folder=arguments.cache,
-        start=start,
+        finetune=arguments.finetune,
+        cache=arguments.cache,
+        lightning_bars=True,
     )
     if process().rank == 0:
-        for name, value in result.results.items():
+        for name, value in trained.results.items():
             print(f"{name}: {value}")
     return 0

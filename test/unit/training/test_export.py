@@ -21,6 +21,7 @@ from camera_relocalization_ros.data.splits import save_split
 from camera_relocalization_ros.evaluation.evaluate import evaluate
 from camera_relocalization_ros.localization.onnx_session import open_session
 from camera_relocalization_ros.localization.relocalizer import Relocalizer
+from camera_relocalization_ros.pipelines.export_bundle import precision_cost
 from camera_relocalization_ros.training import export as export_module
 from camera_relocalization_ros.training.backbones import build_backbone
 from camera_relocalization_ros.training.export import export
@@ -131,7 +132,8 @@ def test_fewer_bits_are_smaller_and_almost_as_exact(tmp_path, untrained_run, hea
     assert reduced.bundle.sidecar.precision == precision
     difference = evaluate(whole, dataset).errors.position_m - evaluate(reduced, dataset).errors.position_m
     assert 0 < np.abs(difference).max() < (0.01 if precision == "fp16" else 0.1)
-    rows = precision_table({"fp32": tmp_path / "fp32", precision: tmp_path / precision}, dataset).splitlines()
+    costs = {name: precision_cost(tmp_path / name, dataset) for name in ("fp32", precision)}
+    rows = precision_table(costs).splitlines()
     assert [row.split()[0] for row in rows] == ["precision", "fp32", precision, "WARNING:"]
 
 

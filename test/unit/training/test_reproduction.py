@@ -10,13 +10,14 @@ import yaml
 from helpers import write_fake_dataset
 from toy_backbone import ToyBackbone
 
-from camera_relocalization_ros.cli import reproduce
 from camera_relocalization_ros.cli.main import main
 from camera_relocalization_ros.core.errors import ConfigError
+from camera_relocalization_ros.core.shipped_files import shipped_file
 from camera_relocalization_ros.data.splits import save_split
 from camera_relocalization_ros.evaluation.evaluate import evaluate
 from camera_relocalization_ros.evaluation.thesis_grid import Combination
 from camera_relocalization_ros.localization.relocalizer import Relocalizer
+from camera_relocalization_ros.pipelines.reproduce import THESIS_RECIPE
 from camera_relocalization_ros.training import reproduction
 from camera_relocalization_ros.training.backbones import BACKBONES
 from camera_relocalization_ros.training.config import load_config
@@ -178,7 +179,7 @@ def test_the_airframe_tables_hold_the_temporal_models(workplace, capsys):
 
 @pytest.mark.parametrize(("loss", "p"), [("beta", 2), ("nh", 1), ("qeh", 1)])
 def test_the_row_of_posenet_has_its_norm_and_a_beta_of_its_range(tmp_path, loss, p):
-    config = reproduction._config(toy_cell(tmp_path, loss=loss), load_config(reproduce._thesis_recipe()))
+    config = reproduction._config(toy_cell(tmp_path, loss=loss), load_config(shipped_file(THESIS_RECIPE)))
     assert (config.loss.name, config.loss.p) == (loss, p)
     assert 120 <= config.loss.beta <= 750
 
@@ -200,7 +201,7 @@ def test_the_command_fine_tunes_by_the_recipe_of_its_section(workplace, capsys):
 
 
 def test_the_thesis_recipe_is_the_default():
-    assert yaml.safe_load(reproduce._thesis_recipe().read_text())["optimiser"]["learning_rate"] == 2e-4
+    assert yaml.safe_load(shipped_file(THESIS_RECIPE).read_text())["optimiser"]["learning_rate"] == 2e-4
 
 
 @pytest.mark.parametrize(

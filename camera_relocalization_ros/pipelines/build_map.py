@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Training images to a map of landmarks in a bundle."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Sequence
+
+import numpy as np
+
+from camera_relocalization_ros.bundle.landmark_map import LandmarkMap
+from camera_relocalization_ros.bundle.model_bundle import Bundle, check_extensible, load_bundle, replace_map
+from camera_relocalization_ros.core.progress import Progress, reporting, tracked
+from camera_relocalization_ros.data.dataset import Dataset, joined
+from camera_relocalization_ros.data.provenance import check_frames
+from camera_relocalization_ros.localization.landmarks.pose_refiner import PoseRefiner
+from camera_relocalization_ros.mapping.builder import MapSettings, build_landmarks, compressed, survey
+from camera_relocalization_ros.mapping.cross_validation import folds, tried, without
+from camera_relocalization_ros.mapping.landmark_points import Landmarks
+from camera_relocalization_ros.mapping.map_report import map_report
+from camera_relocalization_ros.pipelines.inputs import DataSpec, all_loaded
+from camera_relocalization_ros.uncertainty.landmark_error_fit import with_measured_deviation
+from camera_relocalization_ros.vision.local_features import FeatureSettings
+
+
+@dataclass(frozen=True)
+class BuiltMap:
+    """A map of landmarks and how it was measured.
+
+    errors: metres and radians (m, 2) of poses that were found for the `tried_images` of which the map knew nothing;
+    empty when they were too few to be measured. report: all of it as lines of text.
+    """
+
+    bundle: Path
+    landmarks: LandmarkMap
+    images: int
+    size_bytes: int
+    errors: np.ndarray
+    tried_images: int
+    report: str
+
+
+def build_map(
+    bundle: Path | str,
+    datasets: DataSpec | Sequence[DataSpec],
+    *,
+    width: int = 640,
+    features: int = 2000,
+    flight_width: int = 480,
+    flight_features: int = 800,
+    correct_camera: bool = True,
+    progress: Progress | None = None,
+) -> BuiltMap:
+    """Add landmarks of the training images `datasets` to the bundle in the folder `bundle`; an older map is replaced.
+
+    width, features: of training images, and of images in flight, when features are taken. correct_camera: improve the
+    intrinsics and the pose of the camera where that makes more landmarks.
+    Raises BundleError when the bundle cannot have a map or has other frames, DatasetError when the intrinsics are not
+    known or no two images show the same place.
+    """
+    dataset = joined(all_loaded(datasets))
+    # what does not fit is said before minutes are spent
+    loaded = load_bundle(Path(bundle), with_map=False)
+    check_extensible(loaded)
+    check_frames(loaded, dataset)
+    settings = MapSettings(FeatureSettings(width, features), correct_camera=correct_camera)
+    in_flight = replace(settings.features, width=flight_width, limit=flight_features)
+    with reporting(progress):
+        return _build(loaded, dataset, settings, in_flight)
+
+
+def _build(bundle: Bundle, dataset: Dataset, settings: MapSettings, in_flight: FeatureSettings) -> BuiltMap:
+    raw = survey(dataset, settings.features)
+    landmarks, correction = build_landmarks(raw, settings)
+    view = raw.corrected(correction)
+
+    def as_flown(some: Landmarks) -> LandmarkMap:
+        return compressed(some, view, correction, in_flight)
+
+    left_out = folds(view.placement)
+    frames = [[dataset.frames[image] for image in tried(images)] for images in left_out]
+    # one after the other: the maps of all folds would not fit into memory together
+    remaining = (without(landmarks, view, images, settings.tolerance_px) for images in left_out)
+    assert dataset.camera is not None, "survey has refused it"
+    refiners = (PoseRefiner(as_flown(some), dataset.camera) for some in remaining)
+    trials = tracked(zip(refiners, frames), "errors", "part", len(frames))
+    landmark_map, errors = with_measured_deviation(as_flown(landmarks), trials)
+    tried_images = sum(map(len, frames))
+    return BuiltMap(
+        bundle=bundle.path,
+        landmarks=landmark_map,
+        images=dataset.frame_count,
+        size_bytes=replace_map(bundle, landmark_map),
+        errors=errors,
+        tried_images=tried_images,
+        report=map_report(landmarks, view, errors, tried_images),
+    )

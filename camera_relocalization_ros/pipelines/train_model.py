@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Data sets to a trained run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Sequence
+
+from camera_relocalization_ros.core.progress import Progress, reporting
+from camera_relocalization_ros.pipelines.inputs import DataSpec, all_loaded
+from camera_relocalization_ros.training.config import TrainingConfig, load_config
+from camera_relocalization_ros.training.epoch_progress import EpochProgress
+from camera_relocalization_ros.training.run_folder import Run, load_run
+from camera_relocalization_ros.training.train import train
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A finished training and the folder that it was written to."""
+
+    folder: Path
+    run: Run
+
+    @property
+    def results(self) -> dict[str, Any]:
+        """What was measured: frames, seconds, losses, and errors of held-out data."""
+        return self.run.results
+
+
+def train_model(
+    datasets: DataSpec | Sequence[DataSpec],
+    folder: Path | str,
+    val_datasets: DataSpec | Sequence[DataSpec] = (),
+    *,
+    recipe: TrainingConfig | Path | str | None = None,
+    backbone: str | None = None,
+    head: str | None = None,
+    loss: str | None = None,
+    seed: int | None = None,
+    object_mesh: Path | str | None = None,
+    finetune: Path | str | None = None,
+    cache: Path | str | None = None,
+    progress: Progress | None = None,
+    lightning_bars: bool = False,
+) -> TrainedModel:
+    """Train a head on cached features of a frozen backbone and write the run `folder`.
+
+    recipe: the recipe, or a YAML file of changes to the recommended one; the arguments after it win over it.
+    finetune: the folder of a run whose head goes on, together with the backbone's tail. `val_datasets` are watched
+    while training. Features go to, or come from, `cache` (default: feature_cache beside `folder`).
+    lightning_bars: Lightning draws its own bars on the terminal, with the losses, in place of progress by epochs.
+    An interrupted training goes on where it was. Raises ConfigError or DatasetError.
+    """
+    folder = Path(folder)
+    start = load_run(Path(finetune)) if finetune is not None else None
+    base = recipe if isinstance(recipe, TrainingConfig) else start.config if start else None
+    file = None if recipe is None or isinstance(recipe, TrainingConfig) else Path(recipe)
+    mesh = None if object_mesh is None else Path(object_mesh)
+    config = load_config(file, base=base, backbone=backbone, head=head, loss=loss, seed=seed, object_mesh=mesh)
+    with reporting(progress):
+        run = train(
+            all_loaded(datasets),
+            config,
+            folder,
+            val_datasets=all_loaded(val_datasets),
+            cache_folder=None if cache is None else Path(cache),
+            start=start,
+            callbacks=() if lightning_bars else (EpochProgress(),),
+        )
+    return TrainedModel(folder, run)
