@@ -75,30 +75,30 @@ class MotionFilter:
         """The estimate, smoothed; LOST when it is an outlier, and DEGRADED while the filter is not sure again."""
         if not (self.settings.smooths or self.settings.gates):
             return estimate
-        self._forget_after_jump(estimate.stamp_ns)
+        self._reset_after_jump(estimate.stamp_ns)
         if estimate.state == State.LOST:
             self._probation = self.settings.recover_after
             return estimate
         measured = self._measured(estimate)
-        if self._track is None or (self._rival is None and self._is_old(self._track)):
+        if self._track is None or (self._rival is None and self._is_old(self._track, measured.stamp_ns)):
             self._track = PoseTrack(measured, self.settings.motion)
-            return self._accepted(estimate, measured)
+            return self._accepted(estimate, measured, self._track)
         self._track.predict(measured.stamp_ns)
         squared = self._track.distance_squared(measured)
-        if self.settings.gates and (squared > self._limit or self._is_old(self._track)):
+        if self.settings.gates and (squared > self._limit or self._is_old(self._track, measured.stamp_ns)):
             if not self._believes_rival(measured):
-                return self._refused(estimate, squared)
+                return self._rejected(estimate, squared)
         else:
             self._track.correct(measured)
-        return self._accepted(estimate, measured)
+        return self._accepted(estimate, measured, self._track)
 
-    def _forget_after_jump(self, stamp_ns: int) -> None:
+    def _reset_after_jump(self, stamp_ns: int) -> None:
         if self._last_ns is not None and not 0 < stamp_ns - self._last_ns <= self.settings.max_gap_s * 1e9:
             self.reset()
         self._last_ns = stamp_ns
 
-    def _is_old(self, track: PoseTrack) -> bool:
-        return self._last_ns - track.corrected_ns > self.settings.max_gap_s * 1e9
+    def _is_old(self, track: PoseTrack, stamp_ns: int) -> bool:
+        return stamp_ns - track.corrected_ns > self.settings.max_gap_s * 1e9
 
     def _measured(self, estimate: Estimate) -> Measured:
         covariance = self._stand_in if estimate.covariance is None else estimate.covariance
@@ -119,7 +119,7 @@ class MotionFilter:
         self._probation = self.settings.recover_after
         return True
 
-    def _refused(self, estimate: Estimate, squared: float) -> Estimate:
+    def _rejected(self, estimate: Estimate, squared: float) -> Estimate:
         self._probation = self.settings.recover_after
         reason = (
             f"rejected by the gate: {math.sqrt(squared):.1f} deviations from where the camera can be, "
@@ -127,10 +127,10 @@ class MotionFilter:
         )
         return replace(estimate, state=State.LOST, reason=reason)
 
-    def _accepted(self, estimate: Estimate, measured: Measured) -> Estimate:
+    def _accepted(self, estimate: Estimate, measured: Measured, track: PoseTrack) -> Estimate:
         self._rival, self._rivals = None, 0
         if self.settings.smooths:
-            estimate = self._smoothed(estimate, measured)
+            estimate = self._smoothed(estimate, measured, track)
         if not self.settings.gates or self._probation == 0:
             return estimate
         self._probation -= 1
@@ -139,8 +139,7 @@ class MotionFilter:
         reason = f"after being LOST, {self._probation} more must agree"
         return replace(estimate, state=State.DEGRADED, reason=reason)
 
-    def _smoothed(self, estimate: Estimate, measured: Measured) -> Estimate:
-        track = self._track
+    def _smoothed(self, estimate: Estimate, measured: Measured, track: PoseTrack) -> Estimate:
         covariance = None
         if estimate.covariance is not None:
             # errors are alike for a second and more: they do not average out, and a Kalman filter that takes them for

@@ -17,7 +17,7 @@ from scipy.spatial.transform import Rotation
 
 @dataclass(frozen=True)
 class Measured:
-    """A pose: position (3,), rotation, covariance (6, 6) of one look."""
+    """A pose: position (3,), rotation, covariance (6, 6) of one measurement."""
 
     stamp_ns: int
     position: np.ndarray
@@ -96,4 +96,5 @@ def at_least(covariance: np.ndarray, floor: np.ndarray) -> np.ndarray:
     """The covariance (n, n), made as large as a positive definite `floor` (n, n) in every direction."""
     shares, directions = eigh(covariance, floor)
     columns = floor @ directions
-    return (columns * np.maximum(shares, 1.0)) @ columns.T
+    enlarged: np.ndarray = (columns * np.maximum(shares, 1.0)) @ columns.T
+    return enlarged

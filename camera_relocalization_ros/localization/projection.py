@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Carries an estimate on to a later time with the motion that odometry, or velocity and attitude, tell; knows no ROS.
+"""Projects an estimate to a later time by the motion of odometry, or of velocity and attitude; knows no ROS.
 
-An image is answered some tens of milliseconds after it was taken, and the camera has moved on:
+An image is localized some tens of milliseconds after it was taken, and the camera has moved on:
 
     T_parent_camera(now) = T_parent_camera(then) @ T_camera(then)_odom @ T_odom_camera(now)
 
@@ -63,9 +63,9 @@ class MotionHistory:
         self._append(stamp_ns, position, quat_xyzw, Rotation.from_quat(quat_xyzw).apply(velocity_body), rate)
 
     def add_velocity(self, stamp_ns: int, quat_xyzw: np.ndarray, velocity: np.ndarray, rate: np.ndarray) -> None:
-        """As an autopilot tells: attitude of the body and its velocity in a level frame (ENU); positions are summed up.
+        """As an autopilot has it: attitude of the body and its velocity in a level frame (ENU).
 
-        The odometry frame begins where the body was at the first call.
+        Positions are summed up; the odometry frame begins where the body was at the first call.
         """
         position = np.zeros(3)
         if self._poses and stamp_ns >= self._poses[-1][0]:
@@ -139,4 +139,5 @@ def _grown(covariance: np.ndarray, moved: np.ndarray, horizon_s: float, settings
     # Exp(e) moved = moved + e x moved
     transition[:3, 3:] = [[0.0, z, -y], [-z, 0.0, x], [y, -x, 0.0]]
     added = np.repeat([settings.sigma_velocity, settings.sigma_rate], 3) * horizon_s
-    return transition @ covariance @ transition.T + np.diag(added**2)
+    grown: np.ndarray = transition @ covariance @ transition.T + np.diag(added**2)
+    return grown

@@ -17,13 +17,13 @@ from camera_relocalization_ros.bundle.model_bundle import Bundle, load_bundle
 from camera_relocalization_ros.core.errors import AnswerError, FrameError
 from camera_relocalization_ros.core.geometry import canonical_quat
 from camera_relocalization_ros.core.pose import Pose, Poses
-from camera_relocalization_ros.localization.classify import judge
+from camera_relocalization_ros.localization.classify import classify_state
 from camera_relocalization_ros.localization.estimate import Estimate
 from camera_relocalization_ros.localization.onnx_session import feature_count, logger, open_session
 
 
 class Relocalizer:
-    """Answers images in the order of their stamps; not thread-safe.
+    """Localizes images in the order of their stamps; not thread-safe.
 
     The CNN runs once per image: what the window needs of earlier images is kept. The buffer is dropped when stamps
     do not advance (a looped bag) or a gap exceeds the bundle's max_gap_s.
@@ -34,8 +34,8 @@ class Relocalizer:
         self._session = session
         self._frame_features: list[np.ndarray] = []
         self._last_stamp_ns: int | None = None
-        self._outputs = [node.name for node in session.get_outputs()]
-        self._empty = None
+        self._output_names = [node.name for node in session.get_outputs()]
+        self._empty: np.ndarray | None = None
         if bundle.sidecar.window_length > 1:
             self._empty = np.zeros((1, 0, feature_count(session)), dtype=np.float32)
         self._indicator_meter = IndicatorMeter(bundle.index) if bundle.has_members else None
@@ -63,7 +63,7 @@ class Relocalizer:
         return other
 
     def set_thresholds(self, lost_below: float | None = None, degraded_below: float | None = None) -> None:
-        """Scores below which answers are LOST or DEGRADED from now on; None: as the bundle was calibrated.
+        """Scores below which estimates are LOST or DEGRADED from now on; None: as the bundle was calibrated.
 
         What is LOST is never DEGRADED, so the second counts only where it is above the first. A bundle without
         calibration has no scores, and nothing changes.
@@ -77,7 +77,7 @@ class Relocalizer:
     @property
     def providers(self) -> list[str]:
         """The execution providers that ONNX Runtime really uses."""
-        return self._session.get_providers()
+        return list(self._session.get_providers())
 
     def reset(self) -> None:
         """Forget earlier images."""
@@ -89,29 +89,29 @@ class Relocalizer:
         started = time.perf_counter()
         self._drop_stale_frames(stamp_ns)
         try:
-            answer = self._run(self.bundle.sidecar.preprocessing.apply(image_rgb))
+            outputs = self._run(self.bundle.sidecar.preprocessing.apply(image_rgb))
         except FrameError:
             self.reset()
             raise
         self._last_stamp_ns = stamp_ns
         used = len(self._frame_features) or 1
         self._frame_features = self._frame_features[-(self.bundle.sidecar.window_length - 1) :]
-        pose, indicators = Pose(answer["position"], answer["quat_xyzw"]), {}
+        pose, indicators = Pose(outputs["position"], outputs["quat_xyzw"]), {}
         if self._indicator_meter is not None:
-            members = Poses(answer["member_position"], answer["member_quat_xyzw"])
-            indicators = self._indicator_meter.measure(pose, answer["descriptor"], members)
+            members = Poses(outputs["member_position"], outputs["member_quat_xyzw"])
+            indicators = self._indicator_meter.measure(pose, outputs["descriptor"], members)
         calibration = self._calibration
         score, covariance = math.nan, None
         if calibration is not None:
             score, covariance = calibration.score(indicators), calibration.covariance(indicators, pose.quat_xyzw)
-        state, reason = judge(calibration, indicators, score, used, self.bundle.sidecar.window_length)
+        state, reason = classify_state(calibration, indicators, score, used, self.bundle.sidecar.window_length)
         return Estimate(
             stamp_ns=stamp_ns,
             position=pose.position,
             quat_xyzw=pose.quat_xyzw,
             window_length=used,
             inference_s=time.perf_counter() - started,
-            descriptor=answer["descriptor"],
+            descriptor=outputs["descriptor"],
             state=state,
             reason=reason,
             covariance=covariance,
@@ -131,11 +131,11 @@ class Relocalizer:
         feeds = {"image": network_input[None]}
         if self._empty is not None:
             feeds["previous"] = np.concatenate([self._empty, *self._frame_features], axis=1)
-        answer = dict(zip(self._outputs, self._session.run(None, feeds)))
-        position, quat_xyzw = answer["position"], answer["quat_xyzw"]
+        outputs = dict(zip(self._output_names, self._session.run(None, feeds)))
+        position, quat_xyzw = outputs["position"], outputs["quat_xyzw"]
         if not (np.isfinite(position).all() and np.isfinite(quat_xyzw).all() and np.any(quat_xyzw)):
             raise AnswerError("the network answered with values that are no pose (not finite, or a zero quaternion)")
-        if "frame_features" in answer:
-            self._frame_features.append(answer.pop("frame_features"))
-        answer = {name: values[0] for name, values in answer.items()}
-        return {**answer, "position": position[0].astype(np.float64), "quat_xyzw": canonical_quat(quat_xyzw[0])}
+        if "frame_features" in outputs:
+            self._frame_features.append(outputs.pop("frame_features"))
+        outputs = {name: values[0] for name, values in outputs.items()}
+        return {**outputs, "position": position[0].astype(np.float64), "quat_xyzw": canonical_quat(quat_xyzw[0])}

@@ -42,7 +42,7 @@ def stamp_of(message: Any) -> int:
     header = getattr(message, "header", None)
     if header is None or header.stamp.is_zero():
         raise FrameError(f"{message._type} without a stamp")
-    return header.stamp.to_nsec()
+    return int(header.stamp.to_nsec())
 
 
 def attitude_of(message: Any) -> np.ndarray:

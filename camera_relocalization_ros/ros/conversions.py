@@ -19,7 +19,7 @@ from camera_relocalization_ros.core.image_files import encoded_suffix
 # what image_transport appends to the name of an image topic
 COMPRESSED_SUFFIX = "/compressed"
 JPEG_SCAN, JPEG_END = b"\xff\xda", b"\xff\xd9"  # markers; inside the coded picture neither can occur
-# of what is not known: a filter that is told to use it learns nothing from it
+# of what is not known: a filter that uses it learns nothing from it
 UNKNOWN_VARIANCE = 1e9
 # how many coefficients of distortion OpenCV takes
 DISTORTION_LENGTHS = (0, 4, 5, 8, 12, 14)
@@ -34,7 +34,8 @@ def stamp_from_ns(stamp_ns: int) -> rospy.Time:
 
 def message_to_rgb(message: Image | CompressedImage) -> np.ndarray:
     """The picture of either message as (H, W, 3) uint8 RGB; raises EncodingError."""
-    return cv2.cvtColor(message_to_bgr(message), cv2.COLOR_BGR2RGB)
+    image_rgb: np.ndarray = cv2.cvtColor(message_to_bgr(message), cv2.COLOR_BGR2RGB)
+    return image_rgb
 
 
 def message_to_bgr(message: Image | CompressedImage) -> np.ndarray:
@@ -75,7 +76,7 @@ def compressed_to_bgr(message: CompressedImage) -> np.ndarray:
     what = f"compressed image of {len(message.data)} bytes, format {message.format!r}"
     check_complete(message.data, what)
     try:
-        image_bgr = cv2.imdecode(np.frombuffer(message.data, dtype=np.uint8), cv2.IMREAD_COLOR)
+        image_bgr: np.ndarray | None = cv2.imdecode(np.frombuffer(message.data, dtype=np.uint8), cv2.IMREAD_COLOR)
     except cv2.error as error:  # sizes that OpenCV refuses to allocate
         raise EncodingError(f"{what}: does not decode ({_first_line(error)})") from error
     if image_bgr is None:

@@ -7,7 +7,7 @@ import threading
 import pytest
 from live import wait_for
 
-from camera_relocalization_ros.ros.node.master_watch import MasterWatch
+from camera_relocalization_ros.ros.master_watch import MasterWatch
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\n"
 

@@ -16,8 +16,8 @@ from colour_bundle import COLOUR_BUNDLE
 
 from camera_relocalization_ros.bundle.model_bundle import load_bundle
 from camera_relocalization_ros.core.errors import ConfigError, FrameError
+from camera_relocalization_ros.ros.fault_isolation import FaultIsolation
 from camera_relocalization_ros.ros.node.camera_watch import CameraWatch
-from camera_relocalization_ros.ros.node.fault_isolation import SideWork
 from camera_relocalization_ros.ros.node.landmark_worker import NodeLandmarks
 from camera_relocalization_ros.ros.node.newest_frame import NewestFrame
 from camera_relocalization_ros.ros.params import NodeParams
@@ -129,7 +129,7 @@ def test_reason_in_a_childs_output(text, reason):
 
 
 def test_the_node_starts_without_what_takes_long_to_import():
-    command = "import sys, camera_relocalization_ros.ros.node.relocalization_node; print(*sys.modules)"
+    command = "import sys, camera_relocalization_ros.ros.node.startup; print(*sys.modules)"
     # elsewhere than in the checkout, which lacks the messages
     done = subprocess.run([sys.executable, "-c", command], cwd="/", capture_output=True, text=True, check=True)
     assert not {"torch", "scipy.stats", "matplotlib", "pandas"} & set(done.stdout.split())
@@ -138,13 +138,13 @@ def test_the_node_starts_without_what_takes_long_to_import():
 def test_what_fails_beside_the_poses_is_counted_and_logged_once(monkeypatch):
     told = []
     monkeypatch.setattr(rospy, "logerr", told.append)
-    work = SideWork()
+    faults = FaultIsolation()
     for _ in range(3):
-        with work.tried("a drawing"):
+        with faults.isolated("a drawing"):
             raise ZeroDivisionError("no such size")
-    with pytest.raises(FrameError), work.tried("something else"):
+    with pytest.raises(FrameError), faults.isolated("something else"):
         raise FrameError("an image that cannot be answered")
-    assert work.failures == {"a drawing": 3}
+    assert faults.failures == {"a drawing": 3}
     assert len(told) == 1 and "a drawing failed (1 so far)" in told[0] and "ZeroDivisionError: no such size" in told[0]
 
 

@@ -28,7 +28,7 @@ from camera_relocalization_ros.vision.pnp import (
 
 @dataclass(frozen=True)
 class RefinementSettings:
-    """`landmarks` are looked for that the training images nearest to the prior saw, at most `images` of these; then,
+    """`landmarks` are searched for that the training images nearest to the prior saw, at most `images` of these; then,
     each near where the first pose expects it, `landmarks_again`. Tolerances are in pixels of the features' image:
     tolerance_px of what agrees at all, precise_px of what agrees with the truth.
     """
@@ -155,7 +155,8 @@ class PoseRefiner:
 
     def lens_pose(self, position: np.ndarray, quat_xyzw: np.ndarray) -> np.ndarray:
         """T_parent_lens (4, 4) of a pose of the child frame."""
-        return pose_matrix(position, quat_xyzw) @ self._T_child_lens
+        T_parent_lens: np.ndarray = pose_matrix(position, quat_xyzw) @ self._T_child_lens
+        return T_parent_lens
 
     def refinement_from(self, pose: PerspectivePose | None, landmarks: np.ndarray, pixels: np.ndarray) -> Refinement:
         """From a pose of the lens; pose.inliers index the landmarks (m,) and pixels (m, 2) that were matched."""
@@ -187,7 +188,8 @@ class PoseRefiner:
         """From the images of the map (n,); a metre counts as much as a radian."""
         turned = np.einsum("nij,ij->n", self._lens_poses[:, :3, :3], T_parent_lens[:3, :3])
         angles = np.arccos(np.clip((turned - 1) / 2, -1, 1))
-        return np.linalg.norm(self._lens_poses[:, :3, 3] - T_parent_lens[:3, 3], axis=1) + angles
+        distances: np.ndarray = np.linalg.norm(self._lens_poses[:, :3, 3] - T_parent_lens[:3, 3], axis=1) + angles
+        return distances
 
     def _match(self, codes: np.ndarray, landmarks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Features (m,) and the landmarks (m,) of `landmarks` they match mutually."""
@@ -232,8 +234,8 @@ class PoseRefiner:
     ) -> tuple[PerspectivePose | None, np.ndarray, np.ndarray]:
         """The pose near a rough one (None when too few landmarks agree), the features (m,) and landmarks (m,) matched.
 
-        A pixel is so large on z = 1. The landmarks `near` are looked for where the rough pose expects them, and again,
-        closer by, where the pose expects them that these give.
+        A pixel is so large on z = 1. The landmarks `near` are searched for where the rough pose expects them, and
+        again, closer by, where the pose expects them that these give.
         """
         tolerance = self._settings.tolerance_px * pixel
         matched, landmarks = self._match_near(codes, rays, near, T_parent_lens, self._settings.search_px * pixel)

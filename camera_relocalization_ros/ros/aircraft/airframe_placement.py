@@ -11,25 +11,22 @@ import rospy
 import tf2_ros
 
 from camera_relocalization_ros.aircraft.placements import T_map_airframe
-from camera_relocalization_ros.core.errors import RelocalizationError
-from camera_relocalization_ros.core.frames import FramePair
+from camera_relocalization_ros.core.frames import bare_frame
 from camera_relocalization_ros.ros.aircraft.sensor_params import PlacementParams
 from camera_relocalization_ros.ros.conversions import matrix_to_transform
 from camera_relocalization_ros.ros.params import private_values
+from camera_relocalization_ros.ros.run_node import run_node
+
+
+def start() -> None:
+    """Broadcast the airframe; raises ConfigError when parameters are bad."""
+    params = PlacementParams.from_values(private_values())
+    frames = (bare_frame(params.parent_frame), bare_frame(params.child_frame))
+    broadcaster = tf2_ros.StaticTransformBroadcaster()
+    stamp_ns = rospy.Time.now().to_nsec()
+    broadcaster.sendTransform(matrix_to_transform(T_map_airframe(params.placement), stamp_ns, *frames))
 
 
 def main() -> int:
     """Run the node until it is shut down; 1 when parameters are bad."""
-    rospy.init_node("airframe_placement")
-    try:
-        params = PlacementParams.from_values(private_values())
-    except RelocalizationError as error:
-        rospy.logfatal(str(error))
-        return 1
-    frames = FramePair(params.parent_frame, params.child_frame)
-    broadcaster = tf2_ros.StaticTransformBroadcaster()
-    stamp_ns = rospy.Time.now().to_nsec()
-    T_map_wing = T_map_airframe(params.placement)
-    broadcaster.sendTransform(matrix_to_transform(T_map_wing, stamp_ns, frames.parent, frames.child))
-    rospy.spin()
-    return 0
+    return run_node("airframe_placement", start)

@@ -17,11 +17,12 @@ from sensor_msgs.msg import JointState
 
 from camera_relocalization_ros.aircraft.dji import GimbalConvention
 from camera_relocalization_ros.aircraft.gimbal_joints import GimbalJoints, JointSample
-from camera_relocalization_ros.core.errors import FrameError, RelocalizationError
+from camera_relocalization_ros.core.errors import FrameError
 from camera_relocalization_ros.ros.aircraft.sensor_params import GimbalParams
 from camera_relocalization_ros.ros.aircraft_messages import AnyDecoder, attitude_of, gimbal_angles_of, stamp_of
 from camera_relocalization_ros.ros.conversions import stamp_from_ns
 from camera_relocalization_ros.ros.params import private_values
+from camera_relocalization_ros.ros.run_node import run_node
 
 JOINT_NAMES = ("gimbal_yaw_joint", "gimbal_roll_joint", "gimbal_pitch_joint")
 QUEUE_SIZE = 100
@@ -73,18 +74,16 @@ def joint_state(sample: JointSample) -> JointState:
     return message
 
 
-def main() -> int:
-    """Run the node until it is shut down; 1 when parameters are bad."""
-    rospy.init_node("gimbal_node")
-    try:
-        params = GimbalParams.from_values(private_values())
-    except RelocalizationError as error:
-        rospy.logfatal(str(error))
-        return 1
+def start() -> None:
+    """Subscribe; raises ConfigError when parameters are bad."""
+    params = GimbalParams.from_values(private_values())
     convention = params.gimbal_convention()
     publisher = rospy.Publisher("joint_states", JointState, queue_size=QUEUE_SIZE)
     node = GimbalNode(GimbalJoints(convention, params.max_gap), convention, publisher.publish)
     rospy.Subscriber("attitude", rospy.AnyMsg, node.on_attitude, queue_size=QUEUE_SIZE, tcp_nodelay=True)
     rospy.Subscriber("gimbal_angle", rospy.AnyMsg, node.on_gimbal, queue_size=QUEUE_SIZE, tcp_nodelay=True)
-    rospy.spin()
-    return 0
+
+
+def main() -> int:
+    """Run the node until it is shut down; 1 when parameters are bad."""
+    return run_node("gimbal_node", start)

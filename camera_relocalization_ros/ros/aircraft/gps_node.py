@@ -21,11 +21,13 @@ from sensor_msgs.msg import NavSatFix
 from std_msgs.msg import Int16, UInt8
 
 from camera_relocalization_ros.aircraft.gps_poses import GpsPose, GpsPoses
-from camera_relocalization_ros.core.errors import FrameError, RelocalizationError
+from camera_relocalization_ros.core.errors import FrameError
+from camera_relocalization_ros.core.frames import bare_frame
 from camera_relocalization_ros.ros import conversions
 from camera_relocalization_ros.ros.aircraft.sensor_params import GpsParams
 from camera_relocalization_ros.ros.aircraft_messages import AnyDecoder, attitude_of, fix_of, stamp_of
 from camera_relocalization_ros.ros.params import private_values
+from camera_relocalization_ros.ros.run_node import run_node
 
 QUEUE_SIZE = 100
 WARNING_PERIOD_S = 5.0
@@ -85,7 +87,7 @@ class GpsNode:
                 out.tf.sendTransform(conversions.pose_to_transform(*values, out.child_frame))
 
     def _warn(self) -> None:
-        """Tell of fixes that were left out; repeats are the receiver's habit, and no reason to worry."""
+        """Warn of fixes that were left out; repeats are the receiver's habit, and no reason to worry."""
         skipped = Counter({name: n for name, n in self._poses.skipped.items() if not name.startswith("repeated")})
         if skipped != self._warned:
             self._warned = skipped
@@ -105,21 +107,19 @@ def subscribe(params: GpsParams, node: GpsNode) -> list[rospy.Subscriber]:
     return [rospy.Subscriber(*one, queue_size=QUEUE_SIZE, tcp_nodelay=True) for one in wanted]
 
 
-def main() -> int:
-    """Run the node until it is shut down; 1 when parameters are bad."""
-    rospy.init_node("gps_node")
-    try:
-        params = GpsParams.from_values(private_values())
-        poses = GpsPoses(params.options())
-    except RelocalizationError as error:
-        rospy.logfatal(str(error))
-        return 1
+def start() -> None:
+    """Subscribe; raises RelocalizationError when parameters are bad."""
+    params = GpsParams.from_values(private_values())
+    poses = GpsPoses(params.options())
     outputs = GpsOutputs(
         pose=rospy.Publisher("~pose", PoseStamped, queue_size=QUEUE_SIZE),
         tf=tf2_ros.TransformBroadcaster() if params.publish_tf else None,
-        parent_frame=params.frame_pair.parent,
-        child_frame=params.frame_pair.child,
+        parent_frame=bare_frame(params.parent_frame),
+        child_frame=bare_frame(params.child_frame),
     )
     subscribe(params, GpsNode(poses, outputs))
-    rospy.spin()
-    return 0
+
+
+def main() -> int:
+    """Run the node until it is shut down; 1 when parameters are bad."""
+    return run_node("gps_node", start)

@@ -27,8 +27,14 @@ class CameraWatch:
     @property
     def size(self) -> tuple[int, int] | None:
         """Width and height as the newest camera_info says, None while it says nothing."""
-        told = self._newest
-        return (told.width, told.height) if told is not None and told.width and told.height else None
+        info = self._newest
+        return (info.width, info.height) if info is not None and info.width and info.height else None
+
+    @property
+    def drawing_camera(self) -> CameraIntrinsics | None:
+        """That of camera_info; while none fits, the training camera: with the same view, maybe of another size."""
+        camera = self.camera if self.match.is_usable else None
+        return camera or self._sidecar.camera
 
     def subscribe(self, topic: str) -> None:
         """Start to listen."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-import rospy
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
@@ -14,20 +13,15 @@ from camera_relocalization_ros.core.geometry import pose_matrix
 from camera_relocalization_ros.core.state import State
 from camera_relocalization_ros.localization.estimate import Estimate
 from camera_relocalization_ros.ros import conversions
+from camera_relocalization_ros.ros.node.display_topic import DisplayTopic
 from camera_relocalization_ros.vision.overlay import draw_pose, draw_text
-from camera_relocalization_ros.vision.silhouette import ObjectMesh
 
 
-class DebugImage:
-    """`object_box`: least and greatest x, y, z in the model's parent frame, or nothing."""
+class DebugImage(DisplayTopic):
+    """`object_box` as DisplayTopic has it."""
 
     def __init__(self, object_box: tuple[float, ...]) -> None:
-        self._edges = ObjectMesh.of_box(np.reshape(object_box, (2, 3))).edges() if object_box else None
-        self._publisher = rospy.Publisher("~debug_image", Image, queue_size=1)
-
-    def listeners(self) -> int:
-        """Subscribers."""
-        return self._publisher.get_num_connections()
+        super().__init__("~debug_image", Image, object_box)
 
     def publish(
         self, header: Header, image_rgb: np.ndarray, estimate: Estimate, camera: CameraIntrinsics | None

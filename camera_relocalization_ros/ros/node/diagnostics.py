@@ -7,7 +7,6 @@ import math
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import rospy
@@ -16,9 +15,7 @@ from diagnostic_updater import DiagnosticStatusWrapper, Updater
 
 from camera_relocalization_ros.core.state import State
 from camera_relocalization_ros.msg import RelocalizerStatus
-
-if TYPE_CHECKING:
-    from camera_relocalization_ros.ros.node.relocalization_node import RelocalizationNode
+from camera_relocalization_ros.ros.node.relocalization_node import RelocalizationNode
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
 LEVELS = {State.WARMING_UP: OK, State.OK: OK, State.DEGRADED: WARN, State.LOST: ERROR, State.STALE: WARN}
@@ -56,18 +53,18 @@ class NodeDiagnostics:
         """Rates since the last report, and counters."""
         status, newest, now_s = self._node.status, self._node.newest, time.monotonic()
         rejected = sum(status.rejected.values())
-        counts = (newest.seen, status.answered, rejected, newest.dropped)
-        seen, answered, refused, dropped = (new - old for new, old in zip(counts, self._before))
+        counts = (newest.seen, status.localized, rejected, newest.dropped)
+        seen, localized, new_rejected, dropped = (new - old for new, old in zip(counts, self._before))
         period_s, self._before_s, self._before = now_s - self._before_s, now_s, counts
-        told = [f"{refused} images rejected"] if refused else []
+        problems = [f"{new_rejected} images rejected"] if new_rejected else []
         # before the first image there is nothing wrong yet, and one that nobody wants is never too late
         if newest.seen and status.last.activity == RelocalizerStatus.ANSWERING:
-            told += self._slow(seen / period_s, dropped / max(seen, 1))
-        found.summary(WARN if told else OK, "; ".join(told) or "fine")
+            problems += self._slow(seen / period_s, dropped / max(seen, 1))
+        found.summary(WARN if problems else OK, "; ".join(problems) or "fine")
         found.add("images per second", f"{seen / period_s:.1f}")
-        found.add("answers per second", f"{answered / period_s:.1f}")
-        for name in ("answered", "lost", "skipped"):
-            found.add(name, getattr(status, name))
+        found.add("answers per second", f"{localized / period_s:.1f}")
+        for name, count in (("answered", status.localized), ("lost", status.lost), ("skipped", status.skipped)):
+            found.add(name, count)
         found.add("dropped", newest.dropped)
         found.add("rejected", rejected)
         for kind, count in sorted(status.rejected.items()):
@@ -75,17 +72,17 @@ class NodeDiagnostics:
         return found
 
     def _slow(self, rate_hz: float, dropped: float) -> list[str]:
-        """What is said of a rate and a share of dropped images beyond their limits."""
-        params, told = self._node.params, []
+        """What is wrong with a rate and a share of dropped images, where they are beyond their limits."""
+        params, problems = self._node.params, []
         if rate_hz < params.min_rate:
-            told.append(f"{rate_hz:.1f} images a second, expected {params.min_rate:g}")
+            problems.append(f"{rate_hz:.1f} images a second, expected {params.min_rate:g}")
         if dropped > params.max_dropped:
-            told.append(f"{100 * dropped:.0f} % dropped, allowed are {100 * params.max_dropped:g} %")
-        return told
+            problems.append(f"{100 * dropped:.0f} % dropped, allowed are {100 * params.max_dropped:g} %")
+        return problems
 
     def landmarks(self, found: DiagnosticStatusWrapper) -> DiagnosticStatusWrapper:
         """How refinements ended."""
-        counts = self._node.landmarks.counts
+        counts = self._node.localizer.landmarks.counts
         found.summary(OK, f"{counts.total} images were searched" if counts.total else "not used")
         accepted = {"refined": counts.accepted} if counts.accepted else {}
         for kind, count in sorted({**accepted, **counts.rejected_by_kind}.items()):
@@ -93,7 +90,7 @@ class NodeDiagnostics:
         return found
 
     def timing(self, found: DiagnosticStatusWrapper) -> DiagnosticStatusWrapper:
-        """Of the newest answers: latency, inference and age."""
+        """Of the newest poses: latency, inference and age."""
         recent, params, late = list(self._node.status.recent), self._node.params, []
         limits = {"latency": params.max_latency, "inference_time": math.inf, "age": params.max_age}
         for name, limit_s in limits.items() if recent else ():
@@ -101,8 +98,8 @@ class NodeDiagnostics:
             found.add(f"{name} p50, p95 [ms]", f"{1e3 * p50:.1f}, {1e3 * p95:.1f}")
             if p95 > limit_s:
                 late.append(f"{name} {1e3 * p95:.0f} ms, allowed are {1e3 * limit_s:.0f}")
-        told = f"of the last {len(recent)} answers" if recent else "no answer yet"
-        found.summary(WARN if late else OK, "; ".join([*late, told]))
+        basis = f"of the last {len(recent)} answers" if recent else "no answer yet"
+        found.summary(WARN if late else OK, "; ".join([*late, basis]))
         return found
 
     def camera(self, found: DiagnosticStatusWrapper) -> DiagnosticStatusWrapper:
@@ -129,16 +126,16 @@ class NodeDiagnostics:
 
     def faults(self, found: DiagnosticStatusWrapper) -> DiagnosticStatusWrapper:
         """What failed that should not have, since the node started."""
-        failures = dict(self._node.side_work.failures)
-        told = ", ".join(failures) + " failed; see the log" if failures else "none"
-        found.summary(ERROR if failures else OK, told)
+        failures = dict(self._node.faults.failures)
+        summary = ", ".join(failures) + " failed; see the log" if failures else "none"
+        found.summary(ERROR if failures else OK, summary)
         for name, count in failures.items():
             found.add(name, count)
         return found
 
     def _work(self) -> None:
         while not rospy.is_shutdown():
-            with self._node.side_work.tried("/diagnostics"):
+            with self._node.faults.isolated("/diagnostics"):
                 self._updater.setHardwareID(self._node.relocalizer.bundle.bundle_id)
                 self._updater.force_update()
             time.sleep(self._node.params.diagnostic_period)
@@ -163,6 +160,6 @@ def thermal_zones(folder: Path = THERMAL_ZONES) -> list[tuple[str, float]]:
     for zone in sorted(folder.glob("thermal_zone*")):
         try:
             zones.append(((zone / "type").read_text().strip(), int((zone / "temp").read_text()) / 1000.0))
-        except (OSError, ValueError):  # a sensor that is switched off answers with an error
+        except (OSError, ValueError):  # a sensor that is switched off gives an error
             continue
     return zones

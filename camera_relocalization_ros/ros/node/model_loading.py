@@ -37,7 +37,7 @@ def load_successor(
 
 
 def check_size(path: Path | str, sidecar: BundleSidecar, size: tuple[int, int], whose: str) -> None:
-    """Raise BundleError when the model does not answer images of this width and height."""
+    """Raise BundleError when the model does not take images of this width and height."""
     try:
         sidecar.preprocessing.check_size(*size)
     except ShapeError as error:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""How the body moves, of nav_msgs/Odometry or of an autopilot's attitude and velocity; what is no number is refused."""
+"""How the body moves, of nav_msgs/Odometry or of an autopilot's attitude and velocity; only finite numbers count."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class MotionTopics:
     def __init__(self, body_frame: str) -> None:
         self.history, self.lock = MotionHistory(), threading.Lock()
         self.body_frame = bare_frame(body_frame)
-        self.refused = 0
+        self.rejected = 0
         self._velocity: tuple[int, np.ndarray] | None = None
         self._attitude: tuple[int, Rotation] | None = None
 
@@ -58,7 +58,7 @@ class MotionTopics:
         position, quat_xyzw = conversions.pose_of(message.pose.pose)
         if not (np.isfinite([*position, *quat_xyzw, *velocity, *rate]).all() and quat_xyzw.any()):
             pose = f"position {position}, quaternion {quat_xyzw}"
-            self._refuse(f"odometry that is no pose: {pose}, velocity {velocity}, rate {rate}")
+            self._reject(f"odometry that is no pose: {pose}, velocity {velocity}, rate {rate}")
             return
         with self.lock:
             self.body_frame = self.body_frame or bare_frame(message.child_frame_id)
@@ -68,7 +68,7 @@ class MotionTopics:
         """Subscriber callback: keep the velocity (east, north, up) for the attitudes that come with it."""
         velocity = _vector(message.vector)
         if not np.isfinite(velocity).all():
-            self._refuse(f"velocity {velocity}")
+            self._reject(f"velocity {velocity}")
             return
         with self.lock:
             self._velocity = (message.header.stamp.to_nsec(), velocity)
@@ -78,7 +78,7 @@ class MotionTopics:
         try:
             stamp_ns, quat_xyzw = stamp_of(message), attitude_of(message)
         except FrameError as error:
-            self._refuse(str(error))
+            self._reject(str(error))
             return
         with self.lock:
             self.body_frame = self.body_frame or bare_frame(message.header.frame_id)
@@ -98,9 +98,9 @@ class MotionTopics:
         gap_s = (stamp_ns - before[0]) / 1e9
         return gap_s, (before[1].inv() * attitude).as_rotvec() / gap_s if gap_s > 0 else np.zeros(3)
 
-    def _refuse(self, what: str) -> None:
-        self.refused += 1
-        rospy.logwarn_throttle(WARNING_PERIOD_S, f"not taken for ~pose_now ({self.refused} so far): {what}")
+    def _reject(self, what: str) -> None:
+        self.rejected += 1
+        rospy.logwarn_throttle(WARNING_PERIOD_S, f"not taken for ~pose_now ({self.rejected} so far): {what}")
 
 
 def _vector(message: Vector3) -> np.ndarray:

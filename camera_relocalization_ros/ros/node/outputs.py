@@ -47,7 +47,7 @@ class PathOutput:
 
     def get_num_connections(self) -> int:
         """Subscribers."""
-        return self._publisher.get_num_connections()
+        return int(self._publisher.get_num_connections())
 
 
 class PoseOutputs:
@@ -109,7 +109,7 @@ class PoseOutputs:
         topics: list[tuple[rospy.Publisher, Any]] = [(topic, conversions.pose_with_covariance)]
         if self._wants_odometry:
             topics.append((rospy.Publisher("~odometry", Odometry, queue_size=10), self._odometry))
-        # all at once: images are answered meanwhile
+        # all at once: images are localized meanwhile
         self._with_covariance = topics
 
     def _odometry(self, pose: PoseStamped, covariance: np.ndarray) -> Odometry:
@@ -117,7 +117,7 @@ class PoseOutputs:
 
 
 def model_info(relocalizer: Relocalizer) -> ModelInfo:
-    """What `~model_info` says of the model that answers."""
+    """What `~model_info` says of the model that runs."""
     bundle = relocalizer.bundle
     sidecar, span = bundle.sidecar, bundle.training_range
     same_name = ("parent_frame", "child_frame", "backbone", "head", "window_length", "precision")

@@ -34,10 +34,10 @@ class ParentWatch:
         """Whether the frame may be broadcast."""
         return not (self.rival or self.is_listening)
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         """Believe that the rival has gone, until it is heard again; of a static one that is there, at once."""
         self.rival = ""
-        # a static transform is told once; rospy tells a new callback again what the publishers it is connected to said
+        # a static transform is published once; rospy gives a new callback again what connected publishers latched
         before, self._static = self._static, rospy.Subscriber("/tf_static", TFMessage, self._on_tf)
         before.unregister()
 

@@ -13,7 +13,7 @@ from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.state import State
 from camera_relocalization_ros.localization.estimate import Estimate
 from camera_relocalization_ros.ros import conversions
-from camera_relocalization_ros.vision.silhouette import ObjectMesh
+from camera_relocalization_ros.ros.node.display_topic import DisplayTopic
 
 # Okabe and Ito's bluish green, orange and vermilion, which colour-blind people can tell apart
 COLOURS = {State.OK: (0.0, 0.62, 0.45), State.DEGRADED: (0.90, 0.62, 0.0), State.LOST: (0.84, 0.37, 0.0)}
@@ -22,16 +22,11 @@ FRUSTUM_M, LINE_M = 0.5, 0.015
 LIFETIME_S = 2.0
 
 
-class PoseMarkers:
-    """`object_box`: least and greatest x, y, z in the model's parent frame, or nothing."""
+class PoseMarkers(DisplayTopic):
+    """`object_box` as DisplayTopic has it."""
 
     def __init__(self, object_box: tuple[float, ...]) -> None:
-        self._edges = ObjectMesh.of_box(np.reshape(object_box, (2, 3))).edges() if object_box else None
-        self._publisher = rospy.Publisher("~markers", MarkerArray, queue_size=1)
-
-    def listeners(self) -> int:
-        """Subscribers."""
-        return self._publisher.get_num_connections()
+        super().__init__("~markers", MarkerArray, object_box)
 
     def publish(self, estimate: Estimate, camera: CameraIntrinsics | None, parent_frame: str) -> None:
         """Publish, where somebody listens, the camera unless it is LOST or not known, and the object's box."""

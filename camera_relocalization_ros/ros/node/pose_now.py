@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""`~pose_now`: the estimate carried on to the time of publishing by how the body moved since (motion_topics)."""
+"""`~pose_now`: the estimate projected to the time of publishing by how the body moved since (motion_topics)."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class PoseNow:
 
     def listeners(self) -> int:
         """Subscribers."""
-        return self._publisher.get_num_connections()
+        return int(self._publisher.get_num_connections())
 
     def publish(self, estimate: Estimate, parent_frame: str) -> None:
         """Publish the estimate as of now; where motion or camera are not known, count and warn instead."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import math
 import threading
-from typing import TYPE_CHECKING
 
 import numpy as np
 import rospy
@@ -16,6 +15,7 @@ from camera_relocalization_ros.core.state import State
 from camera_relocalization_ros.localization.estimate import Estimate
 from camera_relocalization_ros.ros import conversions
 from camera_relocalization_ros.ros.node.model_loading import load_successor
+from camera_relocalization_ros.ros.node.relocalization_node import RelocalizationNode
 from camera_relocalization_ros.srv import (
     LoadBundle,
     LoadBundleRequest,
@@ -24,9 +24,6 @@ from camera_relocalization_ros.srv import (
     RelocalizeImageRequest,
     RelocalizeImageResponse,
 )
-
-if TYPE_CHECKING:
-    from camera_relocalization_ros.ros.node.relocalization_node import RelocalizationNode
 
 
 def advertise_services(node: RelocalizationNode) -> None:

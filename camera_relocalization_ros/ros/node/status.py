@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Counts what became of the images, and tells it on `~status`."""
+"""Counts what became of the images, and publishes it on `~status`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class NodeStatus:
     """Counters and their topic; `last` is what was published last, `recent` are the newest about images with a pose."""
 
     def __init__(self, newest: NewestFrame) -> None:
-        self.answered = self.lost = self.skipped = 0
+        self.localized = self.lost = self.skipped = 0
         self.rejected: Counter[str] = Counter()
         self.last = RelocalizerStatus()
         self.recent: deque[RelocalizerStatus] = deque(maxlen=RECENT)
@@ -37,7 +37,7 @@ class NodeStatus:
         status = RelocalizerStatus(state=state, inference_time=UNKNOWN, latency=UNKNOWN, age=UNKNOWN, score=UNKNOWN)
         status.header.stamp, status.header.frame_id = header.stamp, header.frame_id
         status.frames_seen, status.frames_dropped = self._newest.seen, self._newest.dropped
-        status.frames_answered, status.frames_lost, status.frames_skipped = self.answered, self.lost, self.skipped
+        status.frames_answered, status.frames_lost, status.frames_skipped = self.localized, self.lost, self.skipped
         status.frames_rejected = sum(self.rejected.values())
         status.rejected = rejection_counts(self.rejected)
         for name, value in values.items():
@@ -55,4 +55,4 @@ def rejection_counts(counts: Mapping[str, int]) -> list[RejectionCount]:
 
 def age_s(header: Header) -> float:
     """Seconds from the stamp to now, in ROS time."""
-    return (rospy.Time.now() - header.stamp).to_sec()
+    return float((rospy.Time.now() - header.stamp).to_sec())

@@ -16,7 +16,7 @@ from camera_relocalization_ros.core.pose import Poses
 from camera_relocalization_ros.core.state import State
 from camera_relocalization_ros.evaluation.consistency import ConsistencyReport, mahalanobis_squares
 from camera_relocalization_ros.evaluation.rejection_table import accepted_at, area_under_roc, rejection_table
-from camera_relocalization_ros.localization.classify import judge
+from camera_relocalization_ros.localization.classify import classify_state
 from camera_relocalization_ros.uncertainty.calibration_fit import (
     CalibrationSamples,
     camera_errors,
@@ -128,13 +128,13 @@ def test_the_rule_takes_the_worst_and_names_the_indicator(fitted):
     calibration = with_thresholds(fitted.calibration, [1e-9], 0.01)
     usual = indicators_of(np.full(5, -2.0))
     strange = {**usual, "descriptor_residual": 3.0}
-    assert judge(calibration, usual, 0.5, 2, 2) == (State.OK, "")
-    state, reason = judge(calibration, strange, 0.001, 1, 2)
+    assert classify_state(calibration, usual, 0.5, 2, 2) == (State.OK, "")
+    state, reason = classify_state(calibration, strange, 0.001, 1, 2)
     assert state is State.LOST and "descriptor_residual 3" in reason
-    assert judge(calibration, strange, 0.01, 2, 2)[0] is State.DEGRADED
-    assert judge(calibration, usual, 0.5, 1, 2) == (State.DEGRADED, "seen in 1 of 2 images")
-    assert judge(None, {}, float("nan"), 2, 2)[0] is State.OK
-    assert judge(calibration, usual, float("nan"), 2, 2)[0] is State.LOST
+    assert classify_state(calibration, strange, 0.01, 2, 2)[0] is State.DEGRADED
+    assert classify_state(calibration, usual, 0.5, 1, 2) == (State.DEGRADED, "seen in 1 of 2 images")
+    assert classify_state(None, {}, float("nan"), 2, 2)[0] is State.OK
+    assert classify_state(calibration, usual, float("nan"), 2, 2)[0] is State.LOST
 
 
 def test_a_calibration_survives_the_file(fitted):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Makes this node known to a master that was started again; rospy tells a master once, and never looks again.
+"""Makes this node known to a master that was started again; rospy registers once, and never looks again.
 
 Connections between nodes outlive the master, so a camera that was heard before goes on being heard. What is missing
 on a new master is said to it as rospy says it at the start (ROS Master and Slave APIs). Its parameter server is empty,
@@ -31,14 +31,14 @@ logger = logging.getLogger(__name__)
 class MasterWatch:
     """Looks every second whether the master knows this node; a thread of its own, which ends with the node.
 
-    `values` tells the node's private parameters as they are now.
+    `values` returns the node's private parameters as they are now.
     """
 
     def __init__(self, values: Callable[[], dict[str, Any]], period_s: float = WATCH_PERIOD_S) -> None:
         self._values = values
         self._period_s = period_s
         self._is_away = False
-        # a master that knows the node's name may not know all its topics, when telling it was cut short
+        # a master that knows the node's name may not know all its topics, when its registration was cut short
         self._is_half_known = False
 
     def start(self) -> None:
@@ -74,7 +74,7 @@ class MasterWatch:
 class _ImpatientTransport(Transport):
     """XML-RPC that gives up after ANSWER_TIMEOUT_S."""
 
-    def make_connection(self, host: str) -> HTTPConnection:
+    def make_connection(self, host: tuple[str, dict[str, str]] | str) -> HTTPConnection:
         connection = super().make_connection(host)
         connection.timeout = ANSWER_TIMEOUT_S
         return connection
@@ -95,10 +95,10 @@ def _set_params(master: rosgraph.Master, values: dict[str, Any]) -> None:
 
 
 def _register(master: rosgraph.Master) -> None:
-    """Tell the master of all services and topics of this node, and this node of all publishers there."""
+    """Register all services and topics of this node at the master, and introduce the publishers there to this node."""
     uri, name = rospy.get_node_uri(), rospy.get_name()
     # this node's own slave API knows its topics, and takes news of publishers as from any master
-    node = ServerProxy(uri, transport=_ImpatientTransport())
+    node: Any = ServerProxy(uri, transport=_ImpatientTransport())
     for service_name, service_uri in get_service_manager().get_services():
         master.registerService(service_name, service_uri, uri)
     for topic, kind in node.getPublications(name)[2]:
