@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """How a bundle makes covariance and score: reliability indicators of an estimate in, covariance and score out.
 
-This is all of the uncertainty that flies; `uncertainty/` fits it offline, and nothing else takes part: the network has
-no say in it. The score is a conformal p-value (Vovk et al. 2005): the share of in-distribution images, those of the
-scene, whose nonconformity score is at least as high. The model and the rule that makes a state of a score are written
-down in docs/uncertainty.md. A bundle's file has older names for some fields, see FILE_KEYS.
+This is all of the uncertainty that flies; `uncertainty/` fits it offline, and nothing else takes part. A pose by
+landmarks has the covariance of its normal equations, calibrated by `landmark_covariance`. The score is a conformal
+p-value (Vovk et al. 2005): the share of in-distribution images, those of the scene, whose nonconformity score is at
+least as high. The model and the rule that makes a state of a score are written down in docs/uncertainty.md. A bundle's
+file has older names for some fields, see FILE_KEYS.
 """
 
 from __future__ import annotations
@@ -165,6 +166,18 @@ class ErrorCalibration:
         """Those of SCALE_INDICATORS (n, c), held within what the calibration has seen."""
         low, high = np.array([(self.indicators[name].low, self.indicators[name].high) for name in INDICATORS]).T
         return self.units(np.clip(logs_ns, low, high))[:, _SCALE_COLUMNS]
+
+
+def landmark_covariance(covariance: np.ndarray, count: int, deviation: np.ndarray) -> np.ndarray:
+    """The calibrated covariance (6, 6) of a pose by landmarks, from that of the normal equations of `count` landmarks.
+
+    deviation (4,), fitted by `uncertainty.landmark_error_fit`: a scale of the position's standard deviation, and the
+    standard deviation in metres that a pose of a single landmark would have beside it, which falls with their number;
+    then the rotation's, in radians.
+    """
+    scale, of_one = (np.repeat(values, 3) for values in deviation.reshape(2, 2).T)
+    calibrated: np.ndarray = scale[:, None] * covariance * scale[None, :] + np.diag((of_one / count) ** 2)
+    return calibrated
 
 
 def nonconformity(units_ns: np.ndarray) -> np.ndarray:

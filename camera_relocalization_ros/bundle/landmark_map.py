@@ -9,6 +9,7 @@ from typing import IO
 
 import numpy as np
 
+from camera_relocalization_ros.bundle.error_calibration import landmark_covariance
 from camera_relocalization_ros.core.array_files import load_arrays
 from camera_relocalization_ros.core.camera_correction import CameraCorrection
 from camera_relocalization_ros.core.errors import BundleError
@@ -96,14 +97,8 @@ class LandmarkMap:
         return nearest
 
     def calibrated_covariance(self, covariance: np.ndarray, count: int) -> np.ndarray:
-        """The covariance (6, 6) that errors really have, from that of the normal equations of `count` landmarks.
-
-        deviation holds a scale of the position's standard deviation, and the standard deviation in metres that a pose
-        of a single landmark would have beside it, which falls with their number; then the rotation's, in radians.
-        """
-        scale, of_one = (np.repeat(values, 3) for values in self.deviation.reshape(2, 2).T)
-        widened: np.ndarray = scale[:, None] * covariance * scale[None, :] + np.diag((of_one / count) ** 2)
-        return widened
+        """The covariance (6, 6) that errors really have, see `error_calibration.landmark_covariance`."""
+        return landmark_covariance(covariance, count, self.deviation)
 
 
 def save_map(file: Path | IO[bytes], landmark_map: LandmarkMap) -> None:

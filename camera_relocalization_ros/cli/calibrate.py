@@ -36,5 +36,5 @@ def run(arguments: argparse.Namespace) -> int:
     calibrated = calibrate_bundle(
         arguments.bundle, arguments.datasets, arguments.negatives, false_accept=arguments.false_accept
     )
-    print(calibration_report(calibrated.fit, calibrated.blocks, calibrated.negatives))
+    print(calibration_report(calibrated.fit, calibrated.blocks, calibrated.out_of_distribution_scores))
     return 0

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A bundle over data that it was not trained on, and over images of other things: what its calibration is fitted to."""
+"""What a calibration is fitted to: a bundle on data that it was not trained on, and on out-of-distribution images."""
 
 from __future__ import annotations
 
@@ -39,17 +39,23 @@ SCRAMBLED_IMAGES = 60
 
 @dataclass(frozen=True)
 class CalibrationRun:
-    """A fit with thresholds, and the scores (n,) of images of other things by kind; a refused image scores 0."""
+    """A fit with thresholds, and the scores (n,) of out-of-distribution images by kind; a refused image scores 0."""
 
     fit: Fit
     blocks: np.ndarray
-    negatives: dict[str, np.ndarray]
+    out_of_distribution_scores: dict[str, np.ndarray]
 
 
 def calibrate(
-    relocalizer: Relocalizer, datasets: Sequence[Dataset], negatives: Sequence[Path | str], false_accept: float
+    relocalizer: Relocalizer,
+    datasets: Sequence[Dataset],
+    out_of_distribution: Sequence[Path | str],
+    false_accept: float,
 ) -> CalibrationRun:
-    """Fit a calibration to data sets, with thresholds by made-up images and those of `negatives`; writes nothing.
+    """Fit a calibration to data sets, with thresholds by images of other things; writes nothing.
+
+    Those images are synthetic ones and those of `out_of_distribution`: folders of images, or data sets, of other
+    places. At most `false_accept` of them (0 to 1) are to be called OK.
 
     Raises BundleError when the bundle cannot be calibrated or was trained on a frame, DatasetError when there are
     fewer than MIN_FRAMES with full windows.
@@ -57,40 +63,41 @@ def calibrate(
     if not relocalizer.bundle.has_members:
         raise BundleError(f"{relocalizer.bundle.path}: a bundle of an old version; export its run again")
     # what is missing is said before minutes are spent
-    sources = {str(spec): image_paths(spec) for spec in negatives}
-    answers = calibration_samples(relocalizer, datasets)
-    fitted = fit(answers, tuple(training_set(dataset) for dataset in datasets))
-    wrong = estimate_images(relocalizer, synthetic_images(relocalizer, datasets))
+    sources = {str(spec): image_paths(spec) for spec in out_of_distribution}
+    samples = calibration_samples(relocalizer, datasets)
+    fitted = fit(samples, tuple(training_set(dataset) for dataset in datasets))
+    estimates = estimate_images(relocalizer, synthetic_images(relocalizer, datasets))
     for name, paths in sources.items():
-        wrong.update(estimate_files(relocalizer, name, paths))
-    scores = {kind: image_scores(fitted.calibration, estimates) for kind, estimates in wrong.items()}
+        estimates.update(estimate_files(relocalizer, name, paths))
+    scores = {kind: image_scores(fitted.calibration, of_kind) for kind, of_kind in estimates.items()}
     calibration = with_thresholds(fitted.calibration, np.concatenate(list(scores.values())), false_accept)
-    return CalibrationRun(Fit(calibration, fitted.scores, fitted.inside), answers.blocks, scores)
+    return CalibrationRun(Fit(calibration, fitted.scores, fitted.inside), samples.blocks, scores)
 
 
 def calibration_samples(relocalizer: Relocalizer, datasets: Sequence[Dataset]) -> CalibrationSamples:
-    """The frames of data sets that were answered with full windows; raises as `calibrate` does."""
+    """The estimates for the frames of data sets, from full windows; raises as `calibrate` does."""
     parts, offset = [], 0
     pieces = 1 if sum(len(dataset.sequences) for dataset in datasets) >= MIN_SEQUENCES else PIECES
     for dataset in datasets:
         parts.append(_dataset_samples(relocalizer, dataset, offset, pieces))
         offset += len(dataset.sequences) * pieces
-    joined = (
-        np.concatenate([getattr(part, name) for part in parts]) for name in ("log_indicators", "errors", "blocks")
+    samples = CalibrationSamples(
+        log_indicators=np.concatenate([part.log_indicators for part in parts]),
+        errors=np.concatenate([part.errors for part in parts]),
+        blocks=np.concatenate([part.blocks for part in parts]),
     )
-    answers = CalibrationSamples(*joined)
-    if len(answers) < MIN_FRAMES:
+    if len(samples) < MIN_FRAMES:
         raise DatasetError(
-            f"{', '.join(str(dataset.path) for dataset in datasets)}: {len(answers)} frames with full windows of "
+            f"{', '.join(str(dataset.path) for dataset in datasets)}: {len(samples)} frames with full windows of "
             f"{relocalizer.bundle.sidecar.window_length}; expected at least {MIN_FRAMES} to calibrate"
         )
-    if len(np.unique(answers.blocks)) < 2:
+    if len(np.unique(samples.blocks)) < 2:
         raise DatasetError("all frames with full windows are of one sequence; expected two at least, or only that one")
-    return answers
+    return samples
 
 
 def _dataset_samples(relocalizer: Relocalizer, dataset: Dataset, first_block: int, pieces: int) -> CalibrationSamples:
-    """The frames that were answered with full windows; raises BundleError when one of them was trained on."""
+    """The estimates from full windows of one data set; raises BundleError when a frame was trained on."""
     truth = dataset.poses
     trained_on = int(is_training_pose(relocalizer.bundle.index, truth).sum())
     if trained_on:
@@ -104,16 +111,16 @@ def _dataset_samples(relocalizer: Relocalizer, dataset: Dataset, first_block: in
         [first_block + number * pieces + np.arange(n) * pieces // max(n, 1) for number, n in enumerate(counts)]
     )
     whole = np.array([e.window_length == relocalizer.bundle.sidecar.window_length for e in estimates])
-    judged = CalibrationSamples(
+    samples = CalibrationSamples(
         np.array([log_indicators(estimate.indicators) for estimate in estimates]),
         camera_errors(Poses.stack(estimate.pose for estimate in estimates), truth),
         blocks,
     )
-    return judged.select(whole)
+    return samples.select(whole)
 
 
 def synthetic_images(relocalizer: Relocalizer, datasets: Sequence[Dataset]) -> Iterator[tuple[str, np.ndarray]]:
-    """Kind and image of the negatives that need no other data; scrambled images are of the data sets."""
+    """Kind and image of out-of-distribution images that need no other data; scrambled ones are of the data sets."""
     frames = [frame for dataset in datasets for frame in dataset.frames]
     rows = np.unique(np.linspace(0, len(frames) - 1, SCRAMBLED_IMAGES).round().astype(int))
     size = relocalizer.bundle.sidecar.preprocessing

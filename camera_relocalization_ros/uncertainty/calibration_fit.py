@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Fits a calibration to answers whose truth is known, and measures it on blocks of them that it did not see."""
+"""Fits covariance and score of regressed poses to estimates whose truth is known, block by left-out block.
+
+What is fitted, and how it is used in flight, is `bundle.error_calibration.ErrorCalibration`.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,7 @@ SHAPE_STEPS = 100
 
 @dataclass(frozen=True)
 class CalibrationSamples:
-    """Answers whose truth is known: logarithms of indicators (n, s), errors (n, 6), and the block (n,) of each.
+    """Estimates whose truth is known: logarithms of indicators (n, s), errors (n, 6), and the block (n,) of each.
 
     Errors are of position in metres, then rotation vectors in radians, both in axes of the (estimated) camera.
     """
@@ -46,7 +49,7 @@ class CalibrationSamples:
         return len(self.errors)
 
     def select(self, rows: np.ndarray) -> CalibrationSamples:
-        """Those answers, by boolean or number."""
+        """Some of them, by boolean or number."""
         return CalibrationSamples(self.log_indicators[rows], self.errors[rows], self.blocks[rows])
 
 
@@ -58,7 +61,7 @@ def camera_errors(estimates: Poses, truth: Poses) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Fit:
-    """A calibration, and what it said of each in-distribution answer when it had not seen the answer's block.
+    """A calibration, and what it said of each sample when it had not seen the sample's block.
 
     `scores` (n,), and `inside` (n, 2, levels): whether the truth was in the ellipsoid of position and of orientation.
     """
@@ -68,34 +71,34 @@ class Fit:
     inside: np.ndarray
 
 
-def fit(answers: CalibrationSamples, data: tuple[TrainingSet, ...] = ()) -> Fit:
+def fit(samples: CalibrationSamples, data: tuple[TrainingSet, ...] = ()) -> Fit:
     """Fit covariance and score; thresholds are those of in-distribution images alone (see `with_thresholds`)."""
-    blocks = np.unique(answers.blocks)
-    squares, scores = np.full((len(answers), 2), np.nan), np.full(len(answers), np.nan)
+    blocks = np.unique(samples.blocks)
+    squares, scores = np.full((len(samples), 2), np.nan), np.full(len(samples), np.nan)
     for block in blocks:
-        held = answers.blocks == block
-        without = _fit(answers.select(~held), data)
-        squares[held] = squared_distances(without, answers.select(held))
-        scores[held] = without.scores(answers.log_indicators[held])
-    inside = np.zeros((len(answers), 2, len(LEVELS)), dtype=bool)
+        held = samples.blocks == block
+        of_others = _fit(samples.select(~held), data)
+        squares[held] = squared_distances(of_others, samples.select(held))
+        scores[held] = of_others.scores(samples.log_indicators[held])
+    inside = np.zeros((len(samples), 2, len(LEVELS)), dtype=bool)
     for block in blocks:
-        held = answers.blocks == block
+        held = samples.blocks == block
         inside[held] = is_inside(squares[held] / _conformal_factors(squares[~held]))
     by_kind = zip(("position", "orientation"), inside.mean(axis=0))
     coverage = {kind: {f"{level:g}": float(v) for level, v in zip(LEVELS, values)} for kind, values in by_kind}
-    calibration = _fit(answers, data)
+    calibration = _fit(samples, data)
     roots = np.repeat(np.sqrt(_conformal_factors(squares)), 3)
     shape = np.array(calibration.shape) * np.outer(roots, roots)
     return Fit(replace(calibration, shape=_rows(shape), coverage=coverage), scores, inside)
 
 
-def squared_distances(calibration: ErrorCalibration, answers: CalibrationSamples) -> np.ndarray:
+def squared_distances(calibration: ErrorCalibration, samples: CalibrationSamples) -> np.ndarray:
     """Squared Mahalanobis distances (n, 2) of the errors in position and in orientation."""
-    scales = calibration.error_scales(answers.log_indicators)
+    scales = calibration.error_scales(samples.log_indicators)
     shape = np.array(calibration.shape)
     squares = []
     for column, part in enumerate((slice(0, 3), slice(3, 6))):
-        unit = answers.errors[:, part] / scales[:, column : column + 1]
+        unit = samples.errors[:, part] / scales[:, column : column + 1]
         squares.append(np.einsum("ni,ij,nj->n", unit, np.linalg.inv(shape[part, part]), unit))
     return np.stack(squares, axis=1)
 
@@ -108,7 +111,7 @@ def is_inside(squares: np.ndarray) -> np.ndarray:
 def with_thresholds(
     calibration: ErrorCalibration, out_of_distribution_scores: Sequence[float], wanted: float
 ) -> ErrorCalibration:
-    """The calibration with the thresholds that let pass the `wanted` share of negatives, as far as it can be had.
+    """The calibration with thresholds that let pass the `wanted` share of out-of-distribution images, where possible.
 
     DEGRADED begins where the wanted share scores higher, but rejects between LEAST_REJECTED and MOST_REJECTED of the
     in-distribution images.
@@ -128,11 +131,11 @@ def with_thresholds(
     )
 
 
-def _fit(answers: CalibrationSamples, data: tuple[TrainingSet, ...]) -> ErrorCalibration:
-    indicators = {name: _indicator_range(column) for name, column in zip(INDICATORS, answers.log_indicators.T)}
+def _fit(samples: CalibrationSamples, data: tuple[TrainingSet, ...]) -> ErrorCalibration:
+    indicators = {name: _indicator_range(column) for name, column in zip(INDICATORS, samples.log_indicators.T)}
     nothing = (0.0,) * (1 + len(SCALE_INDICATORS))
     blank = ErrorCalibration(
-        frames=len(answers),
+        frames=len(samples),
         data=data,
         indicators=indicators,
         position_scale=nothing,
@@ -147,7 +150,7 @@ def _fit(answers: CalibrationSamples, data: tuple[TrainingSet, ...]) -> ErrorCal
         false_accept=0.0,
         coverage={},
     )
-    return _with_shape(_with_scales(_with_nonconformity(blank, answers), answers), answers)
+    return _with_shape(_with_scales(_with_nonconformity(blank, samples), samples), samples)
 
 
 def _indicator_range(logs: np.ndarray) -> IndicatorRange:
@@ -155,29 +158,29 @@ def _indicator_range(logs: np.ndarray) -> IndicatorRange:
     return IndicatorRange(float(logs.mean()), max(float(logs.std()), SMALLEST_SD), float(low), float(high))
 
 
-def _with_nonconformity(calibration: ErrorCalibration, answers: CalibrationSamples) -> ErrorCalibration:
-    values = nonconformity(calibration.units(answers.log_indicators))
+def _with_nonconformity(calibration: ErrorCalibration, samples: CalibrationSamples) -> ErrorCalibration:
+    values = nonconformity(calibration.units(samples.log_indicators))
     known = np.quantile(values, 1.0 - SCORE_LEVELS)
     beyond = values[values > known[-1]] - known[-1]
     tail = max(float(beyond.mean()), SMALLEST_TAIL) if len(beyond) else SMALLEST_TAIL
     return replace(calibration, nonconformity_quantiles=tuple(known.tolist()), nonconformity_tail=tail)
 
 
-def _with_scales(calibration: ErrorCalibration, answers: CalibrationSamples) -> ErrorCalibration:
+def _with_scales(calibration: ErrorCalibration, samples: CalibrationSamples) -> ErrorCalibration:
     """Least squares on the logarithm of the error, which a few huge errors do not bend."""
-    units = calibration.scale_units(answers.log_indicators)
+    units = calibration.scale_units(samples.log_indicators)
     inputs = np.hstack([np.ones((len(units), 1)), units])
     penalty = RIDGE * len(units) * np.diag([0.0] + [1.0] * units.shape[1])
-    lengths = [np.linalg.norm(answers.errors[:, part], axis=1) for part in (slice(0, 3), slice(3, 6))]
+    lengths = [np.linalg.norm(samples.errors[:, part], axis=1) for part in (slice(0, 3), slice(3, 6))]
     logs = np.log(np.maximum(lengths, SMALLEST_ERROR)).T
     weights = np.linalg.solve(inputs.T @ inputs + penalty, inputs.T @ logs).T
     position_scale, orientation_scale = (tuple(row) for row in weights.tolist())
     return replace(calibration, position_scale=position_scale, orientation_scale=orientation_scale)
 
 
-def _with_shape(calibration: ErrorCalibration, answers: CalibrationSamples) -> ErrorCalibration:
-    scales = np.repeat(calibration.error_scales(answers.log_indicators), 3, axis=1)
-    return replace(calibration, shape=_rows(tyler_shape(answers.errors / scales)))
+def _with_shape(calibration: ErrorCalibration, samples: CalibrationSamples) -> ErrorCalibration:
+    scales = np.repeat(calibration.error_scales(samples.log_indicators), 3, axis=1)
+    return replace(calibration, shape=_rows(tyler_shape(samples.errors / scales)))
 
 
 def _conformal_factors(squares: np.ndarray) -> np.ndarray:

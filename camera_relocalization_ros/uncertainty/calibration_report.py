@@ -17,7 +17,7 @@ from camera_relocalization_ros.evaluation.rejection_table import rejection_table
 from camera_relocalization_ros.uncertainty.calibration_fit import FITTED_LEVEL, Fit
 
 
-def calibration_report(fit: Fit, blocks: np.ndarray, negatives: Mapping[str, np.ndarray]) -> str:
+def calibration_report(fit: Fit, blocks: np.ndarray, out_of_distribution: Mapping[str, np.ndarray]) -> str:
     """Coverage of blocks left out (`blocks` (n,): that of each sample), indicators, thresholds and rejections."""
     calibration = fit.calibration
     lines = [
@@ -27,7 +27,7 @@ def calibration_report(fit: Fit, blocks: np.ndarray, negatives: Mapping[str, np.
         indicators_table(calibration),
         "",
         f"score below {calibration.degraded_below:.3g}: DEGRADED; below {calibration.lost_below:.3g}: LOST",
-        rejection_table(calibration, fit.scores, negatives),
+        rejection_table(calibration, fit.scores, out_of_distribution),
     ]
     if calibration.false_accept > calibration.wanted_false_accept:
         lines.append(

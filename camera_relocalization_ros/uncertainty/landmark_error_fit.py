@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""How wrong refined poses really are, measured on images that the map was made without."""
+"""Fits the calibrated covariance of poses by landmarks to errors on images that the map was made without.
+
+What is fitted, and how it is used in flight, is `bundle.error_calibration.landmark_covariance`.
+"""
 
 from __future__ import annotations
 
@@ -34,12 +37,12 @@ def with_measured_deviation(
     """
     generator = np.random.default_rng(seed)
     errors, covariances, counts = [], [], []
-    for without, frames in trials:
+    for refiner, frames in trials:
         for frame in frames:
             position = frame.position + generator.normal(0, PRIOR_SD_M, 3)
             turn = Rotation.from_rotvec(generator.normal(0, PRIOR_SD_RAD, 3))
             quat_xyzw = (turn * Rotation.from_quat(frame.quat_xyzw)).as_quat()
-            refined = without.refine(load_image_rgb(frame.image_path), position, quat_xyzw)
+            refined = refiner.refine(load_image_rgb(frame.image_path), position, quat_xyzw)
             if refined.found:
                 errors.append(pose_residual(refined.pose, frame.pose))
                 covariances.append(refined.covariance)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Images of other things than the scene, shown to a bundle."""
+"""What a bundle estimates for out-of-distribution images, and how those score."""
 
 from __future__ import annotations
 
@@ -38,17 +38,17 @@ def estimate_images(
 ) -> dict[str, list[Estimate | None]]:
     """Estimates for images (H, W, 3) by kind, None where one was refused; the images of a kind are one stream."""
     size = relocalizer.bundle.sidecar.preprocessing
-    answers: dict[str, list[Estimate | None]] = {}
-    for number, (kind, image_rgb) in enumerate(tracked(images, "negatives", "image")):
-        if kind not in answers:
+    estimates: dict[str, list[Estimate | None]] = {}
+    for number, (kind, image_rgb) in enumerate(tracked(images, "out of distribution", "image")):
+        if kind not in estimates:
             relocalizer.reset()
         try:
             estimate = relocalizer.estimate(to_aspect(image_rgb, size.width, size.height), (number + 1) * STEP_NS)
-            answers.setdefault(kind, []).append(estimate)
+            estimates.setdefault(kind, []).append(estimate)
         except FrameError:
-            answers.setdefault(kind, []).append(None)
+            estimates.setdefault(kind, []).append(None)
     relocalizer.reset()
-    return answers
+    return estimates
 
 
 def estimate_files(relocalizer: Relocalizer, name: str, paths: list[Path]) -> dict[str, list[Estimate | None]]:
@@ -56,6 +56,6 @@ def estimate_files(relocalizer: Relocalizer, name: str, paths: list[Path]) -> di
     return estimate_images(relocalizer, ((name, load_image_rgb(path)) for path in paths))
 
 
-def image_scores(calibration: ErrorCalibration, answers: list[Estimate | None]) -> np.ndarray:
-    """Scores (n,), 0 where there is no answer."""
-    return np.array([0.0 if estimate is None else calibration.score(estimate.indicators) for estimate in answers])
+def image_scores(calibration: ErrorCalibration, estimates: list[Estimate | None]) -> np.ndarray:
+    """Scores (n,), 0 where there is no estimate."""
+    return np.array([0.0 if estimate is None else calibration.score(estimate.indicators) for estimate in estimates])
