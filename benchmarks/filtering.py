@@ -51,10 +51,7 @@ def with_wrong_answers(estimates: list[Estimate]) -> list[Estimate]:
     count = len(estimates)
     wrong = range(WRONG_EVERY // 2, count, WRONG_EVERY)
     poses = {k: estimates[(k + count // 2) % count] for k in wrong}
-    return [
-        replace(one, position=poses[k].position, quat_xyzw=poses[k].quat_xyzw) if k in poses else one
-        for k, one in enumerate(estimates)
-    ]
+    return [replace(one, pose=poses[k].pose) if k in poses else one for k, one in enumerate(estimates)]
 
 
 def row(name: str, estimates: list[Estimate], truth: Poses) -> str:

@@ -161,7 +161,7 @@ def timing(relocalizer: Relocalizer, test: Dataset, width: int | None) -> str:
         if width:
             image = cv2.resize(image, (width, round(width * image.shape[0] / image.shape[1])))
         started = time.perf_counter(), time.process_time()
-        refined = refiner.refine(image, prior.position, prior.quat_xyzw)
+        refined = refiner.refine(image, prior.pose)
         wall.append(1e3 * (time.perf_counter() - started[0]))
         processor.append(1e3 * (time.process_time() - started[1]))
         stages.append(refined.seconds)

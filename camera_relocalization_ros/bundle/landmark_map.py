@@ -13,7 +13,7 @@ from camera_relocalization_ros.bundle.error_calibration import landmark_covarian
 from camera_relocalization_ros.core.array_files import load_arrays
 from camera_relocalization_ros.core.camera_correction import CameraCorrection
 from camera_relocalization_ros.core.errors import BundleError
-from camera_relocalization_ros.core.geometry import pose_matrix
+from camera_relocalization_ros.core.pose import Poses
 from camera_relocalization_ros.vision.local_features import DESCRIPTOR_SIZE, FeatureSettings, unit_descriptors
 
 VERSION = 3
@@ -83,9 +83,9 @@ class LandmarkMap:
         """The landmarks' codes as unit vectors (l, k) float32."""
         return unit_descriptors(self.codes)
 
-    def lens_poses(self) -> np.ndarray:
-        """T_parent_lens (n, 4, 4) of the images."""
-        return pose_matrix(self.positions, self.quats_xyzw)
+    def lens_poses(self) -> Poses:
+        """T_parent_lens of the images."""
+        return Poses(self.positions, self.quats_xyzw)
 
     def seen_from(self, images: np.ndarray, count: int) -> np.ndarray:
         """Indices of up to `count` landmarks, first those that the first image saw, then those of the second..."""

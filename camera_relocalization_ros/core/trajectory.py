@@ -14,7 +14,7 @@ from scipy.spatial.transform import Rotation, Slerp
 from camera_relocalization_ros.core.errors import SyncError
 from camera_relocalization_ros.core.geometry import canonical_quat, pose_matrix
 from camera_relocalization_ros.core.output_files import write_text
-from camera_relocalization_ros.core.pose import Poses
+from camera_relocalization_ros.core.pose import Pose, Poses
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,8 @@ class Trajectory:
         return Trajectory(self.stamps_ns[index], self.positions[index], self.quats_xyzw[index])
 
 
-def interpolated(trajectory: Trajectory, stamp_ns: int) -> tuple[np.ndarray, np.ndarray]:
-    """Position (3,) and quaternion (4,) at a stamp within the trajectory: linear, and along the shortest turn.
+def interpolated(trajectory: Trajectory, stamp_ns: int) -> Pose:
+    """The pose at a stamp within the trajectory: linear, and along the shortest turn.
 
     A stamp that a pose has gives that pose, to the last digit.
     """
@@ -60,13 +60,13 @@ def interpolated(trajectory: Trajectory, stamp_ns: int) -> tuple[np.ndarray, np.
     if not 0 <= after < len(trajectory) or (after == 0 and trajectory.stamps_ns[0] != stamp_ns):
         raise SyncError(f"stamp {stamp_ns} lies outside the trajectory")
     if trajectory.stamps_ns[after] == stamp_ns:
-        return trajectory.positions[after], trajectory.quats_xyzw[after]
+        return trajectory.poses[after]
     pair = slice(after - 1, after + 1)
     share = (stamp_ns - trajectory.stamps_ns[after - 1]) / (
         trajectory.stamps_ns[after] - trajectory.stamps_ns[after - 1]
     )
     position = (1 - share) * trajectory.positions[after - 1] + share * trajectory.positions[after]
-    return position, Slerp([0.0, 1.0], Rotation.from_quat(trajectory.quats_xyzw[pair]))(share).as_quat()
+    return Pose(position, Slerp([0.0, 1.0], Rotation.from_quat(trajectory.quats_xyzw[pair]))(share).as_quat())
 
 
 def write_tum(path: Path, trajectory: Trajectory) -> None:

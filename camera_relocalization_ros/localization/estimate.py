@@ -16,7 +16,7 @@ from camera_relocalization_ros.core.state import Stage, State
 class Estimate:
     """Pose of the bundle's child frame in its parent frame at `stamp_ns`.
 
-    position (3,) metres, quat_xyzw (4,) with w >= 0; `window_length` images were looked at; `inference_s` is the
+    `pose` in metres, its quaternion with w >= 0; `window_length` images were looked at; `inference_s` is the
     time from image to pose; `descriptor` (D,) is the image's global feature, for retrieval. `state` is OK, DEGRADED
     or LOST, and `reason` says why it is not OK; a LOST pose is for study and must not be flown on.
 
@@ -27,8 +27,7 @@ class Estimate:
     """
 
     stamp_ns: int
-    position: np.ndarray
-    quat_xyzw: np.ndarray
+    pose: Pose
     window_length: int
     inference_s: float
     descriptor: np.ndarray
@@ -40,6 +39,11 @@ class Estimate:
     stage: Stage = Stage.REGRESSION
 
     @property
-    def pose(self) -> Pose:
-        """T_parent_child."""
-        return Pose(self.position, self.quat_xyzw)
+    def position(self) -> np.ndarray:
+        """(3,), that of the pose."""
+        return self.pose.position
+
+    @property
+    def quat_xyzw(self) -> np.ndarray:
+        """(4,), that of the pose."""
+        return self.pose.quat_xyzw

@@ -10,11 +10,9 @@ import math
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from camera_relocalization_ros.core.chi_square import chi_square_quantile
 from camera_relocalization_ros.core.errors import ConfigError
-from camera_relocalization_ros.core.geometry import canonical_quat
 from camera_relocalization_ros.core.state import State
 from camera_relocalization_ros.localization.estimate import Estimate
 from camera_relocalization_ros.localization.pose_track import Measured, Motion, PoseTrack, at_least
@@ -102,7 +100,7 @@ class MotionFilter:
 
     def _measured(self, estimate: Estimate) -> Measured:
         covariance = self._stand_in if estimate.covariance is None else estimate.covariance
-        return Measured(estimate.stamp_ns, estimate.position, Rotation.from_quat(estimate.quat_xyzw), covariance)
+        return Measured(estimate.stamp_ns, estimate.pose, covariance)
 
     def _believes_rival(self, measured: Measured) -> bool:
         """Whether this outlier agrees with those before it, and they are enough; the track starts anew then."""
@@ -145,12 +143,7 @@ class MotionFilter:
             # errors are alike for a second and more: they do not average out, and a Kalman filter that takes them for
             # white noise is wrong to believe that they do
             covariance = at_least(track.pose_covariance, measured.covariance)
-        return replace(
-            estimate,
-            position=track.position,
-            quat_xyzw=canonical_quat(track.rotation.as_quat()),
-            covariance=covariance,
-        )
+        return replace(estimate, pose=track.pose.canonical, covariance=covariance)
 
 
 def _check(name: str, found: float, fits: bool, expected: str) -> None:

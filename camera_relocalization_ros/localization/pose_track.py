@@ -14,14 +14,15 @@ import numpy as np
 from scipy.linalg import eigh
 from scipy.spatial.transform import Rotation
 
+from camera_relocalization_ros.core.pose import Pose, pose_residual
+
 
 @dataclass(frozen=True)
 class Measured:
-    """A pose: position (3,), rotation, covariance (6, 6) of one measurement."""
+    """A pose and its covariance (6, 6), of one measurement."""
 
     stamp_ns: int
-    position: np.ndarray
-    rotation: Rotation
+    pose: Pose
     covariance: np.ndarray
 
 
@@ -45,7 +46,7 @@ class PoseTrack:
 
     def __init__(self, measured: Measured, motion: Motion) -> None:
         self.stamp_ns = self.corrected_ns = measured.stamp_ns
-        self.position, self.rotation = measured.position, measured.rotation
+        self.pose = measured.pose
         self.velocity, self.rate = np.zeros(3), np.zeros(3)
         self.covariance = np.zeros((12, 12))
         self.covariance[POSE, POSE] = measured.covariance
@@ -61,7 +62,7 @@ class PoseTrack:
         """Go on to a later stamp at constant velocity and rate."""
         dt = (stamp_ns - self.stamp_ns) / 1e9
         turn = Rotation.from_rotvec(self.rate * dt)
-        self.position, self.rotation, self.stamp_ns = self.position + self.velocity * dt, turn * self.rotation, stamp_ns
+        self.pose, self.stamp_ns = self._moved(self.velocity * dt, turn), stamp_ns
         transition = np.eye(12)
         transition[3:6, 3:6] = turn.as_matrix()
         transition[POSE, TWIST] = dt * np.eye(6)
@@ -71,15 +72,14 @@ class PoseTrack:
 
     def distance_squared(self, measured: Measured) -> float:
         """Squared Mahalanobis distance of a measured pose from the predicted one, of six degrees of freedom."""
-        innovation = self._innovation(measured)
+        innovation = pose_residual(measured.pose, self.pose)
         return float(innovation @ np.linalg.solve(self.pose_covariance + measured.covariance, innovation))
 
     def correct(self, measured: Measured) -> None:
         """Take in a measured pose of the track's stamp."""
         gain = np.linalg.solve(self.pose_covariance + measured.covariance, self.covariance[POSE]).T  # (12, 6)
-        error = gain @ self._innovation(measured)
-        self.position = self.position + error[:3]
-        self.rotation = Rotation.from_rotvec(error[3:6]) * self.rotation
+        error = gain @ pose_residual(measured.pose, self.pose)
+        self.pose = self._moved(error[:3], Rotation.from_rotvec(error[3:6]))
         self.velocity, self.rate = self.velocity + error[6:9], self.rate + error[9:]
         kept = np.eye(12)
         kept[:, POSE] -= gain
@@ -87,9 +87,8 @@ class PoseTrack:
         self.covariance = kept @ self.covariance @ kept.T + gain @ measured.covariance @ gain.T
         self.corrected_ns = self.stamp_ns
 
-    def _innovation(self, measured: Measured) -> np.ndarray:
-        turn = (measured.rotation * self.rotation.inv()).as_rotvec()
-        return np.concatenate([measured.position - self.position, turn])
+    def _moved(self, by: np.ndarray, turn: Rotation) -> Pose:
+        return Pose(self.pose.position + by, (turn * self.pose.rotation).as_quat())
 
 
 def at_least(covariance: np.ndarray, floor: np.ndarray) -> np.ndarray:

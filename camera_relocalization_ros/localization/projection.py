@@ -18,7 +18,8 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from camera_relocalization_ros.core.errors import SyncError
-from camera_relocalization_ros.core.geometry import invert, pose_matrix, position_quat
+from camera_relocalization_ros.core.geometry import invert, pose_matrix
+from camera_relocalization_ros.core.pose import Pose, Poses
 from camera_relocalization_ros.core.trajectory import Trajectory, interpolated
 from camera_relocalization_ros.localization.estimate import Estimate
 
@@ -42,7 +43,7 @@ class MotionHistory:
 
     def __init__(self, keep_s: float = 2.0) -> None:
         self._keep_ns = round(keep_s * 1e9)
-        self._poses: deque[tuple[int, np.ndarray, np.ndarray]] = deque()
+        self._poses: deque[tuple[int, Pose]] = deque()
         self._velocity, self._rate = np.zeros(3), np.zeros(3)
 
     @property
@@ -56,11 +57,9 @@ class MotionHistory:
         """Forget everything."""
         self._poses.clear()
 
-    def add_pose(
-        self, stamp_ns: int, position: np.ndarray, quat_xyzw: np.ndarray, velocity_body: np.ndarray, rate: np.ndarray
-    ) -> None:
+    def add_pose(self, stamp_ns: int, pose: Pose, velocity_body: np.ndarray, rate: np.ndarray) -> None:
         """As nav_msgs/Odometry has it: pose of the body in the odometry frame, velocity and rate along body axes."""
-        self._append(stamp_ns, position, quat_xyzw, Rotation.from_quat(quat_xyzw).apply(velocity_body), rate)
+        self._append(stamp_ns, pose, pose.rotation.apply(velocity_body), rate)
 
     def add_velocity(self, stamp_ns: int, quat_xyzw: np.ndarray, velocity: np.ndarray, rate: np.ndarray) -> None:
         """As an autopilot has it: attitude of the body and its velocity in a level frame (ENU).
@@ -69,9 +68,9 @@ class MotionHistory:
         """
         position = np.zeros(3)
         if self._poses and stamp_ns >= self._poses[-1][0]:
-            before_ns, before, _ = self._poses[-1]
-            position = before + (stamp_ns - before_ns) / 1e9 * (self._velocity + velocity) / 2
-        self._append(stamp_ns, position, quat_xyzw, velocity, rate)
+            before_ns, before = self._poses[-1]
+            position = before.position + (stamp_ns - before_ns) / 1e9 * (self._velocity + velocity) / 2
+        self._append(stamp_ns, Pose(position, quat_xyzw), velocity, rate)
 
     def T_odom_body(self, stamp_ns: int, max_extrapolation_s: float = 0.0) -> np.ndarray:
         """(4, 4) at a stamp, interpolated, or at constant velocity beyond the newest pose; raises SyncError."""
@@ -84,21 +83,20 @@ class MotionHistory:
                 else f"odometry begins {(oldest_ns - stamp_ns) / 1e9:.3f} s after the wanted stamp"
             )
         if ahead_s <= 0:
-            stamps, positions, quats = zip(*self._poses)
-            return pose_matrix(*interpolated(Trajectory(stamps, positions, quats), stamp_ns))
-        _, position, quat_xyzw = self._poses[-1]
-        turned = Rotation.from_quat(quat_xyzw) * Rotation.from_rotvec(self._rate * ahead_s)
-        return pose_matrix(position + self._velocity * ahead_s, turned.as_quat())
+            poses = Poses.stack(pose for _, pose in self._poses)
+            stamps_ns = np.array([each_ns for each_ns, _ in self._poses], dtype=np.int64)
+            return interpolated(Trajectory(stamps_ns, poses.positions, poses.quats_xyzw), stamp_ns).matrix
+        _, newest = self._poses[-1]
+        turned = newest.rotation * Rotation.from_rotvec(self._rate * ahead_s)
+        return pose_matrix(newest.position + self._velocity * ahead_s, turned.as_quat())
 
-    def _append(
-        self, stamp_ns: int, position: np.ndarray, quat_xyzw: np.ndarray, velocity: np.ndarray, rate: np.ndarray
-    ) -> None:
+    def _append(self, stamp_ns: int, pose: Pose, velocity: np.ndarray, rate: np.ndarray) -> None:
         if self._poses and stamp_ns == self._poses[-1][0]:
             self._poses.pop()
         elif self._poses and stamp_ns < self._poses[-1][0]:
             # a looped bag: what was before has nothing to do with what comes
             self._poses.clear()
-        self._poses.append((stamp_ns, np.array(position, float), np.array(quat_xyzw, float)))
+        self._poses.append((stamp_ns, pose))
         self._velocity, self._rate = np.array(velocity, float), np.array(rate, float)
         while stamp_ns - self._poses[0][0] > self._keep_ns:
             self._poses.popleft()
@@ -123,13 +121,11 @@ def project(
     T_body_camera_now = T_body_camera if T_body_camera_now is None else T_body_camera_now
     T_odom_then = motion.T_odom_body(estimate.stamp_ns, settings.max_extrapolation_s) @ T_body_camera
     T_odom_now = motion.T_odom_body(to_stamp_ns, settings.max_extrapolation_s) @ T_body_camera_now
-    T_parent_then = pose_matrix(estimate.position, estimate.quat_xyzw)
-    T_parent_now = T_parent_then @ invert(T_odom_then) @ T_odom_now
-    position, quat_xyzw = position_quat(T_parent_now)
+    pose = Pose.from_matrix(estimate.pose.matrix @ invert(T_odom_then) @ T_odom_now)
     covariance = estimate.covariance
     if covariance is not None:
-        covariance = _grown(covariance, position - estimate.position, horizon_s, settings)
-    return replace(estimate, stamp_ns=to_stamp_ns, position=position, quat_xyzw=quat_xyzw, covariance=covariance)
+        covariance = _grown(covariance, pose.position - estimate.position, horizon_s, settings)
+    return replace(estimate, stamp_ns=to_stamp_ns, pose=pose, covariance=covariance)
 
 
 def _grown(covariance: np.ndarray, moved: np.ndarray, horizon_s: float, settings: ProjectionSettings) -> np.ndarray:

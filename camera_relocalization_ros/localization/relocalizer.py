@@ -107,8 +107,7 @@ class Relocalizer:
         state, reason = classify_state(calibration, indicators, score, used, self.bundle.sidecar.window_length)
         return Estimate(
             stamp_ns=stamp_ns,
-            position=pose.position,
-            quat_xyzw=pose.quat_xyzw,
+            pose=pose,
             window_length=used,
             inference_s=time.perf_counter() - started,
             descriptor=outputs["descriptor"],

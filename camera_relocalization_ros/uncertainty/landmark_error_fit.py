@@ -15,7 +15,7 @@ from scipy.spatial.transform import Rotation
 
 from camera_relocalization_ros.bundle.landmark_map import LandmarkMap
 from camera_relocalization_ros.core.chi_square import chi_square_quantile
-from camera_relocalization_ros.core.pose import pose_residual
+from camera_relocalization_ros.core.pose import Pose, pose_residual
 from camera_relocalization_ros.data.dataset import Frame, load_image_rgb
 from camera_relocalization_ros.localization.landmarks.pose_refiner import PoseRefiner
 
@@ -42,7 +42,7 @@ def with_measured_deviation(
             position = frame.position + generator.normal(0, PRIOR_SD_M, 3)
             turn = Rotation.from_rotvec(generator.normal(0, PRIOR_SD_RAD, 3))
             quat_xyzw = (turn * Rotation.from_quat(frame.quat_xyzw)).as_quat()
-            refined = refiner.refine(load_image_rgb(frame.image_path), position, quat_xyzw)
+            refined = refiner.refine(load_image_rgb(frame.image_path), Pose(position, quat_xyzw))
             if refined.found:
                 errors.append(pose_residual(refined.pose, frame.pose))
                 covariances.append(refined.covariance)

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 
 from camera_relocalization_ros.core.errors import DatasetError
-from camera_relocalization_ros.core.geometry import pose_matrix
 from camera_relocalization_ros.core.image_files import path_inside, read_image_file, read_list
 from camera_relocalization_ros.core.trajectory import interpolated, read_tum, seconds_text, seconds_to_ns, write_tum
 from camera_relocalization_ros.data.dataset import Dataset
@@ -73,7 +72,7 @@ def _import_sequence(folder: Path, sequence: SequenceWriter, limits: StreamLimit
         if fault:
             sequence.skip(fault)
             continue
-        pose = pose_matrix(*interpolated(poses if is_given else stream.trusted, stamp_ns))
+        pose = interpolated(poses if is_given else stream.trusted, stamp_ns).matrix
         add_image_file(sequence, stamp_ns, pose, path_inside(folder, name, folder / IMAGE_LIST), number)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from camera_relocalization_ros.core.geometry import canonical_quat
 from camera_relocalization_ros.core.state import Stage, State
 from camera_relocalization_ros.localization.estimate import Estimate
 from camera_relocalization_ros.localization.landmarks.gate import GateDecision
@@ -20,8 +19,7 @@ def fuse(
         return regression_alone(regression, decision.description)
     return replace(
         regression,
-        position=refinement.position,
-        quat_xyzw=canonical_quat(refinement.quat_xyzw),
+        pose=refinement.pose.canonical,
         covariance=refinement.covariance,
         stage=stage,
         state=State.OK,
@@ -40,8 +38,7 @@ def refined_alone(regression: Estimate, refinement: Refinement) -> Estimate:
     """The pose from landmarks whatever the gate says; of no numbers and LOST where there is none."""
     return replace(
         regression,
-        position=refinement.position,
-        quat_xyzw=refinement.quat_xyzw,
+        pose=refinement.pose,
         covariance=refinement.covariance,
         stage=Stage.REFINED,
         state=State.OK if refinement.found else State.LOST,

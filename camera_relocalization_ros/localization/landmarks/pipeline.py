@@ -84,7 +84,7 @@ class LandmarkPipeline:
 
     def refine(self, grey: np.ndarray, regression: Estimate, prior: Estimate) -> RefinedImage:
         """What the landmarks that are searched for near `prior` say of an image with its regression."""
-        refinement = self.refiner.refine_grey(grey, prior.position, prior.quat_xyzw)
+        refinement = self.refiner.refine_grey(grey, prior.pose)
         return RefinedImage(grey, regression, refinement, gate(regression, refinement))
 
     def start_tracking(self, refined: RefinedImage) -> None:

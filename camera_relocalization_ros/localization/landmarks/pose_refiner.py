@@ -13,8 +13,8 @@ from scipy.spatial import cKDTree
 
 from camera_relocalization_ros.bundle.landmark_map import LandmarkMap
 from camera_relocalization_ros.core.camera import CameraIntrinsics
-from camera_relocalization_ros.core.geometry import invert, pose_matrix, position_quat
-from camera_relocalization_ros.core.pose import Pose
+from camera_relocalization_ros.core.geometry import invert
+from camera_relocalization_ros.core.pose import Pose, pose_distance
 from camera_relocalization_ros.vision.local_features import FeatureExtractor, LocalFeatures
 from camera_relocalization_ros.vision.matching import mutual_matches, mutual_matches_of_pairs
 from camera_relocalization_ros.vision.pnp import (
@@ -56,8 +56,7 @@ class Refinement:
     """
 
     found: bool
-    position: np.ndarray
-    quat_xyzw: np.ndarray
+    pose: Pose
     covariance: np.ndarray
     landmarks: np.ndarray
     pixels: np.ndarray
@@ -67,17 +66,21 @@ class Refinement:
     seconds: dict[str, float] = field(default_factory=dict)
 
     @property
-    def pose(self) -> Pose:
-        """T_parent_child."""
-        return Pose(self.position, self.quat_xyzw)
+    def position(self) -> np.ndarray:
+        """(3,), that of the pose."""
+        return self.pose.position
+
+    @property
+    def quat_xyzw(self) -> np.ndarray:
+        """(4,), that of the pose."""
+        return self.pose.quat_xyzw
 
 
 def nothing_found(matches: int) -> Refinement:
     """That there is no pose."""
     return Refinement(
         found=False,
-        position=np.full(3, np.nan),
-        quat_xyzw=np.full(4, np.nan),
+        pose=Pose(np.full(3, np.nan), np.full(4, np.nan)),
         covariance=np.full((6, 6), np.nan),
         landmarks=np.empty(0, dtype=np.int64),
         pixels=np.empty((0, 2)),
@@ -112,25 +115,25 @@ class PoseRefiner:
         self._correction = landmark_map.camera_correction
         self._T_child_lens = self._correction.T_child_lens
 
-    def refine(self, image_rgb: np.ndarray, position: np.ndarray, quat_xyzw: np.ndarray) -> Refinement:
-        """The pose of an image (H, W, 3) near the given one; raises FrameError when the image is of another camera."""
-        return self.refine_grey(self.extractor.grey(image_rgb), position, quat_xyzw)
+    def refine(self, image_rgb: np.ndarray, prior: Pose) -> Refinement:
+        """The pose of an image (H, W, 3) near the prior; raises FrameError when the image is of another camera."""
+        return self.refine_grey(self.extractor.grey(image_rgb), prior)
 
-    def refine_grey(self, grey: np.ndarray, position: np.ndarray, quat_xyzw: np.ndarray) -> Refinement:
+    def refine_grey(self, grey: np.ndarray, prior: Pose) -> Refinement:
         """As `refine`, of an image of the extractor's `grey`."""
         started = time.perf_counter()
         features = self.extractor.extract(grey)
         extracted = time.perf_counter()
-        refinement = self.refine_features(features, position, quat_xyzw)
+        refinement = self.refine_features(features, prior)
         refinement.seconds["features"] = extracted - started
         return refinement
 
-    def refine_features(self, features: LocalFeatures, position: np.ndarray, quat_xyzw: np.ndarray) -> Refinement:
+    def refine_features(self, features: LocalFeatures, prior: Pose) -> Refinement:
         """As `refine_grey`, of the features of an image."""
         self._give_way()
         started = time.perf_counter()
         rays, codes = self.true_rays(features.rays), self.landmark_map.encode(features.descriptors)
-        landmarks = self._near(self.lens_pose(position, quat_xyzw), self._settings.landmarks)
+        landmarks = self._near(self.lens_pose(prior), self._settings.landmarks)
         matched, landmarks = self._match(codes, landmarks)
         done_matching = time.perf_counter()
         self._give_way()
@@ -153,9 +156,9 @@ class PoseRefiner:
         """Rays (n, 2) that fit the map, from those by the camera's intrinsics."""
         return self._correction.apply(rays)
 
-    def lens_pose(self, position: np.ndarray, quat_xyzw: np.ndarray) -> np.ndarray:
+    def lens_pose(self, T_parent_child: Pose) -> np.ndarray:
         """T_parent_lens (4, 4) of a pose of the child frame."""
-        T_parent_lens: np.ndarray = pose_matrix(position, quat_xyzw) @ self._T_child_lens
+        T_parent_lens: np.ndarray = T_parent_child.matrix @ self._T_child_lens
         return T_parent_lens
 
     def refinement_from(self, pose: PerspectivePose | None, landmarks: np.ndarray, pixels: np.ndarray) -> Refinement:
@@ -163,11 +166,9 @@ class PoseRefiner:
         if pose is None:
             return nothing_found(len(landmarks))
         # the covariance is of the lens; millimetres away from it, the child frame's is the same
-        position, quat_xyzw = position_quat(pose.T_parent_camera @ invert(self._T_child_lens))
         return Refinement(
             found=True,
-            position=position,
-            quat_xyzw=quat_xyzw,
+            pose=Pose.from_matrix(pose.T_parent_camera @ invert(self._T_child_lens)),
             covariance=self.landmark_map.calibrated_covariance(pose.covariance, len(pose.inliers)),
             landmarks=landmarks[pose.inliers],
             pixels=pixels[pose.inliers],
@@ -181,15 +182,9 @@ class PoseRefiner:
 
     def _near(self, T_parent_lens: np.ndarray, count: int) -> np.ndarray:
         """`count` landmarks that the images nearest to a pose saw."""
-        nearest = np.argsort(self._distances(T_parent_lens))[: self._settings.images]
+        distances = pose_distance(self._lens_poses, Pose.from_matrix(T_parent_lens))
+        nearest = np.argsort(distances)[: self._settings.images]
         return self.landmark_map.seen_from(self._images[nearest], count)
-
-    def _distances(self, T_parent_lens: np.ndarray) -> np.ndarray:
-        """From the images of the map (n,); a metre counts as much as a radian."""
-        turned = np.einsum("nij,ij->n", self._lens_poses[:, :3, :3], T_parent_lens[:3, :3])
-        angles = np.arccos(np.clip((turned - 1) / 2, -1, 1))
-        distances: np.ndarray = np.linalg.norm(self._lens_poses[:, :3, 3] - T_parent_lens[:3, 3], axis=1) + angles
-        return distances
 
     def _match(self, codes: np.ndarray, landmarks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Features (m,) and the landmarks (m,) of `landmarks` they match mutually."""

@@ -53,7 +53,7 @@ class LandmarkTracker:
 
     def start(self, grey: np.ndarray, stamp_ns: int, refinement: Refinement) -> None:
         """Track the landmarks of a refined image from now on; what was tracked before is given up."""
-        T_parent_lens = self._refiner.lens_pose(refinement.position, refinement.quat_xyzw)
+        T_parent_lens = self._refiner.lens_pose(refinement.pose)
         self._track = Track(
             grey=grey,
             landmarks=refinement.landmarks,

@@ -13,6 +13,7 @@ from scipy.spatial.transform import Rotation
 
 from camera_relocalization_ros.core.errors import FrameError
 from camera_relocalization_ros.core.frames import bare_frame
+from camera_relocalization_ros.core.pose import Pose
 from camera_relocalization_ros.localization.projection import MotionHistory
 from camera_relocalization_ros.ros import conversions
 from camera_relocalization_ros.ros.aircraft_messages import attitude_of, stamp_of
@@ -62,7 +63,7 @@ class MotionTopics:
             return
         with self.lock:
             self.body_frame = self.body_frame or bare_frame(message.child_frame_id)
-            self.history.add_pose(message.header.stamp.to_nsec(), position, quat_xyzw, velocity, rate)
+            self.history.add_pose(message.header.stamp.to_nsec(), Pose(position, quat_xyzw), velocity, rate)
 
     def on_velocity(self, message: Vector3Stamped) -> None:
         """Subscriber callback: keep the velocity (east, north, up) for the attitudes that come with it."""

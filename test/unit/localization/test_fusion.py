@@ -4,6 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from camera_relocalization_ros.core.pose import Pose
 from camera_relocalization_ros.core.state import Stage, State
 from camera_relocalization_ros.localization.estimate import Estimate
 from camera_relocalization_ros.localization.landmarks.fusion import fuse
@@ -18,8 +19,7 @@ REFINED_SD = np.array([0.01] * 3 + [0.005] * 3)
 def estimate(**changes):
     plain = Estimate(
         stamp_ns=0,
-        position=np.array([0.1, 0.0, 0.0]),
-        quat_xyzw=IDENTITY,
+        pose=Pose([0.1, 0.0, 0.0], IDENTITY),
         window_length=1,
         inference_s=0.0,
         descriptor=np.zeros(1),
@@ -32,7 +32,9 @@ def estimate(**changes):
 
 def refinement(**changes):
     return replace(
-        Refinement(True, np.zeros(3), IDENTITY, np.diag(REFINED_SD**2), np.arange(40), np.zeros((40, 2)), 60, 1.0),
+        Refinement(
+            True, Pose(np.zeros(3), IDENTITY), np.diag(REFINED_SD**2), np.arange(40), np.zeros((40, 2)), 60, 1.0
+        ),
         **changes,
     )
 
@@ -51,12 +53,12 @@ def test_a_good_refined_pose_is_published_with_its_covariance():
 @pytest.mark.parametrize(
     ("faulty", "word"),
     [
-        (refinement(found=False, position=np.full(3, np.nan)), "matches"),
+        (refinement(found=False, pose=Pose(np.full(3, np.nan), IDENTITY)), "matches"),
         (refinement(landmarks=np.arange(19)), "landmarks"),
         # two standard deviations of 30 are 10.95
         (refinement(by_chance=30.0), "40 landmarks, of which 30 may agree by chance"),
         (refinement(covariance=np.diag((6 * REFINED_SD) ** 2)), "deviation"),
-        (refinement(position=np.array([1.2, 0.0, 0.0])), "regressed"),
+        (refinement(pose=Pose(np.array([1.2, 0.0, 0.0]), IDENTITY)), "regressed"),
     ],
 )
 def test_a_refined_pose_that_cannot_be_trusted_is_refused_and_the_regressed_one_is_not_ok(faulty, word):
@@ -79,12 +81,12 @@ def test_a_regression_that_is_lost_stays_lost_unless_landmarks_find_the_pose():
 
 def test_without_a_covariance_the_answers_may_differ_by_what_regressors_err():
     uncertain = estimate(covariance=None)
-    assert fused_of(uncertain, refinement(position=np.array([1.0, 0.0, 0.0]))).stage is Stage.REFINED
-    assert fused_of(uncertain, refinement(position=np.array([3.0, 0.0, 0.0]))).stage is Stage.REGRESSION
+    assert fused_of(uncertain, refinement(pose=Pose(np.array([1.0, 0.0, 0.0]), IDENTITY))).stage is Stage.REFINED
+    assert fused_of(uncertain, refinement(pose=Pose(np.array([3.0, 0.0, 0.0]), IDENTITY))).stage is Stage.REGRESSION
 
 
 @pytest.mark.parametrize(("distance_m", "stage"), [(0.9, Stage.REFINED), (1.0, Stage.REGRESSION)])
 def test_answers_may_differ_by_twice_what_gaussian_errors_do(distance_m, stage):
     # 99.9 % of six Gaussian numbers lie within 4.74 deviations, here of the root of 0.1^2 + 0.01^2 m
-    refined = refinement(position=np.array([0.1 + distance_m, 0.0, 0.0]))
+    refined = refinement(pose=Pose(np.array([0.1 + distance_m, 0.0, 0.0]), IDENTITY))
     assert fused_of(estimate(), refined).stage is stage

@@ -18,6 +18,7 @@ from scipy.spatial import cKDTree
 from camera_relocalization_ros.bundle.model_bundle import LANDMARKS, SIDECAR, load_bundle
 from camera_relocalization_ros.cli.main import main
 from camera_relocalization_ros.core.geometry import position_quat
+from camera_relocalization_ros.core.pose import Pose
 from camera_relocalization_ros.core.state import Stage, State
 from camera_relocalization_ros.evaluation.result_files import load_result
 from camera_relocalization_ros.localization.landmarks.live import NICENESS, BackgroundLandmarks, RefinementCounts
@@ -64,11 +65,11 @@ def test_right_poses_exceed_chance_by_far_and_chance_is_what_features_anywhere_g
     refiner, generator = pipeline.refiner, np.random.default_rng(0)
     T = flight(1, seed=5)[0]
     features = refiner.extractor.extract(pipeline.grey(view(T, WALL)))
-    found = refiner.refine_features(features, *position_quat(T))
+    found = refiner.refine_features(features, Pose.from_matrix(T))
     assert len(found.landmarks) > 5 * found.by_chance > 0
     # features anywhere in the image: how many of the landmarks that it shows have one within the errors' area
-    points = refiner.points[refiner._near(refiner.lens_pose(*position_quat(T)), 1000)]
-    expected = project(points, refiner.lens_pose(found.position, found.quat_xyzw))[0]
+    points = refiner.points[refiner._near(refiner.lens_pose(Pose.from_matrix(T)), 1000)]
+    expected = project(points, refiner.lens_pose(found.pose))[0]
     half = np.abs(refiner.true_rays(features.rays)).max(axis=0)
     expected = expected[(np.abs(expected) < half).all(axis=1)]
     radius = np.sqrt(2) * found.noise_px / refiner.extractor.focal_px

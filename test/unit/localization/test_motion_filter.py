@@ -12,6 +12,7 @@ from scipy.stats import chi2
 
 from camera_relocalization_ros.core.errors import ConfigError
 from camera_relocalization_ros.core.geometry import angular_distance
+from camera_relocalization_ros.core.pose import Pose
 from camera_relocalization_ros.core.state import State
 from camera_relocalization_ros.localization.estimate import Estimate
 from camera_relocalization_ros.localization.motion_filter import FilterSettings, MotionFilter
@@ -27,7 +28,7 @@ SETTINGS = FilterSettings()
 def make_estimate(k: int, position: np.ndarray, rotation: Rotation | None = None, **values) -> Estimate:
     quat_xyzw = (rotation or Rotation.identity()).as_quat()
     fields = {"covariance": COVARIANCE, "state": State.OK, "reason": "", **values}
-    return Estimate(k * PERIOD_NS, np.array(position, float), quat_xyzw, 2, 0.01, np.zeros(1), **fields)
+    return Estimate(k * PERIOD_NS, Pose(position, quat_xyzw), 2, 0.01, np.zeros(1), **fields)
 
 
 def truth(k: int) -> tuple[np.ndarray, Rotation]:

@@ -12,6 +12,7 @@ from scipy.spatial.transform import Rotation
 
 from camera_relocalization_ros.core.errors import SyncError
 from camera_relocalization_ros.core.geometry import angular_distance, invert, pose_matrix, position_quat
+from camera_relocalization_ros.core.pose import Pose
 from camera_relocalization_ros.core.state import State
 from camera_relocalization_ros.localization.estimate import Estimate
 from camera_relocalization_ros.localization.projection import MotionHistory, ProjectionSettings, project
@@ -38,8 +39,8 @@ def T_parent_camera(seconds: float, T_body_camera: np.ndarray = T_BODY_CAMERA) -
 
 
 def make_estimate(seconds: float) -> Estimate:
-    position, quat_xyzw = position_quat(T_parent_camera(seconds))
-    return Estimate(ns(seconds), position, quat_xyzw, 2, 0.01, np.zeros(1), State.OK, "", COVARIANCE)
+    pose = Pose.from_matrix(T_parent_camera(seconds))
+    return Estimate(ns(seconds), pose, 2, 0.01, np.zeros(1), State.OK, "", COVARIANCE)
 
 
 def ns(seconds: float) -> int:
@@ -49,7 +50,7 @@ def ns(seconds: float) -> int:
 def odometry(until_s: float, period_s: float = 0.02) -> MotionHistory:
     motion = MotionHistory()
     for seconds in np.arange(0.0, until_s + 1e-9, period_s):
-        motion.add_pose(ns(seconds), *position_quat(T_odom_body(seconds)), VELOCITY, RATE)
+        motion.add_pose(ns(seconds), Pose.from_matrix(T_odom_body(seconds)), VELOCITY, RATE)
     return motion
 
 
@@ -97,7 +98,7 @@ def test_where_odometry_began_does_not_matter():
     elsewhere = MotionHistory()
     T_other_odom = pose_matrix(np.array([100.0, -50.0, 3.0]), Rotation.from_rotvec([0.0, 0.0, 2.5]).as_quat())
     for seconds in np.arange(0.0, 1.0, 0.02):
-        elsewhere.add_pose(ns(seconds), *position_quat(T_other_odom @ T_odom_body(seconds)), VELOCITY, RATE)
+        elsewhere.add_pose(ns(seconds), Pose.from_matrix(T_other_odom @ T_odom_body(seconds)), VELOCITY, RATE)
     one, other = (project(make_estimate(0.5), ns(0.7), m, T_BODY_CAMERA) for m in (odometry(1.0), elsewhere))
     assert np.allclose(one.position, other.position, atol=1e-9)
 
@@ -124,7 +125,7 @@ def test_no_odometry_is_refused():
 def test_only_the_newest_is_kept():
     motion = MotionHistory(keep_s=0.2)
     for seconds in np.arange(0.0, 1.0, 0.02):
-        motion.add_pose(ns(seconds), *position_quat(T_odom_body(seconds)), VELOCITY, RATE)
+        motion.add_pose(ns(seconds), Pose.from_matrix(T_odom_body(seconds)), VELOCITY, RATE)
     oldest, newest = motion.span_ns
     assert newest - oldest <= 0.2e9
     assert oldest > ns(0.7)
@@ -132,9 +133,9 @@ def test_only_the_newest_is_kept():
 
 def test_a_loop_forgets_and_a_repetition_replaces():
     motion = odometry(1.0)
-    motion.add_pose(ns(1.0), *position_quat(T_odom_body(1.0)), VELOCITY, RATE)
+    motion.add_pose(ns(1.0), Pose.from_matrix(T_odom_body(1.0)), VELOCITY, RATE)
     assert motion.span_ns == (ns(0.0), ns(1.0))
-    motion.add_pose(ns(0.5), *position_quat(T_odom_body(0.5)), VELOCITY, RATE)
+    motion.add_pose(ns(0.5), Pose.from_matrix(T_odom_body(0.5)), VELOCITY, RATE)
     assert motion.span_ns == (ns(0.5), ns(0.5))
 
 
@@ -159,7 +160,7 @@ def test_covariance_is_that_of_many_wrong_estimates():
         T = pose_matrix(
             good.position + error[:3], (Rotation.from_rotvec(error[3:]) * Rotation.from_quat(good.quat_xyzw)).as_quat()
         )
-        wrong = Estimate(good.stamp_ns, *position_quat(T), 2, 0.01, np.zeros(1), State.OK, "", COVARIANCE)
+        wrong = Estimate(good.stamp_ns, Pose.from_matrix(T), 2, 0.01, np.zeros(1), State.OK, "", COVARIANCE)
         out = project(wrong, ns(0.9), motion, T_BODY_CAMERA, settings=perfect)
         turn = (Rotation.from_quat(out.quat_xyzw) * rotation.inv()).as_rotvec()
         errors.append(np.concatenate([out.position - expected.position, turn]))

@@ -8,6 +8,7 @@ import synthetic_scene
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.camera_correction import CameraCorrection
 from camera_relocalization_ros.core.geometry import invert, position_quat, transform_points
+from camera_relocalization_ros.core.pose import Pose
 from camera_relocalization_ros.localization.landmarks.pose_refiner import PoseRefiner
 from camera_relocalization_ros.mapping.builder import MapSettings, Survey, build_landmarks, compressed, locate
 from camera_relocalization_ros.mapping.confirmation import confirmed, needed_placements
@@ -57,7 +58,7 @@ def refined_errors_m(world, flown, landmarks):
     errors = []
     for features, T_true in zip(*views(world, 3, 7)):
         position, quat_xyzw = position_quat(T_true)
-        refined = refiner.refine_features(features, position + (0.15, -0.1, 0.1), quat_xyzw)
+        refined = refiner.refine_features(features, Pose(position + (0.15, -0.1, 0.1), quat_xyzw))
         errors.append(np.linalg.norm(refined.position - position) if refined.found else np.inf)
     return np.array(errors)
 
