@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from camera_relocalization_ros.data.gimbal_convention import Verdict
+    from camera_relocalization_ros.data.gimbal_convention import ConventionResult
 
 NAME = "gimbal-check"
 HELP = "Tell which gimbal convention a bag follows, by camera poses that its TF holds."
@@ -33,20 +33,20 @@ def run(arguments: argparse.Namespace) -> int:
 
     topics = (arguments.gimbal_topic, arguments.attitude_topic)
     with open_bag(arguments.bag) as bag:
-        verdict = check_bag(bag, topics, arguments.parent, arguments.child, arguments.body)
-    print(table(verdict))
+        result = check_bag(bag, topics, arguments.parent, arguments.child, arguments.body)
+    print(table(result))
     return 0
 
 
-def table(verdict: Verdict) -> str:
-    """The verdict as text: a line for each convention, best first, and the answer."""
+def table(result: ConventionResult) -> str:
+    """The result as text: a line for each convention, best first, and the one that fits."""
     lines = [
-        f"{verdict.pair_count} pairs half a second apart, in which the camera turned by {verdict.motion_deg:.2f} deg "
+        f"{result.pair_count} pairs half a second apart, in which the camera turned by {result.motion_deg:.2f} deg "
         "(median)",
         f"{'convention':<20}{'camera':>10}{'body':>10}{'out of range':>15}",
     ]
-    for one in verdict.candidates:
+    for one in result.candidates:
         body = f"{one.body_median_deg:.2f} deg" if one.body_median_deg == one.body_median_deg else "-"
         lines.append(f"{one.name:<20}{one.median_deg:>6.2f} deg{body:>10}{100 * one.out_of_range:>13.1f} %")
-    answer = verdict.convention or f"cannot tell: {verdict.reason}"
+    answer = result.convention or f"cannot tell: {result.reason}"
     return "\n".join([*lines, f"convention: {answer}"])

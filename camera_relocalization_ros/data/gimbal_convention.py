@@ -63,7 +63,7 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class ConventionResult:
     """The candidates, best first, the median turn of the reference, and the answer: "" when it cannot be told."""
 
     candidates: tuple[Candidate, ...]
@@ -75,7 +75,7 @@ class Verdict:
 
 def check_gimbal(
     gimbal: Rotations, is_named: bool, attitude: Rotations, camera: Rotations, body: Rotations | None = None
-) -> Verdict:
+) -> ConventionResult:
     """Rank the conventions; raises SyncError when the sources do not overlap in time.
 
     `gimbal`: vectors (N, 3) in degrees as they come, or roll, pitch, yaw when the message names its fields
@@ -99,7 +99,7 @@ def check_gimbal(
         found.append(Candidate(name, camera_deg, body_deg, _out_of_range(R_enu_body, link)))
     found.sort(key=lambda one: (not one.is_possible, one.error_deg))
     motion_deg = float(np.median(np.degrees(camera_turns.magnitude())))
-    return Verdict(tuple(found), motion_deg, len(pairs[0]), *_judge(found, motion_deg))
+    return ConventionResult(tuple(found), motion_deg, len(pairs[0]), *_decide(found, motion_deg))
 
 
 def _distinct(is_named: bool) -> dict[str, GimbalConvention]:
@@ -112,7 +112,7 @@ def _distinct(is_named: bool) -> dict[str, GimbalConvention]:
     return {name: convention for convention, name in by_content.items()}
 
 
-def _judge(found: list[Candidate], motion_deg: float) -> tuple[str, str]:
+def _decide(found: list[Candidate], motion_deg: float) -> tuple[str, str]:
     """The name of the convention, or "" and why it cannot be told."""
     best, second = found[0], found[1]
     if not best.is_possible:

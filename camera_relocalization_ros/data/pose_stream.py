@@ -31,7 +31,7 @@ class StreamLimits:
 
 
 class PoseStream:
-    """A stream of poses as it was recorded, and the judgement on any stamp in it.
+    """A stream of poses as it was recorded, and what is wrong with any stamp in it.
 
     A frozen tracker repeats its last pose to the last digit, which noise never does. So repeats are taken out, of
     streams whose position is tracked: `trusted` has what is left. Joints and fixed objects may repeat themselves.
@@ -45,7 +45,7 @@ class PoseStream:
         is_new = _first_of_repeats(recorded) if self.is_tracked else np.ones(len(recorded), bool)
         self.trusted = recorded.select(is_new)
         self._bad_steps = self._find_jumps() if self.is_tracked else np.zeros(len(self.trusted) - 1, bool)
-        self._pose_faults, self._step_faults = self._judge(is_new)
+        self._pose_faults, self._step_faults = self._find_faults(is_new)
 
     def faults(self, stamps_ns: np.ndarray) -> np.ndarray:
         """Why there is no trustworthy pose at each stamp (N,) of int64; "" where there is one."""
@@ -57,7 +57,7 @@ class PoseStream:
         """Steps between two poses that nothing that is tracked can make."""
         return int(self._bad_steps.sum())
 
-    def _judge(self, is_new: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _find_faults(self, is_new: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Faults of the recorded poses (N + 1,) and of the time before each (N + 1,), the last one after the end."""
         max_gap_ns = self.limits.max_gap_s * 1e9
         # step k of the trusted poses begins at pose k; the one after the last pose never ends

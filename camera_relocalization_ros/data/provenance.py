@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Which data a model was trained on, and whether frames that it is to be judged by were among them."""
+"""Which data a model was trained on, and whether frames that it is to be evaluated on were among them."""
 
 from __future__ import annotations
 

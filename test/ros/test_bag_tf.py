@@ -196,7 +196,7 @@ def test_real_camera_relative_to_a_tag_at_listed_stamps_and_at_those_of_images(r
         transforms = BagTransforms.from_bag(bag)
         records = [(topic, message, received.to_nsec()) for topic, message, received in read_messages(bag, ["/tf"])]
     tag = next(frame for frame in transforms.frames if frame.startswith("tag_"))
-    stamps_ns = transforms.chain("map", "rig").own_trajectory().stamps_ns[100:130] + 13 * MS
+    stamps_ns = transforms.chain("map", "rig").recorded_trajectory().stamps_ns[100:130] + 13 * MS
     T_map_tag, T_map_cam0 = (
         transforms.chain("map", frame).trajectory(stamps_ns)[0].matrices() for frame in (tag, "cam0")
     )

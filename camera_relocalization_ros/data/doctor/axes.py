@@ -26,7 +26,7 @@ MAX_PAIRS = 300
 
 
 def up_axis(quats_xyzw: np.ndarray) -> str:
-    """Which axis of the parent, "+z" for example, points up, judged from optical frames (N, 4); "" if none does.
+    """Which axis of the parent, "+z" for example, points up, read from optical frames (N, 4); "" if none does.
 
     An upright camera's top leans with its pitch, but its x axis stays level: an axis is up when tops point along it
     and sides do not.
@@ -61,11 +61,11 @@ def check_convention(dataset: Dataset) -> Finding:
     """The poses turn as the images do, which those of OpenGL cameras and inverted ones do not."""
     if dataset.camera is None:
         return Finding("axes of the camera", LOOK, "unknown intrinsics: not checked; add the camera to dataset.yaml")
-    verdict = check_axes(*_pairs_and_poses(dataset, dataset.camera))
-    level = OK if verdict.name == "optical" else BAD if verdict.name else LOOK
-    values = {"name": verdict.name, "residuals_deg": verdict.residuals_deg}
+    result = check_axes(*_pairs_and_poses(dataset, dataset.camera))
+    level = OK if result.name == "optical" else BAD if result.name else LOOK
+    values = {"name": result.name, "residuals_deg": result.residuals_deg}
     rest = "; all else here is judged as if that were done" if level == BAD else ""
-    return Finding("axes of the camera", level, verdict.sentence + rest, values)
+    return Finding("axes of the camera", level, result.sentence + rest, values)
 
 
 def as_optical(dataset: Dataset, convention: str) -> Dataset:

@@ -33,7 +33,7 @@ class Examination:
 
 
 def examine(dataset: Dataset) -> Examination:
-    """Read every image once, some of them twice, and judge; never raises because of what the data are like."""
+    """Read every image once, some of them twice, and check them; never raises because of what the data are like."""
     images = measure_images([frame.image_path for frame in dataset.frames])
     convention, quaternions = check_convention(dataset), check_quaternions(dataset)
     # one fault, one finding: poses in another convention would look like cameras that hang upside down

@@ -12,7 +12,7 @@ LEVELS = (OK, LOOK, BAD)
 
 @dataclass(frozen=True)
 class Finding:
-    """The verdict of one check: level OK, LOOK or BAD, a sentence that says what to do, and plain values."""
+    """The result of one check: level OK, LOOK or BAD, a sentence that says what to do, and plain values."""
 
     check: str
     level: str

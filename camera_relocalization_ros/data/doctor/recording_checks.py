@@ -18,7 +18,7 @@ GAP_S, GAP_STEPS = 0.5, 3.0
 # shares of time or frames that are lost
 FEW, MANY = 0.05, 0.3
 MAX_NORM_ERROR = 1e-4
-# gaps are judged by their own check; turns by the one of quaternions
+# gaps have a check of their own; turns by the one of quaternions
 STREAM = StreamLimits(max_gap_s=1e9, max_turn_rate=np.inf)
 MAX_TURN_RATE = StreamLimits().max_turn_rate
 

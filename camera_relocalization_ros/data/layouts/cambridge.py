@@ -18,7 +18,7 @@ from camera_relocalization_ros.core.geometry import invert, pose_matrix
 from camera_relocalization_ros.core.image_files import path_inside, read_list
 from camera_relocalization_ros.data.dataset import Dataset
 from camera_relocalization_ros.data.dataset_writer import DatasetWriter
-from camera_relocalization_ros.data.layouts.stampless import add_image_file, made_up_stamp_ns
+from camera_relocalization_ros.data.layouts.stampless import add_image_file, synthetic_stamp_ns
 from camera_relocalization_ros.data.splits import Parts, save_split
 
 LISTS = {"train": "dataset_train.txt", "test": "dataset_test.txt"}
@@ -53,7 +53,7 @@ def import_cambridge(source: Path, output: Path, quaternion: str = ROTATIONS[0])
             with writer.sequence(name, {"source": f"{source.name}/{name}"}) as sequence:
                 for number, entry in enumerate(members):
                     path = path_inside(source, entry.image, source / LISTS[entry.part])
-                    add_image_file(sequence, made_up_stamp_ns(index, number), entry.T_scene_camera, path, number)
+                    add_image_file(sequence, synthetic_stamp_ns(index, number), entry.T_scene_camera, path, number)
                     parts.setdefault(entry.part, {}).setdefault(name, []).append([number, number])
     save_split(output, "official", parts, " and ".join(LISTS.values()))
     return Dataset.load(output)

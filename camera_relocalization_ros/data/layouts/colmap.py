@@ -19,7 +19,7 @@ from camera_relocalization_ros.core.geometry import invert, pose_matrix
 from camera_relocalization_ros.core.image_files import path_inside
 from camera_relocalization_ros.data.dataset import Dataset
 from camera_relocalization_ros.data.dataset_writer import DatasetWriter
-from camera_relocalization_ros.data.layouts.stampless import add_image_file, made_up_stamp_ns
+from camera_relocalization_ros.data.layouts.stampless import add_image_file, synthetic_stamp_ns
 
 PARENT_FRAME, CHILD_FRAME = "scene", "camera_optical_frame"
 # number in binary files: name, and where fx, fy, cx, cy and k1, k2, p1, p2, k3.. lie among the parameters
@@ -64,7 +64,7 @@ def import_colmap(source: Path, output: Path, images: Path | None = None) -> Dat
         with writer.sequence("images", {"source": f"colmap {source.name}"}) as sequence:
             for number, image in enumerate(sorted(listed, key=lambda image: image.name)):
                 path = path_inside(folder, image.name, source)
-                add_image_file(sequence, made_up_stamp_ns(0, number), image.T_scene_camera, path, number)
+                add_image_file(sequence, synthetic_stamp_ns(0, number), image.T_scene_camera, path, number)
     return Dataset.load(output)
 
 

@@ -14,7 +14,7 @@ from camera_relocalization_ros.core.image_files import read_image_file
 from camera_relocalization_ros.core.progress import tracked
 from camera_relocalization_ros.data.dataset import Dataset
 from camera_relocalization_ros.data.dataset_writer import DatasetWriter, SequenceWriter
-from camera_relocalization_ros.data.layouts.stampless import add_image_file, made_up_stamp_ns
+from camera_relocalization_ros.data.layouts.stampless import add_image_file, synthetic_stamp_ns
 from camera_relocalization_ros.data.splits import is_within, load_split, save_split, split_names
 
 # intrinsics that the data set's users agreed on; it ships none
@@ -50,7 +50,7 @@ def _import_sequence(folder: Path, sequence: SequenceWriter) -> None:
         raise DatasetError(f"{folder}: no frame-NNNNNN.color.png or .jpg in it")
     for number, image_path in tracked(images, folder.name, "image"):
         T_scene_camera = _read_pose(folder / f"{image_path.name.split('.')[0]}.pose.txt")
-        add_image_file(sequence, made_up_stamp_ns(index, number), T_scene_camera, image_path, number)
+        add_image_file(sequence, synthetic_stamp_ns(index, number), T_scene_camera, image_path, number)
 
 
 def export_seven_scenes(dataset: Dataset, output: Path) -> list[Path]:

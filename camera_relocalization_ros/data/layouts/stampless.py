@@ -18,7 +18,7 @@ FRAME_RATE_HZ = 30
 SEQUENCE_SPACING_S = 1000
 
 
-def made_up_stamp_ns(sequence: int, number: int) -> int:
+def synthetic_stamp_ns(sequence: int, number: int) -> int:
     """A stamp for frame `number` of sequence `sequence`, as if it had been recorded at FRAME_RATE_HZ."""
     return (sequence + 1) * SEQUENCE_SPACING_S * 10**9 + round(number * 10**9 / FRAME_RATE_HZ)
 

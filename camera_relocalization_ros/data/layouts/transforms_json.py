@@ -16,7 +16,7 @@ from camera_relocalization_ros.core.errors import DatasetError
 from camera_relocalization_ros.core.image_files import path_inside
 from camera_relocalization_ros.data.dataset import Dataset
 from camera_relocalization_ros.data.dataset_writer import DatasetWriter
-from camera_relocalization_ros.data.layouts.stampless import add_image_file, made_up_stamp_ns
+from camera_relocalization_ros.data.layouts.stampless import add_image_file, synthetic_stamp_ns
 
 FILE = "transforms.json"
 PARENT_FRAME, CHILD_FRAME = "scene", "camera_optical_frame"
@@ -39,7 +39,7 @@ def import_transforms_json(source: Path, output: Path) -> Dataset:
         with writer.sequence("images", {"source": f"{path.parent.name}/{path.name}"}) as sequence:
             for number, frame in enumerate(frames):
                 image_path = _image_path(path, frame)
-                add_image_file(sequence, made_up_stamp_ns(0, number), _pose(path, frame), image_path, number)
+                add_image_file(sequence, synthetic_stamp_ns(0, number), _pose(path, frame), image_path, number)
     return Dataset.load(output)
 
 

@@ -66,7 +66,7 @@ def _import_sequence(folder: Path, sequence: SequenceWriter, limits: StreamLimit
         raise DatasetError(f"{folder / POSE_LIST}: no pose in it")
     stream = PoseStream(poses, limits)
     for number, (stamp_ns, name) in enumerate(_read_list(folder / IMAGE_LIST)):
-        # the benchmark's poses are given, not judged: only what lies between two of them is
+        # the benchmark's poses are taken as given: only what lies between two of them is
         is_given = bool(np.isin(stamp_ns, poses.stamps_ns))
         fault = "" if is_given else stream.faults(np.array([stamp_ns]))[0]
         if fault:

@@ -7,14 +7,14 @@ import numpy as np
 import rosbag
 
 from camera_relocalization_ros.core.errors import BagError
-from camera_relocalization_ros.data.gimbal_convention import Rotations, Verdict, check_gimbal
+from camera_relocalization_ros.data.gimbal_convention import ConventionResult, Rotations, check_gimbal
 from camera_relocalization_ros.ros.bags.aircraft_streams import read_attitude, read_gimbal
 from camera_relocalization_ros.ros.bags.transforms import BagTransforms
 
 
 def check_bag(
     bag: rosbag.Bag, topics: tuple[str, str], parent: str, child: str, body_frame: str | None = None
-) -> Verdict:
+) -> ConventionResult:
     """Which convention the bag follows; `topics` are the gimbal's and the attitude's, the poses are those in TF.
 
     Raises BagError when a topic or frame is missing, SyncError when they do not overlap in time.

@@ -70,7 +70,7 @@ def check_sync(path: Path, options: ExtractionOptions, search_s: tuple[float, fl
         if camera is None:
             raise BagError(f"{path}: no intrinsics; expected a camera_info topic, or --camera FILE")
         chain = BagTransforms.from_bag(bag, options.sources).chain(options.parent, options.child, options.limits)
-        poses = chain.own_trajectory()
+        poses = chain.recorded_trajectory()
         if len(poses) < 2:
             raise BagError(f"{path}: {options.child!r} does not move in {options.parent!r}; expected poses along time")
         pairs = visual_rotations(_grey_images(bag, topic, camera, poses, max_images), camera)

@@ -126,7 +126,7 @@ def _placement(transforms: BagTransforms, options: ExtractionOptions) -> dict[st
     root = transforms.root_of(options.parent)
     if root == bare_frame(options.parent):
         return {}
-    poses = transforms.chain(root, options.parent, options.limits).own_trajectory(PLACEMENT_SAMPLES)
+    poses = transforms.chain(root, options.parent, options.limits).recorded_trajectory(PLACEMENT_SAMPLES)
     if not len(poses):
         return {}
     quat_xyzw = canonical_quat(Rotation.from_quat(poses.quats_xyzw).mean().as_quat())

@@ -19,7 +19,7 @@ from camera_relocalization_ros.core.trajectory import Trajectory
 from camera_relocalization_ros.ros.bags.aircraft_streams import read_attitude, read_gimbal
 
 # parent, child, and the child's pose in the parent: along time, or position (3,) and quaternion (4,) for ever
-Edge = Tuple[str, str, Union[Trajectory, Tuple[np.ndarray, np.ndarray]]]
+GimbalEdge = Tuple[str, str, Union[Trajectory, Tuple[np.ndarray, np.ndarray]]]
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ def gimbal_edges(
     body_frame: str = "M100/base_link",
     prefix: str = "M100/",
     max_gap_s: float = MAX_GAP_S,
-) -> list[Edge]:
+) -> list[GimbalEdge]:
     """The edges from the body to the camera's optical frame: three joints along time and two that stay.
 
     `convention` is a name of core.dji.CONVENTIONS. Raises BagError when a topic is missing or the two never overlap.
@@ -52,7 +52,7 @@ def gimbal_edges(
     return _edges(gimbal_frames(track.yaw, track.roll, track.pitch), track.stamps_ns, body_frame, prefix)
 
 
-def _edges(frames: GimbalFrames, stamps_ns: np.ndarray, body_frame: str, prefix: str) -> list[Edge]:
+def _edges(frames: GimbalFrames, stamps_ns: np.ndarray, body_frame: str, prefix: str) -> list[GimbalEdge]:
     names = ("gimbal_yaw", "gimbal_roll", "gimbal_pitch", "camera_link", "camera_optical_frame")
     chain = [bare_frame(body_frame), *(bare_frame(f"{prefix}{name}") for name in names)]
     moving = [frames.T_body_yaw, frames.T_yaw_roll, frames.T_roll_pitch]

@@ -32,7 +32,7 @@ class NoPoseError(SyncError):
 
 
 @dataclass
-class Edge:
+class FrameRecord:
     """All that a bag says about the pose of one frame in its parents: poses by stamp, and the static one."""
 
     parents: set[str] = field(default_factory=set)
@@ -81,7 +81,7 @@ class FrameChain:
         stamps, positions, quats = zip(*found) if found else ((), (), ())
         return Trajectory(np.array(stamps, dtype=np.int64), np.array(positions), np.array(quats)), reasons
 
-    def own_trajectory(self, count: int | None = None) -> Trajectory:
+    def recorded_trajectory(self, count: int | None = None) -> Trajectory:
         """The poses at the stamps of the fastest stream, about `count` of them; a static chain has a single one."""
         stamps_ns = max((stream.trusted.stamps_ns for stream in self.streams), key=len, default=np.array([1]))
         step = max(len(stamps_ns) // count, 1) if count else 1
@@ -93,7 +93,7 @@ class BagTransforms:
     """The transforms of a bag, whole; frame names without leading slash."""
 
     source: str
-    edges: dict[str, Edge]
+    records: dict[str, FrameRecord]
     ignored: Counter[str]
 
     @classmethod
@@ -108,13 +108,13 @@ class BagTransforms:
         transforms = cls(bag.filename, {}, Counter())
         for pose in read_sources(bag, sources):
             transforms._add(pose)
-        owned = set(transforms.edges)
+        owned = set(transforms.records)
         for pose in _read_transforms(bag):
             if pose.child in owned:
                 transforms.ignored["of a frame that comes from elsewhere"] += 1
             else:
                 transforms._add(pose)
-        repeats = sum(edge.repeats() for edge in transforms.edges.values())
+        repeats = sum(record.repeats() for record in transforms.records.values())
         transforms.ignored.update({"repeated": repeats} if repeats else {})
         if transforms.ignored:
             counts = ", ".join(f"{count} {reason}" for reason, count in sorted(transforms.ignored.items()))
@@ -124,7 +124,7 @@ class BagTransforms:
     @property
     def frames(self) -> list[str]:
         """All frames, sorted."""
-        return sorted(set(self.edges).union(*(edge.parents for edge in self.edges.values())))
+        return sorted(set(self.records).union(*(record.parents for record in self.records.values())))
 
     def root_of(self, frame: str) -> str:
         """The frame at the top of the tree that holds `frame`."""
@@ -139,7 +139,7 @@ class BagTransforms:
         above_parent, above_child = self._to_root(parent), self._to_root(child)
         if above_parent[-1] != above_child[-1]:
             for name in above_parent[:-1] + above_child[:-1]:
-                self._checked_edge(name)  # a frame with two parents may be the cause
+                self._checked_record(name)  # a frame with two parents may be the cause
             raise BagError(
                 f"{self.source}: frames {parent!r} (below {above_parent[-1]!r}) and {child!r} (below "
                 f"{above_child[-1]!r}) are not connected in TF"
@@ -150,46 +150,46 @@ class BagTransforms:
     def _build(self, parent: str, child: str, names: list[str], limits: StreamLimits) -> FrameChain:
         fixed, streams = {}, {}
         for name in names:
-            edge = self._checked_edge(name)
-            frames = (min(edge.parents), name)
-            if edge.static_pose is not None:
-                fixed[frames] = edge.static_pose
+            record = self._checked_record(name)
+            frames = (min(record.parents), name)
+            if record.static_pose is not None:
+                fixed[frames] = record.static_pose
             else:
-                streams[frames] = PoseStream(edge.trajectory(), limits)
+                streams[frames] = PoseStream(record.trajectory(), limits)
         window = TfWindow(fixed, {frames: stream.trusted for frames, stream in streams.items()})
         return FrameChain(parent, child, list(streams.values()), window)
 
     def _to_root(self, name: str) -> list[str]:
         """The frame and all above it."""
         names = [name]
-        while names[-1] in self.edges:
-            above = min(self.edges[names[-1]].parents)
+        while names[-1] in self.records:
+            above = min(self.records[names[-1]].parents)
             if above in names:
                 raise BagError(f"{self.source}: frames {above!r} and {names[-1]!r} hang below each other in TF")
             names.append(above)
         return names
 
-    def _checked_edge(self, child: str) -> Edge:
-        edge = self.edges[child]
-        if len(edge.parents) > 1:
-            parents = " and ".join(repr(parent) for parent in sorted(edge.parents))
+    def _checked_record(self, child: str) -> FrameRecord:
+        record = self.records[child]
+        if len(record.parents) > 1:
+            parents = " and ".join(repr(parent) for parent in sorted(record.parents))
             raise BagError(f"{self.source}: frame {child!r} has more than one parent in TF: {parents}")
-        if edge.static_pose is not None and edge.stamps_ns:
+        if record.static_pose is not None and record.stamps_ns:
             raise BagError(f"{self.source}: frame {child!r} is on /tf and on /tf_static; expected one of them")
-        return edge
+        return record
 
     def _add(self, pose: StampedPose) -> None:
         reason = _fault(pose)
         if reason:
             self.ignored[reason] += 1
             return
-        edge = self.edges.setdefault(pose.child, Edge())
-        edge.parents.add(pose.parent)
+        record = self.records.setdefault(pose.child, FrameRecord())
+        record.parents.add(pose.parent)
         if pose.stamp_ns is None:
-            edge.static_pose = (pose.position, pose.quat_xyzw)
+            record.static_pose = (pose.position, pose.quat_xyzw)
             return
-        edge.stamps_ns.append(pose.stamp_ns)
-        edge.poses.extend((*pose.position, *pose.quat_xyzw))
+        record.stamps_ns.append(pose.stamp_ns)
+        record.poses.extend((*pose.position, *pose.quat_xyzw))
 
 
 def _read_transforms(bag: rosbag.Bag) -> Iterator[StampedPose]:

@@ -37,17 +37,17 @@ RUNNING = 50
 
 @dataclass(frozen=True)
 class ReplayResult:
-    """What came back. estimate and truth (F,) have the same stamps: images that were answered and have a true pose.
+    """What came back. estimate and truth (F,) have the same stamps: images that were localized and have a true pose.
 
-    images, answered, lost, dropped, rejected: counts of all images, with a true pose or not. `frames` tells the same
-    and more of each image, answered or not; `topic` is the bag's with the images.
+    images, localized, lost, dropped, rejected: counts of all images, with a true pose or not. `frames` tells the same
+    and more of each image, localized or not; `topic` is the bag's with the images.
     """
 
     estimate: Trajectory
     truth: Trajectory
     errors: PoseErrors
     images: int
-    answered: int
+    localized: int
     lost: int
     dropped: int
     rejected: int
@@ -55,14 +55,15 @@ class ReplayResult:
     topic: str
 
     @property
-    def answered_share(self) -> float:
-        """Answered images of all images in the bag, 0 to 1."""
-        return self.answered / self.images
+    def localized_share(self) -> float:
+        """Localized images of all images in the bag, 0 to 1."""
+        return self.localized / self.images
 
     def to_dict(self) -> dict[str, Any]:
         """All of `summarise`, and the counts, as plain values for JSON."""
-        counts = {name: getattr(self, name) for name in ("images", "answered", "lost", "dropped", "rejected")}
-        return {**summarise(self.frames), **counts, "answered_share": self.answered_share}
+        counts = {"images": self.images, "answered": self.localized, "lost": self.lost}
+        counts.update(dropped=self.dropped, rejected=self.rejected)
+        return {**summarise(self.frames), **counts, "answered_share": self.localized_share}
 
 
 def replay(
@@ -129,9 +130,11 @@ def compare(plan: ReplayPlan, recorder: ReplayRecorder, frames: Result) -> Repla
         raise ReplayError(f"{plan.bag}: no answered image has a true pose ({error})") from error
     errors = pose_errors(estimate.poses, truth.poses)
     return ReplayResult(
-        *(estimate, truth, errors),
+        estimate=estimate,
+        truth=truth,
+        errors=errors,
         images=frames.info.images,
-        answered=frames.info.localized,
+        localized=frames.info.localized,
         lost=frames.info.lost,
         dropped=frames.info.dropped,
         rejected=sum(frames.info.rejected.values()),
@@ -162,7 +165,7 @@ def _is_installed(package: str) -> bool:
 
 
 def _settings(session: RosSession, refine_first: bool) -> dict[str, str]:
-    """What the launch file is told beside its defaults, for a node that refines first."""
+    """What the launch file gets beside its defaults, for a node that refines first."""
     if not refine_first:
         return {}
     params = session.folder / "params.yaml"
