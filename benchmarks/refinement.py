@@ -36,7 +36,7 @@ from camera_relocalization_ros.core.pose import Poses
 from camera_relocalization_ros.core.pose_errors import PoseErrors, pose_errors
 from camera_relocalization_ros.core.state import State
 from camera_relocalization_ros.data.dataset import Dataset, Frame, load_image_rgb
-from camera_relocalization_ros.evaluation.baseline_errors import baseline_errors
+from camera_relocalization_ros.evaluation.baselines import baseline_errors
 from camera_relocalization_ros.evaluation.consistency import mahalanobis_squares
 from camera_relocalization_ros.evaluation.metrics import within
 from camera_relocalization_ros.localization.estimate import Estimate

@@ -59,7 +59,7 @@ def extra_indicators(relocalizer: Relocalizer, estimates: list[Estimate]) -> np.
 
 
 def dataset_samples(relocalizer: Relocalizer, spec: str, work: Path) -> dict[str, np.ndarray]:
-    """Logarithms of indicators, extra indicators and errors of answers with full windows; kept in `work`."""
+    """Logarithms of indicators, extra indicators and errors of samples with full windows; kept in `work`."""
     dataset = Dataset.load(spec)
     path = work / f"{relocalizer.bundle.bundle_id}_{training_set(dataset).sha256[:12]}.npz"
     if not path.is_file():
@@ -101,16 +101,16 @@ def joined(parts: list[dict[str, np.ndarray]]) -> tuple[CalibrationSamples, np.n
     return CalibrationSamples(*columns, blocks), np.concatenate([part["extra"] for part in parts])
 
 
-def without(answers: CalibrationSamples, *names: str) -> CalibrationSamples:
-    """The answers with some indicators the same for all, so that they tell nothing."""
-    logs = answers.log_indicators.copy()
+def with_constant(samples: CalibrationSamples, *names: str) -> CalibrationSamples:
+    """The samples with some indicators the same for all, so that they tell nothing."""
+    logs = samples.log_indicators.copy()
     logs[:, [INDICATORS.index(name) for name in names]] = 0.0
-    return replace(answers, log_indicators=logs)
+    return replace(samples, log_indicators=logs)
 
 
-def sizes(calibration: ErrorCalibration, answers: CalibrationSamples) -> tuple[float, float, float]:
+def sizes(calibration: ErrorCalibration, samples: CalibrationSamples) -> tuple[float, float, float]:
     """Geometric mean of an ellipsoid's deviations: position (m), orientation (deg), and of both at once."""
-    logs, shape = np.log(calibration.error_scales(answers.log_indicators)).mean(axis=0), np.array(calibration.shape)
+    logs, shape = np.log(calibration.error_scales(samples.log_indicators)).mean(axis=0), np.array(calibration.shape)
     own = [np.linalg.slogdet(shape[part, part])[1] / 6 for part in (slice(0, 3), slice(3, 6))]
     both = logs.mean() + np.linalg.slogdet(shape)[1] / 12
     return float(np.exp(logs[0] + own[0])), float(np.degrees(np.exp(logs[1] + own[1]))), float(np.exp(both))
@@ -149,7 +149,7 @@ def covariance_table(calibration: ErrorCalibration, train: CalibrationSamples, t
         ("without training distance", ("training_distance_m",)),
         ("the same for all images", INDICATORS),
     ):
-        lines.append(covariance_row(title, fit(without(train, *names)).calibration, without(test, *names)))
+        lines.append(covariance_row(title, fit(with_constant(train, *names)).calibration, with_constant(test, *names)))
     return "\n".join(lines)
 
 
@@ -176,7 +176,7 @@ def milliseconds(work: Callable[[], object], count: int = 500) -> float:
     return 1e3 * float(np.median(times))
 
 
-def judging_cost(relocalizer: Relocalizer, calibration: ErrorCalibration) -> str:
+def uncertainty_cost(relocalizer: Relocalizer, calibration: ErrorCalibration) -> str:
     """Time per image of indicators, and of score and covariance."""
     index, meter = relocalizer.bundle.index, IndicatorMeter(relocalizer.bundle.index)
     pose, quat = index.poses[0], index.quats_xyzw[0]
@@ -185,9 +185,7 @@ def judging_cost(relocalizer: Relocalizer, calibration: ErrorCalibration) -> str
     indicators_ms = milliseconds(lambda: meter.measure(*answer))
     rest_ms = milliseconds(lambda: (calibration.score(indicators), calibration.covariance(indicators, quat)))
     count = len(index.positions)
-    return (
-        f"judging, of {count} training images: indicators {indicators_ms:.2f} ms, score and covariance {rest_ms:.2f} ms"
-    )
+    return f"cost, of {count} training images: indicators {indicators_ms:.2f} ms, score and covariance {rest_ms:.2f} ms"
 
 
 def main() -> None:
@@ -196,7 +194,7 @@ def main() -> None:
     parser.add_argument("--calibrate", nargs="+", required=True, metavar="DATASET")
     parser.add_argument("--test", nargs="+", required=True, metavar="DATASET")
     parser.add_argument("--negatives", nargs="+", default=[], metavar="FOLDER", help="not used to set the thresholds")
-    parser.add_argument("--work", type=Path, default=Path("out/uncertainty"), help="answers are kept here")
+    parser.add_argument("--work", type=Path, default=Path("out/uncertainty"), help="samples are kept here")
     arguments = parser.parse_args()
     work: Path = arguments.work
     work.mkdir(parents=True, exist_ok=True)
@@ -223,7 +221,7 @@ def main() -> None:
     print(f"good images kept, least and most of a block: {min(kept):.1%} to {max(kept):.1%}")
     columns = [np.hstack([part.log_indicators, extra]) for part, extra in ((train, train_extra), (test, test_extra))]
     print("\n" + indicators_table(*columns, test.errors, negatives))
-    print("\n" + judging_cost(relocalizer, calibration))
+    print("\n" + uncertainty_cost(relocalizer, calibration))
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ INDICATORS = (
 # what is measured below this (a millimetre, a milliradian, a thousandth) says no more than this
 FLOOR = 1e-3
 NEIGHBOURS = 5
-# 20,000 descriptors take longer than a millisecond; of neighbours in a recording one tells as much as all
+# 20,000 descriptors take longer than a millisecond; of neighbours in a recording one says as much as all
 MAX_COMPARED = 6000
 
 

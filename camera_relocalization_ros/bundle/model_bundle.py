@@ -53,12 +53,12 @@ class Bundle:
 
     @property
     def has_members(self) -> bool:
-        """Whether the network tells the answer of each member of its ensemble, as it does since version 3."""
+        """Whether the network gives the pose of each member of its ensemble, as it does since version 3."""
         return self.reference_outputs is not None and self.reference_outputs.has_members
 
     @property
     def has_covariance(self) -> bool:
-        """Whether answers have one: all of a calibrated bundle, those by landmarks of another with a map."""
+        """Whether estimates have one: all of a calibrated bundle, those by landmarks of another with a map."""
         return self.sidecar.error_calibration is not None or self.landmark_map is not None
 
     @property

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The test vector of a bundle: images with the answers that its network gave to them when it was made.
+"""The test vector of a bundle: images with the outputs that its network gave for them when it was made.
 
 A wrong network, runtime or number format is found by it before the first image of a flight. It knows no runtime:
 who calls hands in the function that runs the network.
@@ -23,7 +23,7 @@ TOLERANCE = 1e-3
 MAX_TOLERANCE = 0.1
 # below this an output's own size says nothing about what a difference matters; of poses 1 m, and 1 of the quaternion
 SMALLEST_SCALE = {"descriptor": 1e-3, "frame_features": 1e-3}
-# of one image's answer; None is any size
+# of one image's output; None is any size
 ROW_SHAPES = {
     "position": (3,),
     "quat_xyzw": (4,),
@@ -38,10 +38,10 @@ PATCH_ROWS, PATCH_COLS = 9, 16
 
 @dataclass(frozen=True)
 class ReferenceOutputs:
-    """images (T, H, W, 3) uint8, shown one after another, and what the network answers to each.
+    """images (T, H, W, 3) uint8, shown one after another, and the network's outputs for each.
 
     position (T, 3), quat_xyzw (T, 4), descriptor (T, C), member_position (T, M, 3), member_quat_xyzw (T, M, 4),
-    frame_features (T, F). M is 0 where the network does not tell its members' answers, F for single-frame networks.
+    frame_features (T, F). M is 0 where the network does not give its members' poses, F for single-frame networks.
     """
 
     images: np.ndarray
@@ -54,7 +54,7 @@ class ReferenceOutputs:
 
     @property
     def has_members(self) -> bool:
-        """Whether the network tells the answer of each member of its ensemble."""
+        """Whether the network gives the pose of each member of its ensemble."""
         return 1 <= self.member_position.shape[1] <= MAX_MEMBERS
 
 
@@ -74,22 +74,22 @@ def output_names(window_length: int, has_members: bool = True) -> list[str]:
 def record_outputs(
     run: RunNetwork, images: np.ndarray, window_length: int, feature_count: int, has_members: bool = True
 ) -> ReferenceOutputs:
-    """What a network answers to images (T, H, W, 3) in this order, with windows that grow from one frame.
+    """The outputs of a network for images (T, H, W, 3) in this order, with windows that grow from one frame.
 
     `run` takes the inputs of docs/bundle_format.md by name and returns the outputs of `output_names`; feature_count F
     is not used when window_length is 1.
     """
     names = output_names(window_length, has_members)
     previous = np.zeros((1, 0, feature_count), dtype=np.float32)
-    answers = []
+    by_image: list[dict[str, np.ndarray]] = []
     for image in images:
         feeds = {"image": image[None]}
         if window_length > 1:
             feeds["previous"] = previous[:, -(window_length - 1) :]
-        answers.append(dict(zip(names, map(np.asarray, run(feeds)))))
+        by_image.append(dict(zip(names, map(np.asarray, run(feeds)))))
         if window_length > 1:
-            previous = np.concatenate([previous, answers[-1]["frame_features"]], axis=1)
-    outputs = {name: np.concatenate([answer[name] for answer in answers]).astype(np.float32) for name in names}
+            previous = np.concatenate([previous, by_image[-1]["frame_features"]], axis=1)
+    outputs = {name: np.concatenate([one[name] for one in by_image]).astype(np.float32) for name in names}
     outputs["frame_features"] = previous[0] if window_length > 1 else np.zeros((len(images), 0), dtype=np.float32)
     if not has_members:
         outputs.update(_no_members(len(images)))
@@ -112,9 +112,9 @@ def relative_differences(expected: ReferenceOutputs, found: ReferenceOutputs) ->
     return differences
 
 
-def save_reference_outputs(path: Path, answers: ReferenceOutputs) -> None:
+def save_reference_outputs(path: Path, outputs: ReferenceOutputs) -> None:
     """Write a test vector as a compressed .npz file."""
-    np.savez_compressed(path, **asdict(answers))
+    np.savez_compressed(path, **asdict(outputs))
 
 
 def load_reference_outputs(path: Path, has_members: bool = True) -> ReferenceOutputs:
@@ -124,13 +124,15 @@ def load_reference_outputs(path: Path, has_members: bool = True) -> ReferenceOut
     count = len(arrays["images"]) if arrays["images"].ndim == 4 else 0
     if not has_members:
         arrays.update(_no_members(count))
-    answers = ReferenceOutputs(**arrays)
+    outputs = ReferenceOutputs(**arrays)
     for name in OUTPUTS:
-        _check_output(name, getattr(answers, name), count)
-    if answers.member_position.shape[1] != answers.member_quat_xyzw.shape[1] or has_members != answers.has_members:
-        found = f"{answers.member_position.shape} and {answers.member_quat_xyzw.shape}"
-        raise ValueError(f"members' answers of shapes {found}; expected those of 1 to {MAX_MEMBERS} members")
-    return answers
+        _check_output(name, getattr(outputs, name), count)
+    shapes = outputs.member_position.shape, outputs.member_quat_xyzw.shape
+    if shapes[0][1] != shapes[1][1] or has_members != outputs.has_members:
+        raise ValueError(
+            f"members' answers of shapes {shapes[0]} and {shapes[1]}; expected those of 1 to {MAX_MEMBERS} members"
+        )
+    return outputs
 
 
 def _check_output(name: str, values: np.ndarray, count: int) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""reloc background: how much of a bundle's answers comes from what surrounds the object."""
+"""reloc background: how much of a bundle's poses comes from what surrounds the object."""
 
 from __future__ import annotations
 

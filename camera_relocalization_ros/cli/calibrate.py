@@ -18,14 +18,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="FOLDER",
-        help="folders of images, or data sets, of other places; made-up images are always among the negatives",
+        help="folders of images, or data sets, of other places; synthetic images are always among them",
     )
     parser.add_argument(
         "--false-accept",
         type=float,
         default=0.01,
         metavar="SHARE",
-        help="of the negatives that may be called OK (default: 0.01)",
+        help="of the out-of-distribution images that may be called OK (default: 0.01)",
     )
 
 

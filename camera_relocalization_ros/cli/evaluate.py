@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.bundle,
         arguments.dataset,
         stages=arguments.stages,
-        negatives=arguments.negatives,
+        out_of_distribution=arguments.negatives,
         any_frames=arguments.any_frames,
         name=arguments.name or (arguments.output or arguments.bundle).resolve().name,
     )
@@ -63,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def describe(evaluated: BundleEvaluation) -> str:
-    """Errors of the stages beside those of the baselines, whether covariances hold, and what negatives did."""
+    """Errors of the stages beside those of the baselines, whether covariances hold, and how others score."""
     from camera_relocalization_ros.evaluation.rejection_table import rejection_table
     from camera_relocalization_ros.evaluation.summary_text import errors_table, ok_summary
 
@@ -73,6 +73,6 @@ def describe(evaluated: BundleEvaluation) -> str:
     lines.append(errors_table({**{stage.method: stage.evaluation.errors for stage in stages}, **evaluated.baselines}))
     lines += [f"\n{stage.method}\n{report.table()}" for stage in stages if (report := stage.evaluation.consistency)]
     calibration, report = evaluated.bundle.sidecar.error_calibration, evaluated.published.evaluation.consistency
-    if evaluated.negative_scores and calibration is not None and report is not None:
-        lines.append(rejection_table(calibration, report.scores, evaluated.negative_scores))
+    if evaluated.out_of_distribution_scores and calibration is not None and report is not None:
+        lines.append(rejection_table(calibration, report.scores, evaluated.out_of_distribution_scores))
     return "\n".join(lines)

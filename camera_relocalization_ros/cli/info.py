@@ -78,13 +78,13 @@ def _describe_bundle(path: Path) -> str:
 
 
 def _describe_test_vector(bundle: Bundle) -> str:
-    answers = bundle.reference_outputs
-    if answers is None:
+    outputs = bundle.reference_outputs
+    if outputs is None:
         return "test vector: none (a bundle of version 1)"
     poses = [
         f"  image {number}: position {', '.join(f'{value:.4f}' for value in position)}; "
         f"quat_xyzw {', '.join(f'{value:.4f}' for value in quat)}"
-        for number, (position, quat) in enumerate(zip(answers.position, answers.quat_xyzw), 1)
+        for number, (position, quat) in enumerate(zip(outputs.position, outputs.quat_xyzw), 1)
     ]
     sidecar = bundle.sidecar
     head = f"test vector: {len(poses)} images, by {sidecar.tested_with}, relative tolerance {sidecar.tolerance:g}"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Poses that the training images alone give: interpolated from the most alike, or the mean of a cell (thesis 3.1)."""
+"""What no training at all would have reached: poses that the training images alone give (thesis 3.1), their errors."""
 
 from __future__ import annotations
 
@@ -8,11 +8,39 @@ from scipy.cluster.vq import kmeans2
 from scipy.spatial.transform import Rotation
 
 from camera_relocalization_ros.bundle.retrieval import RetrievalIndex
+from camera_relocalization_ros.core.geometry import angular_distance
 from camera_relocalization_ros.core.pose import Poses
+from camera_relocalization_ros.core.pose_errors import PoseErrors, oracle_nearest, pose_errors
+
+
+def baseline_errors(index: RetrievalIndex, descriptors: np.ndarray, truth: Poses) -> dict[str, PoseErrors]:
+    """What no training at all would have reached on the same frames (descriptors (N, D)).
+
+    constant pose: median training position, and of the training rotations the one nearest to all others;
+    feature retrieval: pose of the training image with the most similar features;
+    retrieval, best k: mean pose of the five training images with the most similar features, weighted by similarity;
+    classification: mean pose of the cell of training poses whose mean descriptor is nearest;
+    oracle nearest pose: pose of the training image whose true pose is nearest (1 m counts as 1 rad).
+    """
+    known = index.poses
+    return {
+        "constant pose": constant_pose_errors(known, truth),
+        "feature retrieval": pose_errors(known[index.nearest(descriptors)], truth),
+        "retrieval, best k": pose_errors(best_k_poses(index, descriptors), truth),
+        "classification": pose_errors(cell_poses(index, descriptors), truth),
+        "oracle nearest pose": pose_errors(known[oracle_nearest(known, truth)], truth),
+    }
+
+
+def constant_pose_errors(known: Poses, truth: Poses) -> PoseErrors:
+    """Errors of always estimating the median of known positions and the medoid of their rotations."""
+    position = np.tile(np.median(known.positions, axis=0), (len(truth), 1))
+    quat = np.tile(_medoid_quat(known.quats_xyzw), (len(truth), 1))
+    return pose_errors(Poses(position, quat), truth)
 
 
 def best_k_poses(index: RetrievalIndex, descriptors: np.ndarray, k: int = 5) -> Poses:
-    """The mean poses (M) of the k most alike, weighted by similarity, for (M, D)."""
+    """The mean poses (M) of the k most similar, weighted by similarity, for (M, D)."""
     similarity = index.project(descriptors) @ index.descriptors.T
     k = min(k, len(index.positions))
     best = np.argpartition(-similarity, k - 1, axis=1)[:, :k]
@@ -50,3 +78,9 @@ def _mean_poses(index: RetrievalIndex, rows: np.ndarray, weights: np.ndarray) ->
     positions = np.einsum("mk,mkc->mc", share, index.positions[rows])
     quats = [Rotation.from_quat(index.quats_xyzw[row]).mean(w).as_quat() for row, w in zip(rows, share)]
     return Poses(positions, np.array(quats))
+
+
+def _medoid_quat(quats_xyzw: np.ndarray) -> np.ndarray:
+    sample = quats_xyzw[:: max(len(quats_xyzw) // 500, 1)]
+    total = [angular_distance(sample, quat[None]).sum() for quat in sample]
+    return sample[int(np.argmin(total))]

@@ -15,7 +15,7 @@ from camera_relocalization_ros.core.progress import Task
 from camera_relocalization_ros.core.state import Stage
 from camera_relocalization_ros.data.dataset import Dataset, Frame, load_image_rgb
 from camera_relocalization_ros.data.provenance import check_frames, is_training_pose, training_warning
-from camera_relocalization_ros.evaluation.baseline_errors import baseline_errors
+from camera_relocalization_ros.evaluation.baselines import baseline_errors
 from camera_relocalization_ros.evaluation.consistency import ConsistencyReport, mahalanobis_squares
 from camera_relocalization_ros.localization.estimate import Estimate
 from camera_relocalization_ros.localization.landmarks.staged_relocalizer import StagedRelocalizer

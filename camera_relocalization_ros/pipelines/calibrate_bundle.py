@@ -17,14 +17,14 @@ from camera_relocalization_ros.uncertainty.calibrate import CalibrationRun, cali
 def calibrate_bundle(
     bundle: Path | str,
     datasets: DataSpec | Sequence[DataSpec],
-    negatives: Sequence[Path | str] = (),
+    out_of_distribution: Sequence[Path | str] = (),
     *,
     false_accept: float = 0.01,
     progress: Progress | None = None,
 ) -> CalibrationRun:
     """Fit covariance and lost detection to data sets and store them in the bundle, in place of older ones.
 
-    negatives: folders of images, or data sets, of other places, beside the images that are made for that purpose;
+    out_of_distribution: folders of images, or data sets, of other places, beside synthetic images;
     false_accept: the share of all those that may be called OK.
     Raises ConfigError for a false_accept that is no share, BundleError or DatasetError as `calibrate` does.
     """
@@ -33,6 +33,6 @@ def calibrate_bundle(
     loaded = all_loaded(datasets)
     relocalizer = Relocalizer.from_bundle(Path(bundle))
     with reporting(progress):
-        calibrated = calibrate(relocalizer, loaded, negatives, false_accept)
+        calibrated = calibrate(relocalizer, loaded, out_of_distribution, false_accept)
     replace_error_calibration(relocalizer.bundle, calibrated.fit.calibration)
     return calibrated

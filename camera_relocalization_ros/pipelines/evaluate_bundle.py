@@ -48,13 +48,13 @@ class StageEvaluation:
 class BundleEvaluation:
     """A bundle on a data set: its stages by name, the published one last.
 
-    negative_scores: by folder of images of other places, the score (n,) of each image.
+    out_of_distribution_scores: by folder of images of other places, the score (n,) of each image.
     """
 
     bundle: Bundle
     dataset: Dataset
     stages: dict[str, StageEvaluation]
-    negative_scores: dict[str, np.ndarray]
+    out_of_distribution_scores: dict[str, np.ndarray]
 
     @property
     def published(self) -> StageEvaluation:
@@ -96,23 +96,23 @@ def evaluate_bundle(
     data: DataSpec,
     *,
     stages: str | None = None,
-    negatives: Sequence[Path | str] = (),
+    out_of_distribution: Sequence[Path | str] = (),
     any_frames: bool = False,
     name: str = "",
     progress: Progress | None = None,
 ) -> BundleEvaluation:
-    """Answer every image of a data set as in flight, and compare with the truth and with baselines.
+    """Estimate the pose of every image of a data set as in flight, and compare with the truth and with baselines.
 
     stages: of regression, refined and fused, joined by commas; None is the one that the bundle publishes.
-    negatives: folders of images, or data sets, of other places. any_frames: that the data set names its frames
-    otherwise is no error. name: of the result in tables, else that of the bundle's folder.
+    out_of_distribution: folders of images, or data sets, of other places. any_frames: that the data set names its
+    frames otherwise is no error. name: of the result in tables, else that of the bundle's folder.
     Raises BundleError, DatasetError or ConfigError.
     """
     dataset = loaded(data)
     relocalizer = Relocalizer.from_bundle(Path(bundle))
-    if negatives and relocalizer.bundle.sidecar.error_calibration is None:
+    if out_of_distribution and relocalizer.bundle.sidecar.error_calibration is None:
         raise BundleError(f"{bundle}: --negatives needs a calibrated bundle; see reloc calibrate")
-    images = {str(folder): image_paths(folder) for folder in negatives}
+    images = {str(folder): image_paths(folder) for folder in out_of_distribution}
     chosen = parse_stages(stages, relocalizer.bundle)
     with reporting(progress):
         evaluations = evaluate_stages(relocalizer, dataset, chosen, any_frames)

@@ -19,7 +19,7 @@ from camera_relocalization_ros.core.pose import Poses
 from camera_relocalization_ros.core.pose_errors import PoseErrors, pose_errors
 from camera_relocalization_ros.data.dataset import Dataset, Sequence
 from camera_relocalization_ros.data.provenance import frames_digest
-from camera_relocalization_ros.evaluation.baseline_errors import baseline_errors
+from camera_relocalization_ros.evaluation.baselines import baseline_errors
 from camera_relocalization_ros.evaluation.thesis_grid import Combination
 from camera_relocalization_ros.training.backbones import build_backbone
 from camera_relocalization_ros.training.config import ORIGINALS_ONLY, TrainingConfig

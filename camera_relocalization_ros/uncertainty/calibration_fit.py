@@ -185,7 +185,7 @@ def _with_shape(calibration: ErrorCalibration, samples: CalibrationSamples) -> E
 
 def _conformal_factors(squares: np.ndarray) -> np.ndarray:
     """By how much (2,) ellipsoids must grow to hold FITTED_LEVEL of squared distances (n, 2)."""
-    # one more answer than there are: Vovk et al. 2005, "Algorithmic Learning in a Random World"
+    # one more sample than there are: Vovk et al. 2005, "Algorithmic Learning in a Random World"
     level = min(FITTED_LEVEL * (len(squares) + 1) / len(squares), 1.0)
     return np.maximum(np.quantile(squares, level, axis=0) / chi_square_quantile(FITTED_LEVEL, 3), 1e-9)
 

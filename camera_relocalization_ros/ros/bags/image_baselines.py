@@ -9,7 +9,7 @@ import numpy as np
 
 from camera_relocalization_ros.core.pose_errors import PoseErrors
 from camera_relocalization_ros.core.trajectory import Trajectory
-from camera_relocalization_ros.evaluation.baseline_errors import baseline_errors
+from camera_relocalization_ros.evaluation.baselines import baseline_errors
 from camera_relocalization_ros.localization.relocalizer import Relocalizer
 from camera_relocalization_ros.ros.bags.reader import image_topic, open_bag, read_images
 from camera_relocalization_ros.ros.conversions import message_to_rgb

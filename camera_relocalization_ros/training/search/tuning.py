@@ -27,7 +27,7 @@ from camera_relocalization_ros.core.errors import ConfigError, DatasetError, Rel
 from camera_relocalization_ros.core.pose import Poses
 from camera_relocalization_ros.core.pose_errors import PoseErrors
 from camera_relocalization_ros.data.dataset import Dataset, check_same_frames
-from camera_relocalization_ros.evaluation.baseline_errors import constant_pose_errors
+from camera_relocalization_ros.evaluation.baselines import constant_pose_errors
 from camera_relocalization_ros.training.config import TrainingConfig
 from camera_relocalization_ros.training.features.feature_cache import files_of_views
 from camera_relocalization_ros.training.search.search_space import SearchSpace, suggested_config

@@ -86,14 +86,14 @@ def test_the_share_is_that_of_the_medians_and_its_interval_holds_it():
         poses[:, 0] += metres * rng.uniform(0.5, 1.5, 200)
         return poses
 
-    answers = {ORIGINAL: truth}
-    answers.update({variant(BACKGROUND, change): moved_by(0.3) for change in CHANGES})
-    answers.update({variant(OBJECT, change): moved_by(0.1) for change in CHANGES})
-    found = Reliance(truth, np.full(200, "flight", dtype=object), answers, 0)
+    estimates = {ORIGINAL: truth}
+    estimates.update({variant(BACKGROUND, change): moved_by(0.3) for change in CHANGES})
+    estimates.update({variant(OBJECT, change): moved_by(0.1) for change in CHANGES})
+    found = Reliance(truth, np.full(200, "flight", dtype=object), estimates, 0)
     share = found.share(SWAPPED, "position_m")
     assert share.value == pytest.approx(0.75, abs=0.03)
     assert share.low < share.value < share.high and share.high - share.low < 0.1
-    # the answers as they are have no error, of which no other could be a multiple
+    # the estimates as they are have no error, of which no other could be a multiple
     assert np.isnan(found.growth(variant(OBJECT, SWAPPED), "position_m").value)
     assert json.loads(json.dumps(found.summary()))["background_reliance"][SWAPPED]["orientation_deg"] == [None] * 3
 
@@ -132,9 +132,9 @@ def test_command(tmp_path, capsys):
     assert main(["background", bundle, str(tmp_path / "flight"), "--mesh", str(mesh), "-o", str(out)]) == 0
     printed = capsys.readouterr().out
     assert "swapped    position 1.00 (1.00 to 1.00)" in printed
-    told = json.loads((out / "background.json").read_text())
-    assert told["frames"] == COUNT and told["background_reliance"]["masked"]["position_m"] == [1.0, 1.0, 1.0]
-    assert told["images"]["object masked"]["moved"] == dict.fromkeys(QUANTITIES, 0.0)
+    values = json.loads((out / "background.json").read_text())
+    assert values["frames"] == COUNT and values["background_reliance"]["masked"]["position_m"] == [1.0, 1.0, 1.0]
+    assert values["images"]["object masked"]["moved"] == dict.fromkeys(QUANTITIES, 0.0)
     assert cv2.imread(str(out / "background.png")).shape[1] > 1000
     box = ["--box", *map(str, BOX.ravel())]
     assert main(["background", bundle, str(tmp_path / "blind"), *box, "-o", str(out)]) == 1

@@ -138,10 +138,10 @@ def test_verdict_is_about_the_ok_answers_alone():
     result.estimate[::2, 0] += 7.0
     summary = pose_metrics.summarise(result)
     worst_m = result.select(result.accepted).errors().position_m.max()
-    told = ok_summary(summary)
-    assert told.startswith("OK: 50 % of images; median ")
-    assert f"worst {length_text(worst_m)} and " in told
-    assert "7." not in told and "worst 7." in estimates_summary(summary)
+    text = ok_summary(summary)
+    assert text.startswith("OK: 50 % of images; median ")
+    assert f"worst {length_text(worst_m)} and " in text
+    assert "7." not in text and "worst 7." in estimates_summary(summary)
     assert estimates_summary(summary).endswith("20 of 40 images answered, 18 lost, 2 dropped")
     assert ok_summary(pose_metrics.summarise(replace(result, scores=np.full(40, np.nan)))) == ""
 

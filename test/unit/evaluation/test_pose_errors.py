@@ -12,7 +12,7 @@ from camera_relocalization_ros.core.output_files import write_json
 from camera_relocalization_ros.core.pose import Poses
 from camera_relocalization_ros.core.pose_errors import pose_errors
 from camera_relocalization_ros.core.trajectory import match_stamps
-from camera_relocalization_ros.evaluation.baseline_errors import baseline_errors
+from camera_relocalization_ros.evaluation.baselines import baseline_errors
 from camera_relocalization_ros.evaluation.summary_text import errors_table
 
 

@@ -23,7 +23,7 @@ from camera_relocalization_ros.evaluation.results import NO_STATE, ROW_FIELDS
 
 
 def with_gaps():
-    """Answered, never answered, answered without a true pose; and a NaN here and there."""
+    """Localized, never localized, localized without a true pose; and a NaN here and there."""
     result = made_result(60)
     for array, row in ((result.estimate, 3), (result.truth, 5), (result.covariances, 3), (result.covariances, 7)):
         array[row] = np.nan
@@ -68,10 +68,10 @@ def test_evo_finds_the_same_median(tmp_path, relation, quantity):
 def test_evo_reads_the_trajectories(tmp_path):
     pytest.importorskip("evo.tools.file_interface")
     write_result(tmp_path, made_result(60).select(np.arange(30)))
-    told = run_evo(tmp_path, "evo_traj", tmp_path / "estimate.tum", "--ref", tmp_path / "truth.tum", "--full_check")
-    assert re.findall(r"nr\. of poses\s+(\d+)", told) == ["30", "30"], told
+    report = run_evo(tmp_path, "evo_traj", tmp_path / "estimate.tum", "--ref", tmp_path / "truth.tum", "--full_check")
+    assert re.findall(r"nr\. of poses\s+(\d+)", report) == ["30", "30"], report
     # of each: rotations, shapes, stamps, quaternions, times
-    assert (told.count("SE(3) conform\tyes"), told.count("\tok\n")) == (2, 8), told
+    assert (report.count("SE(3) conform\tyes"), report.count("\tok\n")) == (2, 8), report
 
 
 def test_each_of_several_sequences_has_its_trajectories(tmp_path):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""reloc calibrate and evaluate on a bundle whose answers are known, and what its estimates say afterwards."""
+"""reloc calibrate and evaluate on a bundle whose outputs are known, and what its estimates say afterwards."""
 
 import shutil
 from dataclasses import replace
@@ -22,7 +22,7 @@ from camera_relocalization_ros.core.state import State
 from camera_relocalization_ros.data.dataset_writer import DatasetWriter
 from camera_relocalization_ros.localization.relocalizer import Relocalizer
 
-# of the truth beside what the bundle answers: along each axis of the parent
+# of the truth beside what the bundle estimates: along each axis of the parent
 SIGMA_M = np.array([0.3, 0.1, 0.1])
 
 

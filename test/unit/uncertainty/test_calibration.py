@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Covariance and score on made-up answers whose errors are known."""
+"""Covariance and score on simulated samples whose errors are known."""
 
 import re
 
@@ -28,13 +28,13 @@ from camera_relocalization_ros.uncertainty.calibration_fit import (
 )
 from camera_relocalization_ros.uncertainty.out_of_distribution_images import out_of_distribution_images, to_aspect
 
-# of made-up errors: three times as long along the line of sight, and turning with moving sideways
+# of simulated errors: three times as long along the line of sight, and turning with moving sideways
 SHAPE = np.diag([1.0, 1.0, 9.0, 1.0, 1.0, 1.0])
 SHAPE[0, 4] = SHAPE[4, 0] = -0.8
 
 
-def made_up_answers(count=3000, blocks=6, seed=0, tail=4.0):
-    """Indicators that tell the size of errors with heavy tails (of Student's t with `tail` degrees of freedom)."""
+def simulated_samples(count=3000, blocks=6, seed=0, tail=4.0):
+    """Indicators that give the size of errors with heavy tails (of Student's t with `tail` degrees of freedom)."""
     rng = np.random.default_rng(seed)
     logs = rng.normal(-2.0, 0.5, (count, len(INDICATORS)))
     scales = np.exp(logs[:, :2] + 1.0) * np.sqrt(tail / rng.chisquare(tail, (count, 1)))
@@ -44,7 +44,7 @@ def made_up_answers(count=3000, blocks=6, seed=0, tail=4.0):
 
 @pytest.fixture(scope="module")
 def fitted():
-    return fit(made_up_answers())
+    return fit(simulated_samples())
 
 
 def indicators_of(logs):
@@ -52,7 +52,7 @@ def indicators_of(logs):
 
 
 def test_ninety_percent_ellipsoids_hold_ninety_percent_of_what_was_not_seen(fitted):
-    squares = squared_distances(fitted.calibration, made_up_answers(seed=1))
+    squares = squared_distances(fitted.calibration, simulated_samples(seed=1))
     inside = is_inside(squares).mean(axis=0)
     np.testing.assert_allclose(inside[:, 1], 0.9, atol=0.02)
     np.testing.assert_allclose(fitted.inside.mean(axis=0)[:, 1], 0.9, atol=0.01)
@@ -106,11 +106,11 @@ def test_distances_by_published_covariances_are_those_of_the_fit(fitted):
 
 
 def test_scores_are_the_share_of_in_distribution_images_that_conform_no_better(fitted):
-    scores = fitted.calibration.scores(made_up_answers(seed=2).log_indicators)
+    scores = fitted.calibration.scores(simulated_samples(seed=2).log_indicators)
     for level in (0.5, 0.1, 0.05, 0.01):
         assert (scores < level).mean() == pytest.approx(level, rel=0.4)
-    strange = [fitted.calibration.score(indicators_of(np.full(5, log))) for log in np.linspace(-2.0, 3.0, 40)]
-    assert np.all(np.diff(strange) <= 0) and 0 < strange[-1] < 1e-3 and strange[0] > 0.3
+    unusual = [fitted.calibration.score(indicators_of(np.full(5, log))) for log in np.linspace(-2.0, 3.0, 40)]
+    assert np.all(np.diff(unusual) <= 0) and 0 < unusual[-1] < 1e-3 and unusual[0] > 0.3
     assert fitted.calibration.score(indicators_of(np.full(5, -9.0))) == 1.0
 
 
@@ -127,11 +127,11 @@ def test_thresholds_let_pass_what_was_asked_for_or_say_that_they_do_not(fitted):
 def test_the_rule_takes_the_worst_and_names_the_indicator(fitted):
     calibration = with_thresholds(fitted.calibration, [1e-9], 0.01)
     usual = indicators_of(np.full(5, -2.0))
-    strange = {**usual, "descriptor_residual": 3.0}
+    unusual = {**usual, "descriptor_residual": 3.0}
     assert classify_state(calibration, usual, 0.5, 2, 2) == (State.OK, "")
-    state, reason = classify_state(calibration, strange, 0.001, 1, 2)
+    state, reason = classify_state(calibration, unusual, 0.001, 1, 2)
     assert state is State.LOST and "descriptor_residual 3" in reason
-    assert classify_state(calibration, strange, 0.01, 2, 2)[0] is State.DEGRADED
+    assert classify_state(calibration, unusual, 0.01, 2, 2)[0] is State.DEGRADED
     assert classify_state(calibration, usual, 0.5, 1, 2) == (State.DEGRADED, "seen in 1 of 2 images")
     assert classify_state(None, {}, float("nan"), 2, 2)[0] is State.OK
     assert classify_state(calibration, usual, float("nan"), 2, 2)[0] is State.LOST

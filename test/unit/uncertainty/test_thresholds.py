@@ -18,17 +18,17 @@ def relocalizer(tmp_path):
     return Relocalizer.from_bundle(write_calibrated_bundle(tmp_path / "bundle"))
 
 
-def answers(relocalizer, count=2):
+def estimates(relocalizer, count=2):
     return [relocalizer.estimate(fake_image_rgb(0), STEP_NS * (1 + k)) for k in range(count)]
 
 
 def state(relocalizer):
     relocalizer.reset()
-    return answers(relocalizer)[-1].state
+    return estimates(relocalizer)[-1].state
 
 
 def test_thresholds_make_the_state_and_go_back_to_the_calibrated_ones(relocalizer):
-    score = answers(relocalizer)[-1].score
+    score = estimates(relocalizer)[-1].score
     assert 0 < score < 1
     assert state(relocalizer) is State.OK
     relocalizer.set_thresholds(degraded_below=score + 0.01)
