@@ -10,7 +10,8 @@ import yaml
 
 from camera_relocalization_ros.aircraft.local_frame import Geodetic
 from camera_relocalization_ros.core.errors import ConfigError
-from camera_relocalization_ros.ros.aircraft.sensor_params import GimbalParams, GpsParams, PlacementParams
+from camera_relocalization_ros.ros.aircraft.airframe_placement import PlacementParams
+from camera_relocalization_ros.ros.aircraft.sensor_params import GimbalParams, GpsParams
 
 ROOT = Path(__file__).resolve().parents[2]
 LAUNCHES = {

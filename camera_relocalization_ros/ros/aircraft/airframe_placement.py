@@ -7,15 +7,36 @@ For an airframe that motion capture does not track: one that it does would have 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 import rospy
 import tf2_ros
 
-from camera_relocalization_ros.aircraft.placements import T_map_airframe
+from camera_relocalization_ros.aircraft.placements import PLACEMENTS, T_map_airframe
+from camera_relocalization_ros.core.errors import ConfigError
 from camera_relocalization_ros.core.frames import bare_frame
-from camera_relocalization_ros.ros.aircraft.sensor_params import PlacementParams
 from camera_relocalization_ros.ros.conversions import matrix_to_transform
-from camera_relocalization_ros.ros.params import private_values
+from camera_relocalization_ros.ros.params import params_from_values, private_values
 from camera_relocalization_ros.ros.run_node import run_node
+
+
+@dataclass(frozen=True)
+class PlacementParams:
+    """Private parameters of the node airframe_placement; `placement` has no default."""
+
+    placement: int = 0
+    parent_frame: str = "map"
+    child_frame: str = "wing/base_link"
+
+    @classmethod
+    def from_values(cls, values: dict[str, Any]) -> PlacementParams:
+        """Checked parameters; raises ConfigError."""
+        params = params_from_values(cls, values)
+        if params.placement not in PLACEMENTS:
+            known = ", ".join(map(str, PLACEMENTS))
+            raise ConfigError(f"parameter ~placement is {params.placement}; expected one of {known}")
+        return params
 
 
 def start() -> None:

@@ -19,7 +19,8 @@ from camera_relocalization_ros.aircraft.dji import GimbalConvention
 from camera_relocalization_ros.aircraft.gimbal_joints import GimbalJoints, JointSample
 from camera_relocalization_ros.core.errors import FrameError
 from camera_relocalization_ros.ros.aircraft.sensor_params import GimbalParams
-from camera_relocalization_ros.ros.aircraft_messages import AnyDecoder, attitude_of, gimbal_angles_of, stamp_of
+from camera_relocalization_ros.ros.aircraft_messages import AnyDecoder, gimbal_angles_of
+from camera_relocalization_ros.ros.attitude_messages import attitude_of, stamp_of
 from camera_relocalization_ros.ros.conversions import stamp_from_ns
 from camera_relocalization_ros.ros.params import private_values
 from camera_relocalization_ros.ros.run_node import run_node

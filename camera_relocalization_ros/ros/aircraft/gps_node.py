@@ -25,7 +25,8 @@ from camera_relocalization_ros.core.errors import FrameError
 from camera_relocalization_ros.core.frames import bare_frame
 from camera_relocalization_ros.ros import conversions
 from camera_relocalization_ros.ros.aircraft.sensor_params import GpsParams
-from camera_relocalization_ros.ros.aircraft_messages import AnyDecoder, attitude_of, fix_of, stamp_of
+from camera_relocalization_ros.ros.aircraft_messages import AnyDecoder, fix_of
+from camera_relocalization_ros.ros.attitude_messages import attitude_of, stamp_of
 from camera_relocalization_ros.ros.params import private_values
 from camera_relocalization_ros.ros.run_node import run_node
 

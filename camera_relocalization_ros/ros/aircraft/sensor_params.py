@@ -11,7 +11,6 @@ from camera_relocalization_ros.aircraft.dji import ATTITUDES, GimbalConvention, 
 from camera_relocalization_ros.aircraft.gimbal_joints import MAX_GAP_S
 from camera_relocalization_ros.aircraft.gps_poses import ORIENTATIONS, GpsOptions
 from camera_relocalization_ros.aircraft.local_frame import RTK_FIXED, Geodetic
-from camera_relocalization_ros.aircraft.placements import PLACEMENTS
 from camera_relocalization_ros.core.errors import ConfigError
 from camera_relocalization_ros.core.frames import FramePair
 from camera_relocalization_ros.ros.params import params_from_values
@@ -106,24 +105,6 @@ class GpsParams:
             expected = "latitude, longitude in degrees and height in metres"
             raise ConfigError(f"parameter ~origin is {list(self.origin)}; expected {expected}, or nothing")
         return Geodetic(*self.origin)
-
-
-@dataclass(frozen=True)
-class PlacementParams:
-    """Private parameters of the node airframe_placement; `placement` has no default."""
-
-    placement: int = 0
-    parent_frame: str = "map"
-    child_frame: str = "wing/base_link"
-
-    @classmethod
-    def from_values(cls, values: dict[str, Any]) -> PlacementParams:
-        """Checked parameters; raises ConfigError."""
-        params = params_from_values(cls, values)
-        if params.placement not in PLACEMENTS:
-            known = ", ".join(map(str, PLACEMENTS))
-            raise ConfigError(f"parameter ~placement is {params.placement}; expected one of {known}")
-        return params
 
 
 def _check_max_gap(max_gap: float) -> None:

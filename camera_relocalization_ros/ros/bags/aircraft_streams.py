@@ -12,7 +12,8 @@ import rosbag
 
 from camera_relocalization_ros.core.errors import BagError, FrameError
 from camera_relocalization_ros.data.gimbal_convention import Rotations
-from camera_relocalization_ros.ros.aircraft_messages import attitude_of, gimbal_vector_of, stamp_of
+from camera_relocalization_ros.ros.aircraft_messages import gimbal_vector_of
+from camera_relocalization_ros.ros.attitude_messages import attitude_of, stamp_of
 from camera_relocalization_ros.ros.bags.reader import read_messages, topic_types
 
 logger = logging.getLogger(__name__)

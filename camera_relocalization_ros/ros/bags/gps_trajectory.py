@@ -14,7 +14,8 @@ from camera_relocalization_ros.aircraft.gps_poses import GpsOptions, GpsPose, Gp
 from camera_relocalization_ros.aircraft.local_frame import FixFilter, Geodetic
 from camera_relocalization_ros.core.errors import BagError, FrameError
 from camera_relocalization_ros.core.trajectory import Trajectory
-from camera_relocalization_ros.ros.aircraft_messages import attitude_of, fix_of, stamp_of
+from camera_relocalization_ros.ros.aircraft_messages import fix_of
+from camera_relocalization_ros.ros.attitude_messages import attitude_of, stamp_of
 from camera_relocalization_ros.ros.bags.aircraft_streams import topic_in_bag
 from camera_relocalization_ros.ros.bags.reader import read_messages, topic_types
 

@@ -16,7 +16,7 @@ from camera_relocalization_ros.core.frames import bare_frame
 from camera_relocalization_ros.core.pose import Pose
 from camera_relocalization_ros.localization.projection import MotionHistory
 from camera_relocalization_ros.ros import conversions
-from camera_relocalization_ros.ros.aircraft_messages import attitude_of, stamp_of
+from camera_relocalization_ros.ros.attitude_messages import attitude_of, stamp_of
 from camera_relocalization_ros.ros.params import NodeParams
 
 WARNING_PERIOD_S = 5.0
