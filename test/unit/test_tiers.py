@@ -18,7 +18,7 @@ FLIES = {
     "bundle": {"core", "vision"},
     "localization": {"core", "vision", "bundle"},
     "ros": {"core", "aircraft", "msg", "srv"},
-    "ros/node": {"core", "vision", "aircraft", "bundle", "localization", "ros", "msg", "srv"},
+    "ros/node": {"core", "vision", "bundle", "localization", "ros", "msg", "srv"},
     "ros/aircraft": {"core", "aircraft", "ros"},
 }
 BOARD = {"core", "vision", "aircraft", "bundle", "localization"}
