@@ -2,7 +2,6 @@
 """Real processes: a training that is killed and taken up again, and one that two processes share."""
 
 import csv
-import signal
 import subprocess
 import sys
 import time
@@ -45,25 +44,30 @@ def state(run_folder):
     "head, changes",
     [
         ("temporal_gru", {"ema_decay": 0.9}),
-        ("regressor", {"schedule": "plateau", "plateau_patience": 1, "patience": 40, "name": "adam"}),
+        ("regressor", {"schedule": "plateau", "plateau_patience": 1, "patience": 12, "name": "adam"}),
     ],
 )
 def test_killed_in_mid_epoch_and_taken_up_again_gives_the_same_weights(tmp_path, toy_config, head, changes):
     dataset = write_fake_dataset(tmp_path / "set", counts=(40, 30))
-    config = toy_config(head, optimiser={"epochs": 40, **changes})
+    config = toy_config(head, optimiser={"epochs": 12, **changes})
     recipe = write_recipe(tmp_path / "recipe.yaml", config)
     train([dataset], config, tmp_path / "whole", val_datasets=[dataset], cache_folder=tmp_path / "cache")
 
-    training = subprocess.Popen(command(recipe, dataset, tmp_path / "killed", tmp_path / "cache"), env=OWN_PROCESS)
-    deadline = time.monotonic() + 120
-    while not (tmp_path / "killed/epochs.csv").is_file() or len(epochs(tmp_path / "killed")) < 3:
-        assert time.monotonic() < deadline and training.poll() is None, "it should be training"
-        time.sleep(0.01)
-    training.send_signal(signal.SIGKILL)
-    training.wait()
-    assert not (tmp_path / "killed/run.yaml").exists(), "killed too late to prove anything"
+    waiting = tmp_path / "waiting"
+    killed = command(recipe, dataset, tmp_path / "killed", tmp_path / "cache")
+    training = subprocess.Popen([*killed, "3", str(waiting)], env=OWN_PROCESS)
+    try:
+        deadline = time.monotonic() + 120
+        while not waiting.is_file():
+            assert time.monotonic() < deadline and training.poll() is None, "it should be training"
+            time.sleep(0.01)
+    finally:
+        training.kill()
+        training.wait()
+    assert len(epochs(tmp_path / "killed")) == 3
+    assert not (tmp_path / "killed/run.yaml").exists()
 
-    other = toy_config(head, optimiser={"epochs": 41, **changes})
+    other = toy_config(head, optimiser={"epochs": 13, **changes})
     with pytest.raises(ConfigError, match="interrupted training of another recipe"):
         train([dataset], other, tmp_path / "killed", val_datasets=[dataset], cache_folder=tmp_path / "other_cache")
     assert not (tmp_path / "other_cache").exists()
