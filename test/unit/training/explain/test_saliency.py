@@ -49,12 +49,12 @@ def image(height=HEIGHT, width=WIDTH):
     return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
-def explained_functions(backbone, head_name):
+def explained_functions(backbone, head_name, width=WIDTH, height=HEIGHT):
     """Position and orientation of a whole network with a drawn head, behind one image where it has a window."""
     torch.manual_seed(0)
     config = HeadConfig(name=head_name, gru_hidden=8, **SMALL)
     head = PoseHead(pooled_channels(backbone, config), config)
-    step = FlightStep(PooledBackbone(backbone, WIDTH, HEIGHT, config), head).eval().requires_grad_(False)
+    step = FlightStep(PooledBackbone(backbone, width, height, config), head).eval().requires_grad_(False)
     previous = torch.rand(1, 1, head.feature_size) if head.window_length > 1 else None
 
     def poses(image_bhw3):
@@ -63,7 +63,9 @@ def explained_functions(backbone, head_name):
         return position, quat, member_quat
 
     with torch.no_grad():
-        position, quat = (value[0].double().numpy() for value in poses(torch.from_numpy(image()).float()[None])[:2])
+        position, quat = (
+            value[0].double().numpy() for value in poses(torch.from_numpy(image(height, width)).float()[None])[:2]
+        )
     scalars = position_scalar(position, np.zeros(3)), orientation_scalar(quat, np.array([0.0, 0.0, 0.0, 1.0]))
     return [lambda image_bhw3, scalar=scalar: scalar(*poses(image_bhw3)[::2]) for scalar in scalars]
 
@@ -71,8 +73,8 @@ def explained_functions(backbone, head_name):
 @pytest.mark.parametrize("head_name", sorted(HEADS))
 def test_integrated_gradients_sum_to_the_difference_of_the_answers(head_name):
     # published weights: drawn ones, with the batch norms' first statistics, answer alike to every image
-    for explained in explained_functions(build_backbone("efficientnet_lite0"), head_name):
-        pixels = fake_image_rgb(0, WIDTH, HEIGHT)
+    for explained in explained_functions(build_backbone("efficientnet_lite0"), head_name, 64, 48):
+        pixels = fake_image_rgb(0, 64, 48)
         found = saliency("integrated_gradients", explained, pixels)
         expected = change_from_baseline(explained, torch.from_numpy(pixels).float()[None])
         # a drawn head's contributions cancel, some to a four thousandth of their size
