@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Heads: from pooled features of one frame, or of a window of frames, to poses (thesis 3.4).
 
-Every head has two steps: `frame_features`, which sees one frame alone and so is computed once per image in
-flight, and `poses`, which sees the frame features of the whole window. Positions leave a head in units of the
-training positions' spread; pose_network.PoseHead turns them into metres.
+A new one is a subclass of Head and one line in HEADS.
 """
 
 from __future__ import annotations
@@ -48,13 +46,29 @@ class GridProjection(nn.Module):
         return torch.relu(self.connect(cells_bnc.flatten(1)))  # (b, hidden)
 
 
-class RegressorHead(nn.Module):
+class Head(nn.Module):
+    """What all heads have: two steps, and no state when they begin.
+
+    `frame_features` sees one frame alone and so is computed once per image in flight; `poses` sees the frame features
+    of a window of up to `window_length` frames. Positions leave a head in units of the training positions' spread;
+    pose_network.PoseHead turns them into metres.
+    """
+
+    def __init__(self, channels: int, config: HeadConfig, window_length: int = 1) -> None:
+        super().__init__()
+        self.window_length = window_length
+        self.frame_features = GridProjection(channels, config)
+
+    def poses(self, features_btf: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Positions (b, t, 3) and unit quaternions (b, t, 4) of the frames of a window, oldest first."""
+        raise NotImplementedError
+
+
+class RegressorHead(Head):
     """FC + ReLU, then the branches (thesis 3.4.1, after PoseNet)."""
 
     def __init__(self, channels: int, config: HeadConfig) -> None:
-        super().__init__()
-        self.window_length = 1
-        self.frame_features = GridProjection(channels, config)
+        super().__init__(channels, config)
         self.branches = PoseBranches(config.hidden)
 
     def poses(self, features_btf: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -62,16 +76,14 @@ class RegressorHead(nn.Module):
         return self.branches(features_btf)
 
 
-class SpatialLstmHead(nn.Module):
+class SpatialLstmHead(Head):
     """The FC vector as a matrix that four LSTMs sweep up, down, left and right (thesis 3.4.2, after Walch et al.)."""
 
     def __init__(self, channels: int, config: HeadConfig) -> None:
-        super().__init__()
         if config.hidden % MATRIX_COLUMNS:
             raise ConfigError(f"head.hidden is {config.hidden}; spatial_lstm needs a multiple of {MATRIX_COLUMNS}")
-        self.window_length = 1
+        super().__init__(channels, config)
         self.rows = config.hidden // MATRIX_COLUMNS
-        self.frame_features = GridProjection(channels, config)
         # a bidirectional LSTM over the rows sweeps down and up, one over the columns right and left
         self.vertical = nn.LSTM(MATRIX_COLUMNS, config.lstm_hidden, batch_first=True, bidirectional=True)
         self.horizontal = nn.LSTM(self.rows, config.lstm_hidden, batch_first=True, bidirectional=True)
@@ -88,13 +100,11 @@ class SpatialLstmHead(nn.Module):
         return self.branches(swept_btf)
 
 
-class TemporalGruHead(nn.Module):
+class TemporalGruHead(Head):
     """Two bidirectional GRU layers over the FC features of consecutive frames, a pose per frame (thesis 3.4.3)."""
 
     def __init__(self, channels: int, config: HeadConfig) -> None:
-        super().__init__()
-        self.window_length = config.window_length
-        self.frame_features = GridProjection(channels, config)
+        super().__init__(channels, config, config.window_length)
         self.gru = nn.GRU(config.hidden, config.gru_hidden, num_layers=2, batch_first=True, bidirectional=True)
         self.branches = PoseBranches(2 * config.gru_hidden)
 
@@ -107,7 +117,7 @@ class TemporalGruHead(nn.Module):
 HEADS = {"regressor": RegressorHead, "spatial_lstm": SpatialLstmHead, "temporal_gru": TemporalGruHead}
 
 
-def build_head(channels: int, config: HeadConfig) -> nn.Module:
+def build_head(channels: int, config: HeadConfig) -> Head:
     """The head for feature maps of `channels`; raises ConfigError that lists the known names."""
     if config.name not in HEADS:
         raise ConfigError(f"no head {config.name!r}; known: {', '.join(sorted(HEADS))}")

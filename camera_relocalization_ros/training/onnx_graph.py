@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import io
 import warnings
+from typing import Any
 
 import torch
 from torch import nn
@@ -25,14 +26,14 @@ def onnx_bytes(
     is the one that PyTorch for Python 3.8 has too, and takes a tenth of the other's time.
     """
     buffer = io.BytesIO()
-    options = {"dynamo": False} if "dynamo" in torch.onnx.export.__code__.co_varnames else {}
+    options: dict[str, Any] = {"dynamo": False} if "dynamo" in torch.onnx.export.__code__.co_varnames else {}
     with warnings.catch_warnings():
         # tracing fixes the padding of the "same" convolutions to the input size, which is what is wanted
         warnings.simplefilter("ignore")
         torch.onnx.export(
             network.eval(),
             inputs,
-            buffer,
+            buffer,  # type: ignore[arg-type]  # torch takes a file object, and its annotation forgets it
             input_names=input_names,
             output_names=output_names,
             dynamic_axes=dynamic_axes or {},

@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
+from typing import Sequence, cast
+
 import numpy as np
 import torch
 from torch import nn
 
 from camera_relocalization_ros.training.backbones.contract import Backbone
 from camera_relocalization_ros.training.config import HeadConfig
-from camera_relocalization_ros.training.heads import build_head
+from camera_relocalization_ros.training.heads import Head, build_head
 
 
 def pooled_channels(backbone: Backbone | type[Backbone], head: HeadConfig) -> int:
@@ -19,6 +21,9 @@ def pooled_channels(backbone: Backbone | type[Backbone], head: HeadConfig) -> in
 
 class PooledBackbone(nn.Module):
     """Images (b, h, w, 3) -> feature maps averaged over grid cells (b, c, rows * cols): frozen while a head trains."""
+
+    cells_from_map: torch.Tensor
+    cells_from_trunk: torch.Tensor
 
     def __init__(self, backbone: Backbone, width: int, height: int, head: HeadConfig) -> None:
         super().__init__()
@@ -64,14 +69,18 @@ class Trunk(nn.Module):
 class PoseHead(nn.Module):
     """Pooled features of a window -> poses in metres; the trained part.
 
-    Its members are alike but for their random first weights. Each learns by itself, and the answer is their mean: it
+    Its members are alike but for their random first weights. Each learns by itself, and the estimate is their mean: it
     is off by less than a member (Lakshminarayanan et al. 2017).
     """
 
+    position_mean: torch.Tensor
+    position_scale: torch.Tensor
+
     def __init__(self, channels: int, config: HeadConfig) -> None:
         super().__init__()
-        self.members = nn.ModuleList(build_head(channels, config) for _ in range(config.members))
-        self.window_length: int = self.members[0].window_length
+        heads = nn.ModuleList(build_head(channels, config) for _ in range(config.members))
+        self.members = cast(Sequence[Head], heads)
+        self.window_length = self.members[0].window_length
         self.feature_size = config.members * config.hidden
         self.register_buffer("position_mean", torch.zeros(3))
         self.register_buffer("position_scale", torch.ones(()))
@@ -90,8 +99,8 @@ class PoseHead(nn.Module):
     def member_poses(self, features_btf: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Positions (b, t, m, 3) in metres and unit quaternions (b, t, m, 4) of each member, from frame features."""
         parts = features_btf.chunk(len(self.members), dim=2)
-        answers = [member.poses(part) for member, part in zip(self.members, parts)]
-        position_btm3, quat_btm4 = (torch.stack(values, dim=2) for values in zip(*answers))
+        estimates = [member.poses(part) for member, part in zip(self.members, parts)]
+        position_btm3, quat_btm4 = (torch.stack(values, dim=2) for values in zip(*estimates))
         return position_btm3 * self.position_scale + self.position_mean, quat_btm4
 
     def poses(self, features_btf: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -170,8 +179,8 @@ class FlightStep(nn.Module):
         position_1tm3, quat_1tm4 = self.pose_head.member_poses(window_1tf)
         position_1t3, quat_1t4 = mean_pose(position_1tm3, quat_1tm4)
         descriptor_1c = self.pooled_backbone.descriptor(cells_1cn)
-        answer = position_1t3[:, -1], quat_1t4[:, -1], descriptor_1c, position_1tm3[:, -1], quat_1tm4[:, -1]
-        return answer if previous_1tf is None else (*answer, features_11f)
+        outputs = position_1t3[:, -1], quat_1t4[:, -1], descriptor_1c, position_1tm3[:, -1], quat_1tm4[:, -1]
+        return outputs if previous_1tf is None else (*outputs, features_11f)
 
 
 def _cells_from(map_bchw: torch.Tensor, head: HeadConfig) -> torch.Tensor:

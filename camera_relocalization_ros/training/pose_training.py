@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Any, Callable, List, Tuple, Union, cast
 
 import lightning
 import numpy as np
@@ -18,16 +18,20 @@ from camera_relocalization_ros.training.losses import PoseLoss
 from camera_relocalization_ros.training.optimisation import HELD_OUT_LOSS, build_optimiser
 from camera_relocalization_ros.training.pose_network import PoseNetwork
 
-Batch = "tuple[torch.Tensor, torch.Tensor, torch.Tensor]"
+if TYPE_CHECKING:
+    from lightning.pytorch.utilities.types import OptimizerConfig, OptimizerLRSchedulerConfig
+
+Batch = Tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+Tensors = Union[Tuple[torch.Tensor, ...], List[torch.Tensor]]
 
 
-def averaging(decay: float) -> Callable[[list, list, Any], None]:
+def averaging(decay: float) -> Callable[[Tensors, Tensors, Union[torch.Tensor, int]], None]:
     """An update for AveragedModel that forgets sooner while the training is young, however small the data.
 
-    With `decay` alone, what is left of the first weights after 100 steps at 0.995 is 0.6 of the answer.
+    With `decay` alone, what is left of the first weights after 100 steps at 0.995 is 0.6 of the average.
     """
 
-    def update(averaged: list, current: list, count: Any) -> None:
+    def update(averaged: Tensors, current: Tensors, count: torch.Tensor | int) -> None:
         # as TensorFlow's ExponentialMovingAverage does with num_updates
         warm = (1.0 + int(count)) / (10.0 + int(count))
         get_ema_multi_avg_fn(min(decay, warm))(averaged, current, count)
@@ -38,8 +42,8 @@ def averaging(decay: float) -> Callable[[list, list, Any], None]:
 class PoseTraining(lightning.LightningModule):
     """Trains a network on stored features of windows.
 
-    Every member of the head is asked for the pose of every frame of a window; what is measured on held-out data is
-    the answer for its newest frame.
+    Every member of the head learns the pose of every frame of a window; what is measured on held-out data is the
+    estimate for its newest frame.
     """
 
     def __init__(self, network: PoseNetwork, loss: LossConfig, optimiser: OptimiserConfig) -> None:
@@ -57,7 +61,7 @@ class PoseTraining(lightning.LightningModule):
     @property
     def estimator(self) -> PoseNetwork:
         """The network whose estimates count: the average of the weights, where one is kept."""
-        return self.network if self.average is None else self.average.module
+        return self.network if self.average is None else cast(PoseNetwork, self.average.module)
 
     def training_step(self, batch: Batch, _index: int) -> torch.Tensor:
         cells_btcn, position_bt3, quat_bt4 = batch
@@ -96,7 +100,7 @@ class PoseTraining(lightning.LightningModule):
         self.log("val_position_m", float(position_m), prog_bar=True)
         self.log("val_orientation_deg", float(orientation_deg), prog_bar=True)
 
-    def configure_optimizers(self) -> dict[str, Any]:
+    def configure_optimizers(self) -> OptimizerConfig | OptimizerLRSchedulerConfig:
         parameters = [parameter for parameter in self.parameters() if parameter.requires_grad]
         return build_optimiser(parameters, self._config, int(self.trainer.estimated_stepping_batches))
 

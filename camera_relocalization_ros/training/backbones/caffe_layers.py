@@ -10,6 +10,8 @@ from torch import nn
 class CaffeInput(nn.Module):
     """Images (b, h, w, 3) RGB 0..255 -> (b, 3, h, w) BGR minus the mean of the training images."""
 
+    mean_bgr: torch.Tensor
+
     def __init__(self, mean_bgr: tuple[float, float, float]) -> None:
         super().__init__()
         self.register_buffer("mean_bgr", torch.tensor(mean_bgr).view(1, 3, 1, 1), persistent=False)

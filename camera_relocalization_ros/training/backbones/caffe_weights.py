@@ -36,7 +36,8 @@ def convert(caffemodel: Path, prototxt: Path, backbone: Backbone, output: Path) 
 
 def caffe_state_dict(caffemodel: Path, prototxt: Path, backbone: Backbone) -> dict[str, torch.Tensor]:
     """Weights by the names of the backbone's parameters; OpenCV reads files of Caffe's old format (V1) too."""
-    if not hasattr(backbone, "caffe_layer"):
+    caffe_layer = getattr(backbone, "caffe_layer", None)
+    if caffe_layer is None:
         raise ConfigError(f"backbone {backbone.name} has no Caffe form; expected a GoogLeNet or VGG16")
     for path in (caffemodel, prototxt):
         if not path.is_file():
@@ -49,7 +50,7 @@ def caffe_state_dict(caffemodel: Path, prototxt: Path, backbone: Backbone) -> di
     for name, module in backbone.named_modules():
         if not isinstance(module, nn.Conv2d):
             continue
-        layer = backbone.caffe_layer(name)
+        layer = caffe_layer(name)
         if layer not in layers:
             raise ConfigError(f"{prototxt}: no layer {layer}; expected the layers of {backbone.name}")
         for index, parameter in enumerate(("weight", "bias")):
@@ -57,7 +58,7 @@ def caffe_state_dict(caffemodel: Path, prototxt: Path, backbone: Backbone) -> di
     return state
 
 
-def _blob(network, layer: str, index: int, shape: torch.Size, source: Path) -> torch.Tensor:
+def _blob(network: cv2.dnn.Net, layer: str, index: int, shape: torch.Size, source: Path) -> torch.Tensor:
     try:
         blob = np.asarray(network.getParam(network.getLayerId(layer), index))
     except cv2.error as error:

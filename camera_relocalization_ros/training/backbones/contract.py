@@ -68,7 +68,8 @@ class Backbone(nn.Module):
         if isinstance(self.weights, DrawnWeights):
             draw_weights(self)
         else:
-            load_into(self, self.published_names(read_state_dict(self)), self.dropped)
+            state = self.published_names(read_state_dict(self.weights, self))
+            load_into(self, state, self.weights.path())
 
 
 def draw_weights(backbone: Backbone, seed: int = 0) -> None:

@@ -69,11 +69,17 @@ class GoogLeNet(Backbone):
     def trunk(self, image_bhw3: torch.Tensor) -> torch.Tensor:
         x_bchw = self.norm(self.pool(self.conv1(self.input(image_bhw3))))
         x_bchw = self.pool(self.norm(self.conv2(self.conv2_reduce(x_bchw))))
-        x_bchw = self.pool(self.inception_3b(self.inception_3a(x_bchw)))
-        return self.inception_4d(self.inception_4c(self.inception_4b(self.inception_4a(x_bchw))))
+        x_bchw = self.pool(self._inceptions(x_bchw, "3a", "3b"))
+        return self._inceptions(x_bchw, "4a", "4b", "4c", "4d")
 
     def tail(self, x_bchw: torch.Tensor) -> torch.Tensor:
-        return self.inception_5b(self.inception_5a(self.pool(self.inception_4e(x_bchw))))
+        x_bchw = self.pool(self._inceptions(x_bchw, "4e"))
+        return self._inceptions(x_bchw, "5a", "5b")
+
+    def _inceptions(self, x_bchw: torch.Tensor, *names: str) -> torch.Tensor:
+        for name in names:
+            x_bchw = self.get_submodule(f"inception_{name}")(x_bchw)
+        return x_bchw
 
     def forward(self, image_bhw3: torch.Tensor) -> torch.Tensor:
         return self.tail(self.trunk(image_bhw3))

@@ -29,7 +29,7 @@ class Vgg16(Backbone):
 
     def __init__(self) -> None:
         super().__init__()
-        self.input = CaffeInput((104.006, 116.669, 122.679))
+        self.input: nn.Module = CaffeInput((104.006, 116.669, 122.679))
         self.pool = max_pool(2, 2)
         c_in = 3
         for stage, (c_out, convolutions) in enumerate(STAGES, start=1):
@@ -39,13 +39,18 @@ class Vgg16(Backbone):
 
     def trunk(self, image_bhw3: torch.Tensor) -> torch.Tensor:
         x_bchw = self.input(image_bhw3)
-        x_bchw = self.pool(self.conv1_2(self.conv1_1(x_bchw)))
-        x_bchw = self.pool(self.conv2_2(self.conv2_1(x_bchw)))
-        x_bchw = self.pool(self.conv3_3(self.conv3_2(self.conv3_1(x_bchw))))
-        return self.pool(self.conv4_3(self.conv4_2(self.conv4_1(x_bchw))))
+        for stage in (1, 2, 3, 4):
+            x_bchw = self._stage(stage, x_bchw)
+        return x_bchw
 
     def tail(self, x_bchw: torch.Tensor) -> torch.Tensor:
-        return self.pool(self.conv5_3(self.conv5_2(self.conv5_1(x_bchw))))
+        return self._stage(5, x_bchw)
+
+    def _stage(self, stage: int, x_bchw: torch.Tensor) -> torch.Tensor:
+        _, convolutions = STAGES[stage - 1]
+        for index in range(1, convolutions + 1):
+            x_bchw = self.get_submodule(f"conv{stage}_{index}")(x_bchw)
+        return self.pool(x_bchw)
 
     def forward(self, image_bhw3: torch.Tensor) -> torch.Tensor:
         return self.tail(self.trunk(image_bhw3))
@@ -79,6 +84,9 @@ class Vgg16Hybrid1365(Vgg16):
 
 class TorchvisionInput(nn.Module):
     """Images (b, h, w, 3) RGB 0..255 -> (b, 3, h, w) RGB normalised as torchvision's ImageNet weights expect."""
+
+    mean: torch.Tensor
+    spread: torch.Tensor
 
     def __init__(self) -> None:
         super().__init__()

@@ -150,12 +150,11 @@ def present_file(weights: FileWeights) -> Path:
     return path
 
 
-def read_state_dict(backbone: Backbone) -> dict[str, torch.Tensor]:
-    """The tensors of a backbone's weights file by the names in it, after its checksum was compared.
+def read_state_dict(weights: FileWeights, backbone: Backbone) -> dict[str, torch.Tensor]:
+    """The tensors in the file of a backbone's weights by the names in it, after its checksum was compared.
 
     Raises ConfigError that says what to do when the file is missing, is another one, or cannot be read.
     """
-    weights = backbone.weights
     path = present_file(weights)
     _compare_checksum(path, weights)
     if path.suffix == ".caffemodel":
@@ -179,17 +178,17 @@ def tensors_digest(state: dict[str, torch.Tensor]) -> Any:
     return digest
 
 
-def load_into(backbone: Backbone, state: dict[str, torch.Tensor], dropped: tuple[str, ...] = ()) -> None:
-    """Give the backbone its weights; keys that begin with one of `dropped` (classifier, auxiliary heads) are left out.
+def load_into(backbone: Backbone, state: dict[str, torch.Tensor], source: Path) -> None:
+    """Give the backbone its weights, but for those of its `dropped` parts (classifier, auxiliary heads).
 
-    Raises ConfigError that names the keys or shapes that do not fit.
+    Raises ConfigError that names `source` and the keys or shapes that do not fit.
     """
-    state = {key: value for key, value in state.items() if not key.startswith(dropped)}
+    state = {key: value for key, value in state.items() if not key.startswith(backbone.dropped)}
     try:
         backbone.load_state_dict(state)
     except RuntimeError as error:
         details = "; ".join(line.strip() for line in str(error).splitlines()[1:])[:400]
-        raise ConfigError(f"{backbone.weights.path()}: weights do not fit {backbone.name}: {details}") from error
+        raise ConfigError(f"{source}: weights do not fit {backbone.name}: {details}") from error
 
 
 def _compare_checksum(path: Path, weights: FileWeights) -> None:

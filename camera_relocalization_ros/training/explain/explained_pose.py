@@ -7,6 +7,7 @@ turns the mean training orientation into the answer. Line and axis are those of 
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Callable
 
 import numpy as np
@@ -90,10 +91,11 @@ class ExplainedFrames:
             "position": position_scalar(answer.position, self._position_reference),
             "orientation": orientation_scalar(answer.quat_xyzw, self._quat_reference),
         }
-        return {
-            name: lambda image_bhw3, scalar=scalar: scalar(*self._poses(image_bhw3, previous)[::2])
-            for name, scalar in scalars.items()
-        }
+        return {name: partial(self._scalar, scalar, previous) for name, scalar in scalars.items()}
+
+    def _scalar(self, scalar: Scalar, previous: torch.Tensor | None, image_bhw3: torch.Tensor) -> torch.Tensor:
+        position_b3, _, quat_bm4 = self._poses(image_bhw3, previous)
+        return scalar(position_b3, quat_bm4)
 
     def _poses(self, image_bhw3: torch.Tensor, previous: torch.Tensor | None) -> tuple[torch.Tensor, ...]:
         """Positions (b, 3) and quaternions (b, 4), and the members' quaternions (b, m, 4)."""

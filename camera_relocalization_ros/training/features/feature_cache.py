@@ -13,7 +13,7 @@ from contextlib import closing
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Iterator
+from typing import Any, Generator
 
 import cv2
 import numpy as np
@@ -99,7 +99,7 @@ class FrozenPart:
         """What decides the views beside the originals; nothing where there are none, so that seeds share a cache."""
         if not augmentation.views:
             return []
-        files = []
+        files: list[Any] = []
         if augmentation.replaces_backgrounds:
             files.append(_sha256(Path(augmentation.object_mesh)))
             if augmentation.backgrounds:
@@ -133,7 +133,7 @@ def build_cache(dataset: Dataset, frozen: FrozenPart, augmentation: Augmentation
 
 def _computed(
     dataset: Dataset, frozen: FrozenPart, maker: ViewMaker, first: int
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+) -> Generator[tuple[np.ndarray, np.ndarray], None, None]:
     """Cells (V, C, cells) and poses (V, 7) of the frames from number `first` on, in order."""
     session = onnx_session(frozen)
     frames = dataset.frames

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO, Iterable, Iterator
+from typing import IO, Any, BinaryIO, Iterable, Iterator
 
 import numpy as np
 
@@ -119,7 +119,9 @@ class FeatureStore:
             (self.folder / ROWS_DONE).unlink(missing_ok=True)
         with contextlib.ExitStack() as stack:
             mode = "r+b" if first else "w+b"
-            files = [stack.enter_context(open(self.folder / name, mode)) for name, _, _ in self._parts()]
+            files: list[IO[bytes]] = [
+                stack.enter_context(open(self.folder / name, mode)) for name, _, _ in self._parts()
+            ]
             for file, (_, shape, dtype) in zip(files, self._parts()):
                 header = _header(shape, dtype)
                 file.write(header)
@@ -132,7 +134,7 @@ class FeatureStore:
                 if number % ROWS_PER_COMMIT == 0 or number == self.shape[0]:
                     self._commit(files, number)
 
-    def _commit(self, files: list[BinaryIO], rows: int) -> None:
+    def _commit(self, files: list[IO[bytes]], rows: int) -> None:
         for file in files:
             file.flush()
             os.fsync(file.fileno())

@@ -46,13 +46,13 @@ class ViewMaker:
 
         Raises DatasetError when a view needs camera intrinsics and there are none, ConfigError for mesh and folder.
         """
-        if augmentation.needs_camera and dataset.camera is None:
+        if not augmentation.needs_camera:
+            return cls(preprocessing, augmentation, seed)
+        if dataset.camera is None:
             raise DatasetError(
                 f"{dataset.path}: no camera intrinsics; expected them for virtual rotations and silhouettes "
                 "(extract with camera_info, or train with augmentation.views: 0)"
             )
-        if not augmentation.needs_camera:
-            return cls(preprocessing, augmentation, seed)
         working = _working(preprocessing)
         camera = dataset.camera.scaled(working.width, working.height)
         if not augmentation.replaces_backgrounds:
@@ -103,14 +103,20 @@ class ViewMaker:
         exposure_rng, background_draw, occlusion_draw = np.random.default_rng(rng.integers(2**63)), *rng.random(2)
         if self.camera is not None:
             image_rgb = change.virtual_rotation(image_rgb, self.camera, R_camera_virtual)
-        if silhouette is not None and background_draw < settings.background_share:
-            turned = change.virtual_rotation(silhouette, self.camera, R_camera_virtual, cv2.BORDER_CONSTANT)
-            if np.count_nonzero(turned) > MIN_OBJECT_SHARE * turned.size:
-                image_rgb = with_background(image_rgb, turned, self.backgrounds.draw(rng, position))
+            if silhouette is not None and background_draw < settings.background_share:
+                turned = change.virtual_rotation(silhouette, self.camera, R_camera_virtual, cv2.BORDER_CONSTANT)
+                image_rgb = self._before_another_background(image_rgb, turned, position, rng)
         image_rgb = change.random_exposure(image_rgb, exposure_rng, settings.exposure)
         if occlusion_draw < settings.occlusion_share:
             image_rgb = change.random_occlusion(image_rgb, rng)
         return image_rgb, R_camera_virtual
+
+    def _before_another_background(
+        self, image_rgb: np.ndarray, silhouette: np.ndarray, position: np.ndarray, rng: np.random.Generator
+    ) -> np.ndarray:
+        if self.backgrounds is None or np.count_nonzero(silhouette) <= MIN_OBJECT_SHARE * silhouette.size:
+            return image_rgb
+        return with_background(image_rgb, silhouette, self.backgrounds.draw(rng, position))
 
     def _finished(self, image_rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """The network's input: blurred, made small, then noisy, as in a camera."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Dict, Union, get_type_hints
 
-import optuna
+from optuna.trial import BaseTrial
 
 from camera_relocalization_ros.core.errors import ConfigError
 from camera_relocalization_ros.core.plain_values import load_yaml_mapping, scalar
@@ -34,9 +34,9 @@ class Range:
     high: float
     log: bool = False
 
-    def suggest(self, trial: optuna.Trial, path: str) -> float:
+    def suggest(self, trial: BaseTrial, path: str) -> float:
         """A whole number where the bounds are."""
-        if isinstance(self.low, int):
+        if isinstance(self.low, int) and isinstance(self.high, int):
             return trial.suggest_int(path, self.low, self.high, log=self.log)
         return trial.suggest_float(path, self.low, self.high, log=self.log)
 
@@ -47,7 +47,7 @@ class Choices:
 
     values: tuple[Any, ...]
 
-    def suggest(self, trial: optuna.Trial, path: str) -> Any:
+    def suggest(self, trial: BaseTrial, path: str) -> Any:
         """One of them."""
         return trial.suggest_categorical(path, self.values)
 
@@ -70,7 +70,7 @@ def search_space(values: dict[str, Any], source: str) -> SearchSpace:
     return {path: _dimension(path, entry, kinds, source) for path, entry in values.items()}
 
 
-def suggested_config(base: TrainingConfig, space: SearchSpace, trial: optuna.Trial) -> TrainingConfig:
+def suggested_config(base: TrainingConfig, space: SearchSpace, trial: BaseTrial) -> TrainingConfig:
     """The recipe `base` with what the sampler suggests for this trial."""
     values = base.to_dict()
     for path, dimension in space.items():
@@ -87,7 +87,7 @@ def _parameters(kind: type, prefix: str = "") -> dict[str, type]:
     hints, found = get_type_hints(kind), {}
     for field in fields(kind):
         hint = hints[field.name]
-        if is_dataclass(hint):
+        if isinstance(hint, type) and is_dataclass(hint):
             found.update(_parameters(hint, f"{prefix}{field.name}."))
         else:
             found[f"{prefix}{field.name}"] = hint

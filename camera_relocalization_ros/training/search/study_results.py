@@ -29,7 +29,12 @@ def ended_trials(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
 
 def best_trials(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
     """Trials that were trained to the end, best first."""
-    return sorted(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)), key=lambda trial: trial.value)
+    return sorted(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)), key=_score)
+
+
+def _score(trial: optuna.trial.FrozenTrial) -> float:
+    assert trial.value is not None, "of a trial that was trained to the end"
+    return trial.value
 
 
 def best_table(study: optuna.Study, count: int = 5) -> str:
@@ -58,23 +63,23 @@ def write_results(study: optuna.Study, recipe: TrainingConfig, space: SearchSpac
         table = csv.writer(file)
         table.writerow(["trial", "state", "score", "position_m", "orientation_deg", "seconds", *space, "problem"])
         for trial in study.get_trials(deepcopy=False):
-            told = [trial.user_attrs.get(name, "") for name in ("position_m", "orientation_deg", "seconds")]
+            measured = [trial.user_attrs.get(name, "") for name in ("position_m", "orientation_deg", "seconds")]
             score = "" if trial.value is None else round(trial.value, 6)
             values = [trial.params.get(parameter, "") for parameter in space]
             problem = trial.user_attrs.get("problem", "")
             was_interrupted = trial.state == TrialState.FAIL and not problem
             state = "interrupted" if was_interrupted else trial.state.name.lower()
-            table.writerow([trial.number, state, score, *told, *values, problem])
+            table.writerow([trial.number, state, score, *measured, *values, problem])
     best = best_trials(study)[:1]
     for trial in best:
         fixed = optuna.trial.FixedTrial(trial.params, trial.number)
-        values = suggested_config(recipe, space, fixed).to_dict()
+        best_recipe = suggested_config(recipe, space, fixed).to_dict()
         comment = (
             f"# The best of {len(ended_trials(study))} trials of the study {study.study_name!r}, trial {trial.number}: "
             f"{trial.user_attrs['position_m']:.3f} m, {trial.user_attrs['orientation_deg']:.2f} deg on held-out data.\n"
         )
         with new_file(folder / BEST, own=True) as path:
-            path.write_text(comment + yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
+            path.write_text(comment + yaml.safe_dump(best_recipe, sort_keys=False), encoding="utf-8")
 
 
 def _short(value: Any) -> str:

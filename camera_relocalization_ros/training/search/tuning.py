@@ -207,8 +207,8 @@ def _run_trial(study: optuna.Study, trial: optuna.Trial, task: Search, reference
         raise
     else:
         seconds = round(time.monotonic() - started, 1)
-        told = {"position_m": position_m, "orientation_deg": orientation_deg, "seconds": seconds}
-        for name, value in told.items():
+        measured = {"position_m": position_m, "orientation_deg": orientation_deg, "seconds": seconds}
+        for name, value in measured.items():
             trial.set_user_attr(name, value)
         study.tell(trial, score(position_m, orientation_deg))
         logger.info(
@@ -261,9 +261,10 @@ def _poses(datasets: list[Dataset]) -> Poses:
 @contextmanager
 def _storage_errors(storage: str = "of the study", also: tuple[type[Exception], ...] = ()) -> Iterator[None]:
     """Whatever a storage raises as one ConfigError; a password in its URL stays out of it."""
+    faults: tuple[type[Exception], ...] = (*STORAGE_FAULTS, *also)
     try:
         yield
-    except (*STORAGE_FAULTS, *also) as error:
+    except faults as error:
         shown = _without_password(storage)
         reason = (str(error).splitlines() or [""])[0].replace(storage, shown)
         raise ConfigError(
