@@ -16,7 +16,7 @@ MAX_FOCAL_CHANGE = 0.05
 
 @dataclass(frozen=True)
 class CameraMatch:
-    """`complaint` is "" when the camera fits; `is_usable` is False when none of its images can be answered."""
+    """`complaint` is "" when the camera fits; `is_usable` is False when none of its images can be localized."""
 
     complaint: str
     is_usable: bool = True

@@ -29,13 +29,13 @@ PROVIDER_OPTIONS = {"CUDAExecutionProvider": {"use_tf32": "0"}}
 def open_session(
     bundle: Bundle, providers: Sequence[str], threads: int, warn: Callable[[str], None] = logger.warning
 ) -> onnxruntime.InferenceSession:
-    """A session that has answered the bundle's test vector, and so is warm.
+    """A session that has run the bundle's test vector, and so is warm.
 
-    providers: in order of preference. One that is missing, fails or answers the test vector wrongly is left for the
+    providers: in order of preference. One that is missing, fails or is wrong on the test vector is left for the
     next, and `warn` is given the reason; those after it still take the operators that it does not have. The last one's
     failure is an error, and so is any of the CPU, which no other could excuse. threads: of ONNX Runtime, 0 for one
     per core. Raises BundleError when the network does not load, does not have the inputs and outputs of
-    docs/bundle_format.md, or answers otherwise than when the bundle was made.
+    docs/bundle_format.md, or computes otherwise than when the bundle was made.
     """
     for index, name in enumerate(providers[:-1]):
         try:
@@ -48,7 +48,7 @@ def open_session(
 
 
 def _open_checked(bundle: Bundle, providers: Sequence[str], threads: int) -> onnxruntime.InferenceSession:
-    """A session on the first of the providers, which has answered the test vector; raises BundleError."""
+    """A session on the first of the providers, which has run the test vector; raises BundleError."""
     path = bundle.path / NETWORK
     try:
         session = _create(bundle, providers, threads)
@@ -69,7 +69,7 @@ def _create(bundle: Bundle, providers: Sequence[str], threads: int) -> onnxrunti
         raise BundleError(f"this ONNX Runtime has no {providers[0]}; it has {', '.join(available)}")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    # its threads else spin on after an answer, on cores that the search for landmarks needs
+    # its threads else spin on after an image, on cores that the search for landmarks needs
     options.add_session_config_entry("session.force_spinning_stop", "1")
     options.log_severity_level = 3
     wanted = [(name, PROVIDER_OPTIONS.get(name, {})) for name in providers if name in available]
@@ -86,7 +86,7 @@ def feature_count(session: onnxruntime.InferenceSession) -> int:
 
 
 def check_answers(bundle: Bundle, found: ReferenceOutputs, runtime: str) -> None:
-    """Raise BundleError when an answer differs from the test vector by more than the bundle allows.
+    """Raise BundleError when an output differs from the test vector by more than the bundle allows.
 
     A bundle of version 1 has no test vector, and passes.
     """

@@ -40,7 +40,7 @@ def message_to_rgb(message: Image | CompressedImage) -> np.ndarray:
 
 def message_to_bgr(message: Image | CompressedImage) -> np.ndarray:
     """The same as (H, W, 3) uint8 BGR, which is what most drivers send and OpenCV encodes; not to be written to."""
-    # by its ROS type, because messages read from a bag are of classes made up by rosbag
+    # by its ROS type, because messages read from a bag are of classes that rosbag makes at run time
     return DECODERS[message._type](message)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Looks whether another node broadcasts the frame that is ours, which would give it two parents."""
+"""Watches whether another node broadcasts the frame that is ours, which would give it two parents."""
 
 from __future__ import annotations
 

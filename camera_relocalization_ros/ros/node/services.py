@@ -36,7 +36,7 @@ def advertise_services(node: RelocalizationNode) -> None:
 
 
 class NodeServices:
-    """Requests to calls of the node, and errors to answers."""
+    """Requests to calls of the node, and errors to responses."""
 
     def __init__(self, node: RelocalizationNode) -> None:
         self._node = node
@@ -53,7 +53,7 @@ class NodeServices:
         return SetBoolResponse(success=True, message="enabled" if request.data else "disabled")
 
     def load_bundle(self, request: LoadBundleRequest) -> LoadBundleResponse:
-        """Load another model beside the running one, and answer with it once it is warm."""
+        """Load another model beside the running one, and localize with it once it is warm."""
         if not self._is_loading.acquire(blocking=False):
             return self._loaded(False, "another bundle is being loaded")
         try:
