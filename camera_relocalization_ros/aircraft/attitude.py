@@ -51,7 +51,8 @@ def _slerp(start: np.ndarray, end: np.ndarray, fraction: np.ndarray) -> np.ndarr
         return np.zeros((0, 4))
     first = Rotation.from_quat(start)
     turn = (first.inv() * Rotation.from_quat(end)).as_rotvec()
-    return (first * Rotation.from_rotvec(fraction[:, None] * turn)).as_quat()
+    between: np.ndarray = (first * Rotation.from_rotvec(fraction[:, None] * turn)).as_quat()
+    return between
 
 
 class AttitudeJoin:
@@ -110,7 +111,8 @@ class AttitudeJoin:
 
     def _join(self, ready: list[tuple[int, Any]]) -> list[Joined]:
         stamps_ns, quats = zip(*self._attitudes)
-        faults, known = attitude_at(stamps_ns, np.array(quats), [stamp_ns for stamp_ns, _ in ready], self._max_gap_s)
+        wanted_ns = np.array([stamp_ns for stamp_ns, _ in ready], dtype=np.int64)
+        faults, known = attitude_at(np.array(stamps_ns), np.array(quats), wanted_ns, self._max_gap_s)
         self.refused.update(fault for fault in faults if fault)
         good = (one for one, fault in zip(ready, faults) if not fault)
         return [Joined(stamp_ns, quat, sample) for (stamp_ns, sample), quat in zip(good, known)]

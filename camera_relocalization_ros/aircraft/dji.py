@@ -64,13 +64,15 @@ def enu_attitude(quats_xyzw: np.ndarray, attitude: str) -> np.ndarray:
     if attitude == "enu_flu":
         return quats_xyzw
     R_ned_frd = Rotation.from_quat(quats_xyzw).as_matrix()
-    return Rotation.from_matrix(R_ENU_NED @ R_ned_frd @ R_FLU_FRD.T).as_quat()
+    enu_flu: np.ndarray = Rotation.from_matrix(R_ENU_NED @ R_ned_frd @ R_FLU_FRD.T).as_quat()
+    return enu_flu
 
 
 def R_enu_link_from_dji(roll_pitch_yaw: np.ndarray) -> np.ndarray:
     """Rotations (..., 3, 3) of the camera link in ENU, of its roll, pitch, yaw (..., 3) in radians and NED."""
     R_ned_frd = Rotation.from_euler("ZYX", np.asarray(roll_pitch_yaw)[..., ::-1]).as_matrix()
-    return R_ENU_NED @ R_ned_frd @ R_FLU_FRD.T
+    R_enu_link: np.ndarray = R_ENU_NED @ R_ned_frd @ R_FLU_FRD.T
+    return R_enu_link
 
 
 def dji_gimbal_angles(R_enu_link: np.ndarray) -> np.ndarray:
@@ -79,7 +81,8 @@ def dji_gimbal_angles(R_enu_link: np.ndarray) -> np.ndarray:
     Near pitch -90 degrees roll and yaw are no longer apart; their combination still is right.
     """
     R_ned_frd = R_ENU_NED.T @ np.asarray(R_enu_link) @ R_FLU_FRD
-    return Rotation.from_matrix(R_ned_frd).as_euler("ZYX")[..., ::-1]
+    roll_pitch_yaw: np.ndarray = Rotation.from_matrix(R_ned_frd).as_euler("ZYX")[..., ::-1]
+    return roll_pitch_yaw
 
 
 def ned_heading(R_enu_body: np.ndarray) -> np.ndarray:

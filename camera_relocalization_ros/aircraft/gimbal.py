@@ -36,7 +36,10 @@ class GimbalFrames:
 
     def T_body_optical(self) -> np.ndarray:
         """The camera's optical frame in the body frame."""
-        return self.T_body_yaw @ self.T_yaw_roll @ self.T_roll_pitch @ self.T_pitch_link @ self.T_link_optical
+        T_body_optical: np.ndarray = (
+            self.T_body_yaw @ self.T_yaw_roll @ self.T_roll_pitch @ self.T_pitch_link @ self.T_link_optical
+        )
+        return T_body_optical
 
 
 def gimbal_frames(yaw: np.ndarray, roll: np.ndarray, pitch: np.ndarray) -> GimbalFrames:

@@ -102,10 +102,12 @@ class GpsPoses:
     def _quat_without_attitude(self) -> np.ndarray:
         if self._options.orientation == "none":
             return np.array(NO_TURN)
+        assert self._rtk_yaw is not None, "a fix without a fresh yaw is skipped"
         return rtk_yaw_quat(self._rtk_yaw[1], self._options.rtk_yaw_offset_deg)
 
     def _poses(self, joined: list[Joined]) -> list[GpsPose]:
         if not joined:
             return []
+        assert self.frame is not None, "the first fix sets it"
         positions = self.frame.enu([one.sample for one in joined])
         return [GpsPose(one.stamp_ns, p, canonical_quat(one.quat_xyzw)) for one, p in zip(joined, positions)]

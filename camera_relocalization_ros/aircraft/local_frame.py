@@ -113,4 +113,5 @@ def rtk_yaw_quat(rtk_yaw_deg: float, offset_deg: float = 90.0) -> np.ndarray:
     degrees anticlockwise from east: ENU's heading.
     """
     heading_enu_deg = 90.0 - (rtk_yaw_deg - offset_deg)
-    return Rotation.from_euler("z", heading_enu_deg, degrees=True).as_quat()
+    quat_xyzw: np.ndarray = Rotation.from_euler("z", heading_enu_deg, degrees=True).as_quat()
+    return quat_xyzw

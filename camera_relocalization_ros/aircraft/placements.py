@@ -9,7 +9,7 @@ from typing import Any, Mapping
 import numpy as np
 
 from camera_relocalization_ros.core.errors import ConfigError
-from camera_relocalization_ros.core.geometry import canonical_quat, pose_matrix
+from camera_relocalization_ros.core.pose import Pose
 
 PLACEMENTS = {
     1: ((-0.405, 2.355, 1.621), (0.013, -0.012, -0.707, 0.707)),
@@ -26,11 +26,11 @@ def T_map_airframe(placement: int) -> np.ndarray:
     if placement not in PLACEMENTS:
         raise ConfigError(f"placement {placement}; expected one of {sorted(PLACEMENTS)}")
     position, quat_xyzw = PLACEMENTS[placement]
-    return pose_matrix(np.array(position), canonical_quat(quat_xyzw))
+    return Pose(np.array(position), np.array(quat_xyzw)).canonical.matrix
 
 
 def placement_name(sequence: str, info: Mapping[str, Any]) -> str:
     """The placement that a sequence's information or name tells ("placement6_seed1" is of 6), "" when neither does."""
-    told = info.get("placement")
+    placement = info.get("placement")
     named = re.search(r"placement[ _-]?(\d+)", sequence)
-    return str(told) if told is not None else named.group(1) if named else ""
+    return str(placement) if placement is not None else named.group(1) if named else ""

@@ -33,13 +33,14 @@ def load_arrays(path: Path | str, names: Iterable[str], max_bytes: int = MAX_BYT
 
 def _read(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
     with archive.open(member) as file:
-        version = np.lib.format.read_magic(file)
+        version = np.lib.format.read_magic(file)  # type: ignore[no-untyped-call]  # NumPy declares no types of it
         if version not in ((1, 0), (2, 0)):
             raise ValueError(f"{member.filename} has format {version}; expected (1, 0) or (2, 0)")
         read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, _, dtype = read_header(file)
+        shape, _, dtype = read_header(file)  # type: ignore[no-untyped-call]  # NumPy declares no types of it
         found, claimed = member.file_size - file.tell(), math.prod(shape) * dtype.itemsize
         if dtype.kind not in "biuf" or found != claimed:
             raise ValueError(f"{member.filename}: {found} bytes; its header says {shape} of {dtype}")
     with archive.open(member) as file:
-        return np.lib.format.read_array(file, allow_pickle=False)
+        array: np.ndarray = np.lib.format.read_array(file, allow_pickle=False)  # type: ignore[no-untyped-call]  # NumPy declares no types of it
+        return array

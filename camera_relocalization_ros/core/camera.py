@@ -69,7 +69,8 @@ class CameraIntrinsics:
         if not len(pixels):
             return pixels.copy()
         distortion = np.array(self.distortion)
-        rays = cv2.undistortPointsIter(pixels[:, None], self.matrix, distortion, None, None, UNDISTORTION)[:, 0]
+        found = cv2.undistortPointsIter(pixels[:, None], self.matrix, distortion, None, None, UNDISTORTION)
+        rays: np.ndarray = found[:, 0]
         if distortion.any():
             back = self.project(np.column_stack([rays, np.ones(len(rays))]))
             rays[~(np.linalg.norm(back - pixels, axis=1) < MAX_ROUND_TRIP_PX)] = np.nan

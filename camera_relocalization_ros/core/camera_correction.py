@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What the poses of a data set tell about its camera beyond its intrinsics: lens and seat corrected."""
+"""What the poses of a data set tell about its camera beyond its intrinsics: intrinsics and extrinsics corrected."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 
 @dataclass(frozen=True)
 class CameraCorrection:
-    """scale, shift (2,) and radial turn rays by the given intrinsics into true ones; the rest is the camera's seat.
+    """scale, shift (2,) and radial turn rays by the given intrinsics into true ones; the rest are its extrinsics.
 
     The lens sits at T_child_lens: translation (3,) in metres, rotation vector (3,) in radians. All are small.
     """
@@ -44,4 +44,5 @@ class CameraCorrection:
     def apply(self, rays: np.ndarray) -> np.ndarray:
         """True rays (n, 2) on z = 1 from those by the given intrinsics."""
         radius2 = np.sum(np.square(rays), axis=1, keepdims=True)
-        return self.scale * (1 + self.radial * radius2) * rays + np.array(self.shift)
+        true_rays: np.ndarray = self.scale * (1 + self.radial * radius2) * rays + np.array(self.shift)
+        return true_rays

@@ -17,7 +17,8 @@ def canonical_quat(quat_xyzw: np.ndarray) -> np.ndarray:
     norm = np.linalg.norm(quat_xyzw, axis=-1, keepdims=True)
     if not np.all(norm > 1e-9):
         raise ValueError("a quaternion of length zero is no rotation")
-    return np.where(quat_xyzw[..., 3:] < 0, -quat_xyzw, quat_xyzw) / norm
+    canonical: np.ndarray = np.where(quat_xyzw[..., 3:] < 0, -quat_xyzw, quat_xyzw) / norm
+    return canonical
 
 
 def pose_matrix(position: np.ndarray, quat_xyzw: np.ndarray) -> np.ndarray:
@@ -55,7 +56,8 @@ def invert(T_a_b: np.ndarray) -> np.ndarray:
 
 def transform_points(T_a_b: np.ndarray, points_b: np.ndarray) -> np.ndarray:
     """Points (N, 3) of frame b expressed in frame a, for one T_a_b (4, 4)."""
-    return np.asarray(points_b) @ T_a_b[:3, :3].T + T_a_b[:3, 3]
+    points_a: np.ndarray = np.asarray(points_b) @ T_a_b[:3, :3].T + T_a_b[:3, 3]
+    return points_a
 
 
 def angular_distance(quat_a: np.ndarray, quat_b: np.ndarray) -> np.ndarray:
@@ -67,4 +69,5 @@ def angular_distance(quat_a: np.ndarray, quat_b: np.ndarray) -> np.ndarray:
     sign = np.where(np.sum(quat_a * quat_b, axis=-1, keepdims=True) < 0, -1.0, 1.0)
     difference = np.linalg.norm(quat_a - sign * quat_b, axis=-1)
     total = np.linalg.norm(quat_a + sign * quat_b, axis=-1)
-    return 4.0 * np.arctan2(difference, total)
+    angle_rad: np.ndarray = 4.0 * np.arctan2(difference, total)
+    return angle_rad

@@ -165,8 +165,9 @@ def pose_residual(estimate: Pose | Poses, truth: Pose | Poses) -> np.ndarray:
 
 def pose_distance(poses: Pose | Poses, others: Pose | Poses) -> np.ndarray:
     """How far apart poses are, (N,) or () for two single ones: metres and radians added, one counting as the other."""
-    metres: np.ndarray = np.linalg.norm(_position(poses) - _position(others), axis=-1)
-    return metres + angular_distance(_quat(poses), _quat(others))
+    metres = np.linalg.norm(_position(poses) - _position(others), axis=-1)
+    distance: np.ndarray = metres + angular_distance(_quat(poses), _quat(others))
+    return distance
 
 
 def _position(pose: Pose | Poses) -> np.ndarray:

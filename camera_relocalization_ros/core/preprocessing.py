@@ -35,7 +35,8 @@ class Preprocessing:
             raise ShapeError(f"image of shape {image_rgb.shape} {image_rgb.dtype}; expected (H, W, 3) uint8")
         self.check_size(image_rgb.shape[1], image_rgb.shape[0])
         # area averaging is the only resize of OpenCV that does not alias when shrinking
-        return cv2.resize(image_rgb, (self.width, self.height), interpolation=cv2.INTER_AREA)
+        resized_rgb: np.ndarray = cv2.resize(image_rgb, (self.width, self.height), interpolation=cv2.INTER_AREA)
+        return resized_rgb
 
     def check_size(self, width: int, height: int) -> None:
         """Raise ShapeError when images of this size would be distorted by the resize."""

@@ -16,7 +16,7 @@ from camera_relocalization_ros.core.errors import DatasetError
 from camera_relocalization_ros.core.geometry import position_quat
 from camera_relocalization_ros.core.progress import tracked
 from camera_relocalization_ros.data.dataset import Dataset, load_image_rgb
-from camera_relocalization_ros.mapping.confirmation import confirmed, needed_placements, placements, united
+from camera_relocalization_ros.mapping.confirmation import confirmed, merged_tracks, needed_placements, placements
 from camera_relocalization_ros.mapping.guided_matching import match_pair
 from camera_relocalization_ros.mapping.landmark_points import Landmarks, consistent_landmarks
 from camera_relocalization_ros.mapping.pairs import image_pairs, looked_at
@@ -127,7 +127,7 @@ def build_landmarks(raw: Survey, settings: MapSettings) -> tuple[Landmarks, Came
 def of_object(landmarks: Landmarks, view: Survey, tolerance_px: float) -> Landmarks:
     """Landmarks of single placements made one where they agree; those that too few placements share are dropped."""
     needed = needed_placements(view.placement)
-    track = united(landmarks, unit_descriptors(_codes(landmarks, view, *_axes(view))), view.image)
+    track = merged_tracks(landmarks, unit_descriptors(_codes(landmarks, view, *_axes(view))), view.image)
     tolerance = tolerance_px / view.features[0].focal_px
     joined = consistent_landmarks(track, view.image, view.rays, view.T_parent_child, tolerance)
     keep = confirmed(joined, view.placement, needed)
@@ -145,10 +145,10 @@ def self_calibrated(raw: Survey, depth_m: np.ndarray, settings: MapSettings) -> 
         seen = Observations(landmarks.seen.image, landmarks.seen.landmark, raw.rays[landmarks.feature])
         if number < len(CALIBRATION_ROUNDS_PX):
             correction = calibrate(seen, raw.T_parent_child, len(landmarks), correction)
-    without = locate(raw, pairs, settings.tolerance_px, "camera, as it was")
-    is_worthwhile = len(landmarks) > (1 + WORTHWHILE) * len(without)
+    uncorrected = locate(raw, pairs, settings.tolerance_px, "camera, as it was")
+    is_worthwhile = len(landmarks) > (1 + WORTHWHILE) * len(uncorrected)
     verdict = "corrected" if is_worthwhile else "left as it was"
-    logger.info("%d landmarks with a corrected camera, %d without: %s", len(landmarks), len(without), verdict)
+    logger.info("%d landmarks with a corrected camera, %d without: %s", len(landmarks), len(uncorrected), verdict)
     return correction if is_worthwhile else CameraCorrection()
 
 

@@ -30,7 +30,7 @@ def needed_placements(placement: np.ndarray) -> int:
     return min(len(np.unique(placement)), MOST_NEEDED)
 
 
-def united(landmarks: Landmarks, codes: np.ndarray, image: np.ndarray) -> np.ndarray:
+def merged_tracks(landmarks: Landmarks, codes: np.ndarray, image: np.ndarray) -> np.ndarray:
     """Track (f,) of every feature once landmarks in the same place that look alike are one; -1 for no landmark's.
 
     codes (l, k): descriptors of the landmarks, of unit length; image (f,) of every feature. Landmarks that one image

@@ -12,8 +12,8 @@ from camera_relocalization_ros.mapping.landmark_points import Landmarks, consist
 # images that follow one another are much alike: a scene is left out in blocks of so many, every eighth block at once.
 # Of a map without more than that, errors are larger than those of the map that flies
 BLOCK, FOLDS = 20, 8
-# of the images left out, how many are tried: neighbours tell little more
-TRIED_EVERY = 4
+# errors are measured on every fourth of the images left out: neighbours tell little more
+SAMPLED_EVERY = 4
 
 
 def folds(placement: np.ndarray) -> list[np.ndarray]:
@@ -28,12 +28,12 @@ def folds(placement: np.ndarray) -> list[np.ndarray]:
     return [block % FOLDS == fold for fold in range(min(FOLDS, block.max(initial=0) + 1))]
 
 
-def tried(left_out: np.ndarray) -> np.ndarray:
+def sampled(left_out: np.ndarray) -> np.ndarray:
     """Indices of those images of a mask on which errors are measured."""
-    return np.flatnonzero(left_out)[::TRIED_EVERY]
+    return np.flatnonzero(left_out)[::SAMPLED_EVERY]
 
 
-def without(landmarks: Landmarks, view: Survey, left_out: np.ndarray, tolerance_px: float) -> Landmarks:
+def landmarks_without(landmarks: Landmarks, view: Survey, left_out: np.ndarray, tolerance_px: float) -> Landmarks:
     """The landmarks as they are where the images of a mask (n,) were never seen; their tracks are not taken apart."""
     track = np.full(sum(len(f) for f in view.features), -1)
     track[landmarks.feature] = landmarks.seen.landmark

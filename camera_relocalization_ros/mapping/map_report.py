@@ -12,10 +12,10 @@ from camera_relocalization_ros.mapping.landmark_points import Landmarks
 WELL_COVERED = 30
 
 
-def map_report(landmarks: Landmarks, view: Survey, errors_n2: np.ndarray, tried: int) -> str:
+def map_report(landmarks: Landmarks, view: Survey, errors_n2: np.ndarray, images: int) -> str:
     """Landmarks, their reprojection error, the coverage of the images, and errors of poses of images left out.
 
-    errors_n2: metres and radians of the poses that were found for `tried` images of which the map knew nothing.
+    errors_n2: metres and radians of the poses that were found for `images` images of which the map knew nothing.
     """
     errors_px = landmarks.errors * view.features[0].focal_px
     per_image = np.bincount(landmarks.seen.image, minlength=len(view.features))
@@ -27,6 +27,6 @@ def map_report(landmarks: Landmarks, view: Survey, errors_n2: np.ndarray, tried:
     ]
     if len(errors_n2):
         position_m, angle_rad = np.median(errors_n2, axis=0)
-        found = f"{len(errors_n2)} of {tried} images, map made without them"
+        found = f"{len(errors_n2)} of {images} images, map made without them"
         lines.append(f"median error of refined poses: {position_m:.3f} m, {np.degrees(angle_rad):.2f} deg ({found})")
     return "\n".join(lines)

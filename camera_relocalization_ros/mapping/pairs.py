@@ -19,7 +19,7 @@ def image_pairs(T_parent_camera: np.ndarray, depth_m: np.ndarray, group: np.ndar
     depth_m (n,): how far away is what an image looks at. Each image gets about `count` partners, all of its own
     group (n,): images of an object at several placements share the object, and much by chance.
     """
-    pairs = set()
+    pairs: set[tuple[int, int]] = set()
     for i in range(len(T_parent_camera)):
         cost = _costs(T_parent_camera, depth_m, i)
         chosen = _spread(np.flatnonzero((group == group[i]) & np.isfinite(cost)), cost, count)

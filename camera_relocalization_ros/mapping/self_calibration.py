@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The camera's lens and seat that make the images agree best, the poses of the data set taken as they are."""
+"""The camera's intrinsics and extrinsics that make the images agree best, with the poses as they are."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from camera_relocalization_ros.data.dataset import Dataset, joined
 from camera_relocalization_ros.data.provenance import check_frames
 from camera_relocalization_ros.localization.landmarks.pose_refiner import PoseRefiner
 from camera_relocalization_ros.mapping.builder import MapSettings, build_landmarks, compressed, survey
-from camera_relocalization_ros.mapping.cross_validation import folds, tried, without
+from camera_relocalization_ros.mapping.cross_validation import folds, landmarks_without, sampled
 from camera_relocalization_ros.mapping.landmark_points import Landmarks
 from camera_relocalization_ros.mapping.map_report import map_report
 from camera_relocalization_ros.pipelines.inputs import DataSpec, all_loaded
@@ -79,9 +79,9 @@ def _build(bundle: Bundle, dataset: Dataset, settings: MapSettings, in_flight: F
         return compressed(some, view, correction, in_flight)
 
     left_out = folds(view.placement)
-    frames = [[dataset.frames[image] for image in tried(images)] for images in left_out]
+    frames = [[dataset.frames[image] for image in sampled(images)] for images in left_out]
     # one after the other: the maps of all folds would not fit into memory together
-    remaining = (without(landmarks, view, images, settings.tolerance_px) for images in left_out)
+    remaining = (landmarks_without(landmarks, view, images, settings.tolerance_px) for images in left_out)
     assert dataset.camera is not None, "survey has refused it"
     refiners = (PoseRefiner(as_flown(some), dataset.camera) for some in remaining)
     trials = tracked(zip(refiners, frames), "errors", "part", len(frames))

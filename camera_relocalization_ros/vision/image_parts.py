@@ -9,7 +9,8 @@ import numpy as np
 
 def with_background(image_rgb: np.ndarray, silhouette: np.ndarray, background_rgb: np.ndarray) -> np.ndarray:
     """The image within the silhouette (H, W), the background everywhere else."""
-    return cv2.copyTo(image_rgb, silhouette, background_rgb.copy())
+    combined_rgb: np.ndarray = cv2.copyTo(image_rgb, silhouette, background_rgb.copy())
+    return combined_rgb
 
 
 def painted_over(image_rgb: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -25,4 +26,4 @@ def painted_over(image_rgb: np.ndarray, mask: np.ndarray) -> np.ndarray:
         total += importance * cv2.GaussianBlur(colours, (0, 0), sigma)
         weight += importance * cv2.GaussianBlur(keep, (0, 0), sigma)
     fill = np.clip(total / weight[..., None], 0, 255).astype(np.uint8)
-    return cv2.copyTo(cv2.resize(fill, (width, height), interpolation=cv2.INTER_LINEAR), mask, image_rgb.copy())
+    return with_background(cv2.resize(fill, (width, height), interpolation=cv2.INTER_LINEAR), mask, image_rgb)

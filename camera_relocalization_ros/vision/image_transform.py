@@ -23,7 +23,6 @@ class ImageTransform:
         self, camera: CameraIntrinsics | None, size: tuple[int, int] | None = None, undistort: bool = False
     ) -> None:
         self._maps: tuple[np.ndarray, np.ndarray] | None = None
-        self._camera_before = camera
         if undistort:
             if camera is None:
                 raise ConfigError("undistorting needs the camera's intrinsics: a camera_info topic, or --camera FILE")

@@ -74,11 +74,11 @@ class FeatureExtractor:
         if abs(width * self._camera.height - height * self._camera.width) > max(width, height):
             expected = f"{self._camera.width}x{self._camera.height}"
             raise FrameError(f"image of {width}x{height}; the intrinsics are for the proportions of {expected}")
-        grey = cv2.cvtColor(image_rgb, cv2.COLOR_RGB2GRAY)
-        if grey.shape[::-1] == self._size:
-            return grey
-        shrinks = self._size[0] < width
-        return cv2.resize(grey, self._size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+        grey: np.ndarray = cv2.cvtColor(image_rgb, cv2.COLOR_RGB2GRAY)
+        if grey.shape[::-1] != self._size:
+            shrinks = self._size[0] < width
+            grey = cv2.resize(grey, self._size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+        return grey
 
     def extract(self, grey: np.ndarray) -> LocalFeatures:
         """The points of an image made by `grey`."""
@@ -99,10 +99,12 @@ class FeatureExtractor:
 def unit_descriptors(descriptors: np.ndarray) -> np.ndarray:
     """Descriptors (n, d) of any length as float32 of unit length."""
     floats = descriptors.astype(np.float32)
-    return floats / np.maximum(np.linalg.norm(floats, axis=1, keepdims=True), 1e-6)
+    units: np.ndarray = floats / np.maximum(np.linalg.norm(floats, axis=1, keepdims=True), 1e-6)
+    return units
 
 
 def _root_bytes(descriptors: np.ndarray) -> np.ndarray:
     """Descriptors whose dot product is Hellinger's kernel (Arandjelovic & Zisserman 2012)."""
     roots = np.sqrt(descriptors / np.maximum(descriptors.sum(axis=1, keepdims=True), 1e-6))
-    return np.clip(np.round(BYTES_PER_UNIT * roots), 0, 255).astype(np.uint8)
+    codes: np.ndarray = np.clip(np.round(BYTES_PER_UNIT * roots), 0, 255).astype(np.uint8)
+    return codes

@@ -50,4 +50,5 @@ def mutual_matches_of_pairs(
 def _is_distinct(best: np.ndarray, second: np.ndarray, least_similarity: float, distance_ratio: float) -> np.ndarray:
     # distances of unit vectors: the root of 2 - 2 cosine
     ratio = np.sqrt(np.maximum(1 - best, 0) / np.maximum(1 - second, 1e-9))
-    return (best > least_similarity) & (ratio < distance_ratio)
+    is_distinct: np.ndarray = (best > least_similarity) & (ratio < distance_ratio)
+    return is_distinct

@@ -71,7 +71,8 @@ def _draw_line(
     runs = np.split(np.arange(len(points)), np.flatnonzero(np.diff(seen)) + 1)
     fixed = [np.round(pixels[run] * (1 << SUBPIXEL_BITS)).astype(np.int32) for run in runs if seen[run[0]]]
     cv2.polylines(image, fixed, False, colour, thickness, cv2.LINE_AA, SUBPIXEL_BITS)
-    return tuple(int(value) for value in pixels[-1].round()) if seen[-1] else None
+    x, y = pixels[-1].tolist()
+    return (round(x), round(y)) if seen[-1] else None
 
 
 def _write(image: np.ndarray, text: str, at: tuple[int, int], scale: float, colour: tuple[int, int, int]) -> None:

@@ -54,7 +54,8 @@ class ObjectMesh:
         moments = np.zeros((len(segments), 3, 3))
         np.add.at(moments, side_of.ravel(), normals[:, :, None] * normals[:, None, :])
         bends = np.linalg.eigvalsh(moments)[:, 1] > 2 * np.sin(np.radians(BEND_DEG) / 2) ** 2
-        return corners[segments[bends | (counts != 2)]]
+        outline: np.ndarray = corners[segments[bends | (counts != 2)]]
+        return outline
 
     def _merged(self) -> tuple[np.ndarray, np.ndarray]:
         """Corners (C, 3) and faces (F, 3) after the corners in each cell of a grid became one, their mean."""
@@ -89,7 +90,8 @@ def _pixels(corners: np.ndarray, camera: CameraIntrinsics) -> np.ndarray:
     """Fixed-point pixels (..., 2) int32 of points (..., 3) in front of the camera."""
     x = camera.fx * corners[..., 0] / corners[..., 2] + camera.cx
     y = camera.fy * corners[..., 1] / corners[..., 2] + camera.cy
-    return np.round(np.stack([x, y], axis=-1) * (1 << SUBPIXEL_BITS)).astype(np.int32)
+    pixels: np.ndarray = np.round(np.stack([x, y], axis=-1) * (1 << SUBPIXEL_BITS)).astype(np.int32)
+    return pixels
 
 
 def _in_front(triangle: np.ndarray) -> np.ndarray:

@@ -64,10 +64,10 @@ def visual_rotations(
             if turn is not None:
                 found.append((first_ns, stamp_ns, *turn))
         waiting.append((stamp_ns, small))
-    first_ns, second_ns, rotvecs, first_rays, second_rays = zip(*found) if found else ((),) * 5
+    firsts_ns, seconds_ns, rotvecs, first_rays, second_rays = zip(*found) if found else ((),) * 5
     return RotationPairs(
-        np.array(first_ns, dtype=np.int64),
-        np.array(second_ns, dtype=np.int64),
+        np.array(firsts_ns, dtype=np.int64),
+        np.array(seconds_ns, dtype=np.int64),
         np.array(rotvecs).reshape(-1, 3),
         np.array(first_rays).reshape(-1, RAYS, 2),
         np.array(second_rays).reshape(-1, RAYS, 2),
@@ -103,7 +103,10 @@ def _shrunk(image: np.ndarray) -> np.ndarray:
     height, width = image.shape
     if width <= TRACKING_WIDTH:
         return image
-    return cv2.resize(image, (TRACKING_WIDTH, round(height * TRACKING_WIDTH / width)), interpolation=cv2.INTER_AREA)
+    small: np.ndarray = cv2.resize(
+        image, (TRACKING_WIDTH, round(height * TRACKING_WIDTH / width)), interpolation=cv2.INTER_AREA
+    )
+    return small
 
 
 def _tracked_points(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:

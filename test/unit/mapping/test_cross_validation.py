@@ -4,7 +4,14 @@ import pytest
 import synthetic_scene
 
 from camera_relocalization_ros.mapping.builder import MapSettings, Survey, build_landmarks
-from camera_relocalization_ros.mapping.cross_validation import BLOCK, FOLDS, TRIED_EVERY, folds, tried, without
+from camera_relocalization_ros.mapping.cross_validation import (
+    BLOCK,
+    FOLDS,
+    SAMPLED_EVERY,
+    folds,
+    landmarks_without,
+    sampled,
+)
 
 
 @pytest.mark.parametrize("placement", [np.ones(700), np.ones(45), np.ones(1), np.repeat([4, 1, 9], [30, 50, 20])])
@@ -12,7 +19,7 @@ def test_every_image_is_left_out_once(placement):
     parts = np.array(folds(placement))
     np.testing.assert_array_equal(parts.sum(axis=0), 1)
     assert parts.any(axis=1).all()
-    assert all(len(tried(part)) == -(-part.sum() // TRIED_EVERY) for part in parts)
+    assert all(len(sampled(part)) == -(-part.sum() // SAMPLED_EVERY) for part in parts)
 
 
 def test_of_a_scene_blocks_are_left_out_and_of_an_object_placements():
@@ -38,19 +45,21 @@ def test_images_left_out_have_no_part_in_the_landmarks():
     view, settings = scene([1] * 16, 0.25), MapSettings(correct_camera=False)
     landmarks, _ = build_landmarks(view, settings)
     left_out = np.arange(16) < 4
-    remaining = without(landmarks, view, left_out, settings.tolerance_px)
+    remaining = landmarks_without(landmarks, view, left_out, settings.tolerance_px)
     assert not left_out[remaining.seen.image].any()
     assert 0.5 * len(landmarks) < len(remaining) < len(landmarks)
     # what is wrong with the images left out changes nothing
     broken = Survey(view.features, view.T_parent_child.copy(), view.placement)
     broken.T_parent_child[left_out, :3, 3] += 0.5
-    np.testing.assert_array_equal(without(landmarks, broken, left_out, settings.tolerance_px).points, remaining.points)
+    np.testing.assert_array_equal(
+        landmarks_without(landmarks, broken, left_out, settings.tolerance_px).points, remaining.points
+    )
 
 
 def test_a_landmark_stays_where_enough_placements_are_left():
     view, settings = scene([1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4], 0.4), MapSettings(correct_camera=False)
     landmarks, _ = build_landmarks(view, settings)
-    remaining = without(landmarks, view, view.placement == 4, settings.tolerance_px)
+    remaining = landmarks_without(landmarks, view, view.placement == 4, settings.tolerance_px)
     at = np.unique(np.stack([landmarks.seen.landmark, view.placement[landmarks.seen.image]], axis=1), axis=0)
     left = np.bincount(at[at[:, 1] != 4, 0], minlength=len(landmarks))
     # all of them were seen at three; some have lost one of these
