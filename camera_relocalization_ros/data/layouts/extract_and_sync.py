@@ -17,6 +17,12 @@ from camera_relocalization_ros.core.image_files import read_image_file
 from camera_relocalization_ros.core.trajectory import seconds_text, seconds_to_ns
 from camera_relocalization_ros.data.dataset import Dataset, Sequence
 from camera_relocalization_ros.data.dataset_writer import DatasetWriter, SequenceWriter
+from camera_relocalization_ros.data.layouts.folders import (
+    export_folders,
+    import_recordings,
+    new_export,
+    recording_folders,
+)
 from camera_relocalization_ros.data.layouts.stampless import add_image_file
 
 IMAGE_NAME = re.compile(r"image_(\d+)\.(png|jpg|jpeg)$")
@@ -32,14 +38,9 @@ def import_extract_and_sync(
 
     The layout knows neither intrinsics nor the names of the frames. Raises DatasetError.
     """
-    folders = [source] if (source / "images").is_dir() else sorted(p.parent for p in source.glob("*/images"))
-    if not folders:
-        raise DatasetError(f"{source}: no folder images in it, nor in its folders; expected the layout of the thesis")
+    folders = recording_folders(source, "images", "the thesis", "folder ")
     with DatasetWriter(output, parent_frame, child_frame) as writer:
-        for folder in folders:
-            name = folder.resolve().name  # SOURCE may be "."
-            with writer.sequence(name, {"source": f"extract-and-sync {name}"}) as sequence:
-                _import_sequence(folder, sequence)
+        import_recordings(writer, folders, "extract-and-sync", _import_sequence)
     return Dataset.load(output)
 
 
@@ -48,13 +49,13 @@ def export_extract_and_sync(dataset: Dataset, output: Path) -> list[Path]:
 
     Frames are numbered anew from 0, as the layout wants. Raises DatasetError when `output` exists.
     """
-    if output.exists():
-        raise DatasetError(f"{output}: exists already; remove it or choose another name")
-    several = len(dataset.sequences) > 1
-    return [_export_sequence(s, output / s.name if several else output) for s in dataset.sequences]
+    with new_export(output) as root:
+        for sequence, folder in zip(dataset.sequences, export_folders(dataset, root)):
+            _export_sequence(sequence, folder)
+    return export_folders(dataset, output)
 
 
-def _export_sequence(sequence: Sequence, folder: Path) -> Path:
+def _export_sequence(sequence: Sequence, folder: Path) -> None:
     (folder / "images").mkdir(parents=True)
     (folder / "labels").mkdir()
     for number, frame in enumerate(sequence.frames):
@@ -64,17 +65,17 @@ def _export_sequence(sequence: Sequence, folder: Path) -> Path:
         numbers = ",".join(repr(float(value)) for value in (*frame.position, *frame.quat_xyzw))
         label = f"{seconds_text(frame.stamp_ns)},{numbers}\n"
         (folder / "labels" / f"pos_{name}.txt").write_text(label, encoding="utf-8")
-    return folder
 
 
 def _import_sequence(folder: Path, sequence: SequenceWriter) -> None:
-    images = {int(match[1]): p for p in (folder / "images").iterdir() if (match := IMAGE_NAME.match(p.name))}
+    images = {
+        int(match[1]): (p, match[1]) for p in (folder / "images").iterdir() if (match := IMAGE_NAME.match(p.name))
+    }
     if not images:
         raise DatasetError(f"{folder / 'images'}: no image_NNNNN.png or .jpg in it")
-    for number in sorted(images):
-        digits = IMAGE_NAME.match(images[number].name)[1]
+    for number, (path, digits) in sorted(images.items()):
         stamp_ns, T_world_camera = _read_label(folder / "labels" / f"pos_{digits}.txt")
-        add_image_file(sequence, stamp_ns, T_world_camera, images[number], number)
+        add_image_file(sequence, stamp_ns, T_world_camera, path, number)
 
 
 def _read_label(path: Path) -> tuple[int, np.ndarray]:

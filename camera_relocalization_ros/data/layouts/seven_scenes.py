@@ -12,8 +12,9 @@ from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.errors import DatasetError
 from camera_relocalization_ros.core.image_files import read_image_file
 from camera_relocalization_ros.core.progress import tracked
-from camera_relocalization_ros.data.dataset import Dataset
+from camera_relocalization_ros.data.dataset import Dataset, Sequence
 from camera_relocalization_ros.data.dataset_writer import DatasetWriter, SequenceWriter
+from camera_relocalization_ros.data.layouts.folders import new_export
 from camera_relocalization_ros.data.layouts.stampless import add_image_file, synthetic_stamp_ns
 from camera_relocalization_ros.data.splits import is_within, load_split, save_split, split_names
 
@@ -59,27 +60,29 @@ def export_seven_scenes(dataset: Dataset, output: Path) -> list[Path]:
     A split `official` of whole sequences becomes TrainSplit.txt and TestSplit.txt. Raises DatasetError when `output`
     exists.
     """
-    if output.exists():
-        raise DatasetError(f"{output}: exists already; remove it or choose another name")
-    folders = []
     indices = _sequence_indices(dataset)
-    for index, sequence in zip(indices, dataset.sequences):
-        folder = output / f"seq-{index:02d}"
-        folder.mkdir(parents=True)
-        for frame, T_scene_camera in zip(sequence.frames, sequence.trajectory().matrices()):
-            stem = f"frame-{frame.number:06d}"
-            image_path = folder / f"{stem}.color{frame.image_path.suffix}"
-            image_path.write_bytes(read_image_file(frame.image_path))
-            np.savetxt(folder / f"{stem}.pose.txt", T_scene_camera, fmt="%.17g", delimiter="\t")
-        folders.append(folder)
-    _export_official(dataset, output, indices)
-    return folders
+    names = [f"seq-{index:02d}" for index in indices]
+    with new_export(output) as root:
+        for name, sequence in zip(names, dataset.sequences):
+            _export_sequence(sequence, root / name)
+        _export_official(dataset, root, indices)
+    return [output / name for name in names]
+
+
+def _export_sequence(sequence: Sequence, folder: Path) -> None:
+    folder.mkdir()
+    for frame, T_scene_camera in zip(sequence.frames, sequence.trajectory().matrices()):
+        stem = f"frame-{frame.number:06d}"
+        image_path = folder / f"{stem}.color{frame.image_path.suffix}"
+        image_path.write_bytes(read_image_file(frame.image_path))
+        np.savetxt(folder / f"{stem}.pose.txt", T_scene_camera, fmt="%.17g", delimiter="\t")
 
 
 def _sequence_indices(dataset: Dataset) -> list[int]:
     """Those of the names when all are seq-NN; 1, 2, ... otherwise."""
     named = [re.fullmatch(r"seq-(\d\d)", sequence.name) for sequence in dataset.sequences]
-    return [int(match[1]) for match in named] if all(named) else list(range(1, len(named) + 1))
+    numbers = [int(match[1]) for match in named if match]
+    return numbers if len(numbers) == len(named) else list(range(1, len(named) + 1))
 
 
 def _export_official(dataset: Dataset, output: Path, indices: list[int]) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,14 @@ import numpy as np
 from camera_relocalization_ros.core.errors import DatasetError
 from camera_relocalization_ros.core.image_files import path_inside, read_image_file, read_list
 from camera_relocalization_ros.core.trajectory import interpolated, read_tum, seconds_text, seconds_to_ns, write_tum
-from camera_relocalization_ros.data.dataset import Dataset
+from camera_relocalization_ros.data.dataset import Dataset, Sequence
 from camera_relocalization_ros.data.dataset_writer import DatasetWriter, SequenceWriter
+from camera_relocalization_ros.data.layouts.folders import (
+    export_folders,
+    import_recordings,
+    new_export,
+    recording_folders,
+)
 from camera_relocalization_ros.data.layouts.stampless import add_image_file
 from camera_relocalization_ros.data.pose_stream import PoseStream, StreamLimits
 
@@ -24,23 +31,22 @@ def export_tum(dataset: Dataset, output: Path) -> list[Path]:
 
     Images keep their bytes and are named by their stamps. Raises DatasetError when `output` exists.
     """
-    if output.exists():
-        raise DatasetError(f"{output}: exists already; remove it or choose another name")
-    several = len(dataset.sequences) > 1
-    folders = []
-    for sequence in dataset.sequences:
-        folder = output / sequence.name if several else output
-        (folder / "rgb").mkdir(parents=True)
-        lines = ["# color images", "# timestamp filename"]
-        for frame in sequence.frames:
-            stamp = seconds_text(frame.stamp_ns)
-            name = f"rgb/{stamp}{frame.image_path.suffix}"
-            (folder / name).write_bytes(read_image_file(frame.image_path))
-            lines.append(f"{stamp} {name}")
-        (folder / IMAGE_LIST).write_text("\n".join(lines) + "\n", encoding="utf-8")
-        write_tum(folder / POSE_LIST, sequence.trajectory())
-        folders.append(folder)
-    return folders
+    with new_export(output) as root:
+        for sequence, folder in zip(dataset.sequences, export_folders(dataset, root)):
+            _export_sequence(sequence, folder)
+    return export_folders(dataset, output)
+
+
+def _export_sequence(sequence: Sequence, folder: Path) -> None:
+    (folder / "rgb").mkdir(parents=True)
+    lines = ["# color images", "# timestamp filename"]
+    for frame in sequence.frames:
+        stamp = seconds_text(frame.stamp_ns)
+        name = f"rgb/{stamp}{frame.image_path.suffix}"
+        (folder / name).write_bytes(read_image_file(frame.image_path))
+        lines.append(f"{stamp} {name}")
+    (folder / IMAGE_LIST).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_tum(folder / POSE_LIST, sequence.trajectory())
 
 
 def import_tum(source: Path, output: Path, max_gap_s: float = StreamLimits.max_gap_s) -> Dataset:
@@ -49,14 +55,10 @@ def import_tum(source: Path, output: Path, max_gap_s: float = StreamLimits.max_g
     The pose at an image's stamp lies between those of groundtruth.txt around it. The poses must be those of the
     camera's optical frame, as the benchmark's are. Raises DatasetError or SyncError.
     """
-    folders = [source] if (source / IMAGE_LIST).is_file() else sorted(p.parent for p in source.glob(f"*/{IMAGE_LIST}"))
-    if not folders:
-        raise DatasetError(f"{source}: no {IMAGE_LIST} in it, nor in its folders; expected the layout of TUM RGB-D")
+    folders = recording_folders(source, IMAGE_LIST, "TUM RGB-D")
+    import_one = partial(_import_sequence, limits=StreamLimits(max_gap_s))
     with DatasetWriter(output, PARENT_FRAME, CHILD_FRAME) as writer:
-        for folder in folders:
-            name = folder.resolve().name  # SOURCE may be "."
-            with writer.sequence(name, {"source": f"tum {name}"}) as sequence:
-                _import_sequence(folder, sequence, StreamLimits(max_gap_s))
+        import_recordings(writer, folders, "tum", import_one)
     return Dataset.load(output)
 
 

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What layouts of one folder for each recording share: finding the folders, importing each, a place to export to."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Callable, Iterator
+
+from camera_relocalization_ros.core.errors import DatasetError
+from camera_relocalization_ros.core.output_files import new_folder
+from camera_relocalization_ros.data.dataset import Dataset
+from camera_relocalization_ros.data.dataset_writer import DatasetWriter, SequenceWriter
+
+
+def recording_folders(source: Path, marker: str, layout: str, what: str = "") -> list[Path]:
+    """The folder itself where `marker` lies in it, else those in it where it does, sorted; raises DatasetError.
+
+    layout, and what the marker is: for the message.
+    """
+    folders = [source] if (source / marker).exists() else sorted(path.parent for path in source.glob(f"*/{marker}"))
+    if not folders:
+        raise DatasetError(f"{source}: no {what}{marker} in it, nor in its folders; expected the layout of {layout}")
+    return folders
+
+
+def import_recordings(
+    writer: DatasetWriter, folders: list[Path], layout: str, import_one: Callable[[Path, SequenceWriter], None]
+) -> None:
+    """Make a sequence of each folder, named after it."""
+    for folder in folders:
+        name = folder.resolve().name  # SOURCE may be "."
+        with writer.sequence(name, {"source": f"{layout} {name}"}) as sequence:
+            import_one(folder, sequence)
+
+
+@contextmanager
+def new_export(output: Path) -> Iterator[Path]:
+    """The folder to write, which becomes `output` when it is whole; raises DatasetError when `output` exists."""
+    if output.exists():
+        raise DatasetError(f"{output}: exists already; remove it or choose another name")
+    with new_folder(output, DatasetError) as partial:
+        yield partial
+
+
+def export_folders(dataset: Dataset, output: Path) -> list[Path]:
+    """Where each sequence goes: `output` itself, or a folder below it for each when there are several."""
+    several = len(dataset.sequences) > 1
+    return [output / sequence.name if several else output for sequence in dataset.sequences]
