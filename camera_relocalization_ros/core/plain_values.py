@@ -120,7 +120,7 @@ def _read(hint: Any, value: Any, path: str, expected: str = "") -> Any:
     if origin is Union:
         (inner,) = (argument for argument in arguments if argument is not type(None))
         return None if value is None else _read(inner, value, path, expected)
-    if is_dataclass(hint):
+    if isinstance(hint, type) and is_dataclass(hint):
         return from_plain(hint, value, path)
     if origin is tuple:
         return _read_tuple(arguments, value, path, expected)

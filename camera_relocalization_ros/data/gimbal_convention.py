@@ -106,7 +106,7 @@ def _distinct(is_named: bool) -> dict[str, GimbalConvention]:
     """The conventions to try; where fields have names, those that differ only in their order are one."""
     if not is_named:
         return CONVENTIONS
-    by_content = {}
+    by_content: dict[GimbalConvention, str] = {}
     for name, convention in CONVENTIONS.items():
         by_content.setdefault(replace(convention, order=NAMED_ORDER), name)
     return {name: convention for convention, name in by_content.items()}

@@ -186,10 +186,10 @@ def _is_same_place(dataset: Dataset, one: Sequence, other: Sequence) -> bool:
 
 def _place(dataset: Dataset, sequence: Sequence) -> tuple[Any, np.ndarray, np.ndarray]:
     """Frame, position (3,) and quaternion (4,) of the object in a sequence."""
-    pose = sequence.info.get("T_world_parent")
+    pose: Any = sequence.info.get("T_world_parent")
     try:
-        position, quat_xyzw = np.array(pose["position"], dtype=float), np.array(pose["quat_xyzw"], dtype=float)
-        is_known = position.shape == (3,) and quat_xyzw.shape == (4,) and np.isfinite(position).all()
+        position, quat_xyzw = (np.array(pose[key], dtype=np.float64) for key in ("position", "quat_xyzw"))
+        is_known = bool(position.shape == (3,) and quat_xyzw.shape == (4,) and np.isfinite(position).all())
         is_known = bool(is_known and abs(np.linalg.norm(quat_xyzw) - 1.0) < 1e-3)
     except (KeyError, TypeError, ValueError):
         is_known = False

@@ -69,8 +69,8 @@ def lettering(
         mask = mask[:, ::-1]
     left, top = centre[0] - mask.shape[1] // 2, centre[1] - mask.shape[0] // 2
     region = image[max(top, 0) : top + mask.shape[0], max(left, 0) : left + mask.shape[1]]
-    mask = mask[: region.shape[0], : region.shape[1], None] / 255.0
-    region[:] = (region * (1 - mask) + np.array(colour) * mask).astype(np.uint8)
+    share = mask[: region.shape[0], : region.shape[1], None] / 255.0
+    region[:] = (region * (1 - share) + np.array(colour) * share).astype(np.uint8)
 
 
 def poster(rng: np.random.Generator, height: int, width: int) -> np.ndarray:

@@ -123,5 +123,6 @@ class Recording:
                 if waiting is not None:
                     yield int(stamps_ns[row - 1]), waiting.result()
                 waiting = job
+            assert waiting is not None  # a flight has at least one image
             yield int(stamps_ns[-1]), waiting.result()
         renderer.close()

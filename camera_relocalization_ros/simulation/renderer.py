@@ -30,9 +30,11 @@ class Renderer:
         # VTK warns when there is no display, which is how this is meant to run
         vtkLogger.SetStderrVerbosity(vtkLogger.VERBOSITY_ERROR)
         # multisampling would double the time of software rendering; the blur of motion and JPEG hides its absence
-        self._plotter = pyvista.Plotter(off_screen=True, window_size=(camera.width, camera.height), lighting="none")
+        self._plotter = pyvista.Plotter(off_screen=True, window_size=[camera.width, camera.height], lighting="none")
         self._plotter.disable_anti_aliasing()
-        self._plotter.ren_win.SetMultiSamples(0)
+        window = self._plotter.ren_win
+        assert window is not None  # until the plotter is closed
+        window.SetMultiSamples(0)
         lamps = _lamps(np.random.default_rng([light_seed, 13]))
         for part in build_arena(arena_seed):
             self._add(part, np.eye(4), lamps)
@@ -48,7 +50,9 @@ class Renderer:
         camera.up = -T_map_camera[:3, 1]
         camera.clipping_range = (0.05, 30.0)
         self._plotter.render()
-        return np.ascontiguousarray(self._plotter.screenshot(return_img=True)[..., :3])
+        image = self._plotter.screenshot(return_img=True)
+        assert image is not None  # it was asked for
+        return np.ascontiguousarray(image[..., :3])
 
     def add_markers(self, points_map: np.ndarray, radius: float = 0.02) -> None:
         """Draw pure green balls at points (N, 3), for tests of the geometry."""

@@ -33,7 +33,8 @@ def grid_surface(points_mn3: np.ndarray, uv_mn2: np.ndarray, inside: np.ndarray)
     index = np.arange(rows * columns).reshape(rows, columns)
     corners = np.stack([index[:-1, :-1], index[1:, :-1], index[1:, 1:], index[:-1, 1:]], axis=2).reshape(-1, 4)
     mesh = pyvista.PolyData(points_mn3.reshape(-1, 3), np.hstack([np.full((len(corners), 1), 4), corners]).ravel())
-    mesh.active_texture_coordinates = uv_mn2.reshape(-1, 2).astype(np.float32)
+    uv = uv_mn2.reshape(-1, 2).astype(np.float32)
+    mesh.active_texture_coordinates = uv  # type: ignore[assignment]  # pyvista takes what VTK does, and names float64
     return with_outward_normals(mesh, np.broadcast_to(inside, points_mn3.shape).reshape(-1, 3))
 
 

@@ -98,10 +98,11 @@ def _pairs_and_poses(dataset: Dataset, camera: CameraIntrinsics) -> tuple[Rotati
         stamps_ns.append(own_ns + shift_ns)
         start_ns = int(stamps_ns[-1][-1]) + 10**12
         for rows, gap_s in choose_pairs(own_ns, max(round(share * len(own_ns)), 1)):
-            images = [_load_grey(sequence.frames[row]) for row in rows]
+            first, second = (_load_grey(sequence.frames[row]) for row in rows)
             # check_files tells of images that do not decode, or differ in size
-            if images[0] is not None and images[1] is not None and images[0].shape == images[1].shape:
-                parts.append(visual_rotations(zip(stamps_ns[-1][list(rows)].tolist(), images), camera, gap_s))
+            if first is not None and second is not None and first.shape == second.shape:
+                images = zip(stamps_ns[-1][list(rows)].tolist(), (first, second))
+                parts.append(visual_rotations(images, camera, gap_s))
     pairs = RotationPairs(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(RotationPairs)))
     poses = dataset.poses
     return pairs, Trajectory(np.concatenate(stamps_ns), poses.positions, poses.quats_xyzw)

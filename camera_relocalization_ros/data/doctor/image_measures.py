@@ -56,7 +56,14 @@ def measure_images(paths: Sequence[Path]) -> ImageMeasures:
     with ThreadPoolExecutor() as pool:
         rows = list(tracked(pool.map(_measure, paths), "images", "image", len(paths)))
     numbers = np.array([row[:6] for row in rows], dtype=np.float64).reshape(-1, 6)
-    return ImageMeasures(*numbers[:, :4].T, numbers[:, 4:].astype(int), tuple(row[6] for row in rows))
+    return ImageMeasures(
+        sharpness=numbers[:, 0],
+        brightness=numbers[:, 1],
+        shadows=numbers[:, 2],
+        highlights=numbers[:, 3],
+        sizes=numbers[:, 4:].astype(int),
+        digests=tuple(row[6] for row in rows),
+    )
 
 
 def _measure(path: Path) -> tuple[float, float, float, float, int, int, str]:

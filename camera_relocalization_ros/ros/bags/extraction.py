@@ -85,20 +85,20 @@ def _extract_bag(
     topic, _ = image_topic(bag, options.image_topic)
     transforms = BagTransforms.from_bag(bag, options.sources)
     chain = transforms.chain(options.parent, options.child, options.limits)
-    info = {"source": Path(bag.filename).name, "image_topic": topic, "images": image_count(bag, topic)}
+    info: dict[str, Any] = {"source": Path(bag.filename).name, "image_topic": topic, "images": image_count(bag, topic)}
     if options.image_delay_s:
         info["image_delay_s"] = options.image_delay_s
     info.update(_placement(transforms, options))
     with writer.sequence(name, info) as sequence:
         job = FrameJob(
-            bag,
-            topic,
-            chain,
-            round(options.image_delay_s * 1e9),
-            options.image_format,
-            transform,
-            sequence.image_folder,
-            sequence.stored_numbers(),
+            bag=bag,
+            topic=topic,
+            chain=chain,
+            image_delay_ns=round(options.image_delay_s * 1e9),
+            image_format=options.image_format,
+            transform=transform,
+            image_folder=sequence.image_folder,
+            stored=sequence.stored_numbers(),
         )
         progress = tracked(processed_frames(job), Path(bag.filename).name, "image", info["images"])
         _record_frames(progress, sequence)
@@ -175,9 +175,10 @@ def camera_of(bag: rosbag.Bag, topic: str, given: CameraIntrinsics | None = None
 def _size(message: Any) -> tuple[int, int] | None:
     """(width, height); None where the image does not decode."""
     try:
-        return message_to_rgb(message).shape[1::-1]
+        height, width = message_to_rgb(message).shape[:2]
     except FrameError:
         return None
+    return width, height
 
 
 def _sequence_names(paths: Sequence[Path]) -> list[str]:

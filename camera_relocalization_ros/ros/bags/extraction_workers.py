@@ -28,7 +28,7 @@ from camera_relocalization_ros.ros.bags.records import Place, reopen_in_child
 from camera_relocalization_ros.ros.bags.transforms import FrameChain, NoPoseError
 from camera_relocalization_ros.vision.image_transform import ImageTransform
 
-# images that a process handles and tells of at a time: enough to make the telling cheap
+# images that a process handles and reports at a time: enough to make reporting cheap
 BATCH = 16
 # from linux/prctl.h and glibc's malloc.h
 PR_SET_PDEATHSIG, M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = 1, -1, -3
@@ -90,16 +90,16 @@ def processed_frames(job: FrameJob) -> Iterator[ProcessedFrame]:
 
 
 class _Worker:
-    """A process that handles some of the batches and tells of each through a pipe, which also holds it back."""
+    """A process that handles some of the batches and reports each through a pipe, which also holds it back."""
 
     def __init__(self, job: FrameJob, images: list[Place], batches: list[range]) -> None:
         self._name = job.bag.filename
         # a fork has the bag's index and the poses already; both are too large to send
         context = multiprocessing.get_context("fork")
-        self._results, telling = context.Pipe(duplex=False)
-        self._process = context.Process(target=_work, args=(job, images, batches, telling), daemon=True)
+        self._results, reports = context.Pipe(duplex=False)
+        self._process = context.Process(target=_work, args=(job, images, batches, reports), daemon=True)
         self._process.start()
-        telling.close()
+        reports.close()
 
     def next_batch(self) -> list[ProcessedFrame]:
         try:
@@ -108,7 +108,8 @@ class _Worker:
             raise BagError(f"{self._name}: a process that read it died; the machine may be out of memory") from None
         if isinstance(result, Exception):
             raise result
-        return result
+        frames: list[ProcessedFrame] = result
+        return frames
 
     def stop(self) -> None:
         self._process.terminate()
@@ -116,14 +117,14 @@ class _Worker:
         self._results.close()
 
 
-def _work(job: FrameJob, images: list[Place], batches: list[range], telling: Connection) -> None:
+def _work(job: FrameJob, images: list[Place], batches: list[range], reports: Connection) -> None:
     _become_worker()
     try:
         reopen_in_child(job.bag)
         for batch in batches:
-            telling.send(_process_batch(job, images, batch))
+            reports.send(_process_batch(job, images, batch))
     except Exception as error:
-        telling.send(error)
+        reports.send(error)
 
 
 def _process_batch(job: FrameJob, images: list[Place], batch: range) -> list[ProcessedFrame]:

@@ -56,6 +56,8 @@ def _edges(frames: GimbalFrames, stamps_ns: np.ndarray, body_frame: str, prefix:
     names = ("gimbal_yaw", "gimbal_roll", "gimbal_pitch", "camera_link", "camera_optical_frame")
     chain = [bare_frame(body_frame), *(bare_frame(f"{prefix}{name}") for name in names)]
     moving = [frames.T_body_yaw, frames.T_yaw_roll, frames.T_roll_pitch]
-    poses = [Trajectory(stamps_ns, *position_quat(T_n44)) for T_n44 in moving]
+    poses: list[Trajectory | tuple[np.ndarray, np.ndarray]] = [
+        Trajectory(stamps_ns, *position_quat(T_n44)) for T_n44 in moving
+    ]
     poses += [position_quat(frames.T_pitch_link[0]), position_quat(frames.T_link_optical)]
     return list(zip(chain, chain[1:], poses))

@@ -81,7 +81,8 @@ def _feed(poses: GpsPoses, kind: str, message: Any, received_ns: int) -> list[Gp
 
 def read_places(bag: rosbag.Bag, topic: str) -> tuple[np.ndarray, list[Geodetic], Counter[str]]:
     """Stamps (N,) int64, ascending, the places of the good fixes, and why how many were left out; raises BagError."""
-    fixes, skipped, found = FixFilter(), Counter(), {}
+    fixes, found = FixFilter(), {}
+    skipped: Counter[str] = Counter()
     for _, message, received in read_messages(bag, [_fix_topic(bag, topic)]):
         fix = fix_of(message, received.to_nsec())
         reason = fixes.fault(fix) or ("repeated stamp" if fix.stamp_ns in found else "")

@@ -22,13 +22,13 @@ JPEG_START_BYTES, JPEG_SCAN, JPEG_END = 2, b"\xff\xda", b"\xff\xd9"
 
 def encode(message: Any, image_format: str, transform: ImageTransform | None = None) -> tuple[bytes, str]:
     """(bytes of an image file, its suffix) of an Image or CompressedImage; raises FrameError."""
-    changes = transform is not None and not transform.is_identity
-    if not changes and hasattr(message, "format") and encoded_suffix(message.data):
+    changing = transform if transform is not None and not transform.is_identity else None
+    if changing is None and hasattr(message, "format") and encoded_suffix(message.data):
         check_decodes(message.data)
         return message.data, encoded_suffix(message.data)
     image_bgr = message_to_bgr(message)
-    if changes:
-        image_bgr = transform.apply(image_bgr)
+    if changing is not None:
+        image_bgr = changing.apply(image_bgr)
     done, buffer = cv2.imencode(f".{image_format}", image_bgr, ENCODER_OPTIONS[image_format])
     if not done:
         raise FrameError(f"image of {image_bgr.shape[1]}x{image_bgr.shape[0]} pixels does not encode")

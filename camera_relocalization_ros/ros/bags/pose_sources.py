@@ -6,7 +6,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Iterator, NamedTuple, Optional, Tuple  # of what is read from YAML: evaluated at run time
+from typing import Any, Callable, Iterator, NamedTuple, Optional, Tuple  # read from YAML: evaluated at run time
 
 import numpy as np
 import rosbag
@@ -178,7 +178,7 @@ def _stamped(bag: rosbag.Bag, source: PoseTopic, message: Any) -> StampedPose:
     return StampedPose(parent, child, message.header.stamp.to_nsec(), *READERS[message._type](message))
 
 
-READERS = {
+READERS: dict[str, Callable[[Any], tuple[np.ndarray, np.ndarray]]] = {
     "geometry_msgs/PoseStamped": lambda message: pose_of(message.pose),
     "geometry_msgs/PoseWithCovarianceStamped": lambda message: pose_of(message.pose.pose),
     "geometry_msgs/TransformStamped": transform_to_pose,

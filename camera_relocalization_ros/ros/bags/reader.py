@@ -140,7 +140,8 @@ def image_topic(bag: rosbag.Bag, topic: str) -> tuple[str, str]:
 
 def image_count(bag: rosbag.Bag, topic: str) -> int:
     """Number of messages on a topic."""
-    return bag.get_message_count(topic)
+    count: int = bag.get_message_count(topic)
+    return count
 
 
 def read_recorded_image(bag: rosbag.Bag, place: Place) -> RecordedImage:
@@ -179,6 +180,8 @@ def read_image_stamps(bag: rosbag.Bag, topic: str) -> np.ndarray:
 
 def _header_stamp_ns(data: bytes) -> int:
     # a message begins with its header: sequence number, seconds, nanoseconds, each a little-endian uint32
+    secs: int
+    nsecs: int
     secs, nsecs = struct.unpack_from("<II", data, 4)
     return secs * 1_000_000_000 + nsecs
 

@@ -38,10 +38,12 @@ class _ChunkView:
         self._file.seek(self._start + offset)
 
     def read(self, size: int) -> bytes:
-        return self._file.read(size)
+        content: bytes = self._file.read(size)
+        return content
 
     def tell(self) -> int:
-        return self._file.tell() - self._start
+        position: int = self._file.tell() - self._start
+        return position
 
     def close(self) -> None:
         """Nothing: the file is the bag's."""
@@ -63,7 +65,8 @@ def read_record(bag: rosbag.Bag, place: Place, raw: bool = False) -> tuple[str, 
     if is_plain and reader.decompressed_chunk_pos != place.chunk:
         reader.decompressed_chunk_io = _ChunkView(bag._file, chunk.data_pos)
         reader.decompressed_chunk_pos = place.chunk
-    return reader.seek_and_read_message_data_record(place, raw)
+    record: tuple[str, Any, genpy.Time] = reader.seek_and_read_message_data_record(place, raw)
+    return record
 
 
 def reopen_in_child(bag: rosbag.Bag) -> None:

@@ -65,14 +65,15 @@ class FrameChain:
         if stamp_ns <= 0:
             raise NoPoseError("no stamp")  # tf2 takes 0 for "the latest"
         for stream in self.streams:
-            fault = stream.faults([stamp_ns])[0]
+            fault = stream.faults(np.array([stamp_ns], dtype=np.int64))[0]
             if fault:
                 raise NoPoseError(fault)
         return self._window.lookup(self.parent, self.child, stamp_ns)
 
     def trajectory(self, stamps_ns: np.ndarray) -> tuple[Trajectory, Counter[str]]:
         """The poses at those of the stamps (N,) that have one, and how many lack it for which reason."""
-        found, reasons = [], Counter()
+        found: list[tuple[int, np.ndarray, np.ndarray]] = []
+        reasons: Counter[str] = Counter()
         for stamp_ns in stamps_ns:
             try:
                 found.append((int(stamp_ns), *self.at(int(stamp_ns))))

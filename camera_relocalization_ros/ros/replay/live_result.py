@@ -123,7 +123,8 @@ def _small_jpeg(message: Image | CompressedImage) -> bytes:
     height, width = image_bgr.shape[:2]
     scale = min(IMAGE_WIDTH / width, 1.0)
     small = cv2.resize(image_bgr, (round(width * scale), round(height * scale)), interpolation=cv2.INTER_AREA)
-    return cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1].tobytes()
+    content: bytes = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1].tobytes()
+    return content
 
 
 def _numbers(statuses: list[RelocalizerStatus | None], name: str) -> np.ndarray:

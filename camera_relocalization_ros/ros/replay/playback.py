@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from typing import Callable
+from typing import Any, Callable
 from xmlrpc.client import ServerProxy
 
 import rosgraph
@@ -86,7 +86,8 @@ def _feeds(node: str, topic: str) -> bool:
     master = rosgraph.Master("/reloc")
     try:
         master.lookupService(f"{PLAYER}/pause_playback")
-        _, _, connections = ServerProxy(master.lookupNode(PLAYER)).getBusInfo("/reloc")
+        bus_info: Any = ServerProxy(master.lookupNode(PLAYER)).getBusInfo("/reloc")
     except (OSError, rosgraph.MasterException):
         return False
-    return any(node in connection and topic in connection for connection in connections)
+    # status, message, connections
+    return any(node in connection and topic in connection for connection in bus_info[2])

@@ -145,7 +145,8 @@ def _rosout_is_up() -> bool:
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def _stop(child: subprocess.Popen) -> None:
