@@ -64,20 +64,26 @@ def _open_checked(bundle: Bundle, providers: Sequence[str], threads: int) -> onn
 
 
 def _create(bundle: Bundle, providers: Sequence[str], threads: int) -> onnxruntime.InferenceSession:
-    available = onnxruntime.get_available_providers()
-    if providers[0] not in available:
-        raise BundleError(f"this ONNX Runtime has no {providers[0]}; it has {', '.join(available)}")
+    usable = usable_providers(providers)
+    if providers[0] not in dict(usable):
+        available = ", ".join(onnxruntime.get_available_providers())
+        raise BundleError(f"this ONNX Runtime has no {providers[0]}; it has {available}")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     # its threads else spin on after an image, on cores that the search for landmarks needs
     options.add_session_config_entry("session.force_spinning_stop", "1")
     options.log_severity_level = 3
-    wanted = [(name, PROVIDER_OPTIONS.get(name, {})) for name in providers if name in available]
-    session = onnxruntime.InferenceSession(bundle.network, options, providers=wanted)
+    session = onnxruntime.InferenceSession(bundle.network, options, providers=usable)
     # a provider whose libraries do not load is left out by ONNX Runtime without an exception
     if providers[0] not in session.get_providers():
         raise BundleError(f"ONNX Runtime could not start {providers[0]}; see its message above")
     return session
+
+
+def usable_providers(names: Sequence[str]) -> list[tuple[str, dict[str, str]]]:
+    """Those of the providers that this ONNX Runtime has, in the order given, each with its options."""
+    available = onnxruntime.get_available_providers()
+    return [(name, PROVIDER_OPTIONS.get(name, {})) for name in names if name in available]
 
 
 def feature_count(session: onnxruntime.InferenceSession) -> int:

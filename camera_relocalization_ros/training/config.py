@@ -25,7 +25,7 @@ class HeadConfig:
     The map is averaged over a grid of grid_rows x grid_cols cells; each cell is projected to cell_channels
     (0: not at all). One cell without projection is the global average pooling of the thesis. With `trunk_map` the
     output of the backbone's cut layer is averaged and read beside its last map. So many `members` are trained side by
-    side, each of these sizes, and answer with their mean.
+    side, each of these sizes, and their mean is the estimate.
     """
 
     name: str = "regressor"
@@ -120,7 +120,7 @@ class OptimiserConfig:
     `name` is a key of optimisation.OPTIMISERS, `schedule` one of optimisation.SCHEDULES: one_cycle warms up and
     falls as a cosine over all epochs, plateau falls by plateau_factor after plateau_patience epochs in which the
     held-out loss did not, constant stays. After `patience` such epochs training stops and the best epoch's weights
-    are kept (0: it never does, and the last are). With ema_decay the answer is that of weights averaged over steps;
+    are kept (0: it never does, and the last are). With ema_decay the weights that count are averages over steps;
     after n steps the average keeps the smaller of ema_decay and (1 + n) / (10 + n) of itself.
     """
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A finished run -> a bundle, after ONNX Runtime has answered as PyTorch does."""
+"""A finished run -> a bundle, after ONNX Runtime has given what PyTorch does."""
 
 from __future__ import annotations
 

@@ -103,9 +103,9 @@ def _feeds(network: bytes, images: np.ndarray, window_length: int) -> list[dict[
     if window_length == 1:
         return [{"image": image[None]} for image in images]
     feature_count = session.get_inputs()[1].shape[2]
-    answers = record_outputs(lambda feeds: session.run(None, feeds), images, window_length, feature_count)
+    outputs = record_outputs(lambda feeds: session.run(None, feeds), images, window_length, feature_count)
     return [
-        {"image": image[None], "previous": answers.frame_features[None, max(row - window_length + 1, 0) : row]}
+        {"image": image[None], "previous": outputs.frame_features[None, max(row - window_length + 1, 0) : row]}
         for row, image in enumerate(images)
     ]
 

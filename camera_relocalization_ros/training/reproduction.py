@@ -130,7 +130,7 @@ def run_cell(
         run = trained(cell.folder, start)
     else:
         run = trained(cell.folder)
-    errors = pose_errors(answers(run, data.test, cache_folder), data.test.poses)
+    errors = pose_errors(estimate_poses(run, data.test, cache_folder), data.test.poses)
     with new_file(cell.folder / ERRORS) as path, open(path, "wb") as file:
         np.savez_compressed(file, **vars(errors))
     summary = errors.summary()
@@ -159,7 +159,7 @@ def run_baselines(cell: Cell, data: GridData, cache_folder: Path) -> dict[str, d
     return summaries
 
 
-def answers(run: Run, dataset: Dataset, cache_folder: Path) -> Poses:
+def estimate_poses(run: Run, dataset: Dataset, cache_folder: Path) -> Poses:
     """Poses of all frames as flown, but from stored features.
 
     The window holds as many frames before the newest as there are without a gap, up to the head's length.
@@ -173,11 +173,11 @@ def answers(run: Run, dataset: Dataset, cache_folder: Path) -> Poses:
         poses = Poses(np.empty((len(history), 3)), np.empty((len(history), 4)))
         for length in np.unique(history):
             newest = np.flatnonzero(history == length)
-            _answer_windows(head, features_nf, newest, int(length), poses)
+            _estimate_windows(head, features_nf, newest, int(length), poses)
     return poses
 
 
-def _answer_windows(head: PoseHead, features_nf: torch.Tensor, newest: np.ndarray, length: int, poses: Poses) -> None:
+def _estimate_windows(head: PoseHead, features_nf: torch.Tensor, newest: np.ndarray, length: int, poses: Poses) -> None:
     for some in np.array_split(newest, len(newest) // FRAMES_AT_ONCE + 1):
         windows_bt = some[:, None] + np.arange(1 - length, 1)
         position_bt3, quat_bt4 = head.poses(features_nf[torch.from_numpy(windows_bt)])

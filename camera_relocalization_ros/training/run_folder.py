@@ -31,7 +31,7 @@ SUMMARY, HEAD, TAIL, TRAINING = "run.yaml", "head.pt", "tail.pt", "training.npz"
 class Run:
     """A finished training; `results` holds what was measured (frames, seconds, errors), as plain values.
 
-    `training_data` tells which frames it saw; empty when nobody wrote that down. `tail` holds the weights of the
+    `training_data` says which frames it saw; empty when nobody wrote that down. `tail` holds the weights of the
     backbone's tail where that was fine-tuned; without, they are the published ones, whose hex SHA-256 is
     `backbone_sha256` ("" where nobody wrote that down).
     """

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The network of a run on the frames of a data set, and the two numbers by which its answers are explained.
+"""The network of a run on the frames of a data set, and the two numbers by which its estimates are explained.
 
-Position: metres along the line from the mean training position to the answer. Orientation: degrees about the axis that
-turns the mean training orientation into the answer. Line and axis are those of the frame's own answer and stay fixed.
+Position: metres along the line from the mean training position to the estimate. Orientation: degrees about the axis
+that turns the mean training orientation into the estimate. Line and axis are those of the frame's own estimate and stay
+fixed.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def orientation_scalar(quat_xyzw: np.ndarray, reference_xyzw: np.ndarray) -> Sca
     """Of unit quaternions (b, m, 4) of members: degrees (b,) beyond `quat_xyzw`, about the axis from the reference.
 
     It is the members' mean sine of the angle, in degrees where that is small: smooth everywhere, and the same for q
-    and -q, which the quaternion of the mean answer is not where a member's sign is turned.
+    and -q, which the quaternion of the mean estimate is not where a member's sign is turned.
     """
     turn = Rotation.from_quat(reference_xyzw).inv() * Rotation.from_quat(quat_xyzw)
     axis, vector, scalar = _direction(turn.as_rotvec()), quat_xyzw[:3], quat_xyzw[3]
@@ -46,7 +47,7 @@ def orientation_scalar(quat_xyzw: np.ndarray, reference_xyzw: np.ndarray) -> Sca
 
 
 class ExplainedFrames:
-    """Answers of a run's network to the frames of a data set, and what of them is explained."""
+    """Estimates of a run's network for the frames of a data set, and what of them is explained."""
 
     def __init__(self, run: Run, dataset: Dataset) -> None:
         self.run, self.dataset = run, dataset
@@ -69,27 +70,27 @@ class ExplainedFrames:
         """The network's input (h, w, 3) uint8."""
         return self.run.preprocessing.apply(load_image_rgb(self._frames[row].image_path))
 
-    def answer(self, row: int) -> Pose:
+    def estimate(self, row: int) -> Pose:
         """The pose as in flight, after the images before."""
         with torch.no_grad():
             position_13, quat_14, _ = self._poses(self._tensor(row), self._previous(row))
         return Pose(position_13[0].double().numpy(), quat_14[0].double().numpy())
 
     def errors(self, rows: list[int]) -> PoseErrors:
-        """Of the answers to some frames."""
-        return pose_errors(Poses.stack(map(self.answer, rows)), self.dataset.poses[rows])
+        """Of the estimates for some frames."""
+        return pose_errors(Poses.stack(map(self.estimate, rows)), self.dataset.poses[rows])
 
     def explained(self, row: int) -> dict[str, Callable[[torch.Tensor], torch.Tensor]]:
         """Functions "position" and "orientation" of images (b, h, w, 3) that take the frame's place; (b,), m and deg.
 
         The images before it in a window stay as they are.
         """
-        answer = self.answer(row)
+        estimate = self.estimate(row)
         with torch.no_grad():
             previous = self._previous(row)
         scalars = {
-            "position": position_scalar(answer.position, self._position_reference),
-            "orientation": orientation_scalar(answer.quat_xyzw, self._quat_reference),
+            "position": position_scalar(estimate.position, self._position_reference),
+            "orientation": orientation_scalar(estimate.quat_xyzw, self._quat_reference),
         }
         return {name: partial(self._scalar, scalar, previous) for name, scalar in scalars.items()}
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Which pixels an answer depends on, by captum: five methods, each with what it tells in docs/explanation.md.
+"""Which pixels an estimate depends on, by captum: five methods, each with what it shows in docs/explanation.md.
 
 Every method takes a function of images (b, h, w, 3) with values 0..255 to one number each (b,), and one image; it
 returns attributions (1, h, w, 3) to the colour values as they are before normalisation.
@@ -56,7 +56,7 @@ def mean_colour(image_1hw3: torch.Tensor) -> torch.Tensor:
 def without_detail(image_1hw3: torch.Tensor) -> torch.Tensor:
     """The baseline of integrated gradients: the image blurred over a twentieth of its width.
 
-    Not one colour: there all places meet the kinks of the ReLUs at once, the answer jumps about close to the baseline,
+    Not one colour: there all places meet the kinks of the ReLUs at once, the estimate jumps about near the baseline,
     and hundreds of steps miss that by several percent.
     """
     blurred = cv2.GaussianBlur(image_1hw3[0].detach().numpy(), (0, 0), image_1hw3.shape[2] * BLUR_SHARE)
@@ -144,7 +144,7 @@ def occlusion(explained: Explained, image_1hw3: torch.Tensor, settings: Saliency
 
 @dataclass(frozen=True)
 class Method:
-    """`is_slope`: what it tells is per grey level, else a part of the number itself."""
+    """`is_slope`: what it shows is per grey level, else a part of the number itself."""
 
     title: str
     attribute: Callable[[Explained, torch.Tensor, SaliencySettings], torch.Tensor]

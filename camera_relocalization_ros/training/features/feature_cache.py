@@ -25,6 +25,7 @@ from camera_relocalization_ros.core.plain_values import to_plain
 from camera_relocalization_ros.core.preprocessing import Preprocessing
 from camera_relocalization_ros.core.progress import Task
 from camera_relocalization_ros.data.dataset import Dataset
+from camera_relocalization_ros.localization.onnx_session import usable_providers
 from camera_relocalization_ros.training.backbones.weights import tensors_digest
 from camera_relocalization_ros.training.config import AugmentationConfig, TrainingConfig
 from camera_relocalization_ros.training.features.backgrounds import background_files
@@ -34,11 +35,11 @@ from camera_relocalization_ros.training.pose_network import PooledBackbone, Trun
 
 # raise it when the same settings give other features than before
 CACHE_VERSION = 4
-# what decodes, turns and computes; another version of it may answer differently
+# what decodes, turns and computes; another version of it may give other features
 LIBRARIES = {"numpy": np.__version__, "opencv": cv2.__version__, "onnxruntime": onnxruntime.__version__}
 DESCRIPTOR_ROWS = 256
-# in order of preference; without this CUDA rounds float32 to ten bits, and what flies does not
-PROVIDERS = {"CUDAExecutionProvider": {"use_tf32": "0"}, "CPUExecutionProvider": {}}
+# in order of preference
+PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")
 logger = logging.getLogger(__name__)
 
 
@@ -165,9 +166,7 @@ def onnx_session(frozen: FrozenPart) -> onnxruntime.InferenceSession:
     model = onnx_bytes(frozen.network, (image,), ["image"], ["cells"])
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
-    available = onnxruntime.get_available_providers()
-    providers = [(name, settings) for name, settings in PROVIDERS.items() if name in available]
-    return onnxruntime.InferenceSession(model, options, providers=providers)
+    return onnxruntime.InferenceSession(model, options, providers=usable_providers(PROVIDERS))
 
 
 def files_of_views(augmentation: AugmentationConfig) -> list[str]:

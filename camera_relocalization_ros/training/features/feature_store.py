@@ -40,7 +40,7 @@ class StoredCells:
         return self.shape[0]
 
     def __getitem__(self, index: Any) -> np.ndarray:
-        """What NumPy would answer for an index of the first two axes: (..., C, cells)."""
+        """What NumPy would give for an index of the first two axes: (..., C, cells)."""
         items = np.asarray(self._items[index])
         cells = np.empty((*items.shape, *self.shape[2:]), self.dtype)
         item_bytes = self.dtype.itemsize * self.shape[2] * self.shape[3]

@@ -11,7 +11,7 @@ import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, Iterator
+from typing import Any, Callable, ContextManager, Iterator
 
 import lightning
 import numpy as np
@@ -30,6 +30,7 @@ from camera_relocalization_ros.data.dataset import Dataset, check_same_frames
 from camera_relocalization_ros.evaluation.baselines import constant_pose_errors
 from camera_relocalization_ros.training.config import TrainingConfig
 from camera_relocalization_ros.training.features.feature_cache import files_of_views
+from camera_relocalization_ros.training.log_levels import log_level
 from camera_relocalization_ros.training.search.search_space import SearchSpace, suggested_config
 from camera_relocalization_ros.training.search.study_results import ended_trials, write_results
 from camera_relocalization_ros.training.train import train
@@ -37,7 +38,7 @@ from camera_relocalization_ros.training.train import train
 SAMPLERS = {"random": optuna.samplers.RandomSampler, "tpe": optuna.samplers.TPESampler}
 # nothing is judged hopeless before the median of this many trials is known
 TRIALS_BEFORE_PRUNING = 5
-# what a recipe can bring about: it cannot be, its network answers with numbers that are no pose, it needs too much
+# what a recipe can bring about: it cannot be, its network gives numbers that are no pose, it needs too much
 HOPELESS = (RelocalizationError, ValueError, ArithmeticError, torch.cuda.OutOfMemoryError)
 STORAGE_FAULTS = (SQLAlchemyError, optuna.exceptions.StorageInternalError)
 OPENING_ATTEMPTS, OPENING_PAUSE_S = 5, 0.5
@@ -46,7 +47,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Reference:
-    """Median errors of the answer that needs no image: always the training data's constant pose."""
+    """Median errors of the estimate that needs no image: always the training data's constant pose."""
 
     position_m: float
     orientation_deg: float
@@ -114,11 +115,10 @@ def open_study(storage: str, name: str, prune_after: int | None) -> optuna.Study
     several machines may write on a shared folder. Trials that are worse than the median of the others are given up
     after `prune_after` epochs (None: never). Raises ConfigError when the storage cannot be reached.
     """
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
     pruner: optuna.pruners.BasePruner = optuna.pruners.NopPruner()
     if prune_after is not None:
         pruner = optuna.pruners.MedianPruner(TRIALS_BEFORE_PRUNING, prune_after)
-    with _storage_errors(storage, (optuna.exceptions.OptunaError, ImportError, ValueError, OSError)):
+    with _quiet_optuna(), _storage_errors(storage, (optuna.exceptions.OptunaError, ImportError, ValueError, OSError)):
         for _ in range(OPENING_ATTEMPTS - 1):
             # two that make the tables of a new database at the same moment hinder each other, once
             with suppress(*STORAGE_FAULTS):
@@ -147,7 +147,7 @@ def search(
             raise ConfigError(f"no {what} {chosen!r}; known: {', '.join(known)}")
     reference = task.reference()
     deadline = time.monotonic() + (math.inf if timeout_s is None else timeout_s)
-    with _storage_errors():
+    with _quiet_optuna(), _storage_errors():
         _same_task(study, task.identity(reference))
         while len(ended_trials(study)) < trials and time.monotonic() < deadline:
             trial = study.ask()
@@ -199,7 +199,7 @@ def _run_trial(study: optuna.Study, trial: optuna.Trial, task: Search, reference
         trial.set_user_attr("problem", str(error))
         study.tell(trial, state=TrialState.FAIL)
     except SystemExit as error:
-        # Lightning's answer to Ctrl-C
+        # what Lightning makes of Ctrl-C
         study.tell(trial, state=TrialState.FAIL)
         raise KeyboardInterrupt from error
     except BaseException:
@@ -271,6 +271,11 @@ def _storage_errors(storage: str = "of the study", also: tuple[type[Exception], 
             f"storage {shown} cannot be used ({type(error).__name__}: {reason}); "
             "expected a URL such as sqlite:///FILE, or the path of a journal file"
         ) from error
+
+
+def _quiet_optuna() -> ContextManager[None]:
+    """Optuna reports each trial in its own words beside ours."""
+    return log_level("optuna", logging.WARNING)
 
 
 def _without_password(storage: str) -> str:

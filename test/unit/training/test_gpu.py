@@ -47,7 +47,7 @@ def test_features_are_those_of_a_processor(monkeypatch):
     frozen = FrozenPart(PooledBackbone(backbone, WIDTH, HEIGHT, config.head), Preprocessing(WIDTH, HEIGHT), config)
     on_gpu = onnx_session(frozen)
     assert on_gpu.get_providers()[0] == CUDA
-    monkeypatch.setattr(feature_cache, "PROVIDERS", {CPU: {}})
+    monkeypatch.setattr(feature_cache, "PROVIDERS", (CPU,))
     on_processor = onnx_session(frozen)
     for seed in range(4):
         image = {"image": fake_image_rgb(seed, WIDTH, HEIGHT)[None]}

@@ -217,7 +217,7 @@ def test_the_answer_is_that_of_flight_with_its_window(run_and_data, tmp_path, is
     export(finished, tmp_path / "bundle")
     expected = evaluate(Relocalizer.from_bundle(tmp_path / "bundle"), Dataset.load(data)).estimates
     for row, estimate in enumerate(expected):
-        position = frames.answer(row).position
+        position = frames.estimate(row).position
         assert position == pytest.approx(estimate.position, abs=1e-4)
 
 
