@@ -4,8 +4,8 @@
 This is all of the uncertainty that flies; `uncertainty/` fits it offline, and nothing else takes part. A pose by
 landmarks has the covariance of its normal equations, calibrated by `landmark_covariance`. The score is a conformal
 p-value (Vovk et al. 2005): the share of in-distribution images, those of the scene, whose nonconformity score is at
-least as high. The model and the rule that makes a state of a score are written down in docs/uncertainty.md. A bundle's
-file has older names for some fields, see FILE_KEYS.
+least as high. The model and the rule that makes a state of a score are written down in docs/uncertainty.md. In
+bundle.yaml some fields have older names.
 """
 
 from __future__ import annotations
@@ -32,18 +32,6 @@ SMALLEST_SCORE = 1e-12
 LEVELS = (0.5, 0.9, 0.95)
 # indicators and errors in natural logarithms, and the weights between them
 MAX_LOG, MAX_WEIGHT, MAX_SHAPE, MAX_NONCONFORMITY, MAX_FRAMES = 20.0, 5.0, 1e6, 1e6, 10**9
-# fields that bundle.yaml calls otherwise
-FILE_KEYS = {
-    "indicators": "signs",
-    "nonconformity_quantiles": "strangeness",
-    "nonconformity_tail": "strangeness_tail",
-    "out_of_distribution_count": "negatives",
-}
-
-
-def _stored(name: str) -> Any:
-    """A field that bundle.yaml calls otherwise."""
-    return field(metadata={KEY: FILE_KEYS[name]})
 
 
 @dataclass(frozen=True)
@@ -69,19 +57,21 @@ class ErrorCalibration:
     A score below `lost_below` is LOST, below `degraded_below` DEGRADED. `wanted_false_accept` of
     `out_of_distribution_count` images of other things were to score higher, `false_accept` do. `coverage` by kind and
     level is that of left-out blocks.
+
+    The keys of the metadata are those of bundle.yaml.
     """
 
     frames: int
     data: Tuple[TrainingSet, ...]
-    indicators: Dict[str, IndicatorRange] = _stored("indicators")
+    indicators: Dict[str, IndicatorRange] = field(metadata={KEY: "signs"})
     position_scale: Tuple[float, ...]
     orientation_scale: Tuple[float, ...]
     shape: Tuple[Tuple[float, ...], ...]
-    nonconformity_quantiles: Tuple[float, ...] = _stored("nonconformity_quantiles")
-    nonconformity_tail: float = _stored("nonconformity_tail")
+    nonconformity_quantiles: Tuple[float, ...] = field(metadata={KEY: "strangeness"})
+    nonconformity_tail: float = field(metadata={KEY: "strangeness_tail"})
     degraded_below: float
     lost_below: float
-    out_of_distribution_count: int = _stored("out_of_distribution_count")
+    out_of_distribution_count: int = field(metadata={KEY: "negatives"})
     wanted_false_accept: float
     false_accept: float
     coverage: Dict[str, Dict[str, float]]
