@@ -24,7 +24,9 @@ OWN_PATH = [path for path in os.environ["PATH"].split(":") if not path.startswit
 def install_space(tmp_path_factory):
     """Installed from the workspace that is built already, to a folder of its own."""
     root = tmp_path_factory.mktemp("root")
-    command = ["make", "--directory", str(ROOT / ".catkin_ws" / "build"), "install"]
+    build = ROOT / ".catkin_ws" / "build"
+    # tests run side by side, and another may want it at the same time
+    command = ["flock", str(build / "install.lock"), "make", "--directory", str(build), "install"]
     done = subprocess.run(
         command, env={**os.environ, "DESTDIR": str(root)}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
