@@ -71,7 +71,8 @@ def parallax_angles(points: np.ndarray, seen: Observations, T_parent_camera: np.
 
 def sums(values: np.ndarray, groups: np.ndarray, count: int) -> np.ndarray:
     """Sum of values (o, k) by group: (count, k)."""
-    return np.stack([np.bincount(groups, column, count) for column in values.T], axis=1)
+    # of nothing at all bincount counts in integers
+    return np.stack([np.bincount(groups, column, count).astype(np.float64) for column in values.T], axis=1)
 
 
 def linearised(
