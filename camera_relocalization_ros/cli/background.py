@@ -36,7 +36,9 @@ def run(arguments: argparse.Namespace) -> int:
     from camera_relocalization_ros.report.figures.canvas import save_figure
 
     dataset = Dataset.load(arguments.dataset)
-    images = ChangedImages(dataset, object_of(arguments), arguments.margin)
+    mesh = object_of(arguments)
+    assert mesh is not None, "the parser asks for --mesh or --box"
+    images = ChangedImages(dataset, mesh, arguments.margin)
     relocalizer = Relocalizer.from_bundle(arguments.bundle)
     found, rows = part_estimates(relocalizer, dataset, images)
     about = {"bundle": str(arguments.bundle), "bundle_id": relocalizer.bundle.bundle_id, "data": arguments.dataset}

@@ -64,10 +64,12 @@ def _explain_frames(frames: ExplainedFrames, methods: list[str], arguments: argp
         rows = worst_rows(frames.errors(list(range(frames.dataset.frame_count))), arguments.worst)
     errors = frames.errors(rows)
     for row, position_m, orientation_deg in zip(rows, errors.position_m, errors.orientation_deg):
-        told = f"frame {row}: {position_m:.2f} m, {orientation_deg:.1f} deg off"
+        caption = f"frame {row}: {position_m:.2f} m, {orientation_deg:.1f} deg off"
         path = arguments.output / f"frame_{row}.png"
-        save_figure(_figure(frames, row, methods, f"{arguments.run_folder.name} on {arguments.dataset}, {told}"), path)
-        print(f"{path}: {told}")
+        save_figure(
+            _figure(frames, row, methods, f"{arguments.run_folder.name} on {arguments.dataset}, {caption}"), path
+        )
+        print(f"{path}: {caption}")
     pictures = f"--picture {arguments.output}/frame_N.png 'what frame N hangs on'"
     print(f"into a page: reloc report RESULT -o FILE.html {pictures}")
 

@@ -48,12 +48,12 @@ def run(arguments: argparse.Namespace) -> int:
     neighbours = Neighbours.from_descriptors(index, descriptors, dataset.poses, arguments.nearest)
 
     about = {"bundle": str(arguments.bundle), "bundle_id": bundle.bundle_id, "data": arguments.dataset}
-    told = {**neighbours.summary(), "training_images": len(index.positions), "training_images_found": len(training)}
-    write_json(arguments.output / "features.json", {**about, **told})
+    numbers = {**neighbours.summary(), "training_images": len(index.positions), "training_images_found": len(training)}
+    write_json(arguments.output / "features.json", {**about, **numbers})
     title = f"{arguments.bundle.name} on {arguments.dataset}"
-    print(f"{title}: {told['images']} images; medians:")
-    print("the training image most alike is {metres:.3f} m, {degrees:.2f} deg away".format(**told["nearest"]))
-    print(f"the training image nearest in truth is {told['oracle_metres']:.3f} m away")
+    print(f"{title}: {numbers['images']} images; medians:")
+    print("the training image most alike is {metres:.3f} m, {degrees:.2f} deg away".format(**numbers["nearest"]))
+    print(f"the training image nearest in truth is {numbers['oracle_metres']:.3f} m away")
     print(f"{len(training)} of {len(index.positions)} training images found in --train")
 
     found = FeatureMap.of(index, training, descriptors, dataset, arguments.seed)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from pathlib import Path
 
 from camera_relocalization_ros.core.errors import RelocalizationError
@@ -46,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
         elif arguments.image_topic:
             found, missing = chain.trajectory(read_image_stamps(bag, image_topic(bag, arguments.image_topic)[0]))
         else:
-            found, missing = chain.recorded_trajectory(), {}
+            found, missing = chain.recorded_trajectory(), Counter()
     counts = ", ".join(f"{count} {reason}" for reason, count in sorted(missing.items())) or "none"
     if not len(found):
         raise RelocalizationError(f"{arguments.bag}: no pose at any of the stamps ({counts})")

@@ -65,7 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         search(study, task, arguments.output, arguments.trials, arguments.sampler, arguments.seed, timeout_s)
     finally:
-        # what is done is told after Ctrl-C as well
+        # what is done is printed after Ctrl-C as well
         if best_trials(study):
             print(best_table(study))
     if not best_trials(study):

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Sequence
 
 import numpy as np
 
@@ -51,7 +51,9 @@ class Spread:
     sd: float
 
 
-def methods_for(data_set: str, heads: list[str] | None = None, losses: list[str] | None = None) -> list[tuple]:
+def methods_for(
+    data_set: str, heads: Sequence[str] | None = None, losses: Sequence[str] | None = None
+) -> list[tuple[str, str]]:
     """Pairs of head and loss: those of the thesis, or all of the given heads times the given losses."""
     if heads or losses:
         return [

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Mapping
+from typing import Any, Mapping
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -15,7 +15,7 @@ from camera_relocalization_ros.evaluation.part_changes import BACKGROUND, CHANGE
 from camera_relocalization_ros.report.figures.canvas import new_figure
 
 # Okabe and Ito's; what colour tells, hatching tells too
-LOOKS = {BACKGROUND: ("#D55E00", "//"), OBJECT: ("#56B4E9", "")}
+STYLES = {BACKGROUND: ("#D55E00", "//"), OBJECT: ("#56B4E9", "")}
 SHARE_COLOURS = ("#009E73", "#E69F00")
 LABELS = {"position_m": "median position error [m]", "orientation_deg": "median orientation error [deg]"}
 WIDTH, FIGURE_WIDTH = 0.38, 11.0
@@ -29,7 +29,8 @@ def draw_reliance(found: Reliance, row: int, images: Mapping[str, np.ndarray], t
     rows, columns = images[ORIGINAL].shape[:2]
     heights = [2 * (FIGURE_WIDTH / 4 * rows / columns + 0.5) + 0.4, 4.0]
     figure = new_figure(FIGURE_WIDTH, sum(heights))
-    upper, lower = figure.subfigures(2, 1, height_ratios=heights)
+    parts: Any = figure.subfigures(2, 1, height_ratios=heights)
+    upper, lower = parts
     upper.suptitle(title, fontsize="medium")
     _draw_images(upper.subplots(2, 4), found, row, images)
     position, orientation, shares = lower.subplots(1, 3)
@@ -49,17 +50,17 @@ def _draw_images(grid: np.ndarray, found: Reliance, row: int, images: Mapping[st
         if name:
             errors = found.errors(name)
             axes.imshow(images[name])
-            told = f"{name}\n{errors.position_m[row]:.2f} m, {errors.orientation_deg[row]:.1f} deg off"
-            axes.set_title(told, fontsize="medium")
-    told = f"a typical frame\nand its errors;\nbars: all {len(found.truth)} frames"
-    told += f"\n({found.left_out} left out)" if found.left_out else ""
-    grid[1, 0].text(0.5, 0.5, told, ha="center", va="center", transform=grid[1, 0].transAxes)
+            caption = f"{name}\n{errors.position_m[row]:.2f} m, {errors.orientation_deg[row]:.1f} deg off"
+            axes.set_title(caption, fontsize="medium")
+    note = f"a typical frame\nand its errors;\nbars: all {len(found.truth)} frames"
+    note += f"\n({found.left_out} left out)" if found.left_out else ""
+    grid[1, 0].text(0.5, 0.5, note, ha="center", va="center", transform=grid[1, 0].transAxes)
 
 
 def _draw_errors(axes: Axes, found: Reliance, quantity: str) -> None:
     original = found.median(ORIGINAL, quantity)
     for part, side in zip(PARTS, (-WIDTH / 2, WIDTH / 2)):
-        colour, hatch = LOOKS[part]
+        colour, hatch = STYLES[part]
         medians = [found.median(variant(part, change), quantity) for change in CHANGES]
         _bars(axes, np.arange(len(CHANGES)) + side, medians, colour, hatch, f"{part} changed")
     axes.axhline(original.value, color="black", linestyle="--", label="images as they are")
@@ -86,6 +87,15 @@ def _draw_shares(axes: Axes, found: Reliance) -> None:
 def _bars(axes: Axes, places: np.ndarray, found: list[Interval], colour: str, hatch: str, label: str) -> None:
     """Bars with their intervals."""
     value, low, high = (np.array([getattr(each, name) for each in found]) for name in ("value", "low", "high"))
-    style = {"color": colour, "hatch": hatch, "edgecolor": "black", "linewidth": 0.6}
-    reach = [value - low, high - value]
-    axes.bar(places, value, WIDTH, yerr=np.maximum(reach, 0), capsize=3, label=label, **style)
+    axes.bar(
+        places,
+        value,
+        WIDTH,
+        yerr=np.maximum([value - low, high - value], 0),
+        capsize=3,
+        label=label,
+        color=colour,
+        hatch=hatch,
+        edgecolor="black",
+        linewidth=0.6,
+    )

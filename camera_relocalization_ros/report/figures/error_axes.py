@@ -52,7 +52,7 @@ def error_range(quantity: str, *errors: np.ndarray) -> tuple[float, float]:
 
 def make_logarithmic(axis: Axis, ends: tuple[float, float]) -> None:
     """Scale an axis from end to end, with ticks that read as plain numbers."""
-    axes, name = axis.axes, axis.axis_name
+    axes, name = axis.axes, "x" if axis is axis.axes.xaxis else "y"
     # ends first, or the scale would fit itself to the data
     axes.set(**{f"{name}lim": ends})
     axes.set(**{f"{name}scale": "log"})
@@ -69,10 +69,17 @@ def draw_error_over_time(axes: Axes, result: Result, quantity: str) -> None:
     axes.plot(lifted(seconds, seconds), lifted(values, seconds), ".-", color=COLOURS[0], markersize=3, linewidth=0.8)
     median = float(np.nanmedian(values))
     axes.axhline(median, color="black", linestyle="--", linewidth=1)
-    told = length_text(median) if quantity == "position_m" else f"{median:.2g} deg"
+    text = length_text(median) if quantity == "position_m" else f"{median:.2g} deg"
     # beside the axes, where it covers nothing
-    place = {"xy": (1, median), "xycoords": ("axes fraction", "data"), "xytext": (4, 0), "textcoords": "offset points"}
-    axes.annotate(f"median\n{told}", **place, va="center", fontsize="small")
+    axes.annotate(
+        f"median\n{text}",
+        xy=(1, median),
+        xycoords=("axes fraction", "data"),
+        xytext=(4, 0),
+        textcoords="offset points",
+        va="center",
+        fontsize="small",
+    )
     _draw_bands(axes, seconds, result.states)
     for border in borders:
         axes.axvline(border, color="black", linewidth=0.8)
@@ -87,5 +94,14 @@ def _draw_bands(axes: Axes, seconds: np.ndarray, states: np.ndarray) -> None:
         inside = np.concatenate([[False], states == state, [False]])
         runs = np.flatnonzero(inside[1:] != inside[:-1]).reshape(-1, 2)
         for number, (first, end) in enumerate(runs):
-            options = {"facecolor": colour, "edgecolor": "#555555", "alpha": 0.5, "linewidth": 0, "zorder": 0}
-            axes.axvspan(edges[first], edges[end], hatch=hatch, label="" if number else label, **options)
+            axes.axvspan(
+                edges[first],
+                edges[end],
+                hatch=hatch,
+                label="" if number else label,
+                facecolor=colour,
+                edgecolor="#555555",
+                alpha=0.5,
+                linewidth=0,
+                zorder=0,
+            )

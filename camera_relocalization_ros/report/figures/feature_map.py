@@ -105,9 +105,10 @@ def draw_feature_map(found: FeatureMap, title: str) -> Figure:
 def _by_coordinate(figure: Figure, axes: Axes, found: FeatureMap, column: int, name: str) -> None:
     values, train = found.positions[:, column], found.is_training
     colours = ScalarMappable(Normalize(values.min(), values.max()), "viridis")
-    rings = {"facecolors": "none", "edgecolors": colours.to_rgba(values[train]), "linewidths": 0.9}
-    axes.scatter(*found.points[train].T, s=18, **rings)
-    axes.scatter(*found.points[~train].T, s=26, color=colours.to_rgba(values[~train]))
+    (x, y), (train_x, train_y) = found.points[~train].T, found.points[train].T
+    edges = colours.to_rgba(values[train]).tolist()
+    axes.scatter(train_x, train_y, s=18, facecolors="none", edgecolors=edges, linewidths=0.9)
+    axes.scatter(x, y, s=26, color=colours.to_rgba(values[~train]))
     figure.colorbar(colours, ax=axes, label=f"{name} of the camera [m]")
     axes.set_title(f"by {name}: dots are query images, rings training images", fontsize="medium")
 
@@ -115,10 +116,10 @@ def _by_coordinate(figure: Figure, axes: Axes, found: FeatureMap, column: int, n
 def _by_group(axes: Axes, found: FeatureMap) -> None:
     names = list(dict.fromkeys(zip(found.is_training, found.groups)))
     for (is_training, group), colour, marker in zip(names, cycle(COLOURS), cycle(MARKERS)):
-        points = found.points[(found.is_training == is_training) & (found.groups == group)]
+        x, y = found.points[(found.is_training == is_training) & (found.groups == group)].T
         face = "none" if is_training else colour
         label = f"{'training' if is_training else 'query'}: {group}"
-        axes.scatter(*points.T, s=18, marker=marker, facecolors=face, edgecolors=colour, linewidths=0.9, label=label)
+        axes.scatter(x, y, s=18, marker=marker, facecolors=face, edgecolors=colour, linewidths=0.9, label=label)
     axes.set_title("by sequence; training images are hollow", fontsize="medium")
     if len(names) <= MAX_NAMED:
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.08), ncol=2, frameon=False, fontsize="small")

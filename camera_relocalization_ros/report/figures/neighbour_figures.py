@@ -23,14 +23,14 @@ def draw_neighbours(
     training: Mapping[int, tuple[str, Frame]],
     title: str,
 ) -> Figure:
-    """One line for each query: rows of `found` with what is told below the image, then its training images."""
+    """One line for each query: rows of `found` with the caption below the image, then its training images."""
     first = load_image_rgb(frames[next(iter(queries))].image_path)
     columns = found.rows.shape[1] + 1
     figure = new_figure(INCHES * columns, (INCHES * first.shape[0] / first.shape[1] + 0.6) * len(queries) + 0.4)
     figure.suptitle(title, fontsize="large")
     grid = figure.subplots(len(queries), columns, squeeze=False)
-    for line, (row, told) in zip(grid, queries.items()):
-        _show(line[0], frames[row], f"query {row}: {frames[row].image_path.name}\n{told}")
+    for line, (row, caption) in zip(grid, queries.items()):
+        _show(line[0], frames[row], f"query {row}: {frames[row].image_path.name}\n{caption}")
         for axes, number, cosine, metres, degrees in zip(
             line[1:], found.rows[row], found.cosine[row], found.metres[row], found.degrees[row]
         ):
@@ -40,10 +40,10 @@ def draw_neighbours(
     return figure
 
 
-def _show(axes: Axes, frame: Frame | None, told: str) -> None:
+def _show(axes: Axes, frame: Frame | None, caption: str) -> None:
     axes.set(xticks=[], yticks=[])
     if frame is None:
         axes.text(0.5, 0.5, NO_IMAGE, ha="center", va="center", transform=axes.transAxes)
     else:
         axes.imshow(load_image_rgb(frame.image_path))
-    axes.set_xlabel(told, fontsize="small")
+    axes.set_xlabel(caption, fontsize="small")

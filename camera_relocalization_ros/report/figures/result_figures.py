@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 from itertools import cycle
+from typing import Any
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -86,9 +88,11 @@ def draw_dependence(result: Result) -> Figure:
 def draw_reliability(results: list[Result]) -> Figure:
     """How often the truth was inside of the ellipsoids, against how often it should have been."""
     figure = new_figure(11, 4.6)
-    # every result keeps its look, also where one before it has no covariance
-    looks = list(zip(results, cycle(COLOURS), cycle(STYLES)))
-    found = [(r.info.name, coverage(normalized_squares(r)), *look) for r, *look in looks if r.has_covariance]
+    # every result keeps its style, also where one before it has no covariance
+    styled = list(zip(results, cycle(COLOURS), cycle(STYLES)))
+    found = [
+        (r.info.name, coverage(normalized_squares(r)), colour, style) for r, colour, style in styled if r.has_covariance
+    ]
     for axes, part in zip(figure.subplots(1, 2, sharey=True), ("position", "orientation")):
         axes.plot([0, 1], [0, 1], color="#777777", linestyle=":", label="as it should be")
         for name, shares, colour, style in found:
@@ -104,7 +108,7 @@ def draw_reliability(results: list[Result]) -> Figure:
     return figure
 
 
-def _cumulative(axes: Axes, values: np.ndarray, low: float, **style) -> None:
+def _cumulative(axes: Axes, values: np.ndarray, low: float, **style: Any) -> None:
     values = np.sort(values[np.isfinite(values)])
     # from the axis' end on, or the first step would be missing
     shown = np.maximum([low, *values], low)
@@ -125,9 +129,9 @@ def _scatter_with_medians(axes: Axes, side: np.ndarray, values: np.ndarray) -> N
 
 
 def _legend_below(figure: Figure, columns: int) -> None:
-    handles = {}
+    handles: dict[str, Artist] = {}
     for part in figure.axes:
         handles.update((label, handle) for handle, label in zip(*part.get_legend_handles_labels()))
     figure.legend(
-        handles.values(), handles.keys(), loc="outside lower center", ncol=columns, frameon=False, fontsize="small"
+        list(handles.values()), list(handles), loc="outside lower center", ncol=columns, frameon=False, fontsize="small"
     )

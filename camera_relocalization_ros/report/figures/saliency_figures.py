@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from matplotlib.ticker import ScalarFormatter
 
 from camera_relocalization_ros.report.figures.canvas import new_figure
 
@@ -65,9 +66,11 @@ def _draw_over(axes: Axes, image_rgb: np.ndarray, strength_hw: np.ndarray, unit:
     heat_hw3 = COLOURS(share_hw1[..., 0])[..., :3]
     weight_hw1 = np.sqrt(share_hw1)
     axes.imshow((1 - weight_hw1) * grey_hw3 + weight_hw1 * heat_hw3)
-    bar = axes.figure.colorbar(ScalarMappable(Normalize(0, top), COLOURS), ax=axes, extend="max", pad=0.02)
+    numbers = ScalarFormatter()
+    numbers.set_powerlimits((-2, 2))
+    scale = ScalarMappable(Normalize(0, top), COLOURS)
+    bar = axes.figure.colorbar(scale, ax=axes, extend="max", pad=0.02, format=numbers)
     bar.set_label(unit, fontsize="small")
-    bar.formatter.set_powerlimits((-2, 2))
     bar.ax.tick_params(labelsize="small")
 
 

@@ -6,6 +6,8 @@ Okabe and Ito's palette, for colour-blind people too; what colour tells, line, m
 
 from __future__ import annotations
 
+from typing import Any, Dict
+
 from camera_relocalization_ros.core.state import State
 from camera_relocalization_ros.evaluation.results import NO_STATE
 
@@ -21,8 +23,8 @@ TRUTH, ESTIMATE, OBJECT, LINK = "#009E73", "#D55E00", "#444444", "#bbbbbb"
 AXES = {"x": "#D55E00", "y": "#009E73", "z": "#0072B2"}
 GRID = "#dddddd"
 # an estimate is a dot when OK, a hollow square when DEGRADED, a cross when LOST
-_HOLLOW = {"marker": "s", "markersize": 5, "markerfacecolor": "none", "markeredgewidth": 0.9}
-MARKERS = {
+_HOLLOW: Dict[str, Any] = {"marker": "s", "markersize": 5, "markerfacecolor": "none", "markeredgewidth": 0.9}
+MARKERS: Dict[int, Dict[str, Any]] = {
     State.OK: {"marker": ".", "markersize": 5, "label": "estimate, OK"},
     State.DEGRADED: {**_HOLLOW, "label": "estimate, DEGRADED"},
     State.LOST: {"marker": "x", "markersize": 5, "markeredgewidth": 1.1, "label": "estimate, LOST"},

@@ -23,9 +23,9 @@ def draw_sync(path: Path, estimate: DelayEstimate, pairs: RotationPairs, poses: 
     top, bottom = figure.subplots(2, 1)
     _draw_search(top, estimate)
     _draw_turns(bottom, estimate, pairs, poses)
-    verdict = f"NOT to be trusted: {estimate.doubt}" if estimate.doubt else "to be trusted"
+    conclusion = f"NOT to be trusted: {estimate.doubt}" if estimate.doubt else "to be trusted"
     figure.suptitle(
-        f"images {1e3 * estimate.delay_s:+.1f} +- {1e3 * estimate.sigma_s:.1f} ms after the poses\n{verdict}"
+        f"images {1e3 * estimate.delay_s:+.1f} +- {1e3 * estimate.sigma_s:.1f} ms after the poses\n{conclusion}"
     )
     save_figure(figure, path)
 

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -48,15 +50,24 @@ def draw_answers(axes: Axes, result: Result, columns: list[int]) -> None:
         # NaN lifts the pen between two links
         links = np.stack([truth[rows], estimate[rows], np.full((len(rows), len(columns)), np.nan)], axis=1)
         axes.plot(*links.reshape(-1, len(columns)).T, color=LINK, linewidth=0.5, zorder=1)
-        label = {} if number else {"label": "truth"}
-        axes.plot(*lifted(truth, run_seconds(part)[0]).T, color=TRUTH, linewidth=2.2, zorder=2, **label)
-        for state, look in MARKERS.items():
+        # the legend names what is drawn of the first sequence
+        label = "" if number else "truth"
+        axes.plot(*lifted(truth, run_seconds(part)[0]).T, color=TRUTH, linewidth=2.2, zorder=2, label=label)
+        for state, style in MARKERS.items():
             marked = estimate[(part.states == state) & np.isfinite(estimate).all(axis=1)]
             if len(marked):
-                axes.plot(*marked.T, color=ESTIMATE, linestyle="none", zorder=3, **look)
+                axes.plot(*marked.T, color=ESTIMATE, linestyle="none", zorder=3, **style)
         start = truth[np.isfinite(truth).all(axis=1)][:1]
-        look = {"marker": "o", "markersize": 9, "linestyle": "none", "markeredgecolor": "white"}
-        axes.plot(*start.T, color=TRUTH, zorder=4, **look, **({} if number else {"label": "start"}))
+        axes.plot(
+            *start.T,
+            color=TRUTH,
+            zorder=4,
+            marker="o",
+            markersize=9,
+            linestyle="none",
+            markeredgecolor="white",
+            label="" if number else "start",
+        )
 
 
 def _draw_object(axes: Axes, edges: np.ndarray | None, columns: list[int]) -> None:
@@ -70,4 +81,6 @@ def _draw_object(axes: Axes, edges: np.ndarray | None, columns: list[int]) -> No
         end = np.zeros(3)
         end[number] = length
         axes.plot(*np.stack([np.zeros(3), end])[:, columns].T, color=AXES["xyz"[number]], linewidth=2, zorder=4)
-        axes.text(*end[columns], "xyz"[number], color=AXES["xyz"[number]], fontweight="bold", zorder=5)
+        # of axes in space it takes three numbers
+        write: Any = axes.text
+        write(*end[columns], "xyz"[number], color=AXES["xyz"[number]], fontweight="bold", zorder=5)

@@ -90,8 +90,14 @@ def result_page(
         drawn="axes (x red, y green, z blue)" + (" and edges (yellow)" if edges is not None else ""),
         extra=[{"source": _file_source(path), "caption": caption} for path, caption in pictures],
         flight=Markup(json.dumps(_flight(results, sheets, edges), allow_nan=False).replace("<", "\\u003c")),
-        script=Markup(pkgutil.get_data(__package__, SCRIPT).decode("utf-8")),
+        script=_script(),
     )
+
+
+def _script() -> Markup:
+    content = pkgutil.get_data(__package__, SCRIPT)
+    assert content is not None, "a file of this package"
+    return Markup(content.decode("utf-8"))
 
 
 def _html_rows(table: Table) -> dict[str, Any]:
@@ -106,8 +112,8 @@ def _in_lines(cells: list[str]) -> list[str]:
 
 def _section(each: PageInput, summary: dict[str, Any], edges: np.ndarray | None) -> dict[str, Any]:
     result, info = each.result, each.result.info
-    told = f"{info.kind}: {info.method} of {info.bundle} ({info.bundle_id}) on {info.data}; "
-    told += f"poses of {info.child_frame} in {info.parent_frame}."
+    origin = f"{info.kind}: {info.method} of {info.bundle} ({info.bundle_id}) on {info.data}; "
+    origin += f"poses of {info.child_frame} in {info.parent_frame}."
     drawn = [
         ("trajectory", draw_trajectory(result, edges), "Truth and estimates; thin grey lines join those of one image."),
         ("errors over time", draw_over_time(result), "Errors over time; bands: not OK."),
@@ -115,9 +121,9 @@ def _section(each: PageInput, summary: dict[str, Any], edges: np.ndarray | None)
     ]
     return {
         "name": info.name,
-        "verdict": [text for text in (ok_summary(summary), estimates_summary(summary)) if text],
+        "summary": [text for text in (ok_summary(summary), estimates_summary(summary)) if text],
         "warnings": _warnings(result),
-        "origin": told,
+        "origin": origin,
         "times": _times(summary),
         "pictures": [{"alt": a, "source": figure_source(figure), "caption": caption} for a, figure, caption in drawn],
         "worst": _worst(each, edges),
@@ -126,15 +132,15 @@ def _section(each: PageInput, summary: dict[str, Any], edges: np.ndarray | None)
 
 def _warnings(result: Result) -> list[str]:
     trained = result.info.trained_on
-    told = f"{trained} images were trained on by this model: their errors are too small."
-    return [told] if trained else []
+    warning = f"{trained} images were trained on by this model: their errors are too small."
+    return [warning] if trained else []
 
 
 def _times(summary: dict[str, Any]) -> str:
     names = {"inference_s": "network", "latency_s": "arrival to pose", "age_s": "image taken to pose"}
     parts = [
-        f"{told}: half within {1e3 * summary[name]['p50']:.0f} ms, 95 of 100 within {1e3 * summary[name]['p95']:.0f} ms"
-        for name, told in names.items()
+        f"{what}: half within {1e3 * summary[name]['p50']:.0f} ms, 95 of 100 within {1e3 * summary[name]['p95']:.0f} ms"
+        for name, what in names.items()
         if name in summary
     ]
     return "; ".join(parts) + "." if parts else ""

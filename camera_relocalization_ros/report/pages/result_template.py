@@ -42,7 +42,7 @@ button, select { font: inherit; padding: .2rem .8rem; }
 <body>
 <h1>How good are the poses? {{ title }}</h1>
 {% for result in results %}
-<p class="verdict"><b>{{ result.name }}</b>{% for line in result.verdict %}<br>{{ line }}{% endfor %}</p>
+<p class="verdict"><b>{{ result.name }}</b>{% for line in result.summary %}<br>{{ line }}{% endfor %}</p>
 {% for warning in result.warnings %}<p class="warning">{{ warning }}</p>{% endfor %}
 {% endfor %}
 {% for warning in warnings %}<p class="warning">{{ warning }}</p>{% endfor %}

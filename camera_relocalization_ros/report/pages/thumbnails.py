@@ -47,7 +47,9 @@ def thumbnail_sheets(paths: list[Optional[Path]]) -> Sheets:
     per_sheet = SHEET_SIDE**2
     sources = [_sheet(small[first : first + per_sheet]) for first in range(0, len(small), per_sheet)]
     numbers = {path: number for number, path in enumerate(shown)}
-    return Sheets(width, height, sources, np.array([numbers.get(path, -1) for path in paths], dtype=int))
+    return Sheets(
+        width, height, sources, np.array([-1 if path is None else numbers.get(path, -1) for path in paths], dtype=int)
+    )
 
 
 def worst_rows(errors: PoseErrors, count: int = WORST_COUNT) -> list[int]:

@@ -54,8 +54,8 @@ def comparison_rows(
         rows.append(_result_row(result, summary))
         if by:
             for name, part in by_group(result, by).items():
-                told = {**error_summary(compared_only(part)), **state_summary(part)}
-                rows.append(Row(f"  {name}", GROUP, _numbers(told)))
+                summary = {**error_summary(compared_only(part)), **state_summary(part)}
+                rows.append(Row(f"  {name}", GROUP, _numbers(summary)))
     rows += _baseline_rows(results)
     return rows + [row for reference in references for row in _thesis_rows(reference)]
 
@@ -67,8 +67,8 @@ def with_distinct_names(results: list[Result]) -> list[Result]:
     for result in results:
         name = result.info.name
         seen[name] = seen.get(name, 0) + 1
-        told = name if seen[name] == 1 else f"{name} ({seen[name]})"
-        named.append(replace(result, info=replace(result.info, name=told)))
+        distinct = name if seen[name] == 1 else f"{name} ({seen[name]})"
+        named.append(replace(result, info=replace(result.info, name=distinct)))
     return named
 
 
@@ -139,7 +139,7 @@ def _thesis_rows(reference: str) -> list[Row]:
         raise ResultError(f"{reference}: no such reference; expected thesis or one of {expected}")
     if wanted:
         return [_thesis_row(result) for result in results if result.combination.data_set == wanted]
-    best = {}
+    best: dict[str, ThesisResult] = {}
     for result in sorted(results, key=lambda result: float(result.position_m["median"])):
         best.setdefault(result.combination.data_set, result)
     return [_thesis_row(best[name]) for name in known]

@@ -35,8 +35,12 @@ def _number(column: str, digits: int, factor: float = 1.0) -> Callable[[Row], st
         value, low, high = (row.numbers.get(f"{column}{end}") for end in ("", "_low", "_high"))
         if value is None:
             return NOTHING
-        told = f"{factor * value:.{digits}f}"
-        return told if low is None else f"{told} ({factor * low:.{digits}f} to {factor * high:.{digits}f})"
+        number = f"{factor * value:.{digits}f}"
+        return (
+            number
+            if low is None or high is None
+            else f"{number} ({factor * low:.{digits}f} to {factor * high:.{digits}f})"
+        )
 
     return text
 
@@ -72,7 +76,7 @@ def _tables() -> dict[str, dict[str, Callable[[Row], str]]]:
             **{f"{part} in 90 % [%]": _number(f"coverage90_{part}", 1, 100) for part in PARTS},
         },
         "Times": {
-            **{f"{told} {p} [ms]": _number(f"{n}_{p}", 0, 1000) for told, n in times.items() for p in ("p50", "p95")},
+            **{f"{label} {p} [ms]": _number(f"{n}_{p}", 0, 1000) for label, n in times.items() for p in ("p50", "p95")},
         },
     }
 

@@ -31,6 +31,7 @@ class ThesisResult:
 def load_thesis_results() -> list[ThesisResult]:
     """All rows, in the order of the thesis."""
     content = pkgutil.get_data(__package__, FILE)
+    assert content is not None, "a file of this package"
     return [_result(row) for row in csv.DictReader(io.StringIO(content.decode("utf-8")))]
 
 
