@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 from camera_relocalization_ros.core.output_files import write_json, write_text
@@ -44,6 +45,8 @@ def demo(
 
     bundle: the shipped models/airframe where it is None. Raises as `replay` does, and ImportError without ROS.
     """
+    # what is missing is said before minutes are spent
+    import_module("camera_relocalization_ros.ros.replay.bag_replay")
     from camera_relocalization_ros.ros.bags.simulation_bag import write_simulated_bag
 
     output = Path(output)

@@ -58,8 +58,8 @@ def draw_directions(examination: Examination) -> Figure:
         directions.set_xlabel("azimuth of the camera [deg]: 0 in front (+x), 90 left (+y)")
     else:
         first, second, is_down = TOP_VIEWS[_up(examination)]
-        directions = poses.rotations.apply([0.0, 0.0, 1.0])
-        vectors, title = _levelled(directions, _up(examination)), "where the cameras look"
+        forward = poses.rotations.apply([0.0, 0.0, 1.0])
+        vectors, title = _levelled(forward, _up(examination)), "where the cameras look"
         signed = ("-" if is_down else "+") + "xyz"[second]
         directions.set_xlabel(f"azimuth of the view [deg]: 0 along +{'xyz'[first]}, 90 along {signed}")
     _draw_heatmap(figure, directions, vectors)
@@ -126,9 +126,9 @@ def _draw_view(axes: Axes, examination: Examination, columns: tuple[int, int]) -
     plane = list(columns)
     axes.plot(*positions[:, plane].T, ".", color="#9ecae1", markersize=3, label="cameras")
     chosen = np.unique(np.linspace(0, len(positions) - 1, MAX_ARROWS).astype(int))
-    directions = poses[chosen].rotations.apply([0.0, 0.0, 1.0])
+    forward = poses[chosen].rotations.apply([0.0, 0.0, 1.0])
     length = 0.08 * float(np.ptp(positions, axis=0).max())
-    ends = positions[chosen] + max(length, 1e-3) * directions
+    ends = positions[chosen] + max(length, 1e-3) * forward
     arrows = (ends - positions[chosen])[:, plane].T
     axes.quiver(
         *positions[chosen][:, plane].T,
