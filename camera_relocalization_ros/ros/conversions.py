@@ -7,14 +7,15 @@ import cv2
 import numpy as np
 import rospy
 from cv_bridge import CvBridge, CvBridgeError
-from geometry_msgs.msg import Pose, PoseStamped, PoseWithCovarianceStamped, TransformStamped
+from geometry_msgs.msg import Pose as PoseMessage
+from geometry_msgs.msg import PoseStamped, PoseWithCovarianceStamped, TransformStamped
 from nav_msgs.msg import Odometry
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from camera_relocalization_ros.core.camera import DISTORTION_MODELS, CameraIntrinsics
 from camera_relocalization_ros.core.errors import EncodingError, FrameError
-from camera_relocalization_ros.core.geometry import position_quat
 from camera_relocalization_ros.core.image_files import encoded_suffix
+from camera_relocalization_ros.core.pose import Pose
 
 # what image_transport appends to the name of an image topic
 COMPRESSED_SUFFIX = "/compressed"
@@ -141,13 +142,13 @@ def info_to_camera(message: CameraInfo) -> CameraIntrinsics | None:
     return CameraIntrinsics(message.width, message.height, fx, fy, cx, cy, distortion)
 
 
-def pose_to_message(position: np.ndarray, quat_xyzw: np.ndarray, stamp_ns: int, frame_id: str) -> PoseStamped:
+def pose_to_message(pose: Pose, stamp_ns: int, frame_id: str) -> PoseStamped:
     """A PoseStamped of some frame in `frame_id`."""
     message = PoseStamped()
     message.header.stamp, message.header.frame_id = stamp_from_ns(stamp_ns), frame_id
     target, turn = message.pose.position, message.pose.orientation
-    target.x, target.y, target.z = (float(value) for value in position)
-    turn.x, turn.y, turn.z, turn.w = (float(value) for value in quat_xyzw)
+    target.x, target.y, target.z = (float(value) for value in pose.position)
+    turn.x, turn.y, turn.z, turn.w = (float(value) for value in pose.quat_xyzw)
     return message
 
 
@@ -171,27 +172,25 @@ def message_to_pose(message: PoseStamped) -> tuple[np.ndarray, np.ndarray, int]:
     return (*pose_of(message.pose), message.header.stamp.to_nsec())
 
 
-def pose_of(pose: Pose) -> tuple[np.ndarray, np.ndarray]:
+def pose_of(pose: PoseMessage) -> tuple[np.ndarray, np.ndarray]:
     """Position (3,) and quaternion (4,)."""
     p, q = pose.position, pose.orientation
     return np.array([p.x, p.y, p.z]), np.array([q.x, q.y, q.z, q.w])
 
 
-def pose_to_transform(
-    position: np.ndarray, quat_xyzw: np.ndarray, stamp_ns: int, parent: str, child: str
-) -> TransformStamped:
+def pose_to_transform(pose: Pose, stamp_ns: int, parent: str, child: str) -> TransformStamped:
     """The pose of `child` in `parent` for TF."""
     message = TransformStamped()
     message.header.stamp, message.header.frame_id, message.child_frame_id = stamp_from_ns(stamp_ns), parent, child
     target, turn = message.transform.translation, message.transform.rotation
-    target.x, target.y, target.z = (float(value) for value in position)
-    turn.x, turn.y, turn.z, turn.w = (float(value) for value in quat_xyzw)
+    target.x, target.y, target.z = (float(value) for value in pose.position)
+    turn.x, turn.y, turn.z, turn.w = (float(value) for value in pose.quat_xyzw)
     return message
 
 
 def matrix_to_transform(T_parent_child: np.ndarray, stamp_ns: int, parent: str, child: str) -> TransformStamped:
     """T_parent_child (4, 4) for TF."""
-    return pose_to_transform(*position_quat(T_parent_child), stamp_ns, parent, child)
+    return pose_to_transform(Pose.from_matrix(T_parent_child), stamp_ns, parent, child)
 
 
 def transform_to_pose(message: TransformStamped) -> tuple[np.ndarray, np.ndarray]:

@@ -7,6 +7,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.errors import FrameError
 from camera_relocalization_ros.core.geometry import pose_matrix
+from camera_relocalization_ros.core.pose import Pose
 from camera_relocalization_ros.ros import conversions
 
 IMAGE_RGB = fake_image_rgb(1)
@@ -155,12 +156,12 @@ def test_camera_info_that_describes_no_camera(changes, says):
 def test_poses_and_transforms_round_trip_exactly():
     trajectory = fake_trajectory(5)
     for stamp_ns, position, quat in zip(trajectory.stamps_ns, trajectory.positions, trajectory.quats_xyzw):
-        message = conversions.pose_to_message(position, quat, stamp_ns, "map")
+        message = conversions.pose_to_message(Pose(position, quat), stamp_ns, "map")
         back = conversions.message_to_pose(message)
         assert message.header.frame_id == "map"
         np.testing.assert_array_equal(np.concatenate(back[:2]), np.concatenate([position, quat]))
         assert back[2] == stamp_ns
-        transform = conversions.pose_to_transform(position, quat, stamp_ns, "map", "camera")
+        transform = conversions.pose_to_transform(Pose(position, quat), stamp_ns, "map", "camera")
         assert (transform.header.frame_id, transform.child_frame_id) == ("map", "camera")
         np.testing.assert_array_equal(
             np.concatenate(conversions.transform_to_pose(transform)), np.concatenate([position, quat])

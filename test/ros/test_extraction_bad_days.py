@@ -16,6 +16,7 @@ from tf2_msgs.msg import TFMessage
 from camera_relocalization_ros.cli.main import main
 from camera_relocalization_ros.core.errors import DatasetError
 from camera_relocalization_ros.core.geometry import angular_distance, invert, position_quat
+from camera_relocalization_ros.core.pose import Pose
 from camera_relocalization_ros.core.trajectory import Trajectory
 from camera_relocalization_ros.data.dataset import Dataset
 from camera_relocalization_ros.ros import conversions
@@ -46,7 +47,7 @@ def flight_records(recording, image_stamps_ns, drop=(0, 0), freeze=(0, 0), swap=
         for row, stamp_ns in enumerate(stamps_ns.tolist()):
             if is_tracked and is_dropped[row]:
                 continue
-            transform = conversions.pose_to_transform(positions[row], quats[row], stamp_ns, parent, child)
+            transform = conversions.pose_to_transform(Pose(positions[row], quats[row]), stamp_ns, parent, child)
             late_ns = int(abs(rng.normal(0, jitter_s)) * 1e9)
             records.append(("/tf", TFMessage([transform]), stamp_ns + late_ns))
     records += [

@@ -11,6 +11,7 @@ from scipy.spatial.transform import Rotation
 
 from camera_relocalization_ros.core.errors import BagError, ConfigError
 from camera_relocalization_ros.core.geometry import angular_distance, pose_matrix
+from camera_relocalization_ros.core.pose import Pose
 from camera_relocalization_ros.ros import conversions
 from camera_relocalization_ros.ros.bags.pose_sources import PoseSources, PoseTopic, StaticTransform
 from camera_relocalization_ros.ros.bags.reader import open_bag
@@ -23,7 +24,7 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "config" / "sources"
 
 
 def message_of(kind, position, quat_xyzw, stamp_ns):
-    stamped = conversions.pose_to_message(position, quat_xyzw, stamp_ns, "/map")
+    stamped = conversions.pose_to_message(Pose(position, quat_xyzw), stamp_ns, "/map")
     if kind is PoseStamped:
         return stamped
     if kind is PoseWithCovarianceStamped:

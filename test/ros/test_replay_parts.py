@@ -16,6 +16,7 @@ from ros_helpers import IMAGE_TOPIC
 
 from camera_relocalization_ros.bundle.model_bundle import load_bundle
 from camera_relocalization_ros.core.frames import FramePair
+from camera_relocalization_ros.core.pose import Pose
 from camera_relocalization_ros.ros import conversions
 from camera_relocalization_ros.ros.replay.bag_replay import running_errors
 from camera_relocalization_ros.ros.replay.live_result import live_result
@@ -41,7 +42,7 @@ def answered(recorder, plan, row, off_m, **values):
     """The node answers an image, so far beside the truth along x."""
     truth, stamp_ns = plan.truth, int(plan.stamps_ns[row])
     position = truth.positions[row] + (off_m, 0, 0)
-    recorder.on_pose(conversions.pose_to_message(position, truth.quats_xyzw[row], stamp_ns, PARENT_FRAME))
+    recorder.on_pose(conversions.pose_to_message(Pose(position, truth.quats_xyzw[row]), stamp_ns, PARENT_FRAME))
     recorder.on_status(status(plan, row, RelocalizerStatus.OK, window_length=1, frames_answered=row + 1, **values))
 
 

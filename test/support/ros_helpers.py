@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any, Iterable
 
 import genpy
-import numpy as np
 import rosbag
 from geometry_msgs.msg import TransformStamped
 from helpers import CAMERA, encoded, fake_image_rgb
 from tf2_msgs.msg import TFMessage
 
+from camera_relocalization_ros.core.pose import Pose
 from camera_relocalization_ros.core.trajectory import Trajectory
 from camera_relocalization_ros.ros import conversions
 
@@ -23,7 +23,7 @@ def transform(
     stamp_ns: int, parent: str, child: str, position: Iterable[float] = (0, 0, 0), quat_xyzw: Any = (0, 0, 0, 1)
 ) -> TransformStamped:
     """A transform with the identity rotation unless given."""
-    return conversions.pose_to_transform(np.array(position), np.array(quat_xyzw), stamp_ns, parent, child)
+    return conversions.pose_to_transform(Pose(position, quat_xyzw), stamp_ns, parent, child)
 
 
 def write_bag(path: Path, records: Iterable[tuple[str, Any, int]]) -> Path:

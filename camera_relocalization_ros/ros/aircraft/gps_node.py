@@ -23,6 +23,7 @@ from std_msgs.msg import Int16, UInt8
 from camera_relocalization_ros.aircraft.gps_poses import GpsPose, GpsPoses
 from camera_relocalization_ros.core.errors import FrameError
 from camera_relocalization_ros.core.frames import bare_frame
+from camera_relocalization_ros.core.pose import Pose
 from camera_relocalization_ros.ros import conversions
 from camera_relocalization_ros.ros.aircraft.sensor_params import GpsParams
 from camera_relocalization_ros.ros.aircraft_messages import AnyDecoder, fix_of
@@ -82,7 +83,7 @@ class GpsNode:
     def _publish(self, poses: list[GpsPose]) -> None:
         out = self._outputs
         for pose in poses:
-            values = (pose.position, pose.quat_xyzw, pose.stamp_ns, out.parent_frame)
+            values = (Pose(pose.position, pose.quat_xyzw), pose.stamp_ns, out.parent_frame)
             out.pose.publish(conversions.pose_to_message(*values))
             if out.tf is not None:
                 out.tf.sendTransform(conversions.pose_to_transform(*values, out.child_frame))

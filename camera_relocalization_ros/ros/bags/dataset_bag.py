@@ -40,7 +40,7 @@ def write_dataset_bag(dataset: Dataset, path: Path, raw: bool = False) -> str:
 def _write_frame(bag: rosbag.Bag, dataset: Dataset, frame: Frame, topic: str, message: Any) -> None:
     stamp_ns, child = frame.stamp_ns, dataset.child_frame
     received = conversions.stamp_from_ns(stamp_ns)
-    transform = conversions.pose_to_transform(frame.position, frame.quat_xyzw, stamp_ns, dataset.parent_frame, child)
+    transform = conversions.pose_to_transform(frame.pose, stamp_ns, dataset.parent_frame, child)
     bag.write("/tf", TFMessage([transform]), received)
     if dataset.camera is not None:
         bag.write(INFO_TOPIC, conversions.camera_to_info(dataset.camera, stamp_ns, child), received)

@@ -10,11 +10,11 @@ import numpy as np
 import rospy
 import tf2_py
 
+from camera_relocalization_ros.core.pose import Pose
 from camera_relocalization_ros.core.trajectory import Trajectory
 from camera_relocalization_ros.ros.conversions import pose_to_transform, stamp_from_ns, transform_to_pose
 
 CACHE_S = 10
-ORIGIN = (np.zeros(3), np.array([0.0, 0.0, 0.0, 1.0]))
 
 
 class TfWindow:
@@ -25,7 +25,7 @@ class TfWindow:
         fixed: dict[tuple[str, str], tuple[np.ndarray, np.ndarray]],
         streams: dict[tuple[str, str], Trajectory],
     ) -> None:
-        self._fixed = [pose_to_transform(*pose, 0, *frames) for frames, pose in fixed.items()]
+        self._fixed = [pose_to_transform(Pose(*pose), 0, *frames) for frames, pose in fixed.items()]
         self._feeds = [_Feed(frames, poses) for frames, poses in streams.items()]
         self._reset()
 
@@ -51,7 +51,7 @@ class _Feed:
 
     def __init__(self, frames: tuple[str, str], poses: Trajectory) -> None:
         self._poses = poses
-        self._message = pose_to_transform(*ORIGIN, 0, *frames)
+        self._message = pose_to_transform(Pose.identity(), 0, *frames)
         self.last = -1
 
     def position_of(self, stamp_ns: int) -> int:

@@ -87,7 +87,7 @@ class PoseOutputs:
 
     def publish(self, estimate: Estimate) -> PoseStamped:
         """Publish an estimate that is not LOST, everywhere but on the path; returns the pose."""
-        pose = conversions.pose_to_message(estimate.position, estimate.quat_xyzw, estimate.stamp_ns, self._frames[0])
+        pose = conversions.pose_to_message(estimate.pose, estimate.stamp_ns, self._frames[0])
         self._pose.publish(pose)
         if estimate.covariance is not None:
             for publisher, to_message in self._with_covariance:

@@ -32,7 +32,7 @@ class PoseMarkers(DisplayTopic):
         """Publish, where somebody listens, the camera unless it is LOST or not known, and the object's box."""
         if not self.listeners():
             return
-        pose = conversions.pose_to_message(estimate.position, estimate.quat_xyzw, estimate.stamp_ns, parent_frame)
+        pose = conversions.pose_to_message(estimate.pose, estimate.stamp_ns, parent_frame)
         found = Marker(ns="camera", action=Marker.DELETE)
         if camera is not None and estimate.state != State.LOST:
             found = _lines("camera", frustum_edges(camera, FRUSTUM_M), estimate.state)

@@ -50,8 +50,7 @@ class PoseNow:
             self.failures += 1
             rospy.logwarn_throttle(WARNING_PERIOD_S, f"no ~pose_now ({self.failures} so far): {error}")
             return
-        pose = (projected.position, projected.quat_xyzw, projected.stamp_ns, parent_frame)
-        self._publisher.publish(conversions.pose_to_message(*pose))
+        self._publisher.publish(conversions.pose_to_message(projected.pose, projected.stamp_ns, parent_frame))
 
     def _T_body_camera(self, stamp: rospy.Time) -> np.ndarray:
         if not self._motion.body_frame:

@@ -11,6 +11,7 @@ import rospy
 from std_srvs.srv import SetBool, SetBoolRequest, SetBoolResponse, Trigger, TriggerRequest, TriggerResponse
 
 from camera_relocalization_ros.core.errors import FrameError, RelocalizationError
+from camera_relocalization_ros.core.pose import Pose
 from camera_relocalization_ros.core.state import State
 from camera_relocalization_ros.localization.estimate import Estimate
 from camera_relocalization_ros.ros import conversions
@@ -87,7 +88,7 @@ class NodeServices:
 
 def _pose(estimate: Estimate, parent_frame: str) -> RelocalizeImageResponse:
     covariance = estimate.covariance if estimate.covariance is not None else np.full((6, 6), math.nan)
-    pose = conversions.pose_to_message(estimate.position, estimate.quat_xyzw, estimate.stamp_ns, parent_frame)
+    pose = conversions.pose_to_message(estimate.pose, estimate.stamp_ns, parent_frame)
     return RelocalizeImageResponse(
         ok=True,
         pose=conversions.pose_with_covariance(pose, covariance),
@@ -98,6 +99,6 @@ def _pose(estimate: Estimate, parent_frame: str) -> RelocalizeImageResponse:
 
 
 def _no_pose(reason: str, score: float = math.nan) -> RelocalizeImageResponse:
-    nothing = conversions.pose_to_message(np.full(3, math.nan), np.full(4, math.nan), 0, "")
+    nothing = conversions.pose_to_message(Pose(np.full(3, math.nan), np.full(4, math.nan)), 0, "")
     pose = conversions.pose_with_covariance(nothing, np.full((6, 6), math.nan))
     return RelocalizeImageResponse(message=reason, pose=pose, state=State.LOST, reason=reason, score=score)
