@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What goes wrong on a real robot: lost, late, frozen and repeated messages, killed runs, bags that were cut short."""
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -20,6 +21,7 @@ from camera_relocalization_ros.core.pose import Pose
 from camera_relocalization_ros.core.trajectory import Trajectory
 from camera_relocalization_ros.data.dataset import Dataset
 from camera_relocalization_ros.ros import conversions
+from camera_relocalization_ros.ros.bags import extraction
 from camera_relocalization_ros.ros.bags.extraction import ExtractionOptions, extract
 from camera_relocalization_ros.simulation.recording import FlightPlan, Recording
 
@@ -140,7 +142,7 @@ def test_where_the_parent_stood_is_recorded(tmp_path, recording):
     np.testing.assert_allclose(placement["quat_xyzw"], quat_xyzw, atol=1e-9)
 
 
-def long_bag(path, count=400):
+def long_bag(path, count):
     """Raw images large enough that their encoding takes a while."""
     rng = np.random.default_rng(0)
     poses = fake_trajectory(count + 1, 0.05)
@@ -151,6 +153,12 @@ def long_bag(path, count=400):
         message = conversions.rgb_to_image(image_rgb, stamp_ns + 20 * MS, FRAME)
         records.append((IMAGE_TOPIC, message, stamp_ns + 20 * MS))
     return write_bag(path, records)
+
+
+@pytest.fixture(scope="module")
+def bag_of_200(tmp_path_factory):
+    """Two seconds' work at least, for two processes."""
+    return long_bag(tmp_path_factory.mktemp("bags") / "f.bag", 200)
 
 
 def arguments_for(bag, output, *more):
@@ -173,31 +181,31 @@ def content(dataset):
     return {str(path.relative_to(dataset)): path.read_bytes() for path in sorted(dataset.rglob("*")) if path.is_file()}
 
 
-def wait_for(condition, seconds=60):
+def wait_for(condition, seconds=240):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "nothing happened"
         time.sleep(0.01)
 
 
-def test_killed_run_loads_as_nothing_and_the_same_command_resumes(tmp_path):
-    bag, output = long_bag(tmp_path / "f.bag"), tmp_path / "set"
+def test_killed_run_loads_as_nothing_and_the_same_command_resumes(tmp_path, bag_of_200):
+    bag, output = bag_of_200, tmp_path / "set"
     partial = tmp_path / "set.partial"
     frames = partial / "sequences" / "f" / "frames.csv"
     process = subprocess.Popen(
         [sys.executable, "-c", PROGRAM, *arguments_for(bag, output, "--format", "png")], stderr=subprocess.DEVNULL
     )
-    wait_for(lambda: frames.is_file() and frames.read_bytes().count(b"\n") > 50)
+    wait_for(lambda: frames.is_file() and frames.read_bytes().count(b"\n") > 20)
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert not output.exists()
     with pytest.raises(DatasetError, match="no dataset.yaml"):
         Dataset.load(partial)
     with open(frames, "ab") as file:
-        file.write(b"399,15000")  # the row that the kill cut short
+        file.write(b"199,15000")  # the row that the kill cut short
     kept = frames.read_bytes().count(b"\n") - 1
     stamps = {path.name: path.stat().st_mtime_ns for path in (partial / "sequences" / "f" / "images").iterdir()}
-    assert 50 <= kept < 400
+    assert 20 <= kept < 200
     assert main(arguments_for(bag, output, "--format", "png")) == 0
     again = {path.name: path.stat().st_mtime_ns for path in (output / "sequences" / "f" / "images").iterdir()}
     untouched = sum(again[name] == stamp for name, stamp in stamps.items())
@@ -206,10 +214,9 @@ def test_killed_run_loads_as_nothing_and_the_same_command_resumes(tmp_path):
     assert content(output) == content(tmp_path / "whole")
 
 
-def test_processes_end_with_a_killed_parent(tmp_path):
-    bag = long_bag(tmp_path / "f.bag")
+def test_processes_end_with_a_killed_parent(tmp_path, bag_of_200):
     process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, *arguments_for(bag, tmp_path / "set", "--format", "png")],
+        [sys.executable, "-c", PROGRAM, *arguments_for(bag_of_200, tmp_path / "set", "--format", "png")],
         stderr=subprocess.DEVNULL,
     )
 
@@ -221,7 +228,24 @@ def test_processes_end_with_a_killed_parent(tmp_path):
     pids = children()
     process.kill()
     process.wait()
-    wait_for(lambda: not any(os.path.exists(f"/proc/{pid}") and "Z" not in state_of(pid) for pid in pids), 10)
+    wait_for(lambda: not any(os.path.exists(f"/proc/{pid}") and "Z" not in state_of(pid) for pid in pids), 60)
+
+
+def test_processes_end_at_once_whatever_the_parent_makes_of_signals(tmp_path, bag_of_200, monkeypatch):
+    def interrupted(*_):
+        ended.extend(multiprocessing.active_children())
+        raise KeyboardInterrupt
+
+    ended = []
+    monkeypatch.setattr(extraction, "_record_frames", lambda frames, _: interrupted(next(iter(frames))))
+    # as rospy's, which a script may have begun with
+    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            extract([bag_of_200], ExtractionOptions(IMAGE_TOPIC, "map", FRAME, image_format="png"), tmp_path / "set")
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert [process.exitcode for process in ended] == [-signal.SIGKILL] * min(os.cpu_count(), 13)
 
 
 def state_of(pid):
@@ -256,8 +280,8 @@ def test_full_disk_is_one_line_and_the_command_resumes(tmp_path):
     assert Dataset.load(output).frame_count == 60
 
 
-def test_two_at_once_do_not_mix(tmp_path, capsys):
-    bag, output = long_bag(tmp_path / "f.bag", 200), tmp_path / "set"
+def test_two_at_once_do_not_mix(tmp_path, capsys, bag_of_200):
+    bag, output = bag_of_200, tmp_path / "set"
     first = subprocess.Popen(
         [sys.executable, "-c", PROGRAM, *arguments_for(bag, output, "--format", "png")], stderr=subprocess.DEVNULL
     )

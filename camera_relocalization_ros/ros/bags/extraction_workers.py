@@ -112,7 +112,8 @@ class _Worker:
         return frames
 
     def stop(self) -> None:
-        self._process.terminate()
+        # no request: a parent's handler of SIGTERM, as rospy's, came with the fork and may not end the process
+        self._process.kill()
         self._process.join()
         self._results.close()
 
