@@ -64,7 +64,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class ConventionResult:
-    """The candidates, best first, the median turn of the reference, and the answer: "" when it cannot be told."""
+    """The candidates, best first, the median turn of the reference, and the answer: "" when none is certain."""
 
     candidates: tuple[Candidate, ...]
     motion_deg: float
@@ -113,7 +113,7 @@ def _distinct(is_named: bool) -> dict[str, GimbalConvention]:
 
 
 def _decide(found: list[Candidate], motion_deg: float) -> tuple[str, str]:
-    """The name of the convention, or "" and why it cannot be told."""
+    """The name of the convention, or "" and why none is certain."""
     best, second = found[0], found[1]
     if not best.is_possible:
         return "", f"no convention keeps the joints in the X3's range; {best.name} comes nearest"
