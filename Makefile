@@ -5,7 +5,7 @@ SHELL := /bin/bash
 
 help:
 	@echo "make demo      simulate a flight, fly the shipped model on it, say how good it was (out/demo)"
-	@echo "make test      unit, ROS and integration tests, and lint"
+	@echo "make test      unit, ROS and integration tests, and lint; some: make test SUITES=\"unit lint\""
 	@echo "make setup     only install what these two need"
 	@echo "make onboard   only install what flies, without torch (GPU=1: onnxruntime-gpu)"
 	@echo "make lint | format | clean"
@@ -23,7 +23,7 @@ demo: setup
 	@. ./env.sh && reloc demo -o out/demo
 
 test: setup-test
-	@. ./env.sh && test/run_all.sh
+	@. ./env.sh && test/run_all.sh $(SUITES)
 
 lint: setup
 	@. ./env.sh && test/lint.sh
