@@ -78,8 +78,8 @@ def main() -> None:
 def summary(found: list[dict]) -> str:
     """Mean, least and greatest over seeds: median errors, and background reliance by position and orientation."""
     original = [each["images"]["original"] for each in found]
-    told = [f"{np.mean([each[name][0] for each in original]):.2f}" for name in ("position_m", "orientation_deg")]
-    line = f"{told[0]} m {told[1]} deg"
+    reported = [f"{np.mean([each[name][0] for each in original]):.2f}" for name in ("position_m", "orientation_deg")]
+    line = f"{reported[0]} m {reported[1]} deg"
     for change in ("swapped", "blurred", "masked"):
         for name in ("position_m", "orientation_deg"):
             shares = [each["background_reliance"][change][name][0] for each in found]

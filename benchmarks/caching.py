@@ -195,11 +195,11 @@ def bundle(work: Path, count: int) -> dict[str, float]:
         if reloc(*arguments).wait():
             raise SystemExit(f"reloc {arguments[0]} failed")
         seconds.append(time.monotonic() - start)
-    told = read_summary(run)["results"]
+    reported = read_summary(run)["results"]
     return {
         "train_s": seconds[0],
-        "of_it_caching_s": told["caching_s"],
-        "of_it_training_s": told["training_s"],
+        "of_it_caching_s": reported["caching_s"],
+        "of_it_training_s": reported["training_s"],
         "export_s": seconds[1],
         "data_set_to_bundle_s": sum(seconds),
     }

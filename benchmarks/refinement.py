@@ -147,8 +147,8 @@ def trust(answered: Answered) -> str:
     covariances = np.array([estimate.covariance for estimate in ok])
     squares = mahalanobis_squares(covariances, Poses.stack(estimate.pose for estimate in ok), answered.truth()[is_ok])
     inside = (squares <= chi2.ppf(0.9, 3)).mean(axis=0)
-    told = f"    OK {is_ok.mean():6.1%}, of these nonsense {nonsense} ({nonsense / len(ok):.2%})"
-    return f"{told}; in the 90 % ellipsoid {inside[0]:.1%} {inside[1]:.1%}"
+    reported = f"    OK {is_ok.mean():6.1%}, of these nonsense {nonsense} ({nonsense / len(ok):.2%})"
+    return f"{reported}; in the 90 % ellipsoid {inside[0]:.1%} {inside[1]:.1%}"
 
 
 def timing(relocalizer: Relocalizer, test: Dataset, width: int | None) -> str:

@@ -71,10 +71,10 @@ def describe(replayed: Replay) -> str:
     values = replayed.to_dict()
     lines = [text] if (text := ok_summary(values)) else []
     errors = errors_table({"live node": replayed.errors, **replayed.baselines})
-    return "\n".join([*lines, errors, describe_answers(values)])
+    return "\n".join([*lines, errors, describe_counts(values)])
 
 
-def describe_answers(values: dict[str, Any]) -> str:
+def describe_counts(values: dict[str, Any]) -> str:
     """Two lines on how many images were answered and how fast, from Replay.to_dict."""
     latency, inference = values["latency_s"], values["inference_s"]
     counts = ", ".join(f"{name} {values[name]}" for name in ("lost", "dropped", "rejected"))

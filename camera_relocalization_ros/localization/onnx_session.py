@@ -53,13 +53,13 @@ def _open_checked(bundle: Bundle, providers: Sequence[str], threads: int) -> onn
     try:
         session = _create(bundle, providers, threads)
         _check_signature(session, bundle, str(path))
-        found = _answers(session, bundle)
+        found = _outputs(session, bundle)
     except BundleError:
         raise
     except Exception as error:  # ONNX Runtime's exceptions have no common base but Exception
         raise BundleError(f"{path}: ONNX Runtime refuses it ({_first_line(error)})") from error
     runtime = f"ONNX Runtime {onnxruntime.__version__} on {', '.join(session.get_providers())}"
-    check_answers(bundle, found, runtime)
+    check_outputs(bundle, found, runtime)
     return session
 
 
@@ -91,7 +91,7 @@ def feature_count(session: onnxruntime.InferenceSession) -> int:
     return next((int(node.shape[2]) for node in session.get_inputs() if node.name == "previous"), 0)
 
 
-def check_answers(bundle: Bundle, found: ReferenceOutputs, runtime: str) -> None:
+def check_outputs(bundle: Bundle, found: ReferenceOutputs, runtime: str) -> None:
     """Raise BundleError when an output differs from the test vector by more than the bundle allows.
 
     A bundle of version 1 has no test vector, and passes.
@@ -111,7 +111,7 @@ def check_answers(bundle: Bundle, found: ReferenceOutputs, runtime: str) -> None
         )
 
 
-def _answers(session: onnxruntime.InferenceSession, bundle: Bundle) -> ReferenceOutputs:
+def _outputs(session: onnxruntime.InferenceSession, bundle: Bundle) -> ReferenceOutputs:
     """To the images of the test vector, or where a bundle of version 1 has none, to synthetic ones for warmth."""
     window_length, size = bundle.sidecar.window_length, bundle.sidecar.preprocessing
     if bundle.reference_outputs is not None:

@@ -63,7 +63,7 @@ def export(run: Run, path: Path, precision: str = "fp32", calibration: Dataset |
         tested_with=f"ONNX Runtime {onnxruntime.__version__} on CPUExecutionProvider",
     )
     images = patchwork_images(size.width, size.height, min(run.pose_head.window_length, 2))
-    save_bundle(path, sidecar, network, run.index, _answers(network, images, run))
+    save_bundle(path, sidecar, network, run.index, _outputs(network, images, run))
     return parity
 
 
@@ -123,7 +123,7 @@ def _calibration_images(dataset: Dataset, run: Run) -> np.ndarray:
     return np.stack([run.preprocessing.apply(load_image_rgb(frames[row].image_path)) for row in chosen])
 
 
-def _answers(network: bytes, images: np.ndarray, run: Run) -> ReferenceOutputs:
+def _outputs(network: bytes, images: np.ndarray, run: Run) -> ReferenceOutputs:
     session = onnxruntime.InferenceSession(network, providers=["CPUExecutionProvider"])
     window_length = run.pose_head.window_length
     return record_outputs(lambda feeds: session.run(None, feeds), images, window_length, run.pose_head.feature_size)
@@ -140,7 +140,7 @@ def _parity(step: FlightStep, network: bytes, images: np.ndarray, run: Run) -> f
             return [value.numpy() for value in step(*map(torch.from_numpy, feeds.values()))]
 
     expected = record_outputs(in_torch, images, run.pose_head.window_length, run.pose_head.feature_size)
-    found = _answers(network, images, run)
+    found = _outputs(network, images, run)
     unit_m = _position_unit_m(run)
     units = {"position": unit_m, "member_position": unit_m, "quat_xyzw": 1.0, "member_quat_xyzw": 1.0}
     return max(

@@ -128,8 +128,8 @@ def test_reason_in_a_childs_output(text, reason):
 
 
 def test_what_fails_beside_the_poses_is_counted_and_logged_once(monkeypatch):
-    told = []
-    monkeypatch.setattr(rospy, "logerr", told.append)
+    reported = []
+    monkeypatch.setattr(rospy, "logerr", reported.append)
     faults = FaultIsolation()
     for _ in range(3):
         with faults.isolated("a drawing"):
@@ -137,19 +137,23 @@ def test_what_fails_beside_the_poses_is_counted_and_logged_once(monkeypatch):
     with pytest.raises(FrameError), faults.isolated("something else"):
         raise FrameError("an image that cannot be answered")
     assert faults.failures == {"a drawing": 3}
-    assert len(told) == 1 and "a drawing failed (1 so far)" in told[0] and "ZeroDivisionError: no such size" in told[0]
+    assert (
+        len(reported) == 1
+        and "a drawing failed (1 so far)" in reported[0]
+        and "ZeroDivisionError: no such size" in reported[0]
+    )
 
 
 def test_where_opencv_is_too_old_a_map_is_warned_of_and_left_alone(monkeypatch):
-    told = []
-    monkeypatch.setattr(rospy, "logwarn", told.append)
+    reported = []
+    monkeypatch.setattr(rospy, "logwarn", reported.append)
     monkeypatch.delattr(cv2, "SIFT_create")
     bundle = replace(load_bundle(COLOUR_BUNDLE), landmark_map=object())
     landmarks = NodeLandmarks(CameraWatch(bundle.sidecar), 0.0)
     landmarks.use(bundle)
-    assert len(told) == 1 and "4.4" in told[0] and "not used" in told[0]
+    assert len(reported) == 1 and "4.4" in reported[0] and "not used" in reported[0]
     estimate = object()
     assert landmarks.estimate(np.zeros((48, 64, 3), np.uint8), estimate) is estimate
     # a model without a map is nothing to warn of
     landmarks.use(load_bundle(COLOUR_BUNDLE))
-    assert len(told) == 1
+    assert len(reported) == 1

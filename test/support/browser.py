@@ -88,16 +88,16 @@ class Browser:
     def complaints(self) -> list[str]:
         """Errors and warnings of scripts and of the browser, and all addresses that are not in the page itself."""
         self.evaluate("0")
-        told = []
+        reported = []
         for event in self.events:
             name, values = event.get("method"), event.get("params", {})
             if name == "Runtime.exceptionThrown" or (name == "Log.entryAdded" and values["entry"]["level"] == "error"):
-                told.append(json.dumps(values))
+                reported.append(json.dumps(values))
             if name == "Runtime.consoleAPICalled" and values["type"] in ("error", "warning"):
-                told.append(json.dumps(values["args"]))
+                reported.append(json.dumps(values["args"]))
             if name == "Network.requestWillBeSent" and not values["request"]["url"].startswith(("data:", "file:")):
-                told.append(values["request"]["url"])
-        return told
+                reported.append(values["request"]["url"])
+        return reported
 
     def screenshot(self, path: Path) -> None:
         """A PNG of the whole page."""

@@ -12,7 +12,7 @@ from camera_relocalization_ros.evaluation.results import Result
 from camera_relocalization_ros.report.figures.canvas import new_figure, save_figure
 from camera_relocalization_ros.report.figures.error_axes import draw_error_over_time
 from camera_relocalization_ros.report.figures.style import GRID, OBJECT
-from camera_relocalization_ros.report.figures.trajectory_figures import draw_answers
+from camera_relocalization_ros.report.figures.trajectory_figures import draw_estimates
 
 
 def plot_flight(path: Path, title: str, result: Result, outline: np.ndarray | None = None) -> None:
@@ -35,7 +35,7 @@ def plot_flight(path: Path, title: str, result: Result, outline: np.ndarray | No
 def _from_above(axes: Axes, result: Result, outline: np.ndarray | None) -> None:
     if outline is not None:
         axes.fill(*outline.T, facecolor="#d9d9d9", edgecolor=OBJECT, linewidth=1.2, label="airframe")
-    draw_answers(axes, result, [0, 1])
+    draw_estimates(axes, result, [0, 1])
     axes.set_aspect("equal")
     axes.set_xlabel("x [m], towards the nose")
     axes.set_ylabel("y [m], towards the left wing")

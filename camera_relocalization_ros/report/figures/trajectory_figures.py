@@ -26,7 +26,7 @@ def draw_trajectory(result: Result, edges: np.ndarray | None = None) -> Figure:
     above = figure.add_subplot(1, 2, 1)
     space = figure.add_subplot(1, 2, 2, projection="3d")
     for axes, columns in ((above, [0, 1]), (space, [0, 1, 2])):
-        draw_answers(axes, result, columns)
+        draw_estimates(axes, result, columns)
         _draw_object(axes, edges, columns)
         axes.set_xlabel("x [m]")
         axes.set_ylabel("y [m]")
@@ -41,7 +41,7 @@ def draw_trajectory(result: Result, edges: np.ndarray | None = None) -> Figure:
     return figure
 
 
-def draw_answers(axes: Axes, result: Result, columns: list[int]) -> None:
+def draw_estimates(axes: Axes, result: Result, columns: list[int]) -> None:
     """Truth, estimates by their state, and thin lines between the two of an image, in `columns` of x, y, z."""
     for number, name in enumerate(dict.fromkeys(result.sequences)):
         part = result.select(result.sequences == name)

@@ -420,8 +420,8 @@ class NodeInterfaceTest(unittest.TestCase):
         self.diagnosed("images", lambda one: one.level == WARN and "1 images rejected" in one.message, "a rejection")
         self.diagnosed("state", lambda one: one.level == ERROR and "LOST: the network" in one.message, "it is LOST")
         self.diagnosed("state", lambda one: one.level == WARN and "STALE" in one.message, "it is STALE")
-        told = "images a second, expected 2"
-        self.diagnosed("images", lambda one: one.level == WARN and told in one.message, "no images come")
+        reported = "images a second, expected 2"
+        self.diagnosed("images", lambda one: one.level == WARN and reported in one.message, "no images come")
         # images of this test are years old
         late = self.diagnosed("timing", lambda one: "age" in one.message, "the age is told")
         assert late.level == WARN and "allowed are 500" in late.message

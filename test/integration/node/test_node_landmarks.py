@@ -55,14 +55,14 @@ class NodeLandmarksTest(unittest.TestCase):
         """Send images of a flight in real time until a condition of a status holds; that status, and the true pose."""
         wall = self.wall if wall is None else wall
         poses = flight(400, seed=5)
-        told = {}
+        reported = {}
         for T in poses:
             stamp_ns = self.client.publish(np.ascontiguousarray(view(T, wall)[::every, ::every]))
-            told[stamp_ns] = T
+            reported[stamp_ns] = T
             time.sleep(PERIOD_S)
             status = self.client.statuses.newest()
-            if status.header.stamp.to_nsec() in told and condition(status):
-                return status, told[status.header.stamp.to_nsec()]
+            if status.header.stamp.to_nsec() in reported and condition(status):
+                return status, reported[status.header.stamp.to_nsec()]
         raise AssertionError(f"not within {len(poses)} images: {what}; last {self.client.statuses.newest()}")
 
     def error_m(self, position, T_parent_camera):
@@ -129,12 +129,12 @@ class NodeLandmarksTest(unittest.TestCase):
         other = replace(CAMERA, fx=1.01 * CAMERA.fx)
         both = itertools.cycle(conversions.camera_to_info(camera, 0, "camera") for camera in (other, CAMERA))
 
-        def is_told(status):
+        def is_reported(status):
             self.info.publish(next(both))
             return "changes all the time" in status.reason
 
         self.see(CAMERA)
-        status, _ = self.fly(is_told, "the changes are told")
+        status, _ = self.fly(is_reported, "the changes are told")
         assert (status.state, status.stage) == (RelocalizerStatus.DEGRADED, RelocalizerStatus.REGRESSION)
         self.see(CAMERA)
         self.fly(lambda s: s.stage == RelocalizerStatus.TRACKED, "landmarks are followed again")

@@ -132,14 +132,14 @@ class ReplayTest(unittest.TestCase):
         np.testing.assert_array_equal(live.states, offline.states)
 
     def test_with_landmarks_live_is_offline_where_the_node_refines_first(self):
-        bundle, told = write_wall_bundle(self.folder), write_wall_dataset(self.folder / "set", COUNT, seed=7)
+        bundle, reported = write_wall_bundle(self.folder), write_wall_dataset(self.folder / "set", COUNT, seed=7)
         options = ("--image-topic", COMPRESSED, *FRAMES, "-o", "live", "--refine-first", "--rate", "5")
         for command in (("to-bag", "set", "-o", "f.bag"), ("evaluate", str(bundle), "set", "-o", "offline")):
             subprocess.run(["reloc", *command], cwd=str(self.folder), env=self.environment, check=True, timeout=120)
         code, output, errors = self.replay(self.folder / "f.bag", *options, bundle=bundle)
         assert code == 0, errors
         live, offline = (load_result(self.folder / name) for name in ("live", "offline"))
-        assert f"answered {told.frame_count} of {told.frame_count} images" in output
+        assert f"answered {reported.frame_count} of {reported.frame_count} images" in output
         np.testing.assert_array_equal(live.stamps_ns, offline.stamps_ns)
         np.testing.assert_array_equal(live.stages, offline.stages)
         assert (live.stages == Stage.REFINED).mean() > 0.9

@@ -28,9 +28,9 @@ def answers(relocalizer, count=6):
 
 
 def test_the_shipped_model_answers_on_a_gpu_as_on_a_processor():
-    told = []
-    on_gpu = Relocalizer.from_bundle(SHIPPED, (CUDA, CPU), warn=told.append)
-    assert told == [] and on_gpu.providers == [CUDA, CPU]
+    reported = []
+    on_gpu = Relocalizer.from_bundle(SHIPPED, (CUDA, CPU), warn=reported.append)
+    assert reported == [] and on_gpu.providers == [CUDA, CPU]
     for found, expected in zip(answers(on_gpu), answers(Relocalizer.from_bundle(SHIPPED))):
         np.testing.assert_allclose(found.position, expected.position, atol=1e-3)
         np.testing.assert_allclose(found.quat_xyzw, expected.quat_xyzw, atol=1e-3)
@@ -40,16 +40,19 @@ def test_the_shipped_model_answers_on_a_gpu_as_on_a_processor():
 
 def test_ten_bit_products_are_found_by_the_test_vector(monkeypatch):
     """TF32, which ONNX Runtime takes unless told not to, is not what the bundle was tested with."""
-    told = []
+    reported = []
     monkeypatch.setattr("camera_relocalization_ros.localization.onnx_session.PROVIDER_OPTIONS", {})
-    relocalizer = Relocalizer.from_bundle(SHIPPED, (CUDA, CPU), warn=told.append)
-    assert relocalizer.providers == [CPU] and len(told) == 1
-    assert told[0].startswith(f"{CUDA} is not used, {CPU} is tried next: ") and "its test vector is answered" in told[0]
+    relocalizer = Relocalizer.from_bundle(SHIPPED, (CUDA, CPU), warn=reported.append)
+    assert relocalizer.providers == [CPU] and len(reported) == 1
+    assert (
+        reported[0].startswith(f"{CUDA} is not used, {CPU} is tried next: ")
+        and "its test vector is answered" in reported[0]
+    )
 
 
 def test_a_provider_whose_libraries_are_missing_is_left_for_the_gpu():
-    told = []
-    relocalizer = Relocalizer.from_bundle(SHIPPED, (TENSORRT, CUDA, CPU), warn=told.append)
+    reported = []
+    relocalizer = Relocalizer.from_bundle(SHIPPED, (TENSORRT, CUDA, CPU), warn=reported.append)
     assert CUDA in relocalizer.providers
     if TENSORRT not in relocalizer.providers:
-        assert len(told) == 1 and told[0].startswith(f"{TENSORRT} is not used, {CUDA} is tried next: ")
+        assert len(reported) == 1 and reported[0].startswith(f"{TENSORRT} is not used, {CUDA} is tried next: ")

@@ -237,8 +237,8 @@ def test_answers_go_before_refinements(relocalizer):
 def test_stages_are_evaluated_side_by_side(bundle, tmp_path, capsys):
     write_wall_dataset(tmp_path / "other", 10, seed=5)
     command = ["evaluate", str(bundle), str(tmp_path / "other")]
-    told = ["-o", str(tmp_path / "r"), "--json", str(tmp_path / "r.json")]
-    assert main([*command, "--stages", "fused,regression,refined", *told]) == 0
+    reported = ["-o", str(tmp_path / "r"), "--json", str(tmp_path / "r.json")]
+    assert main([*command, "--stages", "fused,regression,refined", *reported]) == 0
     printed = capsys.readouterr().out
     for word in ("mean_colour", "refined, ", "fused, ", "oracle nearest pose", "OK"):
         assert word in printed

@@ -87,11 +87,11 @@ def test_a_network_that_is_not_that_of_the_sidecar_is_refused(tmp_path):
 
 
 def test_a_provider_that_is_missing_is_left_for_the_next_and_told():
-    told = []
+    reported = []
     missing = ["NoSuchExecutionProvider", "NorThisExecutionProvider"]
     providers = [*missing, "CPUExecutionProvider"]
-    relocalizer = Relocalizer.from_bundle(COLOUR_BUNDLE, providers, warn=told.append)
-    assert len(told) == len(missing) and all(f"has no {name}" in text for name, text in zip(missing, told))
+    relocalizer = Relocalizer.from_bundle(COLOUR_BUNDLE, providers, warn=reported.append)
+    assert len(reported) == len(missing) and all(f"has no {name}" in text for name, text in zip(missing, reported))
     assert relocalizer.providers == ["CPUExecutionProvider"]
 
 
@@ -105,8 +105,10 @@ def test_a_wrong_answer_is_passed_on_to_the_next_provider_but_never_past_the_cpu
     path = edited_copy(tmp_path / "bundle", test_vector=vector_with(images=images))
     # those whose libraries are there; where the package for GPUs is on a machine without one, they are not
     others = [name for name in onnxruntime.get_available_providers() if name != "CPUExecutionProvider"]
-    told = []
+    reported = []
     with pytest.raises(BundleError, match="test vector is answered with position"):
-        Relocalizer.from_bundle(path, [*others, "CPUExecutionProvider", "NoSuchExecutionProvider"], warn=told.append)
+        Relocalizer.from_bundle(
+            path, [*others, "CPUExecutionProvider", "NoSuchExecutionProvider"], warn=reported.append
+        )
     reasons = ("test vector is answered with position", "could not start")
-    assert len(told) == len(others) and all(any(reason in text for reason in reasons) for text in told)
+    assert len(reported) == len(others) and all(any(reason in text for reason in reasons) for text in reported)

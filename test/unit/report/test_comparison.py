@@ -24,8 +24,8 @@ def test_rows_are_results_groups_baselines_and_the_thesis():
     assert [row.name for row in rows[:6]] == ["one", "  1", "  2", "two", "  1", "  2"]
     assert [row.name for row in rows if row.kind == "baseline"] == ["constant pose (one)"]  # the same for both
     thesis = [row for row in rows if row.kind == "reference"]
-    told = [r for r in load_thesis_results() if r.combination.data_set == "airframe-ind"]
-    assert [row.numbers["position_m_median"] for row in thesis] == [float(r.position_m["median"]) for r in told]
+    reported = [r for r in load_thesis_results() if r.combination.data_set == "airframe-ind"]
+    assert [row.numbers["position_m_median"] for row in thesis] == [float(r.position_m["median"]) for r in reported]
     assert rows[0].numbers["position_m_median"] == np.median(results[0].errors().position_m)
     assert rows[0].numbers["answered"] == 1.0 and rows[0].numbers["coverage90_pose"] > 0.7
 
@@ -46,20 +46,20 @@ def test_formats_have_one_line_for_each_row():
     result = made_result(60, name="under_score & | 100 %\x1b[2J")
     rows = comparison_rows([result], ("thesis",))
     assert set(FORMATS) == set(comparison_text.FORMATS)
-    told = comparison_text.tables(rows)
+    reported = comparison_text.tables(rows)
     # what is known of the thesis are errors of all answers alone
-    assert [len(table.cells) for table in told] == [len(rows), 2, 1, 1, 1]
-    assert told[0].title == "Errors of all answers" and len(told[0].cells) == len(told[0].kinds)
+    assert [len(table.cells) for table in reported] == [len(rows), 2, 1, 1, 1]
+    assert reported[0].title == "Errors of all answers" and len(reported[0].cells) == len(reported[0].kinds)
     terminal = [part.splitlines() for part in comparison_text.terminal_tables(rows).strip("\n").split("\n\n")]
-    assert [len(lines) for lines in terminal] == [1 + len(table.cells) for table in told]
+    assert [len(lines) for lines in terminal] == [1 + len(table.cells) for table in reported]
     assert all(len({len(line) for line in lines}) == 1 and len(lines[0]) < 200 for lines in terminal)
     assert "\x1b" not in str(terminal)
     markdown = [part.splitlines() for part in comparison_text.markdown_tables(rows).strip("\n").split("\n\n")]
-    assert [len(lines) for lines in markdown] == [2 + len(table.cells) for table in told]
+    assert [len(lines) for lines in markdown] == [2 + len(table.cells) for table in reported]
     assert all(len({len(re.findall(r"(?<!\\)\|", line)) for line in lines}) == 1 for lines in markdown)
     latex = comparison_text.latex_tables(rows)
     assert r"under\_score \& | 100 \%" in latex
-    assert latex.count(r" \\") == sum(1 + len(table.cells) for table in told)
+    assert latex.count(r" \\") == sum(1 + len(table.cells) for table in reported)
     read = list(csv.DictReader(io.StringIO(comparison_text.csv_table(rows))))
     assert float(read[0]["position_m_median"]) == pytest.approx(rows[0].numbers["position_m_median"])
     assert read[-1]["position_m_p95"] == ""

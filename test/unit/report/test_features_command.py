@@ -40,10 +40,10 @@ def test_command(tmp_path, capsys):
     command = ["features", str(tmp_path / "bundle"), str(tmp_path / "query"), "-o", str(tmp_path / "out")]
     shown = ["--train", str(tmp_path / "train"), "--frames", "3", "--worst", "1", "--nearest", "2"]
     assert main([*command, *shown]) == 0
-    told = json.loads((tmp_path / "out" / "features.json").read_text())
-    assert (told["images"], told["training_images"], told["training_images_found"]) == (11, COUNT, COUNT)
+    reported = json.loads((tmp_path / "out" / "features.json").read_text())
+    assert (reported["images"], reported["training_images"], reported["training_images_found"]) == (11, COUNT, COUNT)
     # both flights are flown as the training's was
-    assert told["oracle_metres"] == pytest.approx(0.0, abs=1e-6)
+    assert reported["oracle_metres"] == pytest.approx(0.0, abs=1e-6)
     lines = list(csv.DictReader((tmp_path / "out" / "feature_map.csv").read_text().splitlines()))
     assert [line["set"] for line in lines] == ["training"] * COUNT + ["query"] * 11
     assert {line["sequence"] for line in lines} == {"flight0", "flight1"}

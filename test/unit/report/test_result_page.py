@@ -59,9 +59,9 @@ def test_page_stands_alone_and_escapes_what_others_wrote(tmp_path):
 def test_flight_tells_the_result(tmp_path):
     result = write_with_images(tmp_path)
     edges = [[[0.0, 0.0, 0.0], [1.0, 0.0, 0.5]]]
-    told = flight_of(result_page([PageInput.of(tmp_path, result)], edges=np.array(edges)))
-    assert told["edges"] == edges
-    flight = told["results"][0]
+    reported = flight_of(result_page([PageInput.of(tmp_path, result)], edges=np.array(edges)))
+    assert reported["edges"] == edges
+    flight = reported["results"][0]
     assert flight["worst"] == WORST_BY_DESIGN == worst_rows(result.errors())[0]
     assert flight["estimate"][20] is None and flight["position"][20] is None
     assert flight["truth"][5] == pytest.approx(result.truth[5, :3], abs=1e-3)
@@ -118,15 +118,15 @@ def test_hovering_shows_the_frame_in_chromium(tmp_path):
     assert main(["report", str(tmp_path / "a"), str(tmp_path / "b"), "-o", str(page), *BOX]) == 0
     with Browser(tmp_path / "profile") as browser:
         browser.open(page)
-        told, shown = "document.getElementById('frame-text')", "document.getElementById('frame-picture')"
+        reported, shown = "document.getElementById('frame-text')", "document.getElementById('frame-picture')"
         assert browser.evaluate("flightView.chosen()") == WORST_BY_DESIGN
         for row in (33, 5):
             browser.evaluate("document.getElementById('flight').scrollIntoView()")
             corner = browser.evaluate("(r => [r.x, r.y])(document.getElementById('flight').getBoundingClientRect())")
             x, y = browser.evaluate(f"flightView.screenOf({row})")
             browser.move_mouse(corner[0] + x + 1, corner[1] + y + 1)
-            browser.wait_for(f"{told}.dataset.row === '{row}' && {shown}.dataset.row === '{row}'")
-            assert f"{row:04d}.png" in browser.evaluate(f"{told}.textContent")
+            browser.wait_for(f"{reported}.dataset.row === '{row}' && {shown}.dataset.row === '{row}'")
+            assert f"{row:04d}.png" in browser.evaluate(f"{reported}.textContent")
             grey = browser.evaluate(f"{shown}.getContext('2d').getImageData(50, 50, 1, 1).data[0]")
             assert grey == pytest.approx(4 * row, abs=6)
         browser.evaluate("document.getElementById('view-above').click()")

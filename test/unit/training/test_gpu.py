@@ -108,8 +108,8 @@ def test_the_tail_is_tuned_on_it(tmp_path, toy_config):
 @with_gpu_runtime
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
 def test_a_bundle_of_any_precision_passes_its_test_vector_on_it(tmp_path, toy_config, precision):
-    dataset, told = write_fake_dataset(tmp_path / "set", counts=(40,)), []
+    dataset, reported = write_fake_dataset(tmp_path / "set", counts=(40,)), []
     train([dataset], toy_config("temporal_gru"), tmp_path / "run", cache_folder=tmp_path / "cache")
     export(load_run(tmp_path / "run"), tmp_path / "bundle", precision, dataset)
-    relocalizer = Relocalizer.from_bundle(tmp_path / "bundle", (CUDA, CPU), warn=told.append)
-    assert told == [] and relocalizer.providers == [CUDA, CPU]
+    relocalizer = Relocalizer.from_bundle(tmp_path / "bundle", (CUDA, CPU), warn=reported.append)
+    assert reported == [] and relocalizer.providers == [CUDA, CPU]

@@ -11,8 +11,10 @@ VIEWS = 3
 
 def cache_of(frames, first):
     """Features and poses that tell which frame and view they are of: frame number, and a tenth of the view."""
-    told = (first + np.arange(frames))[:, None] + np.arange(VIEWS) / 10
-    return FeatureCache(np.tile(told[..., None, None], (1, 1, 2, 4)).astype(np.float32), np.tile(told[..., None], 7), 2)
+    reported = (first + np.arange(frames))[:, None] + np.arange(VIEWS) / 10
+    return FeatureCache(
+        np.tile(reported[..., None, None], (1, 1, 2, 4)).astype(np.float32), np.tile(reported[..., None], 7), 2
+    )
 
 
 @pytest.fixture
