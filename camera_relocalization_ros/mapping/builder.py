@@ -147,8 +147,8 @@ def self_calibrated(raw: Survey, depth_m: np.ndarray, settings: MapSettings) -> 
             correction = calibrate(seen, raw.T_parent_child, len(landmarks), correction)
     uncorrected = locate(raw, pairs, settings.tolerance_px, "camera, as it was")
     is_worthwhile = len(landmarks) > (1 + WORTHWHILE) * len(uncorrected)
-    verdict = "corrected" if is_worthwhile else "left as it was"
-    logger.info("%d landmarks with a corrected camera, %d without: %s", len(landmarks), len(uncorrected), verdict)
+    outcome = "corrected" if is_worthwhile else "left as it was"
+    logger.info("%d landmarks with a corrected camera, %d without: %s", len(landmarks), len(uncorrected), outcome)
     return correction if is_worthwhile else CameraCorrection()
 
 
