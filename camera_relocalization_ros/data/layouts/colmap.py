@@ -16,7 +16,7 @@ import numpy as np
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.errors import DatasetError
 from camera_relocalization_ros.core.geometry import invert, pose_matrix
-from camera_relocalization_ros.core.image_files import path_inside
+from camera_relocalization_ros.core.image_files import path_inside, read_list
 from camera_relocalization_ros.data.dataset import Dataset
 from camera_relocalization_ros.data.dataset_writer import DatasetWriter
 from camera_relocalization_ros.data.layouts.stampless import add_image_file, synthetic_stamp_ns
@@ -73,8 +73,8 @@ def _read_model(source: Path) -> tuple[dict[int, CameraIntrinsics], list[_Image]
         with open(source / "cameras.bin", "rb") as cameras, open(source / "images.bin", "rb") as images:
             return dict(_binary_cameras(cameras, source)), list(_binary_images(images))
     if (source / "cameras.txt").is_file():
-        cameras_text, images_text = ((source / f"{name}.txt").read_text("utf-8") for name in ("cameras", "images"))
-        return dict(_text_cameras(cameras_text, source)), list(_text_images(images_text))
+        cameras_text = (source / "cameras.txt").read_text("utf-8")
+        return dict(_text_cameras(cameras_text, source)), list(_text_images(source / "images.txt"))
     found = "neither cameras.bin nor cameras.txt in it" if source.is_dir() else "no such folder"
     raise DatasetError(f"{source}: {found}; expected a model of COLMAP")
 
@@ -116,14 +116,37 @@ def _text_cameras(text: str, source: Path) -> Iterator[tuple[int, CameraIntrinsi
             yield int(fields[0]), _camera(model_id, int(fields[2]), int(fields[3]), [float(f) for f in fields[4:]])
 
 
-def _text_images(text: str) -> Iterator[_Image]:
-    """Every other line is an image; the one after it, which may be empty, lists its points."""
-    lines = [line for line in text.splitlines() if not line.startswith("#")]
-    for line in lines[::2]:
-        fields = line.split(maxsplit=9)
-        if fields:
-            numbers = [float(field) for field in fields[1:8]]
-            yield _Image(fields[9].strip(), int(fields[8]), _pose(numbers[:4], numbers[4:]))
+def _text_images(path: Path) -> Iterator[_Image]:
+    """Two lines for each image: itself, and its points, which may be empty or, where people wrote the file, missing."""
+    points_may_follow = False
+    for number, line in read_list(path):
+        if not line.strip() or line.startswith("#") or (points_may_follow and _are_points(line)):
+            points_may_follow = points_may_follow and line.startswith("#")
+            continue
+        yield _text_image(path, number, line)
+        points_may_follow = True
+
+
+def _text_image(path: Path, number: int, line: str) -> _Image:
+    fields = line.split(maxsplit=9)
+    try:
+        if len(fields) != 10:
+            raise ValueError
+        values = [float(field) for field in fields[1:8]]
+        return _Image(fields[9].strip(), int(fields[8]), _pose(values[:4], values[4:]))
+    except ValueError:
+        raise DatasetError(
+            f"{path}:{number}: expected an image (number, 7 numbers of its pose, camera, name), found {line[:80]!r}"
+        ) from None
+
+
+def _are_points(line: str) -> bool:
+    """Whether a line is a list of x, y and a point's number, which the line of an image never is: it ends in a name."""
+    fields = line.split()
+    try:
+        return len(fields) % 3 == 0 and all(np.isfinite([float(field) for field in (*fields[:12], fields[-1])]))
+    except ValueError:
+        return False
 
 
 def _binary_cameras(file: BinaryIO, source: Path) -> Iterator[tuple[int, CameraIntrinsics]]:

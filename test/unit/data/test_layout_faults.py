@@ -170,6 +170,33 @@ def test_colmap_image_of_an_unknown_camera(tmp_path):
         import_colmap(tmp_path, tmp_path / "set")
 
 
+POINTS = "12.5 30.25 -1 80 60 17\n"
+
+
+@pytest.mark.parametrize("seconds", [("", "", ""), ("\n", "", "\n"), (POINTS, "", POINTS), ("\n", POINTS, "")])
+def test_colmap_images_with_and_without_lines_of_points_are_all_read(tmp_path, seconds):
+    (tmp_path / "images").mkdir()
+    (tmp_path / "cameras.txt").write_text("1 PINHOLE 64 48 60 60 32 24\n")
+    lines = ["# image list\n"]
+    for number, second in enumerate(seconds):
+        (tmp_path / "images" / f"a {number}.png").write_bytes(PNG)
+        lines.append(f"{number + 1} 1 0 0 0 {-number} 0 0 1 a {number}.png\n{second}")
+    (tmp_path / "images.txt").write_text("".join(lines))
+    dataset = import_colmap(tmp_path, tmp_path / "set")
+    assert [frame.position[0] for frame in dataset.frames] == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    "line", ["2 1 0 0 0 0 0 0 1", "12.5 30.25 -1", "2 1 0 0 0 zero 0 0 1 b.png", "2 1 0 0 0 0 0 0 x b.png"]
+)
+def test_colmap_lines_that_are_no_image_are_refused_with_file_and_line(tmp_path, line):
+    (tmp_path / "images").mkdir()
+    (tmp_path / "cameras.txt").write_text("1 PINHOLE 64 48 60 60 32 24\n")
+    (tmp_path / "images.txt").write_text(f"# list\n1 1 0 0 0 0 0 0 1 a.png\n\n{line}\n")
+    with pytest.raises(DatasetError, match=r"images.txt:4: expected an image \(number"):
+        import_colmap(tmp_path, tmp_path / "set")
+
+
 def test_cambridge_lists_that_overlap_or_are_no_text(tmp_path):
     (tmp_path / "a.png").write_bytes(PNG)
     for name in ("dataset_train.txt", "dataset_test.txt"):
