@@ -14,10 +14,11 @@ from typing import NamedTuple
 import numpy as np
 
 from camera_relocalization_ros.core.errors import DatasetError
-from camera_relocalization_ros.core.geometry import invert, pose_matrix
+from camera_relocalization_ros.core.geometry import invert
 from camera_relocalization_ros.core.image_files import path_inside, read_list
 from camera_relocalization_ros.data.dataset import Dataset
 from camera_relocalization_ros.data.dataset_writer import DatasetWriter
+from camera_relocalization_ros.data.layouts.pose_numbers import is_number, pose_or_nan, read_number
 from camera_relocalization_ros.data.layouts.stampless import add_image_file, synthetic_stamp_ns
 from camera_relocalization_ros.data.splits import Parts, save_split
 
@@ -78,30 +79,20 @@ def _read_list(path: Path, part: str, quaternion: str) -> list[_Entry]:
     entries = []
     for number, line in read_list(path):
         fields = line.split()
-        if number <= 3 and (len(fields) != 8 or not _is_number(fields[1])):
+        if number <= 3 and (len(fields) != 8 or not is_number(fields[1])):
             continue  # the header: "Visual Landmark Dataset V1", the names of the columns, an empty line
         if not fields:
             continue
-        if len(fields) != 8 or not all(map(_is_number, fields[1:])):
+        if len(fields) != 8 or not all(map(is_number, fields[1:])):
             raise DatasetError(f"{path}:{number}: expected a file name and 7 numbers, found {line!r}")
-        x, y, z, qw, qx, qy, qz = map(float, fields[1:])
+        x, y, z, qw, qx, qy, qz = map(read_number, fields[1:])
         entries.append(_Entry(fields[0], _pose(np.array([x, y, z]), np.array([qx, qy, qz, qw]), quaternion), part))
     return entries
 
 
 def _pose(position: np.ndarray, quat_xyzw: np.ndarray, quaternion: str) -> np.ndarray:
-    if not np.linalg.norm(quat_xyzw) > 1e-9:
-        return np.full((4, 4), np.nan)
-    T_scene_camera = pose_matrix(np.zeros(3), quat_xyzw)
+    T_scene_camera = pose_or_nan(np.zeros(3), quat_xyzw)
     if quaternion == "world-to-camera":
         T_scene_camera = invert(T_scene_camera)
     T_scene_camera[:3, 3] = position
     return T_scene_camera
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True

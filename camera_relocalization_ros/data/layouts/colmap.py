@@ -15,10 +15,11 @@ import numpy as np
 
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.errors import DatasetError
-from camera_relocalization_ros.core.geometry import invert, pose_matrix
+from camera_relocalization_ros.core.geometry import invert
 from camera_relocalization_ros.core.image_files import path_inside, read_list
 from camera_relocalization_ros.data.dataset import Dataset
 from camera_relocalization_ros.data.dataset_writer import DatasetWriter
+from camera_relocalization_ros.data.layouts.pose_numbers import pose_or_nan, read_number
 from camera_relocalization_ros.data.layouts.stampless import add_image_file, synthetic_stamp_ns
 
 PARENT_FRAME, CHILD_FRAME = "scene", "camera_optical_frame"
@@ -105,7 +106,7 @@ def _known_model(model: int | str, source: Path) -> int:
 
 def _pose(quat_wxyz: list[float], translation: list[float]) -> np.ndarray:
     w, x, y, z = quat_wxyz
-    return invert(pose_matrix(np.array(translation), np.array([x, y, z, w])))
+    return invert(pose_or_nan(np.array(translation), np.array([x, y, z, w])))
 
 
 def _text_cameras(text: str, source: Path) -> Iterator[tuple[int, CameraIntrinsics]]:
@@ -132,7 +133,7 @@ def _text_image(path: Path, number: int, line: str) -> _Image:
     try:
         if len(fields) != 10:
             raise ValueError
-        values = [float(field) for field in fields[1:8]]
+        values = [read_number(field) for field in fields[1:8]]
         return _Image(fields[9].strip(), int(fields[8]), _pose(values[:4], values[4:]))
     except ValueError:
         raise DatasetError(

@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 
 from camera_relocalization_ros.core.errors import DatasetError
-from camera_relocalization_ros.core.geometry import pose_matrix
 from camera_relocalization_ros.core.image_files import read_image_file
 from camera_relocalization_ros.core.trajectory import seconds_text, seconds_to_ns
 from camera_relocalization_ros.data.dataset import Dataset, Sequence
@@ -23,6 +22,7 @@ from camera_relocalization_ros.data.layouts.folders import (
     new_export,
     recording_folders,
 )
+from camera_relocalization_ros.data.layouts.pose_numbers import pose_or_nan, read_number
 from camera_relocalization_ros.data.layouts.stampless import add_image_file
 
 IMAGE_NAME = re.compile(r"image_(\d+)\.(png|jpg|jpeg)$")
@@ -81,11 +81,11 @@ def _import_sequence(folder: Path, sequence: SequenceWriter) -> None:
 def _read_label(path: Path) -> tuple[int, np.ndarray]:
     try:
         fields = [field.strip() for field in path.read_text(encoding="utf-8").split(",")]
-        values = [float(field) for field in fields[1:]]
+        values = [read_number(field) for field in fields[1:]]
         if len(values) != 7:
             raise ValueError(f"{len(fields)} fields")
         stamp_ns = int(fields[0]) if re.fullmatch(r"\d+", fields[0]) and int(fields[0]) > MOST_SECONDS else None
         stamp_ns = seconds_to_ns(fields[0]) if stamp_ns is None else stamp_ns
-        return stamp_ns, pose_matrix(np.array(values[:3]), np.array(values[3:]))
+        return stamp_ns, pose_or_nan(np.array(values[:3]), np.array(values[3:]))
     except (OSError, ValueError, ArithmeticError) as error:
         raise DatasetError(f"{path}: expected stamp,x,y,z,qx,qy,qz,qw ({error})") from error

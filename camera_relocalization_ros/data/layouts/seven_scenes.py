@@ -15,6 +15,7 @@ from camera_relocalization_ros.core.progress import tracked
 from camera_relocalization_ros.data.dataset import Dataset, Sequence
 from camera_relocalization_ros.data.dataset_writer import DatasetWriter, SequenceWriter
 from camera_relocalization_ros.data.layouts.folders import new_export
+from camera_relocalization_ros.data.layouts.pose_numbers import read_number
 from camera_relocalization_ros.data.layouts.stampless import add_image_file, synthetic_stamp_ns
 from camera_relocalization_ros.data.splits import is_within, load_split, save_split, split_names
 
@@ -101,9 +102,13 @@ def _export_official(dataset: Dataset, output: Path, indices: list[int]) -> None
 
 
 def _read_pose(path: Path) -> np.ndarray | None:
-    """The 4x4 matrix of a file; None where KinectFusion lost track and the file holds infinities."""
+    """The 4x4 matrix of a file; None where KinectFusion lost track and the file holds what is no number.
+
+    Not numpy's loadtxt: it takes the # of -1.#INF for the start of a comment, and reads -1.
+    """
     try:
-        T_scene_camera = np.loadtxt(path)
+        lines = [line.split() for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
+        T_scene_camera = np.array([[read_number(field) for field in fields] for fields in lines if fields], float)
     except (OSError, ValueError) as error:
         raise DatasetError(f"{path}: not a 4x4 matrix of numbers ({error})") from error
     if T_scene_camera.shape != (4, 4):
@@ -120,5 +125,5 @@ def _official_part(path: Path, dataset: Dataset) -> dict[str, list[list[int]]]:
     return {
         sequence.name: [[sequence.frames[0].number, sequence.frames[-1].number]]
         for number, sequence in named.items()
-        if number in wanted
+        if number in wanted and sequence.frames
     }

@@ -8,6 +8,7 @@ from camera_relocalization_ros.core.trajectory import read_tum
 from camera_relocalization_ros.data.dataset import Dataset, load_image_rgb
 from camera_relocalization_ros.data.layouts.seven_scenes import import_seven_scenes
 from camera_relocalization_ros.data.layouts.tum import export_tum
+from camera_relocalization_ros.data.splits import split_names
 
 
 def write_seven_scenes(folder, sequences=("seq-01", "seq-02"), count=4, suffix=".png"):
@@ -42,6 +43,38 @@ def test_seven_scenes_skips_lost_poses_and_knows_the_gap(tmp_path):
     assert [frame.number for frame in dataset.frames] == [0, 1, 3, 4, 5]
     assert dataset.sequences[0].info["skipped"] == {"invalid pose": 1}
     assert dataset.sequences[0].windows(2, max_gap_s=0.05).tolist() == [[0, 1], [2, 3], [3, 4]]
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    ["-1.#INF", "1.#INF00e+000", "1.#QNAN", "-1.#IND00", "-nan(ind)", "nan(snan)", "-nan", "Infinity", "-1.#J"],
+)
+def test_seven_scenes_poses_of_no_number_are_counted_in_each_spelling(tmp_path, spelling):
+    T = write_seven_scenes(tmp_path / "chess", sequences=("seq-01",), count=3)
+    pose = tmp_path / "chess" / "seq-01" / "frame-000001.pose.txt"
+    pose.write_text("".join(f"{spelling} " * 4 + "\n" for _ in range(4)))
+    dataset = import_seven_scenes(tmp_path / "chess", tmp_path / "set")
+    assert [frame.number for frame in dataset.frames] == [0, 2]
+    np.testing.assert_allclose(dataset.sequences[0].trajectory().matrices(), T[[0, 2]], atol=1e-12)
+    assert dataset.sequences[0].info["skipped"] == {"invalid pose": 1}
+
+
+def test_seven_scenes_sequence_that_lost_track_throughout_is_in_no_split(tmp_path):
+    write_seven_scenes(tmp_path / "chess", count=1)
+    for part, number in (("Train", 1), ("Test", 2)):
+        (tmp_path / "chess" / f"{part}Split.txt").write_text(f"sequence{number}\n")
+    (tmp_path / "chess" / "seq-02" / "frame-000000.pose.txt").write_text("-1.#IND 0 0 0\n" * 4)
+    dataset = import_seven_scenes(tmp_path / "chess", tmp_path / "set")
+    assert [len(sequence.frames) for sequence in dataset.sequences] == [1, 0]
+    assert split_names(dataset.path) == []
+
+
+@pytest.mark.parametrize("text", ["1 0 0 0\n0 1 0\n0 0 1 0\n0 0 0 1\n", "", "1.#2 0 0 0\n" * 4, "-1.INF 0 0 0\n" * 4])
+def test_seven_scenes_poses_of_another_form_are_refused(tmp_path, text):
+    write_seven_scenes(tmp_path / "chess", sequences=("seq-01",), count=2)
+    (tmp_path / "chess" / "seq-01" / "frame-000001.pose.txt").write_text(text)
+    with pytest.raises(DatasetError, match=r"frame-000001.pose.txt: (not a 4x4|numbers of shape)"):
+        import_seven_scenes(tmp_path / "chess", tmp_path / "set")
 
 
 def test_seven_scenes_errors_name_the_file(tmp_path):

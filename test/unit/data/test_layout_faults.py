@@ -197,6 +197,28 @@ def test_colmap_lines_that_are_no_image_are_refused_with_file_and_line(tmp_path,
         import_colmap(tmp_path, tmp_path / "set")
 
 
+@pytest.mark.parametrize(
+    "pose", ["0 0 0 1.#QNAN 0 0 0", "0 0 -1.#IND 1 0 0 0", "-nan(ind) 0 0 1 0 0 0", "0 0 0 0 0 0 0"]
+)
+def test_poses_that_are_none_are_counted_by_each_layout_of_text(tmp_path, pose):
+    x, y, z, qw, qx, qy, qz = pose.split()
+    for folder in ("colmap/images", "cambridge", "source/images", "source/labels"):
+        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+    for image in ("colmap/images/a.png", "colmap/images/b.png", "cambridge/a.png", "cambridge/b.png"):
+        (tmp_path / image).write_bytes(PNG)
+    (tmp_path / "colmap/cameras.txt").write_text("1 PINHOLE 64 48 60 60 32 24\n")
+    lines = f"1 1 0 0 0 0 0 0 1 a.png\n\n2 {qw} {qx} {qy} {qz} {x} {y} {z} 1 b.png\n\n"
+    (tmp_path / "colmap/images.txt").write_text(lines)
+    (tmp_path / "cambridge/dataset_train.txt").write_text(f"Visual\nImageFile\n\na.png 0 0 0 1 0 0 0\nb.png {pose}\n")
+    for number, label in enumerate(("0,0,0,0,0,0,1", ",".join((x, y, z, qx, qy, qz, qw)))):
+        (tmp_path / f"source/images/image_{number:05d}.png").write_bytes(PNG)
+        (tmp_path / f"source/labels/pos_{number:05d}.txt").write_text(f"{number + 1}.0,{label}\n")
+    readers = {"colmap": import_colmap, "cambridge": import_cambridge, "source": import_extract_and_sync}
+    for layout, read in readers.items():
+        (sequence,) = read(tmp_path / layout, tmp_path / f"{layout}.set").sequences
+        assert ([frame.number for frame in sequence.frames], sequence.info["skipped"]) == ([0], {"invalid pose": 1})
+
+
 def test_cambridge_lists_that_overlap_or_are_no_text(tmp_path):
     (tmp_path / "a.png").write_bytes(PNG)
     for name in ("dataset_train.txt", "dataset_test.txt"):
