@@ -24,6 +24,8 @@ from camera_relocalization_ros.data.splits import Parts, save_split
 
 LISTS = {"train": "dataset_train.txt", "test": "dataset_test.txt"}
 ROTATIONS = ("world-to-camera", "camera-to-world")
+HEADER_LINES = 3
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".webp")
 PARENT_FRAME, CHILD_FRAME = "scene", "camera_optical_frame"
 
 
@@ -79,15 +81,22 @@ def _read_list(path: Path, part: str, quaternion: str) -> list[_Entry]:
     entries = []
     for number, line in read_list(path):
         fields = line.split()
-        if number <= 3 and (len(fields) != 8 or not is_number(fields[1])):
-            continue  # the header: "Visual Landmark Dataset V1", the names of the columns, an empty line
-        if not fields:
+        if not fields or (number <= HEADER_LINES and _is_header(line)):
             continue
         if len(fields) != 8 or not all(map(is_number, fields[1:])):
             raise DatasetError(f"{path}:{number}: expected a file name and 7 numbers, found {line!r}")
         x, y, z, qw, qx, qy, qz = map(read_number, fields[1:])
         entries.append(_Entry(fields[0], _pose(np.array([x, y, z]), np.array([qx, qy, qz, qw]), quaternion), part))
     return entries
+
+
+def _is_header(line: str) -> bool:
+    """Whether a line neither names an image nor holds a number; a list may come without header, or with a torn row.
+
+    The header: "Visual Landmark Dataset V1", the names of the columns, an empty line.
+    """
+    fields = line.replace(",", " ").split()
+    return not any(is_number(field) or Path(field).suffix.lower() in IMAGE_SUFFIXES for field in fields)
 
 
 def _pose(position: np.ndarray, quat_xyzw: np.ndarray, quaternion: str) -> np.ndarray:

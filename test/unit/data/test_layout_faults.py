@@ -219,6 +219,39 @@ def test_poses_that_are_none_are_counted_by_each_layout_of_text(tmp_path, pose):
         assert ([frame.number for frame in sequence.frames], sequence.info["skipped"]) == ([0], {"invalid pose": 1})
 
 
+def test_cambridge_list_without_header_is_read_from_its_first_line(tmp_path):
+    for name in "abcd":
+        (tmp_path / f"{name}.png").write_bytes(PNG)
+    rows = [f"{name}.png {number} 0 0 1 0 0 0\n" for number, name in enumerate("abcd")]
+    for lines in (0, 1, 2, 3):
+        header = "".join(["Visual Landmark Dataset V1\n", "ImageFile, Camera Position [X Y Z W P Q R]\n", "\n"][:lines])
+        (tmp_path / "dataset_train.txt").write_text(header + "".join(rows))
+        dataset = import_cambridge(tmp_path, tmp_path / f"set{lines}")
+        assert [frame.position[0] for frame in dataset.frames] == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("line", [1, 2, 3, 4])
+@pytest.mark.parametrize(
+    "row",
+    [
+        "a.png 1.0 2.0 three 1 0 0 0",
+        "a.png one 0 0 1 0 0 0",
+        "a.png 0 0 0 1 0 0",
+        "a.png",
+        "my picture.png 0 0 0 1 0 0 0",
+        "a 0 0 0 1 0 0 0 0",
+        "0 0 0 1 0 0 0",
+        "a.png,0,0,0,1,0,0,0",
+    ],
+)
+def test_cambridge_malformed_rows_are_refused_wherever_they_stand(tmp_path, row, line):
+    (tmp_path / "b.png").write_bytes(PNG)
+    rows = ["b.png 0 0 0 1 0 0 0"] * (line - 1) + [row]
+    (tmp_path / "dataset_train.txt").write_text("\n".join(rows) + "\n")
+    with pytest.raises(DatasetError, match=rf"dataset_train.txt:{line}: expected a file name and 7 numbers"):
+        import_cambridge(tmp_path, tmp_path / "set")
+
+
 def test_cambridge_lists_that_overlap_or_are_no_text(tmp_path):
     (tmp_path / "a.png").write_bytes(PNG)
     for name in ("dataset_train.txt", "dataset_test.txt"):
