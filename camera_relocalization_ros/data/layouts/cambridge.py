@@ -18,6 +18,7 @@ from camera_relocalization_ros.core.geometry import invert
 from camera_relocalization_ros.core.image_files import path_inside, read_list
 from camera_relocalization_ros.data.dataset import Dataset
 from camera_relocalization_ros.data.dataset_writer import DatasetWriter
+from camera_relocalization_ros.data.layouts.natural_order import natural_key
 from camera_relocalization_ros.data.layouts.pose_numbers import is_number, pose_or_nan, read_number
 from camera_relocalization_ros.data.layouts.stampless import add_image_file, synthetic_stamp_ns
 from camera_relocalization_ros.data.splits import Parts, save_split
@@ -48,7 +49,7 @@ def import_cambridge(source: Path, output: Path, quaternion: str = ROTATIONS[0])
         raise DatasetError(f"{source}: neither {' nor '.join(LISTS.values())} with an image in it")
     _refuse_repeats(source, entries)
     folders: dict[str, list[_Entry]] = {}
-    for entry in sorted(entries, key=lambda entry: entry.image):
+    for entry in sorted(entries, key=lambda entry: natural_key(entry.image)):
         folders.setdefault(_sequence_name(entry.image), []).append(entry)
     parts: Parts = {}
     with DatasetWriter(output, PARENT_FRAME, CHILD_FRAME) as writer:

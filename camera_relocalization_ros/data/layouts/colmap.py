@@ -19,6 +19,7 @@ from camera_relocalization_ros.core.geometry import invert
 from camera_relocalization_ros.core.image_files import path_inside, read_list
 from camera_relocalization_ros.data.dataset import Dataset
 from camera_relocalization_ros.data.dataset_writer import DatasetWriter
+from camera_relocalization_ros.data.layouts.natural_order import natural_key
 from camera_relocalization_ros.data.layouts.pose_numbers import pose_or_nan, read_number
 from camera_relocalization_ros.data.layouts.stampless import add_image_file, synthetic_stamp_ns
 
@@ -43,7 +44,7 @@ class _Image(NamedTuple):
 
 
 def import_colmap(source: Path, output: Path, images: Path | None = None) -> Dataset:
-    """Write the data set `output` of one sequence, images by name, and return it.
+    """Write the data set `output` of one sequence, images in the natural order of their names, and return it.
 
     source: folder of the model. `images`: folder of the images; None looks for a folder images in the model's or up to
     two folders above it. Raises DatasetError, also for more than one camera and for lenses that are not OpenCV's.
@@ -63,7 +64,7 @@ def import_colmap(source: Path, output: Path, images: Path | None = None) -> Dat
     folder = images or _find_images(source)
     with DatasetWriter(output, PARENT_FRAME, CHILD_FRAME, used.pop()) as writer:
         with writer.sequence("images", {"source": f"colmap {source.name}"}) as sequence:
-            for number, image in enumerate(sorted(listed, key=lambda image: image.name)):
+            for number, image in enumerate(sorted(listed, key=lambda image: natural_key(image.name))):
                 path = path_inside(folder, image.name, source)
                 add_image_file(sequence, synthetic_stamp_ns(0, number), image.T_scene_camera, path, number)
     return Dataset.load(output)

@@ -11,17 +11,18 @@ from camera_relocalization_ros.core.errors import DatasetError
 from camera_relocalization_ros.core.output_files import new_folder
 from camera_relocalization_ros.data.dataset import Dataset
 from camera_relocalization_ros.data.dataset_writer import DatasetWriter, SequenceWriter
+from camera_relocalization_ros.data.layouts.natural_order import natural_key
 
 
 def recording_folders(source: Path, marker: str, layout: str, what: str = "") -> list[Path]:
-    """The folder itself where `marker` lies in it, else those in it where it does, sorted; raises DatasetError.
+    """The folder itself where `marker` lies in it, else those in it where it does, in natural order; raises DatasetError.
 
     layout, and what the marker is: for the message.
     """
-    folders = [source] if (source / marker).exists() else sorted(path.parent for path in source.glob(f"*/{marker}"))
+    folders = [source] if (source / marker).exists() else [path.parent for path in source.glob(f"*/{marker}")]
     if not folders:
         raise DatasetError(f"{source}: no {what}{marker} in it, nor in its folders; expected the layout of {layout}")
-    return folders
+    return sorted(folders, key=lambda folder: natural_key(folder.name))
 
 
 def import_recordings(

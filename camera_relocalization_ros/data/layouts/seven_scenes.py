@@ -15,6 +15,7 @@ from camera_relocalization_ros.core.progress import tracked
 from camera_relocalization_ros.data.dataset import Dataset, Sequence
 from camera_relocalization_ros.data.dataset_writer import DatasetWriter, SequenceWriter
 from camera_relocalization_ros.data.layouts.folders import new_export
+from camera_relocalization_ros.data.layouts.natural_order import natural_key
 from camera_relocalization_ros.data.layouts.pose_numbers import read_number
 from camera_relocalization_ros.data.layouts.stampless import add_image_file, synthetic_stamp_ns
 from camera_relocalization_ros.data.splits import is_within, load_split, save_split, split_names
@@ -30,7 +31,8 @@ def import_seven_scenes(source: Path, output: Path) -> Dataset:
 
     TrainSplit.txt and TestSplit.txt, where they lie, become the split `official`. Raises DatasetError.
     """
-    folders = sorted(path for path in source.glob("seq-*") if path.is_dir())
+    folders = [path for path in source.glob("seq-*") if path.is_dir()]
+    folders.sort(key=lambda path: natural_key(path.name))
     if not folders:
         found = "no folder seq-XX in it" if source.is_dir() else "no such folder"
         raise DatasetError(f"{source}: {found}; expected the layout of 7-Scenes")

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from camera_relocalization_ros.core.errors import DatasetError
 from camera_relocalization_ros.core.image_files import path_inside
 from camera_relocalization_ros.data.dataset import Dataset
 from camera_relocalization_ros.data.dataset_writer import DatasetWriter
+from camera_relocalization_ros.data.layouts.natural_order import natural_key
 from camera_relocalization_ros.data.layouts.stampless import add_image_file, synthetic_stamp_ns
 
 FILE = "transforms.json"
@@ -27,13 +27,13 @@ LENS_KEYS = ("fl_x", "fl_y", "cx", "cy", "w", "h", "k1", "k2", "p1", "p2", "k3",
 
 
 def import_transforms_json(source: Path, output: Path) -> Dataset:
-    """Write the data set `output` of one sequence, frames by file name, and return it; raises DatasetError.
+    """Write the data set `output` of one sequence, frames in the natural order of their file names, and return it.
 
-    source: the file, or its folder. Intrinsics may stand in each frame, if all are the same.
+    source: the file, or its folder. Raises DatasetError. Intrinsics may stand in each frame, if all are the same.
     """
     path = source / FILE if source.is_dir() else source
     values = _read(path)
-    frames = sorted(values["frames"], key=lambda frame: _in_order(str(frame.get("file_path"))))
+    frames = sorted(values["frames"], key=lambda frame: natural_key(str(frame.get("file_path"))))
     camera = _camera(path, values, frames)
     with DatasetWriter(output, PARENT_FRAME, CHILD_FRAME, camera) as writer:
         with writer.sequence("images", {"source": f"{path.parent.name}/{path.name}"}) as sequence:
@@ -41,11 +41,6 @@ def import_transforms_json(source: Path, output: Path) -> Dataset:
                 image_path = _image_path(path, frame)
                 add_image_file(sequence, synthetic_stamp_ns(0, number), _pose(path, frame), image_path, number)
     return Dataset.load(output)
-
-
-def _in_order(name: str) -> list[tuple[int, str]]:
-    """A key that puts frame_2 before frame_10, which instant-ngp's and Blender's scenes need."""
-    return [(int(digits or 0), text) for text, digits in re.findall(r"(\D*)(\d*)", name)]
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from camera_relocalization_ros.data.dataset_writer import DatasetWriter
 from camera_relocalization_ros.data.layouts.cambridge import import_cambridge
 from camera_relocalization_ros.data.layouts.colmap import import_colmap
 from camera_relocalization_ros.data.layouts.extract_and_sync import export_extract_and_sync, import_extract_and_sync
+from camera_relocalization_ros.data.layouts.natural_order import natural_key
 from camera_relocalization_ros.data.layouts.seven_scenes import export_seven_scenes
 from camera_relocalization_ros.data.layouts.transforms_json import import_transforms_json
 from camera_relocalization_ros.data.layouts.tum import export_tum, import_tum
@@ -217,6 +218,61 @@ def test_poses_that_are_none_are_counted_by_each_layout_of_text(tmp_path, pose):
     for layout, read in readers.items():
         (sequence,) = read(tmp_path / layout, tmp_path / f"{layout}.set").sequences
         assert ([frame.number for frame in sequence.frames], sequence.info["skipped"]) == ([0], {"invalid pose": 1})
+
+
+UNPADDED = ["seq2/frame1.png", "seq2/frame2.png", "seq2/frame10.png", "seq10/frame1.png", "seq10/frame9.png"]
+
+
+def write_unpadded_list(folder, lines, name, header=""):
+    """Images in folders, and a list of them that is sorted as text; lines: what makes one of a number and a name."""
+    for image in UNPADDED:
+        (folder / "images" / image).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "images" / image).write_bytes(PNG)
+    rows = sorted(enumerate(UNPADDED), key=lambda row: row[1])
+    (folder / name).write_text(header + "".join(lines(number, image) for number, image in rows))
+    return folder
+
+
+def test_names_without_leading_zeros_are_in_the_order_of_their_numbers_in_each_layout(tmp_path):
+    colmap = write_unpadded_list(tmp_path / "c", lambda n, name: f"{n} 1 0 0 0 {-n} 0 0 1 {name}\n\n", "images.txt")
+    (colmap / "cameras.txt").write_text("1 PINHOLE 64 48 60 60 32 24\n")
+    row = "images/{1} {0} 0 0 1 0 0 0\n"
+    cambridge = write_unpadded_list(tmp_path / "l", row.format, "dataset_train.txt", "Visual\nImageFile\n\n")
+    moved = [np.eye(4) + np.outer([1, 0, 0, 0], [0, 0, 0, n]) for n in range(5)]
+    frames = [{"file_path": name, "transform_matrix": T.tolist()} for name, T in zip(UNPADDED, moved)]
+    (tmp_path / "u").mkdir()
+    for frame in frames:
+        (tmp_path / "u" / frame["file_path"]).parent.mkdir(exist_ok=True)
+        (tmp_path / "u" / frame["file_path"]).write_bytes(PNG)
+    (tmp_path / "u" / "transforms.json").write_text(json.dumps({"frames": frames[::-1]}))
+    sets = [
+        import_colmap(colmap, tmp_path / "c.set"),
+        import_cambridge(cambridge, tmp_path / "l.set"),
+        import_transforms_json(tmp_path / "u", tmp_path / "u.set"),
+    ]
+    for dataset in sets:
+        assert [frame.position[0] for frame in dataset.frames] == [0, 1, 2, 3, 4]
+        assert np.all(np.diff([frame.stamp_ns for frame in dataset.frames]) > 0)
+    assert [sequence.name for sequence in sets[1].sequences] == ["images_seq2", "images_seq10"]
+    assert Dataset.load(f"{tmp_path}/l.set@official.train").frame_count == 5
+
+
+@pytest.mark.parametrize(
+    ("export", "bring_back"), [(export_tum, import_tum), (export_extract_and_sync, import_extract_and_sync)]
+)
+def test_recordings_are_in_the_order_of_their_numbers(tmp_path, export, bring_back):
+    export(write_fake_dataset(tmp_path / "set", counts=(2, 2, 2)), tmp_path / "all")
+    for number, name in enumerate(("flight10", "flight2", "flight1")):
+        (tmp_path / "all" / f"flight{number}").rename(tmp_path / "all" / f"x{name}")
+    names = [sequence.name for sequence in bring_back(tmp_path / "all", tmp_path / "again").sequences]
+    assert names == ["xflight1", "xflight2", "xflight10"]
+
+
+def test_natural_key():
+    names = ["a", "a0", "a00", "a1", "a01b", "a10", "a/r_9.png", "a/r_10.png", "b/r_1.png", "r_1_2", "r_1_10", "r_02_1"]
+    assert sorted(sorted(names), key=natural_key) == names
+    long = "9" * 5000
+    assert sorted([long + "0", long], key=natural_key) == [long, long + "0"]
 
 
 def test_cambridge_list_without_header_is_read_from_its_first_line(tmp_path):
