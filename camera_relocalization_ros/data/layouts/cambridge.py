@@ -20,7 +20,7 @@ from camera_relocalization_ros.data.dataset import Dataset
 from camera_relocalization_ros.data.dataset_writer import DatasetWriter
 from camera_relocalization_ros.data.layouts.natural_order import natural_key
 from camera_relocalization_ros.data.layouts.pose_numbers import is_number, pose_or_nan, read_number
-from camera_relocalization_ros.data.layouts.stampless import add_image_file, synthetic_stamp_ns
+from camera_relocalization_ros.data.layouts.stampless import add_image_file, refuse_without_pictures, synthetic_stamp_ns
 from camera_relocalization_ros.data.splits import Parts, save_split
 
 LISTS = {"train": "dataset_train.txt", "test": "dataset_test.txt"}
@@ -48,6 +48,7 @@ def import_cambridge(source: Path, output: Path, quaternion: str = ROTATIONS[0])
     if not entries:
         raise DatasetError(f"{source}: neither {' nor '.join(LISTS.values())} with an image in it")
     _refuse_repeats(source, entries)
+    refuse_without_pictures([_image_path(source, entry) for entry in entries])
     folders: dict[str, list[_Entry]] = {}
     for entry in sorted(entries, key=lambda entry: natural_key(entry.image)):
         folders.setdefault(_sequence_name(entry.image), []).append(entry)
@@ -56,9 +57,9 @@ def import_cambridge(source: Path, output: Path, quaternion: str = ROTATIONS[0])
         for index, (name, members) in enumerate(folders.items()):
             with writer.sequence(name, {"source": f"{source.name}/{name}"}) as sequence:
                 for number, entry in enumerate(members):
-                    path = path_inside(source, entry.image, source / LISTS[entry.part])
-                    add_image_file(sequence, synthetic_stamp_ns(index, number), entry.T_scene_camera, path, number)
-                    parts.setdefault(entry.part, {}).setdefault(name, []).append([number, number])
+                    stamp_ns, path = synthetic_stamp_ns(index, number), _image_path(source, entry)
+                    if add_image_file(sequence, stamp_ns, entry.T_scene_camera, path, number):
+                        parts.setdefault(entry.part, {}).setdefault(name, []).append([number, number])
     save_split(output, "official", parts, " and ".join(LISTS.values()))
     return Dataset.load(output)
 
@@ -70,6 +71,10 @@ def _refuse_repeats(source: Path, entries: list[_Entry]) -> None:
         if entry.image in seen:
             raise DatasetError(f"{source / LISTS[entry.part]}: {entry.image!r} is listed twice; expected once")
         seen.add(entry.image)
+
+
+def _image_path(source: Path, entry: _Entry) -> Path:
+    return path_inside(source, entry.image, source / LISTS[entry.part])
 
 
 def _sequence_name(image: str) -> str:

@@ -21,7 +21,7 @@ from camera_relocalization_ros.data.dataset import Dataset
 from camera_relocalization_ros.data.dataset_writer import DatasetWriter
 from camera_relocalization_ros.data.layouts.natural_order import natural_key
 from camera_relocalization_ros.data.layouts.pose_numbers import pose_or_nan, read_number
-from camera_relocalization_ros.data.layouts.stampless import add_image_file, synthetic_stamp_ns
+from camera_relocalization_ros.data.layouts.stampless import add_image_file, refuse_without_pictures, synthetic_stamp_ns
 
 PARENT_FRAME, CHILD_FRAME = "scene", "camera_optical_frame"
 # number in binary files: name, and where fx, fy, cx, cy and k1, k2, p1, p2, k3.. lie among the parameters
@@ -62,10 +62,12 @@ def import_colmap(source: Path, output: Path, images: Path | None = None) -> Dat
     if len(used) > 1:
         raise DatasetError(f"{source}: its images are of {len(used)} cameras; expected one, import apart")
     folder = images or _find_images(source)
+    listed.sort(key=lambda image: natural_key(image.name))
+    paths = [path_inside(folder, image.name, source) for image in listed]
+    refuse_without_pictures(paths)
     with DatasetWriter(output, PARENT_FRAME, CHILD_FRAME, used.pop()) as writer:
         with writer.sequence("images", {"source": f"colmap {source.name}"}) as sequence:
-            for number, image in enumerate(sorted(listed, key=lambda image: natural_key(image.name))):
-                path = path_inside(folder, image.name, source)
+            for number, (image, path) in enumerate(zip(listed, paths)):
                 add_image_file(sequence, synthetic_stamp_ns(0, number), image.T_scene_camera, path, number)
     return Dataset.load(output)
 

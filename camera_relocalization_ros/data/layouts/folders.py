@@ -15,9 +15,9 @@ from camera_relocalization_ros.data.layouts.natural_order import natural_key
 
 
 def recording_folders(source: Path, marker: str, layout: str, what: str = "") -> list[Path]:
-    """The folder itself where `marker` lies in it, else those in it where it does, in natural order; raises DatasetError.
+    """The folder itself where `marker` lies in it, else those in it where it does, in natural order.
 
-    layout, and what the marker is: for the message.
+    Raises DatasetError; layout, and what the marker is: for the message.
     """
     folders = [source] if (source / marker).exists() else [path.parent for path in source.glob(f"*/{marker}")]
     if not folders:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -25,19 +26,24 @@ def synthetic_stamp_ns(sequence: int, number: int) -> int:
 
 def add_image_file(
     writer: SequenceWriter, stamp_ns: int, T_parent_child: np.ndarray | None, path: Path, number: int
-) -> None:
-    """Add an image with its pose (4, 4), its bytes unchanged; frames without pose or with another format are counted.
+) -> bool:
+    """Add an image with its pose (4, 4), its bytes unchanged; returns whether it was added.
+
+    Frames without pose, without picture or with one of another format are counted.
 
     Raises DatasetError that names the file when it cannot be read, or its pose is no rigid motion or out of order.
     """
     if T_parent_child is None or not np.isfinite(T_parent_child).all():
         writer.skip("invalid pose")
-        return
+        return False
+    if not os.path.isfile(path):
+        writer.skip("no such picture")
+        return False
     data = read_image_file(path)
     suffix = encoded_suffix(data)
     if not suffix:
         writer.skip("neither JPEG nor PNG")
-        return
+        return False
     determinant = np.linalg.det(T_parent_child[:3, :3])
     if not determinant > 0:
         raise DatasetError(f"{path}: its pose is no rotation (determinant {determinant:.3g}); expected 1")
@@ -45,3 +51,13 @@ def add_image_file(
         writer.add(stamp_ns, *position_quat(T_parent_child), data, suffix, number)
     except DatasetError as error:
         raise DatasetError(f"{path}: {error}") from error
+    return True
+
+
+def refuse_without_pictures(paths: list[Path]) -> None:
+    """Raise DatasetError that names the first of the listed pictures when none is there: the folder is the wrong one.
+
+    Lists that name more pictures than were shipped are normal.
+    """
+    if paths and not any(map(os.path.isfile, paths)):
+        read_image_file(paths[0])

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from camera_relocalization_ros.core.image_files import path_inside
 from camera_relocalization_ros.data.dataset import Dataset
 from camera_relocalization_ros.data.dataset_writer import DatasetWriter
 from camera_relocalization_ros.data.layouts.natural_order import natural_key
-from camera_relocalization_ros.data.layouts.stampless import add_image_file, synthetic_stamp_ns
+from camera_relocalization_ros.data.layouts.stampless import add_image_file, refuse_without_pictures, synthetic_stamp_ns
 
 FILE = "transforms.json"
 PARENT_FRAME, CHILD_FRAME = "scene", "camera_optical_frame"
@@ -35,10 +36,11 @@ def import_transforms_json(source: Path, output: Path) -> Dataset:
     values = _read(path)
     frames = sorted(values["frames"], key=lambda frame: natural_key(str(frame.get("file_path"))))
     camera = _camera(path, values, frames)
+    image_paths = [_image_path(path, frame) for frame in frames]
+    refuse_without_pictures(image_paths)
     with DatasetWriter(output, PARENT_FRAME, CHILD_FRAME, camera) as writer:
         with writer.sequence("images", {"source": f"{path.parent.name}/{path.name}"}) as sequence:
-            for number, frame in enumerate(frames):
-                image_path = _image_path(path, frame)
+            for number, (frame, image_path) in enumerate(zip(frames, image_paths)):
                 add_image_file(sequence, synthetic_stamp_ns(0, number), _pose(path, frame), image_path, number)
     return Dataset.load(output)
 
@@ -71,7 +73,7 @@ def _image_path(path: Path, frame: dict[str, Any]) -> Path:
     if not isinstance(name, str) or not name:
         raise DatasetError(f"{path}: a frame without `file_path`")
     candidates = [path_inside(path.parent, name + suffix, path) for suffix in SUFFIXES]
-    return next((candidate for candidate in candidates if candidate.is_file()), candidates[0])
+    return next((candidate for candidate in candidates if os.path.isfile(candidate)), candidates[0])
 
 
 def _camera(path: Path, values: dict[str, Any], frames: list[dict[str, Any]]) -> CameraIntrinsics | None:

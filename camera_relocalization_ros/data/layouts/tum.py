@@ -19,7 +19,7 @@ from camera_relocalization_ros.data.layouts.folders import (
     new_export,
     recording_folders,
 )
-from camera_relocalization_ros.data.layouts.stampless import add_image_file
+from camera_relocalization_ros.data.layouts.stampless import add_image_file, refuse_without_pictures
 from camera_relocalization_ros.data.pose_stream import PoseStream, StreamLimits
 
 IMAGE_LIST, POSE_LIST = "rgb.txt", "groundtruth.txt"
@@ -67,7 +67,10 @@ def _import_sequence(folder: Path, sequence: SequenceWriter, limits: StreamLimit
     if not len(poses):
         raise DatasetError(f"{folder / POSE_LIST}: no pose in it")
     stream = PoseStream(poses, limits)
-    for number, (stamp_ns, name) in enumerate(_read_list(folder / IMAGE_LIST)):
+    entries = _read_list(folder / IMAGE_LIST)
+    paths = [path_inside(folder, name, folder / IMAGE_LIST) for _, name in entries]
+    refuse_without_pictures(paths)
+    for number, ((stamp_ns, _), path) in enumerate(zip(entries, paths)):
         # the benchmark's poses are taken as given: only what lies between two of them is
         is_given = bool(np.isin(stamp_ns, poses.stamps_ns))
         fault = "" if is_given else stream.faults(np.array([stamp_ns]))[0]
@@ -75,7 +78,7 @@ def _import_sequence(folder: Path, sequence: SequenceWriter, limits: StreamLimit
             sequence.skip(fault)
             continue
         pose = interpolated(poses if is_given else stream.trusted, stamp_ns).matrix
-        add_image_file(sequence, stamp_ns, pose, path_inside(folder, name, folder / IMAGE_LIST), number)
+        add_image_file(sequence, stamp_ns, pose, path, number)
 
 
 def _read_list(path: Path) -> list[tuple[int, str]]:

@@ -19,7 +19,7 @@ from camera_relocalization_ros.data.layouts.natural_order import natural_key
 from camera_relocalization_ros.data.layouts.seven_scenes import export_seven_scenes
 from camera_relocalization_ros.data.layouts.transforms_json import import_transforms_json
 from camera_relocalization_ros.data.layouts.tum import export_tum, import_tum
-from camera_relocalization_ros.data.splits import save_split
+from camera_relocalization_ros.data.splits import load_split, save_split
 
 PNG = encoded(fake_image_rgb(0))
 IDENTITY = np.eye(4).tolist()
@@ -218,6 +218,44 @@ def test_poses_that_are_none_are_counted_by_each_layout_of_text(tmp_path, pose):
     for layout, read in readers.items():
         (sequence,) = read(tmp_path / layout, tmp_path / f"{layout}.set").sequences
         assert ([frame.number for frame in sequence.frames], sequence.info["skipped"]) == ([0], {"invalid pose": 1})
+
+
+def write_lists_of_three(tmp_path, pictures):
+    """Each layout that names its pictures, with a.png, b.png and c.png listed; only `pictures` are there."""
+    names = ("a.png", "b.png", "c.png")
+    for layout in ("colmap", "cambridge", "transforms", "tum"):
+        (tmp_path / layout / "images").mkdir(parents=True)
+        for name in pictures:
+            (tmp_path / layout / "images" / name).write_bytes(PNG)
+    (tmp_path / "colmap/cameras.txt").write_text("1 PINHOLE 64 48 60 60 32 24\n")
+    rows = [f"{n} 1 0 0 0 {-n} 0 0 1 {name}\n\n" for n, name in enumerate(names)]
+    (tmp_path / "colmap/images.txt").write_text("".join(rows))
+    rows = [f"images/{name} {n} 0 0 1 0 0 0\n" for n, name in enumerate(names)]
+    (tmp_path / "cambridge/dataset_train.txt").write_text("".join(rows[::2]))
+    (tmp_path / "cambridge/dataset_test.txt").write_text(rows[1])
+    moved = [np.eye(4) + np.outer([1, 0, 0, 0], [0, 0, 0, n]) for n in range(3)]
+    frames = [{"file_path": f"images/{name}", "transform_matrix": T.tolist()} for name, T in zip(names, moved)]
+    (tmp_path / "transforms/transforms.json").write_text(json.dumps({"frames": frames}))
+    (tmp_path / "tum/rgb.txt").write_text("".join(f"{n} images/{name}\n" for n, name in enumerate(names)))
+    (tmp_path / "tum/groundtruth.txt").write_text("".join(f"{n} {n} 0 0 0 0 0 1\n" for n in range(3)))
+    readers = (import_colmap, import_cambridge, import_transforms_json, import_tum)
+    return [(read, tmp_path / layout) for read, layout in zip(readers, ("colmap", "cambridge", "transforms", "tum"))]
+
+
+def test_pictures_that_are_listed_and_not_there_are_counted_by_each_layout(tmp_path):
+    for read, source in write_lists_of_three(tmp_path, ("a.png", "c.png")):
+        (sequence,) = read(source, tmp_path / f"{source.name}.set").sequences
+        assert [(frame.number, frame.position[0]) for frame in sequence.frames] == [(0, 0), (2, 2)]
+        assert sequence.info["skipped"] == {"no such picture": 1}
+    # a part of which no picture is there is no part
+    assert load_split(tmp_path / "cambridge.set", "official") == {"train": {"images": [[0, 0], [2, 2]]}}
+
+
+def test_lists_of_which_no_picture_is_there_are_refused_by_name(tmp_path):
+    for read, source in write_lists_of_three(tmp_path, ()):
+        with pytest.raises(DatasetError, match=r"images/a.png: No such file or directory; expected an image"):
+            read(source, tmp_path / "set")
+        assert not (tmp_path / "set").exists()
 
 
 UNPADDED = ["seq2/frame1.png", "seq2/frame2.png", "seq2/frame10.png", "seq10/frame1.png", "seq10/frame9.png"]
