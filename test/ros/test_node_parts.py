@@ -5,18 +5,24 @@ import time
 import xml.etree.ElementTree as ElementTree
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
-import numpy as np
 import pytest
 import rospy
 import yaml
 from colour_bundle import COLOUR_BUNDLE
+from diagnostic_msgs.msg import DiagnosticStatus
+from diagnostic_updater import DiagnosticStatusWrapper
+from helpers import START_NS, fake_image_rgb
 
 from camera_relocalization_ros.bundle.model_bundle import load_bundle
 from camera_relocalization_ros.core.errors import ConfigError, FrameError
+from camera_relocalization_ros.core.state import Stage, State
+from camera_relocalization_ros.localization.relocalizer import Relocalizer
 from camera_relocalization_ros.ros.fault_isolation import FaultIsolation
 from camera_relocalization_ros.ros.node.camera_watch import CameraWatch
+from camera_relocalization_ros.ros.node.diagnostics import NodeDiagnostics
 from camera_relocalization_ros.ros.node.landmark_worker import NodeLandmarks
 from camera_relocalization_ros.ros.node.newest_frame import NewestFrame
 from camera_relocalization_ros.ros.params import NodeParams
@@ -144,16 +150,60 @@ def test_what_fails_beside_the_poses_is_counted_and_logged_once(monkeypatch):
     )
 
 
-def test_where_opencv_is_too_old_a_map_is_warned_of_and_left_alone(monkeypatch):
+def landmarks_of_a_map(rate_hz):
+    """Landmarks of a node whose model has a map; the warnings go where rospy's go."""
+    bundle = replace(load_bundle(COLOUR_BUNDLE), landmark_map=object())
+    landmarks = NodeLandmarks(CameraWatch(bundle.sidecar), rate_hz)
+    landmarks.use(bundle)
+    return landmarks
+
+
+def diagnosed_landmarks(landmarks):
+    node = SimpleNamespace(localizer=SimpleNamespace(landmarks=landmarks))
+    return NodeDiagnostics(node).landmarks(DiagnosticStatusWrapper())
+
+
+def ok_regression():
+    relocalizer = Relocalizer.from_bundle(COLOUR_BUNDLE)
+    relocalizer.estimate(fake_image_rgb(0), START_NS)
+    regression = relocalizer.estimate(fake_image_rgb(0), START_NS + 10**8)
+    assert regression.state is State.OK
+    return regression
+
+
+@pytest.mark.parametrize(
+    ("rate_hz", "has_sift", "says"),
+    [(-1.0, True, "refinement_rate"), (5.0, False, "no SIFT"), (0.0, False, "4.4"), (5.0, True, "no camera_info came")],
+)
+def test_a_model_with_a_map_and_no_landmarks_at_work_is_never_ok(monkeypatch, rate_hz, has_sift, says):
     reported = []
     monkeypatch.setattr(rospy, "logwarn", reported.append)
-    monkeypatch.delattr(cv2, "SIFT_create")
-    bundle = replace(load_bundle(COLOUR_BUNDLE), landmark_map=object())
-    landmarks = NodeLandmarks(CameraWatch(bundle.sidecar), 0.0)
+    if not has_sift:
+        monkeypatch.delattr(cv2, "SIFT_create")
+    landmarks = landmarks_of_a_map(rate_hz)
+    estimate = landmarks.estimate(fake_image_rgb(0), ok_regression())
+    assert estimate.state is State.DEGRADED and estimate.stage is Stage.REGRESSION
+    assert estimate.reason.startswith("not refined: ") and says in estimate.reason
+    found = diagnosed_landmarks(landmarks)
+    assert found.level == DiagnosticStatus.WARN and says in found.message
+    # what the camera may still bring is not warned of at the start
+    assert [says in line for line in reported] == ([True] if rate_hz < 0 or not has_sift else [])
+
+
+@pytest.mark.parametrize("rate_hz", [-1.0, 5.0])
+def test_one_image_by_itself_is_not_ok_either(monkeypatch, rate_hz):
+    monkeypatch.setattr(rospy, "logwarn", lambda _line: None)
+    relocalizer = Relocalizer.from_bundle(COLOUR_BUNDLE)
+    relocalizer.bundle = replace(relocalizer.bundle, landmark_map=object())
+    estimate = landmarks_of_a_map(rate_hz).estimate_alone(relocalizer, fake_image_rgb(0), START_NS)
+    assert estimate.state is State.DEGRADED and estimate.reason.startswith("not refined: ")
+
+
+def test_a_model_without_a_map_misses_no_landmarks(monkeypatch):
+    monkeypatch.setattr(rospy, "logwarn", pytest.fail)
+    bundle = load_bundle(COLOUR_BUNDLE)
+    landmarks = NodeLandmarks(CameraWatch(bundle.sidecar), -1.0)
     landmarks.use(bundle)
-    assert len(reported) == 1 and "4.4" in reported[0] and "not used" in reported[0]
-    estimate = object()
-    assert landmarks.estimate(np.zeros((48, 64, 3), np.uint8), estimate) is estimate
-    # a model without a map is nothing to warn of
-    landmarks.use(load_bundle(COLOUR_BUNDLE))
-    assert len(reported) == 1
+    regression = ok_regression()
+    assert landmarks.estimate(fake_image_rgb(0), regression) is regression
+    assert diagnosed_landmarks(landmarks).level == DiagnosticStatus.OK

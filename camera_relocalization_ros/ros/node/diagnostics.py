@@ -81,9 +81,11 @@ class NodeDiagnostics:
         return problems
 
     def landmarks(self, found: DiagnosticStatusWrapper) -> DiagnosticStatusWrapper:
-        """How refinements ended."""
-        counts = self._node.localizer.landmarks.counts
-        found.summary(OK, f"{counts.total} images were searched" if counts.total else "not used")
+        """How refinements ended, and why there are none of a model that has a map."""
+        landmarks = self._node.localizer.landmarks
+        counts, why_not = landmarks.counts, landmarks.why_not
+        searched = f"{counts.total} images were searched" if counts.total else "not used"
+        found.summary(WARN if why_not else OK, f"no pose is OK: {why_not}" if why_not else searched)
         accepted = {"refined": counts.accepted} if counts.accepted else {}
         for kind, count in sorted({**accepted, **counts.rejected_by_kind}.items()):
             found.add(kind, count)

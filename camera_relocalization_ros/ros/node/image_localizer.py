@@ -64,7 +64,7 @@ class ImageLocalizer:
 
     def estimate_alone(self, image_rgb: np.ndarray, stamp_ns: int) -> Estimate:
         """The pose of one image by itself; leaves the live images alone. Raises FrameError."""
-        return self.landmarks.refining(self.relocalizer.sibling()).estimate(image_rgb, stamp_ns)
+        return self.landmarks.estimate_alone(self.relocalizer.sibling(), image_rgb, stamp_ns)
 
     def _set_thresholds(self, params: NodeParams) -> None:
         limits = (params.lost_below, params.degraded_below)

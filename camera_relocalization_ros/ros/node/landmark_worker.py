@@ -34,15 +34,19 @@ class NodeLandmarks:
     """Refines where it can: a map in the bundle, and a camera_info that fits the model. Not thread-safe.
 
     refines_first: every image is refined before it is estimated; else some are beside the stream, rate_hz at most.
-    counts: how refinements ended since the node started.
+    counts: how refinements ended since the node started. why_not: why the newest image's landmarks were not looked
+    for, "" while they are and for a model without a map, of which nothing is missing.
     """
 
     def __init__(self, watch: CameraWatch, rate_hz: float, refines_first: bool = False) -> None:
         self.counts = RefinementCounts()
+        self.why_not = ""
         self._watch = watch
         self._rate_hz = rate_hz
         self._refines_first = refines_first
         self._map: LandmarkMap | None = None
+        # why a map is left alone, whatever the camera
+        self._why_off = ""
         self._camera: CameraIntrinsics | None = None
         self._localizer: LandmarkLocalizer | None = None
         # the same object, where it has something to do between the images
@@ -52,10 +56,10 @@ class NodeLandmarks:
     def use(self, bundle: Bundle) -> None:
         """Refine by another model's map from now on; none is fine too."""
         self._drop()
-        self._map = bundle.landmark_map if self._rate_hz >= 0 else None
-        if self._map is not None and why_none():
-            rospy.logwarn(f"{bundle.path}: its landmarks are not used: {why_none()}")
-            self._map = None
+        self._map = bundle.landmark_map
+        self._why_off = self.why_not = self._why_no_search() if self._map is not None else ""
+        if self._why_off:
+            rospy.logwarn(f"{bundle.path}: its landmarks are not used, so no pose is OK: {self._why_off}")
 
     def reset(self) -> None:
         """Forget earlier images."""
@@ -66,17 +70,9 @@ class NodeLandmarks:
         """The best pose of an image with its regression; raises FrameError."""
         if self._map is None:
             return regression
-        camera, why_not = self._usable_camera()
-        if camera != self._camera:
-            if camera is not None and time.monotonic() - self._changed_s < CHANGE_PERIOD_S:
-                return regression_alone(regression, "camera_info changes all the time")
-            self._changed_s = time.monotonic()
-            self._drop()
-            self._camera = camera
-            if camera is not None:
-                self._prepare(self._map, camera)
-        if self._localizer is None:
-            return regression_alone(regression, why_not or "landmarks cannot be prepared")
+        self.why_not = self._why_off or self._prepare_for_camera(self._map)
+        if self._localizer is None or self.why_not:
+            return regression_alone(regression, self.why_not or "landmarks cannot be prepared")
         return self._localizer.estimate(image_rgb, regression)
 
     def pause(self) -> None:
@@ -89,11 +85,32 @@ class NodeLandmarks:
         if self._background is not None:
             self._background.refine()
 
-    def refining(self, relocalizer: Relocalizer) -> Relocalizer | StagedRelocalizer:
-        """The relocalizer with landmarks behind it, where that is possible."""
-        camera, _ = self._usable_camera()
-        has_map = self._map is not None and relocalizer.bundle.landmark_map is not None
-        return StagedRelocalizer(relocalizer, camera) if has_map and camera is not None else relocalizer
+    def estimate_alone(self, relocalizer: Relocalizer, image_rgb: np.ndarray, stamp_ns: int) -> Estimate:
+        """The best pose of one image by itself, with the map of this relocalizer's bundle; raises FrameError."""
+        camera, why_not = self._usable_camera()
+        why_not = self._why_no_search() or why_not
+        if relocalizer.bundle.landmark_map is None:
+            return relocalizer.estimate(image_rgb, stamp_ns)
+        if camera is None or why_not:
+            return regression_alone(relocalizer.estimate(image_rgb, stamp_ns), why_not)
+        return StagedRelocalizer(relocalizer, camera).estimate(image_rgb, stamp_ns)
+
+    def _why_no_search(self) -> str:
+        """Why this node looks for no landmarks, "" when it does."""
+        return "refinement_rate is below 0" if self._rate_hz < 0 else why_none()
+
+    def _prepare_for_camera(self, landmark_map: LandmarkMap) -> str:
+        """Make the localizer fit the camera of the newest camera_info; why that is not possible, "" when it is."""
+        camera, why_not = self._usable_camera()
+        if camera != self._camera:
+            if camera is not None and time.monotonic() - self._changed_s < CHANGE_PERIOD_S:
+                return "camera_info changes all the time"
+            self._changed_s = time.monotonic()
+            self._drop()
+            self._camera = camera
+            if camera is not None:
+                self._prepare(landmark_map, camera)
+        return why_not
 
     def _prepare(self, landmark_map: LandmarkMap, camera: CameraIntrinsics) -> None:
         make_pipeline = partial(LandmarkPipeline, landmark_map, camera)
