@@ -14,12 +14,14 @@ import yaml
 from colour_bundle import COLOUR_BUNDLE
 from diagnostic_msgs.msg import DiagnosticStatus
 from diagnostic_updater import DiagnosticStatusWrapper
-from helpers import START_NS, fake_image_rgb
+from helpers import CAMERA, START_NS, fake_image_rgb
+from sensor_msgs.msg import CameraInfo
 
 from camera_relocalization_ros.bundle.model_bundle import load_bundle
 from camera_relocalization_ros.core.errors import ConfigError, FrameError
 from camera_relocalization_ros.core.state import Stage, State
 from camera_relocalization_ros.localization.relocalizer import Relocalizer
+from camera_relocalization_ros.ros import conversions
 from camera_relocalization_ros.ros.fault_isolation import FaultIsolation
 from camera_relocalization_ros.ros.node.camera_watch import CameraWatch
 from camera_relocalization_ros.ros.node.diagnostics import NodeDiagnostics
@@ -207,3 +209,22 @@ def test_a_model_without_a_map_misses_no_landmarks(monkeypatch):
     regression = ok_regression()
     assert landmarks.estimate(fake_image_rgb(0), regression) is regression
     assert diagnosed_landmarks(landmarks).level == DiagnosticStatus.OK
+
+
+def test_camera_info_of_no_calibration_is_told_with_its_topic(monkeypatch):
+    reported = []
+    monkeypatch.setattr(rospy, "logwarn_throttle", lambda _period_s, line: reported.append(line))
+    watch = CameraWatch(load_bundle(COLOUR_BUNDLE).sidecar)
+    watch.topic = "/camera/camera_info"
+    assert watch.why_unknown == "no camera_info came yet on /camera/camera_info"
+    watch.on_info(CameraInfo(width=CAMERA.width, height=CAMERA.height))
+    assert watch.camera is None and watch.match.is_usable
+    for line in (watch.why_unknown, watch.match.complaint, *reported):
+        assert "on /camera/camera_info is not calibrated: K[0] is 0" in line
+    assert len(reported) == 1
+    # that none of the images can be localized is worse, and said first
+    monkeypatch.setattr(rospy, "logerr_throttle", lambda _period_s, _line: None)
+    watch.on_info(CameraInfo(width=1280, height=720))
+    assert "aspect ratio" in watch.why_unknown
+    watch.on_info(conversions.camera_to_info(CAMERA, START_NS, "camera"))
+    assert watch.camera == CAMERA and watch.why_unknown == ""

@@ -16,11 +16,15 @@ WARNING_PERIOD_S = 5.0
 
 
 class CameraWatch:
-    """`match` compares the newest camera_info with a model; `camera` are its intrinsics, None while not known."""
+    """`match` compares the newest camera_info with a model; `camera` are its intrinsics, None while not known.
+
+    topic: what is listened to, as the master knows it; "" before that.
+    """
 
     def __init__(self, sidecar: BundleSidecar) -> None:
         self.camera: CameraIntrinsics | None = None
         self.match = CameraMatch("")
+        self.topic = ""
         self._sidecar = sidecar
         self._newest: CameraInfo | None = None
 
@@ -31,6 +35,13 @@ class CameraWatch:
         return (info.width, info.height) if info is not None and info.width and info.height else None
 
     @property
+    def why_unknown(self) -> str:
+        """Why landmarks cannot be found with the camera, "" when they can."""
+        if self._newest is None:
+            return f"no camera_info came yet on {self.topic}"
+        return self.match.complaint
+
+    @property
     def drawing_camera(self) -> CameraIntrinsics | None:
         """That of camera_info; while none fits, the training camera: with the same view, maybe of another size."""
         camera = self.camera if self.match.is_usable else None
@@ -38,7 +49,8 @@ class CameraWatch:
 
     def subscribe(self, topic: str) -> None:
         """Start to listen."""
-        rospy.Subscriber(topic, CameraInfo, self.on_info, queue_size=1, tcp_nodelay=True)
+        self.topic = rospy.resolve_name(topic)
+        rospy.Subscriber(self.topic, CameraInfo, self.on_info, queue_size=1, tcp_nodelay=True)
 
     def use(self, sidecar: BundleSidecar) -> None:
         """Compare with another model from now on."""
@@ -59,6 +71,8 @@ class CameraWatch:
             self.camera, self.match = None, CameraMatch(f"camera_info: {error}")
         else:
             self.match = match_camera(self._sidecar, message.width, message.height, self.camera)
+            if self.camera is None and not self.match.complaint:
+                self.match = CameraMatch(f"camera_info on {self.topic} is not calibrated: K[0] is {message.K[0]:g}")
         if self.match.complaint:
             log = rospy.logwarn_throttle if self.match.is_usable else rospy.logerr_throttle
             # two drivers on one topic change it with every message

@@ -121,10 +121,8 @@ class NodeLandmarks:
 
     def _usable_camera(self) -> tuple[CameraIntrinsics | None, str]:
         """The intrinsics, or None and why there are none that landmarks can be found with."""
-        match, camera = self._watch.match, self._watch.camera
-        if camera is None or match.complaint:
-            return None, match.complaint or "no camera_info came yet"
-        return camera, ""
+        why_not = self._watch.why_unknown
+        return (None if why_not else self._watch.camera), why_not
 
     def _drop(self) -> None:
         if self._background is not None:
