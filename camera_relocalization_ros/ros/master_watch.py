@@ -55,7 +55,7 @@ class MasterWatch:
     def _look(self) -> None:
         try:
             master = rosgraph.Master(rospy.get_name())
-            master.handle = ServerProxy(master.master_uri, transport=_ImpatientTransport())
+            master.handle = ServerProxy(master.master_uri, transport=ImpatientTransport())
             if not self._is_half_known and _is_known(master):
                 self._is_away = False
                 return
@@ -71,10 +71,11 @@ class MasterWatch:
         rospy.logwarn("the master was started again, and knows this node again now")
 
 
-class _ImpatientTransport(Transport):
+class ImpatientTransport(Transport):
     """XML-RPC that gives up after ANSWER_TIMEOUT_S."""
 
     def make_connection(self, host: tuple[str, dict[str, str]] | str) -> HTTPConnection:
+        """As Transport has it, with a timeout."""
         connection = super().make_connection(host)
         connection.timeout = ANSWER_TIMEOUT_S
         return connection
@@ -98,7 +99,7 @@ def _register(master: rosgraph.Master) -> None:
     """Register all services and topics of this node at the master, and introduce the publishers there to this node."""
     uri, name = rospy.get_node_uri(), rospy.get_name()
     # this node's own slave API knows its topics, and takes news of publishers as from any master
-    node: Any = ServerProxy(uri, transport=_ImpatientTransport())
+    node: Any = ServerProxy(uri, transport=ImpatientTransport())
     for service_name, service_uri in get_service_manager().get_services():
         master.registerService(service_name, service_uri, uri)
     for topic, kind in node.getPublications(name)[2]:

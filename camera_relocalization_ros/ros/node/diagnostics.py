@@ -57,7 +57,9 @@ class NodeDiagnostics:
         seen, localized, new_rejected, dropped = (new - old for new, old in zip(counts, self._before))
         period_s, self._before_s, self._before = now_s - self._before_s, now_s, counts
         problems = [f"{new_rejected} images rejected"] if new_rejected else []
-        # before the first image there is nothing wrong yet, and one that nobody wants is never too late
+        if self._node.image_watch.complaint:
+            problems.append(self._node.image_watch.complaint)
+        # before the first image no rate is too low, and one that nobody wants is never too late
         if newest.seen and status.last.activity == RelocalizerStatus.ANSWERING:
             problems += self._slow(seen / period_s, dropped / max(seen, 1))
         found.summary(WARN if problems else OK, "; ".join(problems) or "fine")

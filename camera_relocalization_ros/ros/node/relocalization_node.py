@@ -24,6 +24,7 @@ from camera_relocalization_ros.localization.relocalizer import Relocalizer
 from camera_relocalization_ros.msg import ModelInfo, RelocalizerStatus
 from camera_relocalization_ros.ros import conversions
 from camera_relocalization_ros.ros.fault_isolation import FaultIsolation
+from camera_relocalization_ros.ros.image_topic_watch import ImageTopicWatch
 from camera_relocalization_ros.ros.node.camera_watch import CameraWatch
 from camera_relocalization_ros.ros.node.debug_image import DebugImage
 from camera_relocalization_ros.ros.node.image_localizer import ImageLocalizer
@@ -49,6 +50,7 @@ class RelocalizationNode:
     def __init__(self, relocalizer: Relocalizer, params: NodeParams, tf: TfOutput | None) -> None:
         self.params = params
         self.newest = NewestFrame()
+        self.image_watch = ImageTopicWatch(lambda: self.newest.seen > 0)
         self.status = NodeStatus(self.newest)
         self.camera = CameraWatch(relocalizer.bundle.sidecar)
         self.faults = FaultIsolation()
@@ -216,7 +218,7 @@ class RelocalizationNode:
         """Say that there is no pose of now, and why."""
         seen = self.status.localized + self.status.lost + sum(self.status.rejected.values())
         state = State.STALE if seen else State.WARMING_UP
-        silence = "no image for a while" if self.newest.seen else "no image yet"
+        silence = "no image for a while" if self.newest.seen else self.image_watch.complaint or "no image yet"
         reason = WHY_NOT.get(self._activity, silence)
         self._publish_status(state, Header(stamp=rospy.Time.now()), reason=reason)
 

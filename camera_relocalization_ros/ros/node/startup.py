@@ -32,9 +32,9 @@ def subscribe(node: RelocalizationNode) -> rospy.Subscriber:
     if transport == "compressed" and not topic.endswith(COMPRESSED_SUFFIX):
         topic += COMPRESSED_SUFFIX
     node.camera.subscribe(node.params.camera_info_topic or topic_beside(topic))
-    return rospy.Subscriber(
-        topic, MESSAGE_TYPES[transport], node.on_image, queue_size=1, buff_size=BUFFER_BYTES, tcp_nodelay=True
-    )
+    kind = MESSAGE_TYPES[transport]
+    node.image_watch.start(topic, kind._type)
+    return rospy.Subscriber(topic, kind, node.on_image, queue_size=1, buff_size=BUFFER_BYTES, tcp_nodelay=True)
 
 
 def make_node(params: NodeParams) -> RelocalizationNode:
