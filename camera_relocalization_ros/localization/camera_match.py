@@ -12,6 +12,8 @@ from camera_relocalization_ros.core.errors import ShapeError
 
 # a focal length that is wrong by this share moves what is 3 m away by 15 cm: about the error of a model
 MAX_FOCAL_CHANGE = 0.05
+# and so does a principal point that is off by this share of the focal length
+MAX_CENTRE_SHIFT = 0.05
 
 
 @dataclass(frozen=True)
@@ -32,12 +34,25 @@ def match_camera(sidecar: BundleSidecar, width: int, height: int, camera: Camera
         return CameraMatch("")
     size = (sidecar.preprocessing.width, sidecar.preprocessing.height)
     flown, trained = camera.scaled(*size), sidecar.camera.scaled(*size)
-    worst = max(abs(flown.fx / trained.fx - 1.0), abs(flown.fy / trained.fy - 1.0))
-    if worst <= MAX_FOCAL_CHANGE:
-        return CameraMatch("")
-    return CameraMatch(
+    return CameraMatch(_focal_complaint(flown, trained) or _centre_complaint(flown, trained))
+
+
+def _focal_complaint(flown: CameraIntrinsics, trained: CameraIntrinsics) -> str:
+    if max(abs(flown.fx / trained.fx - 1.0), abs(flown.fy / trained.fy - 1.0)) <= MAX_FOCAL_CHANGE:
+        return ""
+    return (
         f"the camera sees {_view_deg(flown):.1f} deg from side to side, focal length {flown.fx:.1f} network pixels; "
         f"the model was trained with {_view_deg(trained):.1f} deg, {trained.fx:.1f} pixels: expect wrong distances"
+    )
+
+
+def _centre_complaint(flown: CameraIntrinsics, trained: CameraIntrinsics) -> str:
+    """Seen so far from its middle, an image is cropped, of another size, or of another camera."""
+    if max(abs(flown.cx - trained.cx) / trained.fx, abs(flown.cy - trained.cy) / trained.fy) <= MAX_CENTRE_SHIFT:
+        return ""
+    return (
+        f"the camera's principal point is at {flown.cx:.1f}, {flown.cy:.1f} network pixels; the model was trained with "
+        f"{trained.cx:.1f}, {trained.cy:.1f}: expect poses that lie to the side"
     )
 
 

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from colour_bundle import COLOUR_BUNDLE
 from helpers import CAMERA
 
 from camera_relocalization_ros.bundle.model_bundle import load_bundle
-from camera_relocalization_ros.localization.camera_match import MAX_FOCAL_CHANGE, match_camera
+from camera_relocalization_ros.localization.camera_match import MAX_CENTRE_SHIFT, MAX_FOCAL_CHANGE, match_camera
+
+SHIPPED = Path(__file__).resolve().parents[3] / "models" / "airframe"
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +33,25 @@ def test_another_focal_length_is_told_but_not_refused(sidecar, axis, change, com
     match = matched(sidecar, camera)
     assert bool(match.complaint) == complains
     assert match.is_usable
+
+
+@pytest.mark.parametrize("axis", ["cx", "cy"])
+@pytest.mark.parametrize(("change", "complains"), [(0.9, False), (1.1, True), (-0.9, False), (-1.1, True)])
+def test_another_principal_point_is_told_but_not_refused(sidecar, axis, change, complains):
+    shift = change * MAX_CENTRE_SHIFT * CAMERA.fx
+    camera = replace(CAMERA, **{axis: getattr(CAMERA, axis) + shift}).scaled(1280, 960)
+    match = matched(sidecar, camera)
+    assert match.complaint.startswith("the camera's principal point is at") == complains
+    assert match.is_usable
+
+
+def test_sixty_pixels_beside_the_middle_are_too_many_for_the_shipped_model():
+    sidecar = load_bundle(SHIPPED).sidecar
+    camera = sidecar.camera.scaled(1280, 720)
+    assert matched(sidecar, camera).complaint == ""
+    assert "principal point" in matched(sidecar, replace(camera, cx=camera.cx + 60.0)).complaint
+    # calibrations of one camera differ by so much
+    assert matched(sidecar, replace(camera, cx=camera.cx + 15.0, cy=camera.cy - 15.0)).complaint == ""
 
 
 def test_another_field_of_view_is_told_in_degrees(sidecar):
