@@ -228,3 +228,31 @@ def test_camera_info_of_no_calibration_is_told_with_its_topic(monkeypatch):
     assert "aspect ratio" in watch.why_unknown
     watch.on_info(conversions.camera_to_info(CAMERA, START_NS, "camera"))
     assert watch.camera == CAMERA and watch.why_unknown == ""
+
+
+def diagnosed_timing(monkeypatch, ages_s, now_s=1000.0):
+    monkeypatch.setattr(rospy.Time, "now", staticmethod(lambda: rospy.Time.from_sec(now_s)))
+    recent = [SimpleNamespace(age=age, latency=0.02, inference_time=0.01) for age in ages_s]
+    node = SimpleNamespace(status=SimpleNamespace(recent=recent), params=NodeParams())
+    return NodeDiagnostics(node).timing(DiagnosticStatusWrapper())
+
+
+@pytest.mark.parametrize(
+    ("ages_s", "now_s", "says"),
+    [
+        ([0.03] * 10, 1000.0, ""),
+        # a simulated clock goes in steps
+        ([-0.01] * 10, 1000.0, ""),
+        ([-4.6] * 10, 1000.0, "4.6 s ahead of this computer's ROS time: clocks differ"),
+        ([-4.6] * 2 + [0.03] * 18, 1000.0, "clocks differ"),
+        ([-1.5e9] * 10, 0.0, "use_sim_time is set, and no /clock comes"),
+    ],
+)
+def test_stamps_ahead_of_the_clock_are_warned_of(monkeypatch, ages_s, now_s, says):
+    found = diagnosed_timing(monkeypatch, ages_s, now_s)
+    assert found.level == (DiagnosticStatus.WARN if says else DiagnosticStatus.OK)
+    assert says in found.message
+
+
+def test_before_the_first_answer_no_clock_is_missed(monkeypatch):
+    assert diagnosed_timing(monkeypatch, [], 0.0).level == DiagnosticStatus.OK

@@ -16,6 +16,7 @@ from diagnostic_updater import DiagnosticStatusWrapper, Updater
 from camera_relocalization_ros.core.state import State
 from camera_relocalization_ros.msg import RelocalizerStatus
 from camera_relocalization_ros.ros.node.relocalization_node import RelocalizationNode
+from camera_relocalization_ros.ros.node.status import clock_complaint
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
 LEVELS = {State.WARMING_UP: OK, State.OK: OK, State.DEGRADED: WARN, State.LOST: ERROR, State.STALE: WARN}
@@ -102,6 +103,11 @@ class NodeDiagnostics:
             found.add(f"{name} p50, p95 [ms]", f"{1e3 * p50:.1f}, {1e3 * p95:.1f}")
             if p95 > limit_s:
                 late.append(f"{name} {1e3 * p95:.0f} ms, allowed are {1e3 * limit_s:.0f}")
+        if recent:
+            # as with the limits, one answer in twenty is enough
+            youngest_s = float(np.percentile([status.age for status in recent], 5))
+            complaint = clock_complaint(youngest_s, rospy.Time.now())
+            late += [f"age {1e3 * youngest_s:.0f} ms: {complaint}"] if complaint else []
         basis = f"of the last {len(recent)} answers" if recent else "no answer yet"
         found.summary(WARN if late else OK, "; ".join([*late, basis]))
         return found

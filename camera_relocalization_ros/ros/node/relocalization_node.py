@@ -33,11 +33,13 @@ from camera_relocalization_ros.ros.node.newest_frame import Arrival, NewestFrame
 from camera_relocalization_ros.ros.node.outputs import PoseOutputs, model_info
 from camera_relocalization_ros.ros.node.pose_markers import PoseMarkers
 from camera_relocalization_ros.ros.node.pose_now import PoseNow
-from camera_relocalization_ros.ros.node.status import NodeStatus, age_s, rejection_counts
+from camera_relocalization_ros.ros.node.status import NodeStatus, age_s, clock_complaint, rejection_counts
 from camera_relocalization_ros.ros.node.tf_output import TfOutput
 from camera_relocalization_ros.ros.params import NodeParams
 
 WARNING_PERIOD_S = 5.0
+# clocks that differ go on to do so
+CLOCK_WARNING_PERIOD_S = 60.0
 WHY_NOT = {RelocalizerStatus.IDLE: "nobody listens", RelocalizerStatus.DISABLED: "disabled by ~set_enabled"}
 
 
@@ -193,6 +195,9 @@ class RelocalizationNode:
 
     def _publish(self, estimate: Estimate, arrival: Arrival) -> None:
         header = arrival.message.header
+        complaint = clock_complaint(age_s(header), rospy.Time.now())
+        if complaint:
+            rospy.logwarn_throttle(CLOCK_WARNING_PERIOD_S, complaint)
         pose = self._poses.publish(estimate)
         if self._pose_now is not None:
             with self.faults.isolated("~pose_now"):

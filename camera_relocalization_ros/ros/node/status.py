@@ -17,6 +17,8 @@ from camera_relocalization_ros.ros.node.newest_frame import NewestFrame
 UNKNOWN = float("nan")
 # what diagnostics look back on: some seconds of a camera
 RECENT = 100
+# by so much an image may be ahead of the clock: what good clocks differ by, and the steps of a simulated one
+MAX_AHEAD_S = 0.1
 
 
 class NodeStatus:
@@ -56,3 +58,12 @@ def rejection_counts(counts: Mapping[str, int]) -> list[RejectionCount]:
 def age_s(header: Header) -> float:
     """Seconds from the stamp to now, in ROS time."""
     return float((rospy.Time.now() - header.stamp).to_sec())
+
+
+def clock_complaint(age: float, now: rospy.Time) -> str:
+    """What is wrong with the clocks when an image had this age in seconds at `now`, "" when nothing is."""
+    if now.is_zero():
+        return "use_sim_time is set, and no /clock comes: ages are not known"
+    if age < -MAX_AHEAD_S:
+        return f"stamps of images are {-age:.1f} s ahead of this computer's ROS time: clocks differ"
+    return ""
