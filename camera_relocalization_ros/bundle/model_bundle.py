@@ -73,10 +73,7 @@ def load_bundle(path: Path | str, with_map: bool = True) -> Bundle:
     with_map: False leaves a map of landmarks unread, that of another version too: who makes a new one needs none.
     """
     path = Path(path)
-    if not path.exists():
-        raise BundleError(f"{path}: no such bundle")
-    if not (path / SIDECAR).is_file():
-        raise BundleError(f"{path}: no {SIDECAR} in it; expected a bundle made by reloc export")
+    _check_folder(path)
     version, sidecar, checksums, training_range = _read_sidecar(path / SIDECAR)
     if not with_map:
         checksums.pop(LANDMARKS, None)
@@ -138,6 +135,18 @@ def check_extensible(bundle: Bundle) -> None:
     """Raise BundleError when a bundle is of a version that has no place for a calibration or a map."""
     if not bundle.has_members:
         raise BundleError(f"{bundle.path}: a bundle before version {VERSION}; export its run again to add to it")
+
+
+def _check_folder(path: Path) -> None:
+    """Raise BundleError unless there is a bundle's folder that this user may look into."""
+    try:
+        if not path.exists():
+            raise BundleError(f"{path}: no such bundle")
+        if not (path / SIDECAR).is_file():
+            raise BundleError(f"{path}: no {SIDECAR} in it; expected a bundle made by reloc export")
+    except OSError as error:
+        # pathlib asks for a file in a folder that may not be entered, and raises
+        raise BundleError(f"{path}: {error.strerror}") from error
 
 
 def _replace_sidecar(bundle: Bundle, sidecar: BundleSidecar, files: tuple[str, ...]) -> None:

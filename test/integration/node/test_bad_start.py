@@ -43,6 +43,10 @@ class BadStartTest(unittest.TestCase):
         (self.bundle / "network.onnx").write_bytes(b"something else")
         self.assert_dies("cut short or replaced")
 
+    def test_folder_that_the_user_may_not_read(self):
+        # root may read all; what no user may look into has too long a name for the system
+        self.assert_dies("File name too long", bundle=f"/{'x' * 300}")
+
     def test_unknown_parameter(self):
         self.assert_dies("unknown parameter ~tranport", tranport="raw")
 

@@ -4,7 +4,10 @@
 import io
 import os
 import re
+import tempfile
 import zipfile
+from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +17,8 @@ from camera_relocalization_ros.bundle.model_bundle import SIDECAR, load_bundle
 from camera_relocalization_ros.cli.info import describe
 from camera_relocalization_ros.core.array_files import load_arrays
 from camera_relocalization_ros.core.errors import BundleError
+
+NOBODY = 65534
 
 
 def refusal(path):
@@ -29,6 +34,33 @@ def test_a_bundle_of_version_1_loads_and_its_range_comes_from_the_training_poses
     np.testing.assert_allclose([bundle.training_range.min, bundle.training_range.max], [BASE, BASE + 1])
     assert bundle.index.positions.shape == (3, 3)
     assert "none (a bundle of version 1)" in describe(str(tmp_path / "old"))
+
+
+@contextmanager
+def no_privileges():
+    """As nobody, where the tests are root's: root may read everything."""
+    is_root = os.geteuid() == 0
+    if is_root:
+        os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        if is_root:
+            os.seteuid(0)
+
+
+@pytest.mark.parametrize("closed", ["", "bundle", f"bundle/{SIDECAR}", "bundle/network.onnx"])
+def test_what_the_user_may_not_read_is_refused_in_one_line(closed):
+    # not in tmp_path, which is one user's
+    with tempfile.TemporaryDirectory() as folder:
+        top = Path(folder)
+        edited_copy(top / "bundle")
+        top.chmod(0o755)
+        mode = (top / closed).stat().st_mode
+        (top / closed).chmod(0o000)
+        with no_privileges():
+            assert "Permission" in refusal(top / "bundle")
+        (top / closed).chmod(mode)
 
 
 def setting(*keys, to):
