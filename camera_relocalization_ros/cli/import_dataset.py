@@ -53,7 +53,8 @@ def run(arguments: argparse.Namespace) -> int:
     dataset = getattr(module, function_name)(arguments.source, arguments.output, **given)
     print(f"{dataset.path}: {dataset.frame_count} frames in {len(dataset.sequences)} sequences")
     for sequence in dataset.sequences:
-        skipped = ", ".join(f"{count} {reason}" for reason, count in sorted(sequence.info["skipped"].items()))
-        if skipped:
-            print(f"  {sequence.name}: skipped: {skipped}")
+        for key, what in (("skipped", "skipped"), ("left_out_rows", "rows of poses left out")):
+            counts = ", ".join(f"{count} {reason}" for reason, count in sorted(sequence.info.get(key, {}).items()))
+            if counts:
+                print(f"  {sequence.name}: {what}: {counts}")
     return 0

@@ -16,6 +16,9 @@ from camera_relocalization_ros.core.geometry import canonical_quat, pose_matrix
 from camera_relocalization_ros.core.output_files import write_text
 from camera_relocalization_ros.core.pose import Pose, Poses
 
+# as many nanoseconds as int64 holds: until the year 2262
+MOST_SECONDS = 9_223_372_036
+
 
 @dataclass(frozen=True)
 class Trajectory:
@@ -84,14 +87,16 @@ def write_tum(path: Path, trajectory: Trajectory) -> None:
 def read_tum(path: Path) -> Trajectory:
     """The inverse of `write_tum`, exact to the nanosecond; raises SyncError that names the line."""
     stamps, rows = [], []
-    for number, line, fields in _lines_of(path):
+    for number, line, fields in table_lines(path):
         try:
             stamps.append(seconds_to_ns(fields[0]))
             rows.append([float(value) for value in fields[1:]])
             if len(fields) != 8:
                 raise ValueError
         except (ArithmeticError, ValueError):
-            raise SyncError(f"{path}:{number}: expected 8 numbers, found {line!r}") from None
+            raise SyncError(
+                f"{path}:{number}: expected 8 numbers, the first a stamp in seconds, found {line!r}"
+            ) from None
     poses = np.array(rows).reshape(-1, 7)
     try:
         return Trajectory(np.array(stamps, dtype=np.int64), poses[:, :3], poses[:, 3:])
@@ -102,7 +107,7 @@ def read_tum(path: Path) -> Trajectory:
 def read_stamps(path: Path) -> np.ndarray:
     """The stamps (N,) int64 at the beginnings of a file's lines, ascending, each once; raises SyncError."""
     stamps = []
-    for number, line, fields in _lines_of(path):
+    for number, line, fields in table_lines(path):
         try:
             stamps.append(seconds_to_ns(fields[0]))
         except ArithmeticError:
@@ -110,8 +115,8 @@ def read_stamps(path: Path) -> np.ndarray:
     return np.unique(np.array(stamps, dtype=np.int64))
 
 
-def _lines_of(path: Path) -> Iterator[tuple[int, str, list[str]]]:
-    """Number, text and fields of each line that is neither empty nor a comment."""
+def table_lines(path: Path) -> Iterator[tuple[int, str, list[str]]]:
+    """Number, text and fields of each line that is neither empty nor a comment; raises SyncError when unreadable."""
     try:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -128,8 +133,11 @@ def seconds_text(stamp_ns: int) -> str:
 
 
 def seconds_to_ns(text: str) -> int:
-    """The inverse of `seconds_text`; raises ArithmeticError when the text is no number."""
-    return int(Decimal(text) * 1_000_000_000)
+    """The inverse of `seconds_text`; raises ArithmeticError when the text is no number, or beyond int64 nanoseconds."""
+    seconds = Decimal(text)
+    if not seconds.is_finite() or abs(seconds) > MOST_SECONDS:
+        raise ArithmeticError(f"{text} s is no stamp")
+    return int(seconds * 1_000_000_000)
 
 
 def match_stamps(estimate: Trajectory, truth: Trajectory) -> tuple[Trajectory, Trajectory]:

@@ -46,6 +46,7 @@ class SequenceWriter:
             self._rows.writeheader()
         self.frame_count = len(kept)
         self.skipped: Counter[str] = Counter()
+        self.left_out_rows: Counter[str] = Counter()
 
     def stored_numbers(self) -> frozenset[int]:
         """The frames that an interrupted run stored."""
@@ -84,6 +85,10 @@ class SequenceWriter:
     def skip(self, reason: str) -> None:
         """Count a frame that was left out."""
         self.skipped[reason] += 1
+
+    def leave_out(self, reason: str, count: int) -> None:
+        """Count rows of a list of poses that were left out; they are no frames."""
+        self.left_out_rows[reason] += count
 
     def close(self) -> None:
         """End the sequence's file."""
@@ -210,6 +215,8 @@ class DatasetWriter:
         finally:
             sequence.close()
         sequence_info = {**(info or {}), "skipped": dict(sequence.skipped)}
+        if sequence.left_out_rows:
+            sequence_info["left_out_rows"] = dict(sequence.left_out_rows)
         entry = {"name": name, "frames": sequence.frame_count, "info": sequence_info}
         # an OSError, as of the frames: what is done is kept
         partial_entry = partial_path(folder / ENTRY_FILE)

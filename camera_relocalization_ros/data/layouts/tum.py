@@ -3,14 +3,23 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from camera_relocalization_ros.core.errors import DatasetError
+from camera_relocalization_ros.core.errors import DatasetError, SyncError
 from camera_relocalization_ros.core.image_files import path_inside, read_image_file, read_list
-from camera_relocalization_ros.core.trajectory import interpolated, read_tum, seconds_text, seconds_to_ns, write_tum
+from camera_relocalization_ros.core.trajectory import (
+    Trajectory,
+    interpolated,
+    read_tum,
+    seconds_text,
+    seconds_to_ns,
+    table_lines,
+    write_tum,
+)
 from camera_relocalization_ros.data.dataset import Dataset, Sequence
 from camera_relocalization_ros.data.dataset_writer import DatasetWriter, SequenceWriter
 from camera_relocalization_ros.data.layouts.folders import (
@@ -19,10 +28,14 @@ from camera_relocalization_ros.data.layouts.folders import (
     new_export,
     recording_folders,
 )
+from camera_relocalization_ros.data.layouts.pose_numbers import read_number
 from camera_relocalization_ros.data.layouts.stampless import add_image_file, refuse_without_pictures
 from camera_relocalization_ros.data.pose_stream import PoseStream, StreamLimits
 
 IMAGE_LIST, POSE_LIST = "rgb.txt", "groundtruth.txt"
+NO_STAMP = "stamp that is no time"
+# of 1973 to 2255; as seconds they would be beyond all clocks
+NANOSECONDS = re.compile(r"([1-9]\d{17}|[1-8]\d{18})(\.0*)?")
 PARENT_FRAME, CHILD_FRAME = "world", "camera_optical_frame"
 
 
@@ -63,11 +76,11 @@ def import_tum(source: Path, output: Path, max_gap_s: float = StreamLimits.max_g
 
 
 def _import_sequence(folder: Path, sequence: SequenceWriter, limits: StreamLimits) -> None:
-    poses = read_tum(folder / POSE_LIST)
+    poses = _read_poses(folder / POSE_LIST, sequence)
     if not len(poses):
         raise DatasetError(f"{folder / POSE_LIST}: no pose in it")
     stream = PoseStream(poses, limits)
-    entries = _read_list(folder / IMAGE_LIST)
+    entries = _read_list(folder / IMAGE_LIST, sequence)
     paths = [path_inside(folder, name, folder / IMAGE_LIST) for _, name in entries]
     refuse_without_pictures(paths)
     for number, ((stamp_ns, _), path) in enumerate(zip(entries, paths)):
@@ -81,15 +94,81 @@ def _import_sequence(folder: Path, sequence: SequenceWriter, limits: StreamLimit
         add_image_file(sequence, stamp_ns, pose, path, number)
 
 
-def _read_list(path: Path) -> list[tuple[int, str]]:
-    """Stamps and file names, in the order of the stamps."""
+def _read_poses(path: Path, sequence: SequenceWriter) -> Trajectory:
+    """The poses of a list as other people's programs write it; rows that are none are counted, with the first's line.
+
+    Raises SyncError for what is no list of numbers, and where hardly a row is a pose.
+    """
+    stamps_ns: list[int] = []
+    rows: list[list[float]] = []
+    faults: dict[str, list[int]] = {}
+    for number, line, fields in table_lines(path):
+        try:
+            stamp_ns, *values = (_stamp_ns(fields[0]), *map(read_number, fields[1:]))
+            if len(values) != 7:
+                raise ValueError
+        except ValueError:
+            raise SyncError(f"{path}:{number}: expected 8 numbers, found {line!r}") from None
+        fault = NO_STAMP if stamp_ns is None else _pose_fault(values) or _order_fault(stamp_ns, stamps_ns)
+        if fault or stamp_ns is None:
+            faults.setdefault(fault, []).append(number)
+            continue
+        stamps_ns.append(stamp_ns)
+        rows.append(values)
+    if faults and len(rows) < 2:
+        read_tum(path)  # has its own words for some
+        raise SyncError(f"{path}: {_counted(path, faults)}; expected poses with stamps in seconds")
+    for fault, numbers in faults.items():
+        sequence.leave_out(_first_at(fault, path, numbers[0]), len(numbers))
+    poses = np.array(rows).reshape(-1, 7)
+    return Trajectory(np.array(stamps_ns, dtype=np.int64), poses[:, :3], poses[:, 3:])
+
+
+def _pose_fault(values: list[float]) -> str:
+    if not np.isfinite(values).all():
+        return "pose that is no number"
+    return "" if np.linalg.norm(values[3:]) > 1e-9 else "quaternion of length zero"
+
+
+def _order_fault(stamp_ns: int, before_ns: list[int]) -> str:
+    if not before_ns or stamp_ns > before_ns[-1]:
+        return ""
+    return "repeated stamp" if stamp_ns == before_ns[-1] else "stamp that goes back"
+
+
+def _first_at(fault: str, path: Path, number: int) -> str:
+    return f"{fault} (first at {path.name}:{number})"
+
+
+def _counted(path: Path, faults: dict[str, list[int]]) -> str:
+    return ", ".join(f"{len(numbers)} {_first_at(fault, path, numbers[0])}" for fault, numbers in faults.items())
+
+
+def _stamp_ns(text: str) -> int | None:
+    """A stamp in seconds, or in nanoseconds as EuRoC's; None for a number that is no time; raises ValueError."""
+    try:
+        return int(text.split(".")[0]) if NANOSECONDS.fullmatch(text) else seconds_to_ns(text)
+    except ArithmeticError:
+        read_number(text)
+        return None
+
+
+def _read_list(path: Path, sequence: SequenceWriter) -> list[tuple[int, str]]:
+    """Stamps and file names, in the order of the stamps; those whose stamp is no time are counted."""
     entries = []
+    faults: list[int] = []
     for number, line in read_list(path):
         fields = line.split(maxsplit=1)
         if not fields or fields[0].startswith("#"):
             continue
         try:
-            entries.append((seconds_to_ns(fields[0]), fields[1].strip()))
-        except (ArithmeticError, IndexError):
+            stamp_ns, name = _stamp_ns(fields[0]), fields[1].strip()
+        except (ValueError, IndexError):
             raise DatasetError(f"{path}:{number}: expected a stamp and a file name, found {line!r}") from None
+        if stamp_ns is None:
+            faults.append(number)
+        else:
+            entries.append((stamp_ns, name))
+    for _ in faults:
+        sequence.skip(_first_at(NO_STAMP, path, faults[0]))
     return sorted(entries)

@@ -10,6 +10,7 @@ from helpers import START_NS, encoded, fake_image_rgb, fake_trajectory, write_fa
 from camera_relocalization_ros.cli.main import main
 from camera_relocalization_ros.core.errors import DatasetError, SyncError
 from camera_relocalization_ros.core.geometry import invert, transform_points
+from camera_relocalization_ros.core.trajectory import read_stamps, read_tum
 from camera_relocalization_ros.data.dataset import Dataset
 from camera_relocalization_ros.data.dataset_writer import DatasetWriter
 from camera_relocalization_ros.data.layouts.cambridge import import_cambridge
@@ -115,6 +116,67 @@ def test_tum_brings_back_poses_that_repeat_and_jump(tmp_path):
 def test_tum_pose_faults_name_the_file(tmp_path, poses, says):
     with pytest.raises(SyncError, match=says):
         import_tum(write_tum_folder(tmp_path / "t", ["1"], poses), tmp_path / "set")
+
+
+GOOD_ROWS = [f"{1600000000 + n * 0.05:.2f} {n} 0 0 0 0 0 1" for n in range(6)]
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ("nan 0 0 0 0 0 0 1", "stamp that is no time"),
+        ("inf 0 0 0 0 0 0 1", "stamp that is no time"),
+        ("1e400 0 0 0 0 0 0 1", "stamp that is no time"),
+        ("1600000000123456 0 0 0 0 0 0 1", "stamp that is no time"),
+        ("9999999999999999999 0 0 0 0 0 0 1", "stamp that is no time"),
+        ("1600000000.12 nan nan nan nan nan nan nan", "pose that is no number"),
+        ("1600000000.12 0 0 -1.#IND 0 0 0 1", "pose that is no number"),
+        ("1600000000.12 0 0 0 0 0 0 0", "quaternion of length zero"),
+        ("1600000000.10 9 0 0 0 0 0 1", "repeated stamp"),
+        ("1600000000.05 9 0 0 0 0 0 1", "stamp that goes back"),
+    ],
+)
+def test_tum_rows_that_are_no_pose_are_counted_with_their_line(tmp_path, row, reason, capsys):
+    rows = [*GOOD_ROWS[:3], row, *GOOD_ROWS[3:]]
+    images = [line.split()[0] for line in GOOD_ROWS]
+    source = write_tum_folder(tmp_path / "t", images, rows)
+    assert main(["import", "tum", str(source), "-o", str(tmp_path / "set")]) == 0
+    (sequence,) = Dataset.load(tmp_path / "set").sequences
+    assert sequence.info["left_out_rows"] == {f"{reason} (first at groundtruth.txt:4)": 1}
+    assert f"rows of poses left out: 1 {reason} (first at groundtruth.txt:4)" in capsys.readouterr().out
+    assert [frame.position[0] for frame in sequence.frames] == [0, 1, 2, 3, 4, 5] and not sequence.info["skipped"]
+
+
+def test_tum_stamps_in_nanoseconds_are_the_same_as_in_seconds(tmp_path):
+    rows = [f"{1600000000 * 10**9 + n * 50_000_000} {row.split(' ', 1)[1]}" for n, row in enumerate(GOOD_ROWS)]
+    for name, images in (("s", ["1600000000.075"]), ("n", ["1600000000075000000"]), ("p", ["1600000000075000000.0"])):
+        dataset = import_tum(write_tum_folder(tmp_path / name, images, rows), tmp_path / f"{name}.set")
+        (frame,) = dataset.frames
+        assert frame.stamp_ns == 1600000000075000000 and abs(frame.position[0] - 1.5) < 1e-9
+
+
+def test_tum_images_whose_stamp_is_no_time_are_counted(tmp_path):
+    images = ["nan", "1600000000.05", "-inf", "1e400"]
+    dataset = import_tum(write_tum_folder(tmp_path / "t", images, GOOD_ROWS), tmp_path / "set")
+    assert dataset.sequences[0].info["skipped"] == {"stamp that is no time (first at rgb.txt:1)": 3}
+    assert [frame.position[0] for frame in dataset.frames] == [1]
+
+
+@pytest.mark.parametrize("stamp", ["nan", "1600000000123456"])
+def test_tum_list_of_no_times_says_what_was_expected(tmp_path, stamp):
+    source = write_tum_folder(tmp_path / "t", ["1"], [f"{stamp} 0 0 0 0 0 0 1"] * 3)
+    with pytest.raises(SyncError, match="groundtruth.txt:1: expected 8 numbers"):
+        import_tum(source, tmp_path / "set")
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "1e400", "1600000000000000000"])
+def test_stamps_that_are_no_times_are_errors_of_the_user(tmp_path, text):
+    (tmp_path / "stamps").write_text(f"1.5\n{text}\n")
+    with pytest.raises(SyncError, match="stamps:2: expected a stamp in seconds first"):
+        read_stamps(tmp_path / "stamps")
+    (tmp_path / "tum").write_text(f"{text} 0 0 0 0 0 0 1\n")
+    with pytest.raises(SyncError, match="tum:1: expected 8 numbers"):
+        read_tum(tmp_path / "tum")
 
 
 def test_tum_image_faults_name_the_file(tmp_path):
