@@ -24,7 +24,9 @@ PARENT_FRAME, CHILD_FRAME = "scene", "camera_optical_frame"
 T_OPENGL_OPTICAL = np.diag([1.0, -1.0, -1.0, 1.0])
 SUFFIXES = ("", ".png", ".jpg", ".jpeg")  # instant-ngp's synthetic scenes leave the ending out
 LENSES = ("OPENCV", "PINHOLE", "SIMPLE_PINHOLE", "")
-LENS_KEYS = ("fl_x", "fl_y", "cx", "cy", "w", "h", "k1", "k2", "p1", "p2", "k3", "camera_angle_x", "camera_angle_y")
+FOCAL_KEYS = {"fl_x", "fl_y", "camera_angle_x", "camera_angle_y"}
+LENS_KEYS = ("cx", "cy", "w", "h", "k1", "k2", "p1", "p2", "k3", "k4", *sorted(FOCAL_KEYS))
+MODEL_KEYS = ("camera_model", "is_fisheye")
 
 
 def import_transforms_json(source: Path, output: Path) -> Dataset:
@@ -77,21 +79,32 @@ def _image_path(path: Path, frame: dict[str, Any]) -> Path:
 
 
 def _camera(path: Path, values: dict[str, Any], frames: list[dict[str, Any]]) -> CameraIntrinsics | None:
-    lenses = [{key: frame.get(key, values.get(key)) for key in LENS_KEYS} for frame in frames]
+    lenses = [{key: frame.get(key, values.get(key)) for key in (*LENS_KEYS, *MODEL_KEYS)} for frame in frames]
     if any(lens != lenses[0] for lens in lenses):
         raise DatasetError(f"{path}: its frames are of several cameras; expected one, import apart")
-    model = values.get("camera_model", "")
-    if model not in LENSES or values.get("is_fisheye"):
-        raise DatasetError(f"{path}: camera model {model!r}; expected one of {list(filter(None, LENSES))}")
+    model, is_fisheye = (lenses[0].pop(key) for key in MODEL_KEYS)
+    if (model or "") not in LENSES or is_fisheye:
+        found = "is_fisheye" if (model or "") in LENSES else repr(model)
+        raise DatasetError(f"{path}: camera model {found}; expected one of {list(filter(None, LENSES))}")
     try:
         given = {key: float(value) for key, value in lenses[0].items() if value is not None}
     except (TypeError, ValueError) as error:
         raise DatasetError(f"{path}: intrinsics that are no numbers ({error})") from error
-    if "w" not in given or "h" not in given or not {"fl_x", "camera_angle_x"} & set(given):
-        return None
-    fx = given.get("fl_x") or 0.5 * given["w"] / math.tan(0.5 * given["camera_angle_x"])
-    fy = given.get("fl_y") or fx
+    if given.get("k4"):
+        raise DatasetError(f"{path}: distortion k4 = {given['k4']:g}; expected none beyond k1, k2, p1, p2 and k3")
+    return _intrinsics(given) if {"w", "h"} <= set(given) and FOCAL_KEYS & set(given) else None
+
+
+def _intrinsics(given: dict[str, float]) -> CameraIntrinsics:
+    focal = [given.get(f"fl_{axis}") or _focal_by_angle(given, axis, size) for axis, size in (("x", "w"), ("y", "h"))]
+    fx, fy = focal[0] or focal[1], focal[1] or focal[0]
     # pixel centres lie at halves there
     cx, cy = (given.get(key, 0.5 * given[size]) - 0.5 for key, size in (("cx", "w"), ("cy", "h")))
     distortion = tuple(given.get(key, 0.0) for key in ("k1", "k2", "p1", "p2", "k3"))
     return CameraIntrinsics(int(given["w"]), int(given["h"]), fx, fy, cx, cy, distortion)
+
+
+def _focal_by_angle(given: dict[str, float], axis: str, size: str) -> float:
+    """In pixels, from the field of view (rad) along an axis; 0 where it is not given."""
+    angle = given.get(f"camera_angle_{axis}")
+    return 0.5 * given[size] / math.tan(0.5 * angle) if angle else 0.0

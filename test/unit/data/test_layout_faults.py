@@ -8,6 +8,7 @@ import pytest
 from helpers import START_NS, encoded, fake_image_rgb, fake_trajectory, write_fake_dataset
 
 from camera_relocalization_ros.cli.main import main
+from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.errors import DatasetError, SyncError
 from camera_relocalization_ros.core.geometry import invert, transform_points
 from camera_relocalization_ros.core.trajectory import read_stamps, read_tum
@@ -205,6 +206,47 @@ def test_transforms_faults_are_errors_of_the_user(tmp_path, frame, values, says)
     with pytest.raises(DatasetError, match=says):
         import_transforms_json(write_transforms(tmp_path / "t", frames, **values), tmp_path / "set")
     assert not (tmp_path / "set").exists()
+
+
+@pytest.mark.parametrize(
+    ("frame", "values", "says"),
+    [
+        ({"camera_model": "OPENCV_FISHEYE"}, {}, "camera model 'OPENCV_FISHEYE'; expected one of"),
+        ({"camera_model": "OPENCV_FISHEYE"}, {"camera_model": "OPENCV"}, "camera model 'OPENCV_FISHEYE'"),
+        ({"is_fisheye": True}, {}, "camera model is_fisheye; expected one of"),
+        ({}, {"is_fisheye": True}, "camera model is_fisheye; expected one of"),
+        ({"k4": 0.1}, {}, "distortion k4 = 0.1; expected none beyond"),
+    ],
+)
+def test_transforms_lenses_that_are_no_pinholes_are_refused_in_the_frames_too(tmp_path, frame, values, says):
+    frames = [{"file_path": name, "transform_matrix": IDENTITY, **frame} for name in ("a.png", "b.png")]
+    with pytest.raises(DatasetError, match=says):
+        import_transforms_json(write_transforms(tmp_path / "t", frames, **values), tmp_path / "set")
+
+
+def test_transforms_keys_of_the_frames_win(tmp_path):
+    keys = {"camera_model": "PINHOLE", "is_fisheye": False, "fl_x": 70.0, "k1": 0.0, "k4": 0.0, "cx": 30.5}
+    frames = [{"file_path": name, "transform_matrix": IDENTITY, **keys} for name in ("a.png", "b.png")]
+    source = write_transforms(tmp_path / "t", frames, camera_model="OPENCV_FISHEYE", is_fisheye=True, k1=0.3, k4=0.1)
+    camera = import_transforms_json(source, tmp_path / "set").camera
+    assert camera == CameraIntrinsics(64, 48, 70.0, 61.0, 30.0, 23.75, (0.0, 0.0, 0.0, 0.0, 0.0))
+
+
+@pytest.mark.parametrize(
+    ("given", "focal"),
+    [
+        ({"camera_angle_x": 2 * np.arctan(32 / 60), "camera_angle_y": 2 * np.arctan(24 / 50)}, (60, 50)),
+        ({"fl_x": 60.0, "camera_angle_y": 2 * np.arctan(24 / 50)}, (60, 50)),
+        ({"camera_angle_y": 2 * np.arctan(24 / 50)}, (50, 50)),
+        ({"fl_y": 50.0, "camera_angle_x": 2 * np.arctan(32 / 60)}, (60, 50)),
+        ({"fl_x": 60.0, "fl_y": 50.0, "camera_angle_x": 0.1, "camera_angle_y": 0.1}, (60, 50)),
+    ],
+)
+def test_transforms_use_both_fields_of_view(tmp_path, given, focal):
+    lens = {"fl_x": None, "fl_y": None, **given}
+    source = write_transforms(tmp_path / "t", [{"file_path": "a.png", "transform_matrix": IDENTITY}], **lens)
+    camera = import_transforms_json(source, tmp_path / "set").camera
+    np.testing.assert_allclose((camera.fx, camera.fy), focal, atol=1e-9)
 
 
 def test_transforms_that_are_no_json_and_frames_in_the_order_of_their_numbers(tmp_path):
