@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Image files as bytes: what they are, and where they may lie."""
+"""Image files: what they are, their bytes and pixels, and where they may lie."""
 
 from __future__ import annotations
 
 from pathlib import Path
+
+import cv2
+import numpy as np
 
 from camera_relocalization_ros.core.errors import DatasetError
 
@@ -21,6 +24,24 @@ def read_image_file(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise DatasetError(f"{path}: {error.strerror}; expected an image") from error
+
+
+def decode_image(data: bytes, flags: int) -> np.ndarray | None:
+    """The pixels of an image file's bytes as they are stored; None when they do not decode.
+
+    flags: one of cv2.IMREAD_*. Orientations that phones write into a JPEG are ignored, as COLMAP does: intrinsics and
+    poses are those of the stored picture. Raises cv2.error for sizes that OpenCV refuses to allocate.
+    """
+    if not len(data):
+        return None
+    image: np.ndarray | None = cv2.imdecode(np.frombuffer(data, np.uint8), flags | cv2.IMREAD_IGNORE_ORIENTATION)
+    return image
+
+
+def load_image(path: Path, flags: int) -> np.ndarray | None:
+    """The pixels of an image file as `decode_image` gives them; None when it is not there or does not decode."""
+    image: np.ndarray | None = cv2.imread(str(path), flags | cv2.IMREAD_IGNORE_ORIENTATION)
+    return image
 
 
 def read_list(path: Path) -> list[tuple[int, str]]:

@@ -18,6 +18,7 @@ import numpy as np
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.errors import DatasetError
 from camera_relocalization_ros.core.frames import FramePair
+from camera_relocalization_ros.core.image_files import load_image
 from camera_relocalization_ros.core.plain_values import from_plain, read_yaml_mapping
 from camera_relocalization_ros.core.pose import Pose, Poses
 from camera_relocalization_ros.core.trajectory import Trajectory
@@ -154,7 +155,7 @@ def joined(datasets: list[Dataset]) -> Dataset:
 
 def load_image_rgb(path: Path) -> np.ndarray:
     """The image (H, W, 3) uint8 in RGB order; raises DatasetError that names the file."""
-    image_bgr = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    image_bgr = load_image(path, cv2.IMREAD_COLOR)
     if image_bgr is None:
         found = "a file that does not decode" if Path(path).is_file() else "no such file"
         raise DatasetError(f"{path}: {found}; expected a JPEG or PNG image")

@@ -14,7 +14,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from camera_relocalization_ros.core.camera import DISTORTION_MODELS, CameraIntrinsics
 from camera_relocalization_ros.core.errors import EncodingError, FrameError
-from camera_relocalization_ros.core.image_files import encoded_suffix
+from camera_relocalization_ros.core.image_files import decode_image, encoded_suffix
 from camera_relocalization_ros.core.pose import Pose
 
 # what image_transport appends to the name of an image topic
@@ -77,7 +77,7 @@ def compressed_to_bgr(message: CompressedImage) -> np.ndarray:
     what = f"compressed image of {len(message.data)} bytes, format {message.format!r}"
     check_complete(message.data, what)
     try:
-        image_bgr: np.ndarray | None = cv2.imdecode(np.frombuffer(message.data, dtype=np.uint8), cv2.IMREAD_COLOR)
+        image_bgr = decode_image(message.data, cv2.IMREAD_COLOR)
     except cv2.error as error:  # sizes that OpenCV refuses to allocate
         raise EncodingError(f"{what}: does not decode ({_first_line(error)})") from error
     if image_bgr is None:

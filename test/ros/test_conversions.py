@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
+import struct
+
 import numpy as np
 import pytest
 from helpers import CAMERA, START_NS, encoded, fake_image_rgb, fake_trajectory
@@ -28,6 +30,15 @@ def message_of(pixels, encoding, padding=0):
     rows = np.pad(rows, ((0, 0), (0, padding)))
     height, width = pixels.shape[:2]
     return Image(width=width, height=height, encoding=encoding, step=rows.shape[1], data=rows.tobytes())
+
+
+def test_orientation_in_a_compressed_image_is_ignored():
+    jpeg = encoded(fake_image_rgb(0), ".jpg")
+    # EXIF: a phone held upright
+    exif = b"Exif\0\0II*\0" + struct.pack("<IHHHIHHI", 8, 1, 0x0112, 3, 1, 6, 0, 0)
+    turned = jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + jpeg[2:]
+    stored = conversions.message_to_rgb(CompressedImage(format="jpeg", data=jpeg))
+    np.testing.assert_array_equal(conversions.message_to_rgb(CompressedImage(format="jpeg", data=turned)), stored)
 
 
 @pytest.mark.parametrize("padding", [0, 7])

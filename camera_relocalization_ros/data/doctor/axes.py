@@ -11,6 +11,7 @@ from scipy.spatial.transform import Rotation
 
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.geometry import invert, pose_matrix, position_quat
+from camera_relocalization_ros.core.image_files import load_image
 from camera_relocalization_ros.core.trajectory import Trajectory
 from camera_relocalization_ros.data.dataset import Dataset, Frame
 from camera_relocalization_ros.data.doctor.finding import BAD, LOOK, OK, Finding
@@ -125,4 +126,4 @@ def choose_pairs(stamps_ns: np.ndarray, count: int) -> list[tuple[tuple[int, int
 
 
 def _load_grey(frame: Frame) -> np.ndarray | None:
-    return cv2.imread(str(frame.image_path), cv2.IMREAD_GRAYSCALE)
+    return load_image(frame.image_path, cv2.IMREAD_GRAYSCALE)

@@ -12,6 +12,7 @@ from typing import Sequence
 import cv2
 import numpy as np
 
+from camera_relocalization_ros.core.image_files import decode_image
 from camera_relocalization_ros.core.progress import tracked
 
 # images are measured at this width or less, so that sharpness does not depend on their size
@@ -71,7 +72,7 @@ def _measure(path: Path) -> tuple[float, float, float, float, int, int, str]:
         data = path.read_bytes()
     except OSError:
         return (np.nan, np.nan, np.nan, np.nan, 0, 0, "")
-    grey = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE) if data else None
+    grey = decode_image(data, cv2.IMREAD_GRAYSCALE)
     digest = hashlib.sha1(data).hexdigest()
     if grey is None:
         return (np.nan, np.nan, np.nan, np.nan, 0, 0, digest)

@@ -9,6 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from camera_relocalization_ros.core.image_files import load_image
 from camera_relocalization_ros.core.output_files import write_text
 from camera_relocalization_ros.data.doctor.examination import Examination
 from camera_relocalization_ros.data.doctor.finding import BAD, LEVELS, LOOK, OK, worst_level
@@ -82,7 +83,7 @@ def _worst(examination: Examination) -> list[dict[str, str]]:
 
 
 def _thumbnail(path: Path) -> str:
-    image_bgr = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    image_bgr = load_image(path, cv2.IMREAD_COLOR)
     height, width = image_bgr.shape[:2]
     size = (THUMBNAIL_WIDTH, max(round(height * THUMBNAIL_WIDTH / width), 1))
     return data_source(

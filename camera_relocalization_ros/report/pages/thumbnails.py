@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from camera_relocalization_ros.core.geometry import pose_matrix
+from camera_relocalization_ros.core.image_files import load_image
 from camera_relocalization_ros.core.pose_errors import PoseErrors
 from camera_relocalization_ros.evaluation.metrics import GOOD_DEG, GOOD_M
 from camera_relocalization_ros.evaluation.results import Result
@@ -66,7 +67,7 @@ def worst_rows(errors: PoseErrors, count: int = WORST_COUNT) -> list[int]:
 
 def worst_picture(result: Result, row: int, path: Path, edges: np.ndarray | None) -> str | None:
     """The image beside itself: the object where it truly is, and where the estimate says; None when unreadable."""
-    image_bgr = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    image_bgr = load_image(path, cv2.IMREAD_COLOR)
     if image_bgr is None:
         return None
     height = max(round(image_bgr.shape[0] * WORST_WIDTH / image_bgr.shape[1]), 1)
@@ -87,7 +88,7 @@ def _height(paths: list[Path], width: int) -> int:
 
 def _small(path: Path, width: int) -> np.ndarray | None:
     # JPEG is decoded at a part of its size, which saves most of the time
-    return cv2.imread(str(path), cv2.IMREAD_REDUCED_COLOR_4 if width == NARROW else cv2.IMREAD_REDUCED_COLOR_2)
+    return load_image(path, cv2.IMREAD_REDUCED_COLOR_4 if width == NARROW else cv2.IMREAD_REDUCED_COLOR_2)
 
 
 def _thumbnail(path: Path, width: int, height: int) -> np.ndarray:

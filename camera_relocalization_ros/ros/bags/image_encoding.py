@@ -6,10 +6,9 @@ from __future__ import annotations
 from typing import Any
 
 import cv2
-import numpy as np
 
 from camera_relocalization_ros.core.errors import FrameError
-from camera_relocalization_ros.core.image_files import encoded_suffix
+from camera_relocalization_ros.core.image_files import decode_image, encoded_suffix
 from camera_relocalization_ros.ros.conversions import check_complete, message_to_bgr
 from camera_relocalization_ros.vision.image_transform import ImageTransform
 
@@ -43,7 +42,7 @@ def check_decodes(data: bytes) -> None:
     if encoded_suffix(data) == ".jpg":
         probe = data[: _first_scan(data) + PROBE_BYTES] + JPEG_END
     # an eighth of the size takes a fraction of the time
-    image = cv2.imdecode(np.frombuffer(probe, dtype=np.uint8), cv2.IMREAD_REDUCED_GRAYSCALE_8)
+    image = decode_image(probe, cv2.IMREAD_REDUCED_GRAYSCALE_8)
     if image is None:
         raise FrameError(f"{what}: does not decode")
 
