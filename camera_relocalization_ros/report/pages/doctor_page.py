@@ -75,15 +75,21 @@ def _worst(examination: Examination) -> list[dict[str, str]]:
     for check in ("blur", "exposure"):
         for row in examination.finding(check).values.get("worst", []):
             sequence, frame = names[row]
+            source = _thumbnail(frame.image_path)
+            if source is None:
+                continue
             ratio = 100 * measures.relative_sharpness[row]
             caption = f"{check}: {sequence} frame {frame.number}, sharpness {ratio:.0f} % of the typical one, "
             caption += f"mean grey {measures.brightness[row]:.0f}"
-            pictures.append({"source": _thumbnail(frame.image_path), "caption": caption})
+            pictures.append({"source": source, "caption": caption})
     return pictures
 
 
-def _thumbnail(path: Path) -> str:
+def _thumbnail(path: Path) -> str | None:
+    """The image as the source of an img element; None where it can no longer be read."""
     image_bgr = load_image(path, cv2.IMREAD_COLOR)
+    if image_bgr is None:
+        return None
     height, width = image_bgr.shape[:2]
     size = (THUMBNAIL_WIDTH, max(round(height * THUMBNAIL_WIDTH / width), 1))
     return data_source(
