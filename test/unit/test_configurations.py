@@ -47,7 +47,9 @@ def test_rviz_looks_from_the_frame_that_the_shipped_model_answers_in():
 def test_published_topics_are_those_of_the_sources():
     sources = (ROOT / "camera_relocalization_ros/ros").rglob("*.py")
     published = {
-        name for path in sources for name in re.findall(r'Publisher\("~(\w+)"', path.read_text(encoding="utf-8"))
+        name
+        for path in sources
+        for name in re.findall(r'(?:Publisher|__init__)\("~(\w+)"', path.read_text(encoding="utf-8"))
     }
     assert set(TYPES.values()) <= published
 

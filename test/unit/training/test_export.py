@@ -156,14 +156,14 @@ def test_large_and_far_places_are_exported_but_wrong_rotations_in_them_are_not(
     run.pose_head.position_mean.fill_(away_m)
     assert export(run, tmp_path / "bundle") < 1e-4
     Relocalizer.from_bundle(tmp_path / "bundle")
-    real = export_module._answers
+    real = export_module._outputs
 
     def turned(*arguments):
         answers = real(*arguments)
         answers.quat_xyzw[:] += 1e-3
         return answers
 
-    monkeypatch.setattr(export_module, "_answers", turned)
+    monkeypatch.setattr(export_module, "_outputs", turned)
     with pytest.raises(BundleError, match="in fp32 differs from PyTorch by 1.0e-03; expected 1.0e-04"):
         export(run, tmp_path / "other")
 
