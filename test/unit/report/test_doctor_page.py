@@ -11,9 +11,11 @@ from sound_dataset import with_images, write_sound_dataset
 
 from camera_relocalization_ros.cli.main import main
 from camera_relocalization_ros.data.doctor import axes
+from camera_relocalization_ros.data.doctor.coverage import Suggestion
 from camera_relocalization_ros.data.doctor.examination import examine
 from camera_relocalization_ros.data.doctor.finding import LOOK, Finding, findings_text, level_of, worst_level
 from camera_relocalization_ros.data.doctor.recording_checks import check_stream
+from camera_relocalization_ros.report.figures.doctor_figures import draw_places
 from camera_relocalization_ros.report.pages.doctor_page import doctor_page
 
 EMBEDDED = re.compile(r'"data:image/png;base64,[A-Za-z0-9+/=]+"')
@@ -40,6 +42,15 @@ def test_page_stands_alone_and_escapes_names(tmp_path):
     for finding in examination.findings:
         assert str(escape(finding.sentence)) in text
         assert finding.check in text
+
+
+def test_places_to_fly_next_are_numbered_in_both_views(tmp_path):
+    examination = examine(write_sound_dataset(tmp_path / "set"))
+    suggestions = tuple(Suggestion("there", np.array([1.0, 2.0, number]), 0) for number in (3.0, 4.0))
+    coverage = replace(examination.coverage, suggestions=suggestions)
+    above, side = draw_places(replace(examination, coverage=coverage)).axes
+    assert [(text.get_text(), text.xy[0], text.xy[1]) for text in above.texts] == [("1", 1.0, 2.0), ("2", 1.0, 2.0)]
+    assert [text.xy[1] for text in side.texts] == [3.0, 4.0]
 
 
 def test_page_of_a_poor_set_is_drawn(tmp_path):
