@@ -43,7 +43,7 @@ def test_importing_the_library_changes_nothing():
 @pytest.mark.parametrize(
     "start",
     [
-        "sys.argv = ['reloc', 'info', '{root}/models/airframe']; runpy.run_path('{root}/scripts/reloc', run_name='__main__')",
+        "sys.argv = ['reloc', 'info', '{root}/test']; runpy.run_path('{root}/scripts/reloc', run_name='__main__')",
         "from camera_relocalization_ros.core.program import run_program; run_program('node', 'numpy')",
         "runpy.run_path('{root}/benchmarks/refinement.py', run_name='__main__')",
     ],
