@@ -143,9 +143,9 @@ def _draw_view(axes: Axes, examination: Examination, columns: tuple[int, int]) -
     axes.plot(0, 0, "P", color=ORIGIN, markersize=10, label="origin of the parent frame")
     for number, suggestion in enumerate(examination.coverage.suggestions, start=1):
         label = "fly here next" if number == 1 else None
-        place = suggestion.position[plane]
-        axes.plot(*place, "o", color=FAULT, markersize=13, label=label, linestyle="none")
-        axes.annotate(str(number), place, color="white", ha="center", va="center", weight="bold", fontsize=9)
+        across, up = suggestion.position[plane]
+        axes.plot(across, up, "o", color=FAULT, markersize=13, label=label, linestyle="none")
+        axes.annotate(str(number), (across, up), color="white", ha="center", va="center", weight="bold", fontsize=9)
     axes.set_aspect("equal", adjustable="datalim")
     axes.set(xlabel=f"{'xyz'[columns[0]]} [m]", ylabel=f"{'xyz'[columns[1]]} [m]")
     axes.grid(color="#eeeeee")
