@@ -19,7 +19,8 @@ SERVICES = {"diagnostic_msgs", "diagnostic_updater", "dynamic_reconfigure", "std
 NODES = {
     "ros.node.startup": (
         SENSOR_NODE | TF | SERVICES | {"onnxruntime", "visualization_msgs"},
-        {"bundle", "core", "localization", "localization/landmarks", "msg", "ros", "ros/node", "srv", "vision"},
+        {"bundle", "core", "localization", "localization/landmarks", "vision"}
+        | {"msg", "ros", "ros/node", "ros/node/outputs", "srv"},
     ),
     "ros.aircraft.gimbal_node": (SENSOR_NODE | {"pymap3d"}, {"aircraft", "core", "ros", "ros/aircraft"}),
     "ros.aircraft.gps_node": (SENSOR_NODE | TF | {"pymap3d"}, {"aircraft", "core", "ros", "ros/aircraft"}),

@@ -18,7 +18,8 @@ FLIES = {
     "bundle": {"core", "vision"},
     "localization": {"core", "vision", "bundle"},
     "ros": {"core", "aircraft", "msg", "srv"},
-    "ros/node": {"core", "vision", "bundle", "localization", "ros", "msg", "srv"},
+    "ros/node/outputs": {"core", "vision", "bundle", "localization", "ros", "msg"},
+    "ros/node": {"core", "vision", "bundle", "localization", "ros", "ros/node/outputs", "msg", "srv"},
     "ros/aircraft": {"core", "aircraft", "ros"},
 }
 BOARD = {"core", "vision", "aircraft", "bundle", "localization"}

@@ -26,15 +26,15 @@ from camera_relocalization_ros.ros import conversions
 from camera_relocalization_ros.ros.fault_isolation import FaultIsolation
 from camera_relocalization_ros.ros.image_topic_watch import ImageTopicWatch
 from camera_relocalization_ros.ros.node.camera_watch import CameraWatch
-from camera_relocalization_ros.ros.node.debug_image import DebugImage
 from camera_relocalization_ros.ros.node.image_localizer import ImageLocalizer
-from camera_relocalization_ros.ros.node.motion_topics import MotionTopics
 from camera_relocalization_ros.ros.node.newest_frame import Arrival, NewestFrame
-from camera_relocalization_ros.ros.node.outputs import PoseOutputs, model_info
-from camera_relocalization_ros.ros.node.pose_markers import PoseMarkers
-from camera_relocalization_ros.ros.node.pose_now import PoseNow
+from camera_relocalization_ros.ros.node.outputs.debug_image import DebugImage
+from camera_relocalization_ros.ros.node.outputs.motion_topics import MotionTopics
+from camera_relocalization_ros.ros.node.outputs.pose_markers import PoseMarkers
+from camera_relocalization_ros.ros.node.outputs.pose_now import PoseNow
+from camera_relocalization_ros.ros.node.outputs.pose_topics import PoseOutputs, model_info
+from camera_relocalization_ros.ros.node.outputs.tf_output import TfOutput
 from camera_relocalization_ros.ros.node.status import NodeStatus, age_s, clock_complaint, rejection_counts
-from camera_relocalization_ros.ros.node.tf_output import TfOutput
 from camera_relocalization_ros.ros.params import NodeParams
 
 WARNING_PERIOD_S = 5.0

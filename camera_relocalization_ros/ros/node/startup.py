@@ -13,10 +13,10 @@ from camera_relocalization_ros.ros.master_watch import MasterWatch
 from camera_relocalization_ros.ros.node.camera_watch import topic_beside
 from camera_relocalization_ros.ros.node.diagnostics import NodeDiagnostics
 from camera_relocalization_ros.ros.node.model_loading import load_model
+from camera_relocalization_ros.ros.node.outputs.tf_output import TfOutput, choose_frames
 from camera_relocalization_ros.ros.node.reconfigure import serve_settings
 from camera_relocalization_ros.ros.node.relocalization_node import RelocalizationNode
 from camera_relocalization_ros.ros.node.services import advertise_services
-from camera_relocalization_ros.ros.node.tf_output import TfOutput, choose_frames
 from camera_relocalization_ros.ros.params import NodeParams, read_params, values_from_params
 from camera_relocalization_ros.ros.run_node import run_node
 

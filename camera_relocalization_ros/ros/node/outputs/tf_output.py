@@ -24,7 +24,7 @@ from camera_relocalization_ros.core.frames import bare_frame
 from camera_relocalization_ros.core.geometry import invert, pose_matrix
 from camera_relocalization_ros.localization.estimate import Estimate
 from camera_relocalization_ros.ros.conversions import matrix_to_transform, stamp_from_ns, transform_to_pose
-from camera_relocalization_ros.ros.node.parent_watch import ParentWatch
+from camera_relocalization_ros.ros.node.outputs.parent_watch import ParentWatch
 from camera_relocalization_ros.ros.params import NodeParams
 
 # how often TF is asked while a transform is waited for; a lookup takes some microseconds

@@ -13,7 +13,7 @@ from camera_relocalization_ros.core.geometry import pose_matrix
 from camera_relocalization_ros.core.state import State
 from camera_relocalization_ros.localization.estimate import Estimate
 from camera_relocalization_ros.ros import conversions
-from camera_relocalization_ros.ros.node.display_topic import DisplayTopic
+from camera_relocalization_ros.ros.node.outputs.display_topic import DisplayTopic
 from camera_relocalization_ros.vision.overlay import draw_pose, draw_text
 
 

@@ -14,7 +14,7 @@ from camera_relocalization_ros.core.geometry import pose_matrix
 from camera_relocalization_ros.localization.estimate import Estimate
 from camera_relocalization_ros.localization.projection import project
 from camera_relocalization_ros.ros import conversions
-from camera_relocalization_ros.ros.node.motion_topics import MotionTopics
+from camera_relocalization_ros.ros.node.outputs.motion_topics import MotionTopics
 
 WARNING_PERIOD_S = 5.0
 

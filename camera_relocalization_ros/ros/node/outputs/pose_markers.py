@@ -13,7 +13,7 @@ from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.state import State
 from camera_relocalization_ros.localization.estimate import Estimate
 from camera_relocalization_ros.ros import conversions
-from camera_relocalization_ros.ros.node.display_topic import DisplayTopic
+from camera_relocalization_ros.ros.node.outputs.display_topic import DisplayTopic
 
 # Okabe and Ito's bluish green, orange and vermilion, which colour-blind people can tell apart
 COLOURS = {State.OK: (0.0, 0.62, 0.45), State.DEGRADED: (0.90, 0.62, 0.0), State.LOST: (0.84, 0.37, 0.0)}
