@@ -13,7 +13,7 @@ from camera_relocalization_ros.bundle.error_calibration import landmark_covarian
 from camera_relocalization_ros.core.array_files import load_arrays
 from camera_relocalization_ros.core.camera_correction import CameraCorrection
 from camera_relocalization_ros.core.errors import BundleError
-from camera_relocalization_ros.core.pose import Poses
+from camera_relocalization_ros.core.pose import MAX_POSITION_M, Poses
 from camera_relocalization_ros.vision.local_features import DESCRIPTOR_SIZE, FeatureSettings, unit_descriptors
 
 VERSION = 3
@@ -141,6 +141,8 @@ def _check(m: LandmarkMap) -> None:
         raise ValueError(f"shapes {found}")
     if not all(np.isfinite(getattr(m, name)).all() for name in expected):
         raise ValueError("values that are not finite")
+    if max(np.abs(m.points).max(initial=0), np.abs(m.positions).max(initial=0)) > MAX_POSITION_M:
+        raise ValueError(f"positions beyond {MAX_POSITION_M:g} m")
     if m.seen_first[0] != 0 or m.seen_first[-1] != len(m.seen) or np.any(np.diff(m.seen_first) < 0):
         raise ValueError("ranges of seen landmarks that do not follow one another")
     if len(m.seen) and (m.seen.min() < 0 or m.seen.max() >= landmarks):

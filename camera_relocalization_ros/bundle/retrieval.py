@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from camera_relocalization_ros.core.array_files import load_arrays
-from camera_relocalization_ros.core.pose import Poses
+from camera_relocalization_ros.core.pose import Poses, is_pose
 
 # half precision moves a cosine by less than 1e-3 and halves the file; poses keep micrometres
 STORED_TYPES = {
@@ -99,4 +99,6 @@ def load_index(path: Path) -> RetrievalIndex:
     found = {name: getattr(index, name).shape for name in STORED_TYPES}
     if not rows or found != expected:
         raise ValueError(f"not an index: shapes {found}")
+    if not (np.isfinite(index.mean).all() and is_pose(index.positions, index.quats_xyzw).all()):
+        raise ValueError("not an index: numbers that are not finite, or no poses")
     return index

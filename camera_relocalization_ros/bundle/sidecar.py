@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from typing import Any, Dict, Optional, Tuple  # read from YAML: evaluated at run time
 
@@ -20,7 +19,7 @@ from camera_relocalization_ros.core.preprocessing import Preprocessing
 PRECISIONS = ("fp32", "fp16", "int8")
 # a side of the network's input; 16 images of the largest size are a gigabyte of float32
 MIN_SIDE, MAX_SIDE = 8, 4096
-MAX_WINDOW, MAX_GAP_S, MAX_CAMERA_SIDE = 64, 3600.0, 65536
+MAX_WINDOW, MAX_GAP_S = 64, 3600.0
 MAX_TEXT = 255
 TEXT = f"a printable text of at most {MAX_TEXT} characters"
 # keys of bundle.yaml by the version that brought them, which are fields too
@@ -82,8 +81,6 @@ class BundleSidecar:
         _check("max_gap_s", self.max_gap_s, 0 < self.max_gap_s <= MAX_GAP_S, f"above 0, at most {MAX_GAP_S} s")
         _check("tolerance", self.tolerance, 0 < self.tolerance <= MAX_TOLERANCE, f"above 0, at most {MAX_TOLERANCE}")
         _check("precision", self.precision, self.precision in PRECISIONS, f"one of {', '.join(PRECISIONS)}")
-        if self.camera is not None:
-            _check_camera(self.camera)
 
     @property
     def frame_pair(self) -> FramePair:
@@ -115,11 +112,3 @@ def _check(key: str, found: Any, fits: bool, expected: str) -> None:
 
 def _check_text(key: str, text: str) -> None:
     _check(key, text[:20], len(text) <= MAX_TEXT and text.isprintable(), TEXT)
-
-
-def _check_camera(camera: CameraIntrinsics) -> None:
-    for key, side in (("width", camera.width), ("height", camera.height)):
-        _check(f"camera {key}", side, 1 <= side <= MAX_CAMERA_SIDE, f"1 to {MAX_CAMERA_SIDE} pixels")
-    numbers = (camera.fx, camera.fy, camera.cx, camera.cy, *camera.distortion)
-    fits = all(map(math.isfinite, numbers)) and camera.fx > 0 and camera.fy > 0
-    _check("camera", numbers, fits, "finite intrinsics with positive focal lengths")

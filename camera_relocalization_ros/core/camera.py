@@ -15,11 +15,18 @@ UNDISTORTION = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 100, 1e-6)
 MAX_ROUND_TRIP_PX = 0.01
 # distortion models of CameraInfo whose coefficients OpenCV takes as they are
 DISTORTION_MODELS = ("plumb_bob", "rational_polynomial", "")  # DJI's driver leaves it empty
+# how many coefficients OpenCV takes
+DISTORTION_LENGTHS = (0, 4, 5, 8, 12, 14)
+# beyond these lies no camera, but a file that was damaged or is of something else
+MAX_SIDE, MAX_FOCAL_PX, MAX_CENTRE_PX, MAX_DISTORTION = 65536, 1e7, 1e6, 1e6
 
 
 @dataclass(frozen=True)
 class CameraIntrinsics:
-    """Image size in pixels, focal lengths and principal point in pixels, distortion k1 k2 p1 p2 k3."""
+    """Image size in pixels, focal lengths and principal point in pixels, distortion k1 k2 p1 p2 k3.
+
+    Raises ValueError for numbers that describe no camera, from wherever they come.
+    """
 
     width: int
     height: int
@@ -28,6 +35,17 @@ class CameraIntrinsics:
     cx: float
     cy: float
     distortion: Tuple[float, ...] = (0.0, 0.0, 0.0, 0.0, 0.0)
+
+    def __post_init__(self) -> None:
+        for name, side in (("width", self.width), ("height", self.height)):
+            _check(f"camera {name}", side, 1 <= side <= MAX_SIDE, f"1 to {MAX_SIDE} pixels")
+        for name, focal in (("fx", self.fx), ("fy", self.fy)):
+            _check(f"camera {name}", focal, 0 < focal <= MAX_FOCAL_PX, f"above 0, at most {MAX_FOCAL_PX:g} pixels")
+        for name, centre in (("cx", self.cx), ("cy", self.cy)):
+            _check(f"camera {name}", centre, abs(centre) <= MAX_CENTRE_PX, f"at most {MAX_CENTRE_PX:g} pixels away")
+        fits = len(self.distortion) in DISTORTION_LENGTHS and all(abs(k) <= MAX_DISTORTION for k in self.distortion)
+        expected = f"{', '.join(map(str, DISTORTION_LENGTHS))} coefficients of at most {MAX_DISTORTION:g}"
+        _check("camera distortion", self.distortion, fits, expected)
 
     @property
     def matrix(self) -> np.ndarray:
@@ -75,3 +93,9 @@ class CameraIntrinsics:
             back = self.project(np.column_stack([rays, np.ones(len(rays))]))
             rays[~(np.linalg.norm(back - pixels, axis=1) < MAX_ROUND_TRIP_PX)] = np.nan
         return rays
+
+
+def _check(key: str, found: object, fits: bool, expected: str) -> None:
+    # nothing fits a NaN
+    if not fits:
+        raise ValueError(f"{key} is {found!r}; expected {expected}")

@@ -9,8 +9,18 @@ import cv2
 import numpy as np
 
 from camera_relocalization_ros.core.errors import DatasetError
+from camera_relocalization_ros.core.plain_values import read_bounded, read_text
 
 SIGNATURES = {".jpg": b"\xff\xd8\xff", ".png": b"\x89PNG\r\n\x1a\n"}
+BMP = b"BM"  # some drivers' CompressedImage; a data set holds none
+# what begins coded pixels, and what ends the file; inside coded pixels neither marker of a JPEG can occur
+ENDS = {".jpg": (b"\xff\xda", b"\xff\xd9"), ".png": (b"IDAT", b"IEND")}
+# of the largest sensors that fly; decoding takes ten bytes for each, at worst
+MAX_PIXELS = 2**26
+MAX_FILE_BYTES = 2**28
+# markers of a JPEG: those of its size (but not DHT, JPG and DAC among them), and those without a length
+JPEG_SIZES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+JPEG_BARE = frozenset((0x00, 0x01, *range(0xD0, 0xD9)))
 
 
 def encoded_suffix(data: bytes) -> str:
@@ -19,36 +29,72 @@ def encoded_suffix(data: bytes) -> str:
 
 
 def read_image_file(path: Path) -> bytes:
-    """The bytes of a file; raises DatasetError that names it."""
+    """The bytes of a file; raises DatasetError that names it, also where it is a pipe or no picture's size."""
     try:
-        return path.read_bytes()
-    except OSError as error:
-        raise DatasetError(f"{path}: {error.strerror}; expected an image") from error
+        return read_bounded(Path(path), MAX_FILE_BYTES)
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"{path}: {getattr(error, 'strerror', None) or error}; expected an image") from error
+
+
+def image_size(data: bytes) -> tuple[int, int] | None:
+    """(width, height) that the header of a JPEG, PNG or BMP file claims; None where it claims none."""
+    suffix = encoded_suffix(data)
+    if suffix == ".png" and data[12:16] == b"IHDR":
+        return int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
+    if data[: len(BMP)] == BMP:
+        width, height = (int.from_bytes(data[at : at + 4], "little", signed=True) for at in (18, 22))
+        return abs(width), abs(height)  # a negative height is of rows that begin at the top
+    return _jpeg_size(data) if suffix == ".jpg" else None
+
+
+def image_fault(data: bytes) -> str:
+    """Why the bytes of an image file must not be decoded; "" where they may be.
+
+    A decoder takes memory for whatever size a header claims, and OpenCV decodes the part of a JPEG that is there and
+    paints the rest grey: a picture that nobody took.
+    """
+    if not len(data):
+        return "it is empty"
+    suffix, size = encoded_suffix(data), image_size(data)
+    if not suffix and data[: len(BMP)] != BMP:
+        return "neither JPEG nor PNG"
+    coded, end = ENDS.get(suffix, (b"", b""))
+    if data.rfind(end) < data.rfind(coded):
+        return f"the {suffix[1:].replace('jpg', 'jpeg').upper()} data was cut short"
+    if size is None or not 0 < size[0] * size[1] <= MAX_PIXELS:
+        claim = "no size" if size is None else f"{size[0]}x{size[1]} pixels"
+        return f"its header claims {claim}; expected 1 to {MAX_PIXELS} pixels"
+    return ""
 
 
 def decode_image(data: bytes, flags: int) -> np.ndarray | None:
-    """The pixels of an image file's bytes as they are stored; None when they do not decode.
+    """The pixels of a JPEG, PNG or BMP file's bytes as stored; None when they do not decode, see `image_fault`.
 
     flags: one of cv2.IMREAD_*. Orientations that phones write into a JPEG are ignored, as COLMAP does: intrinsics and
-    poses are those of the stored picture. Raises cv2.error for sizes that OpenCV refuses to allocate.
+    poses are those of the stored picture.
     """
-    if not len(data):
+    if image_fault(data):
         return None
-    image: np.ndarray | None = cv2.imdecode(np.frombuffer(data, np.uint8), flags | cv2.IMREAD_IGNORE_ORIENTATION)
+    try:
+        image: np.ndarray | None = cv2.imdecode(np.frombuffer(data, np.uint8), flags | cv2.IMREAD_IGNORE_ORIENTATION)
+    except cv2.error:
+        return None
     return image
 
 
 def load_image(path: Path, flags: int) -> np.ndarray | None:
     """The pixels of an image file as `decode_image` gives them; None when it is not there or does not decode."""
-    image: np.ndarray | None = cv2.imread(str(path), flags | cv2.IMREAD_IGNORE_ORIENTATION)
-    return image
+    try:
+        return decode_image(read_image_file(path), flags)
+    except DatasetError:
+        return None
 
 
 def read_list(path: Path) -> list[tuple[int, str]]:
     """Number and text of each line of a list; raises DatasetError that names the file."""
     try:
-        return list(enumerate(path.read_text(encoding="utf-8").splitlines(), start=1))
-    except (OSError, UnicodeDecodeError) as error:
+        return list(enumerate(read_text(path).splitlines(), start=1))
+    except (OSError, ValueError) as error:
         raise DatasetError(f"{path}: not a readable text file ({error})") from error
 
 
@@ -63,3 +109,21 @@ def path_inside(folder: Path, name: str, listed_in: Path) -> Path:
     if Path(name).is_absolute() or folder.resolve() not in path.resolve().parents:
         raise DatasetError(f"{listed_in}: {name!r} leads out of {folder}")
     return path
+
+
+def _jpeg_size(data: bytes) -> tuple[int, int] | None:
+    """That of the first frame's header, which a decoder reads the same way: from marker to marker."""
+    at = 2
+    while True:
+        at = data.find(b"\xff", at)
+        if at < 0 or at + 9 > len(data):
+            return None
+        marker = data[at + 1]
+        if marker in JPEG_SIZES:
+            return int.from_bytes(data[at + 7 : at + 9], "big"), int.from_bytes(data[at + 5 : at + 7], "big")
+        if marker == 0xFF:
+            at += 1
+        elif marker in JPEG_BARE:
+            at += 2
+        else:
+            at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")

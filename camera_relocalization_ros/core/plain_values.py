@@ -8,11 +8,13 @@ A dataclass that is read here spells its annotations as Python 3.8 evaluates the
 
 from __future__ import annotations
 
+import json
 import os
 import reprlib
+import stat
 from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
-from typing import Any, Tuple, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Callable, Tuple, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import yaml
 
@@ -22,8 +24,12 @@ T = TypeVar("T")
 
 # of a field's metadata: its key, where that is another than its name, and in words what is expected of its value
 KEY, EXPECTED = "key", "expected"
-# a data set of a hundred thousand recordings lists them in less
-MAX_YAML_BYTES = 2**26
+# a data set of ten thousand recordings lists them in less; PyYAML takes ten seconds for a megabyte
+MAX_YAML_BYTES = 2**22
+# of a whole number: more than 128 bits have
+MAX_DIGITS = 40
+# a line for each of two million images
+MAX_TEXT_BYTES = 2**28
 ITEMS = {float: "numbers", int: "whole numbers", str: "strings"}
 
 
@@ -69,18 +75,64 @@ def dataclass_from_dict(kind: type[T], values: dict[str, Any], source: str) -> T
         raise ConfigError(f"{source}: {error}") from error
 
 
+def read_bounded(path: Path | str, max_bytes: int) -> bytes:
+    """The bytes of a plain file of at most `max_bytes`: a pipe would make its reader wait, a device never ends.
+
+    Raises OSError, and ValueError in one line.
+    """
+    # a pipe without a writer is not waited for
+    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise ValueError("expected a plain file")
+        if status.st_size > max_bytes:
+            raise ValueError(f"{status.st_size} bytes; expected at most {max_bytes}")
+        return file.read(max_bytes)
+
+
+def read_text(path: Path | str, max_bytes: int = MAX_TEXT_BYTES) -> str:
+    """The text of a plain file in UTF-8; raises OSError, and ValueError in one line."""
+    return read_bounded(path, max_bytes).decode("utf-8")
+
+
 def read_yaml_mapping(path: Path, max_bytes: int = MAX_YAML_BYTES) -> dict[str, Any]:
     """The mapping in a YAML file, {} when it is empty; no more than `max_bytes` are read.
 
     Raises OSError, and ValueError in one line for what is no mapping in YAML.
     """
-    with open(path, "rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        if size > max_bytes:
-            raise ValueError(f"{size} bytes; expected at most {max_bytes}")
-        content = file.read(max_bytes)
+    return _mapping(read_bounded(path, max_bytes), lambda text: yaml.load(text, _StrictLoader))
+
+
+def read_json_mapping(path: Path, max_bytes: int = MAX_TEXT_BYTES) -> dict[str, Any]:
+    """The same of a JSON file."""
+    return _mapping(read_bounded(path, max_bytes), lambda text: json.loads(text, parse_int=_short_int))
+
+
+class _StrictLoader(yaml.SafeLoader):  # type: ignore[misc]  # PyYAML declares no types
+    """PyYAML's safe one, without numbers that take their reader minutes."""
+
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        """A whole number."""
+        _check_digits(str(node.value))
+        return int(super().construct_yaml_int(node))
+
+
+_StrictLoader.add_constructor("tag:yaml.org,2002:int", _StrictLoader.construct_yaml_int)
+
+
+def _short_int(text: str) -> int:
+    _check_digits(text)
+    return int(text)
+
+
+def _check_digits(text: str) -> None:
+    if len(text) > MAX_DIGITS:
+        raise ValueError(f"a number of {len(text)} digits; expected at most {MAX_DIGITS}")
+
+
+def _mapping(content: bytes, load: Callable[[str], Any]) -> dict[str, Any]:
     try:
-        values = yaml.safe_load(content.decode("utf-8"))
+        values = load(content.decode("utf-8"))
     # RecursionError: brackets nested by the thousand; OverflowError: a stamp beyond all years
     except (yaml.YAMLError, ValueError, RecursionError, OverflowError) as error:
         raise ValueError(" ".join(f"{type(error).__name__}: {error}".split())) from error

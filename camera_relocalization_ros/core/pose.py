@@ -15,6 +15,19 @@ from scipy.spatial.transform import Rotation
 
 from camera_relocalization_ros.core.geometry import angular_distance, canonical_quat, invert, pose_matrix, position_quat
 
+# what satellites and the grids of countries give stays below: a position beyond it was damaged, or is none
+MAX_POSITION_M = 1e8
+
+
+def is_pose(position: np.ndarray, quat_xyzw: np.ndarray) -> np.ndarray:
+    """Whether numbers (..., 3) and (..., 4) are poses, as booleans (...): finite, on Earth, a quaternion not zero."""
+    position, quat = np.asarray(position, dtype=np.float64), np.asarray(quat_xyzw, dtype=np.float64)
+    # a comparison with NaN is false
+    is_place = (np.abs(position) <= MAX_POSITION_M).all(axis=-1)
+    length = np.linalg.norm(quat, axis=-1)
+    fits: np.ndarray = is_place & (length > 1e-9) & (length < np.inf)
+    return fits
+
 
 @dataclass(frozen=True, eq=False)
 class Pose:

@@ -14,7 +14,7 @@ from scipy.spatial.transform import Rotation, Slerp
 from camera_relocalization_ros.core.errors import SyncError
 from camera_relocalization_ros.core.geometry import canonical_quat, pose_matrix
 from camera_relocalization_ros.core.output_files import write_text
-from camera_relocalization_ros.core.pose import Pose, Poses
+from camera_relocalization_ros.core.pose import Pose, Poses, is_pose
 
 # as many nanoseconds as int64 holds: until the year 2262
 MOST_SECONDS = 9_223_372_036
@@ -95,9 +95,13 @@ def read_tum(path: Path) -> Trajectory:
                 raise ValueError
         except (ArithmeticError, ValueError):
             raise SyncError(
-                f"{path}:{number}: expected 8 numbers, the first a stamp in seconds, found {line!r}"
+                f"{path}:{number}: expected 8 numbers, the first a stamp in seconds, found {line[:120]!r}"
             ) from None
     poses = np.array(rows).reshape(-1, 7)
+    faulty = np.flatnonzero(~is_pose(poses[:, :3], poses[:, 3:]))
+    if len(faulty):
+        values = poses[faulty[0]].tolist()
+        raise SyncError(f"{path}: pose {faulty[0] + 1} is none, {values}; expected finite numbers, and a quaternion")
     try:
         return Trajectory(np.array(stamps, dtype=np.int64), poses[:, :3], poses[:, 3:])
     except (SyncError, ValueError) as error:

@@ -18,9 +18,9 @@ import numpy as np
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.errors import DatasetError
 from camera_relocalization_ros.core.frames import FramePair
-from camera_relocalization_ros.core.image_files import load_image
+from camera_relocalization_ros.core.image_files import decode_image, image_fault, read_image_file
 from camera_relocalization_ros.core.plain_values import from_plain, read_yaml_mapping
-from camera_relocalization_ros.core.pose import Pose, Poses
+from camera_relocalization_ros.core.pose import MAX_POSITION_M, Pose, Poses, is_pose
 from camera_relocalization_ros.core.trajectory import Trajectory
 from camera_relocalization_ros.data.splits import is_within, load_split_part
 
@@ -155,10 +155,12 @@ def joined(datasets: list[Dataset]) -> Dataset:
 
 def load_image_rgb(path: Path) -> np.ndarray:
     """The image (H, W, 3) uint8 in RGB order; raises DatasetError that names the file."""
-    image_bgr = load_image(path, cv2.IMREAD_COLOR)
+    data = read_image_file(path)
+    image_bgr = decode_image(data, cv2.IMREAD_COLOR)
     if image_bgr is None:
-        found = "a file that does not decode" if Path(path).is_file() else "no such file"
-        raise DatasetError(f"{path}: {found}; expected a JPEG or PNG image")
+        fault = image_fault(data)
+        found = f"a file that does not decode{f' ({fault})' if fault else ''}"
+        raise DatasetError(f"{path}: {found}; expected a whole JPEG or PNG image")
     return cv2.cvtColor(image_bgr, cv2.COLOR_BGR2RGB)
 
 
@@ -219,8 +221,8 @@ def _check_images(folder: Path, frames: tuple[Frame, ...]) -> None:
 def _frame(folder: Path, row: dict[str, str]) -> Frame:
     position = np.array([float(row[key]) for key in ("x", "y", "z")])
     quat_xyzw = np.array([float(row[key]) for key in ("qx", "qy", "qz", "qw")])
-    if not (np.isfinite(position).all() and abs(np.linalg.norm(quat_xyzw) - 1.0) < 1e-3):
-        raise ValueError(f"frame {row['number']}: not a finite position and unit quaternion")
+    if not (is_pose(position, quat_xyzw) and abs(np.linalg.norm(quat_xyzw) - 1.0) < 1e-3):
+        raise ValueError(f"frame {row['number']}: not a position within {MAX_POSITION_M:g} m and a unit quaternion")
     image_path = folder / "images" / safe_name(row["image"])
     return Frame(int(row["number"]), int(row["stamp_ns"]), image_path, position, quat_xyzw)
 

@@ -21,6 +21,7 @@ from camera_relocalization_ros.core.errors import DatasetError, RelocalizationEr
 from camera_relocalization_ros.core.geometry import canonical_quat
 from camera_relocalization_ros.core.output_files import partial_path, write_yaml, writing
 from camera_relocalization_ros.core.plain_values import to_plain
+from camera_relocalization_ros.core.pose import is_pose
 from camera_relocalization_ros.data.dataset import COLUMNS, FORMAT, FRAMES_FILE, MANIFEST, VERSION, safe_name
 
 # only in the side folder: what it is being filled with, who fills it, which sequences are whole
@@ -77,6 +78,8 @@ class SequenceWriter:
         """Add the frame of an image that is already stored."""
         if stamp_ns <= self._last_stamp_ns:
             raise DatasetError(f"stamp {stamp_ns} does not come after {self._last_stamp_ns}")
+        if not (stamp_ns < 2**63 and is_pose(position, quat_xyzw)):
+            raise DatasetError(f"no stamp or pose: {stamp_ns}, {np.asarray(position)}, {np.asarray(quat_xyzw)}")
         values = (number, stamp_ns, image_name, *map(float, position), *map(float, canonical_quat(quat_xyzw)))
         self._rows.writerow(dict(zip(COLUMNS, values)))
         self._last_stamp_ns = stamp_ns

@@ -14,7 +14,7 @@ import numpy as np
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.errors import ResultError
 from camera_relocalization_ros.core.plain_values import KEY
-from camera_relocalization_ros.core.pose import Poses
+from camera_relocalization_ros.core.pose import MAX_POSITION_M, Poses
 from camera_relocalization_ros.core.pose_errors import PoseErrors, pose_errors
 from camera_relocalization_ros.core.state import State
 
@@ -92,6 +92,8 @@ class Result:
             quats = getattr(self, name)[np.isfinite(getattr(self, name)).all(axis=1), 3:]
             if not np.allclose(np.linalg.norm(quats, axis=1), 1.0, atol=1e-3):
                 raise ResultError(f"{name}: a quaternion that is no rotation; expected length 1")
+            if np.nanmax(np.abs(getattr(self, name)[:, :3]), initial=0.0) > MAX_POSITION_M:
+                raise ResultError(f"{name}: a position beyond {MAX_POSITION_M:g} m")
         known = self.covariances[np.isfinite(self.covariances).all(axis=(1, 2))]
         if not (np.linalg.eigvalsh(known) > 0).all():
             raise ResultError("covariances: one is not positive definite")

@@ -16,7 +16,7 @@ from camera_relocalization_ros.bundle.indicators import IndicatorMeter
 from camera_relocalization_ros.bundle.model_bundle import Bundle, load_bundle
 from camera_relocalization_ros.core.errors import AnswerError, FrameError
 from camera_relocalization_ros.core.geometry import canonical_quat
-from camera_relocalization_ros.core.pose import Pose, Poses
+from camera_relocalization_ros.core.pose import Pose, Poses, is_pose
 from camera_relocalization_ros.localization.classify import classify_state
 from camera_relocalization_ros.localization.estimate import Estimate
 from camera_relocalization_ros.localization.onnx_session import feature_count, logger, open_session
@@ -132,8 +132,8 @@ class Relocalizer:
             feeds["previous"] = np.concatenate([self._empty, *self._frame_features], axis=1)
         outputs = dict(zip(self._output_names, self._session.run(None, feeds)))
         position, quat_xyzw = outputs["position"], outputs["quat_xyzw"]
-        if not (np.isfinite(position).all() and np.isfinite(quat_xyzw).all() and np.any(quat_xyzw)):
-            raise AnswerError("the network answered with values that are no pose (not finite, or a zero quaternion)")
+        if not is_pose(position, quat_xyzw).all():
+            raise AnswerError("the network answered with what is no pose (not finite, too far, a zero quaternion)")
         if "frame_features" in outputs:
             self._frame_features.append(outputs.pop("frame_features"))
         outputs = {name: values[0] for name, values in outputs.items()}

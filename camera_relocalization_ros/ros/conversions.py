@@ -12,18 +12,15 @@ from geometry_msgs.msg import PoseStamped, PoseWithCovarianceStamped, TransformS
 from nav_msgs.msg import Odometry
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
-from camera_relocalization_ros.core.camera import DISTORTION_MODELS, CameraIntrinsics
+from camera_relocalization_ros.core.camera import DISTORTION_LENGTHS, DISTORTION_MODELS, CameraIntrinsics
 from camera_relocalization_ros.core.errors import EncodingError, FrameError
-from camera_relocalization_ros.core.image_files import decode_image, encoded_suffix
+from camera_relocalization_ros.core.image_files import decode_image, image_fault
 from camera_relocalization_ros.core.pose import Pose
 
 # what image_transport appends to the name of an image topic
 COMPRESSED_SUFFIX = "/compressed"
-JPEG_SCAN, JPEG_END = b"\xff\xda", b"\xff\xd9"  # markers; inside the coded picture neither can occur
 # of what is not known: a filter that uses it learns nothing from it
 UNKNOWN_VARIANCE = 1e9
-# how many coefficients of distortion OpenCV takes
-DISTORTION_LENGTHS = (0, 4, 5, 8, 12, 14)
 
 _BRIDGE = CvBridge()
 
@@ -75,25 +72,11 @@ def _without_padding(message: Image) -> Image:
 def compressed_to_bgr(message: CompressedImage) -> np.ndarray:
     """A JPEG or PNG CompressedImage as (H, W, 3) uint8 BGR; raises EncodingError, also when the data was cut short."""
     what = f"compressed image of {len(message.data)} bytes, format {message.format!r}"
-    check_complete(message.data, what)
-    try:
-        image_bgr = decode_image(message.data, cv2.IMREAD_COLOR)
-    except cv2.error as error:  # sizes that OpenCV refuses to allocate
-        raise EncodingError(f"{what}: does not decode ({_first_line(error)})") from error
+    fault = image_fault(message.data)
+    image_bgr = None if fault else decode_image(message.data, cv2.IMREAD_COLOR)
     if image_bgr is None:
-        raise EncodingError(f"{what}: does not decode")
+        raise EncodingError(f"{what}: {fault or 'does not decode'}")
     return image_bgr
-
-
-def check_complete(data: bytes, what: str) -> None:
-    """Raise EncodingError when the bytes of an image file are empty, or a JPEG was cut short.
-
-    OpenCV decodes the part of a JPEG that is there and paints the rest grey: a picture that nobody took.
-    """
-    if not data:
-        raise EncodingError(f"{what}: it is empty")
-    if encoded_suffix(data) == ".jpg" and data.rfind(JPEG_END) < data.rfind(JPEG_SCAN):
-        raise EncodingError(f"{what}: the JPEG data was cut short")
 
 
 def rgb_to_image(image_rgb: np.ndarray, stamp_ns: int, frame_id: str) -> Image:
@@ -131,15 +114,16 @@ def info_to_camera(message: CameraInfo) -> CameraIntrinsics | None:
         return None
     if not (message.width and message.height):
         raise FrameError(f"camera of {message.width}x{message.height} pixels; expected the size of its images")
-    if not np.isfinite([*message.K, *message.D]).all() or message.K[4] <= 0:
-        raise FrameError(f"K {list(message.K)}, D {list(message.D)}; expected numbers, and focal lengths above 0")
     if len(message.D) not in DISTORTION_LENGTHS:
         raise FrameError(f"{len(message.D)} coefficients of distortion; expected one of {list(DISTORTION_LENGTHS)}")
     if message.distortion_model not in DISTORTION_MODELS:
         raise FrameError(f"distortion model {message.distortion_model!r}; expected one of {list(DISTORTION_MODELS)}")
     distortion = tuple(message.D) + (0.0,) * (5 - len(message.D))
     fx, fy, cx, cy = message.K[0], message.K[4], message.K[2], message.K[5]
-    return CameraIntrinsics(message.width, message.height, fx, fy, cx, cy, distortion)
+    try:
+        return CameraIntrinsics(message.width, message.height, fx, fy, cx, cy, distortion)
+    except ValueError as error:
+        raise FrameError(f"K {list(message.K)}: {error}") from error
 
 
 def pose_to_message(pose: Pose, stamp_ns: int, frame_id: str) -> PoseStamped:

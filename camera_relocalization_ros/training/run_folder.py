@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import pickle
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.errors import ConfigError
 from camera_relocalization_ros.core.frames import FramePair
 from camera_relocalization_ros.core.output_files import write_yaml, writing
-from camera_relocalization_ros.core.plain_values import from_plain, read_yaml_mapping, to_plain
+from camera_relocalization_ros.core.plain_values import from_plain, read_bounded, read_yaml_mapping, to_plain
 from camera_relocalization_ros.core.preprocessing import Preprocessing
 from camera_relocalization_ros.training.backbones import BACKBONES, build_backbone
 from camera_relocalization_ros.training.backbones.contract import Backbone
@@ -25,6 +27,13 @@ from camera_relocalization_ros.training.config import TrainingConfig, config_fro
 from camera_relocalization_ros.training.pose_network import PoseHead, pooled_channels
 
 SUMMARY, HEAD, TAIL, TRAINING = "run.yaml", "head.pt", "tail.pt", "training.npz"
+FILES = (HEAD, TAIL, TRAINING)
+# weights of a head, or of a backbone's tail
+MAX_WEIGHTS_BYTES = 2**31
+READ_ERRORS = (
+    *(OSError, EOFError, AttributeError, KeyError, TypeError, ValueError, RuntimeError, ArithmeticError),
+    pickle.UnpicklingError,
+)
 
 
 @dataclass(frozen=True)
@@ -77,9 +86,10 @@ class Run:
         with writing(folder, ConfigError):
             folder.mkdir(parents=True, exist_ok=True)
             (folder / SUMMARY).unlink(missing_ok=True)
-            torch.save(self.pose_head.state_dict(), folder / HEAD)
-            torch.save(self.tail, folder / TAIL)
+            for name, tensors in ((HEAD, self.pose_head.state_dict()), (TAIL, self.tail)):
+                (folder / name).write_bytes(_torch_bytes(tensors))
             save_index(folder / TRAINING, self.index)
+            sums = {name: _sha256((folder / name).read_bytes()) for name in FILES}
         summary = {
             "config": self.config.to_dict(),
             "parent_frame": self.parent_frame,
@@ -89,6 +99,7 @@ class Run:
             "results": self.results,
             "training_data": to_plain(self.training_data),
             "backbone_sha256": self.backbone_sha256,
+            "sha256": sums,
         }
         write_yaml(folder / SUMMARY, summary, ConfigError)
 
@@ -104,6 +115,33 @@ def read_summary(folder: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: not the summary of a run ({error})") from error
 
 
+def _torch_bytes(tensors: dict[str, torch.Tensor]) -> bytes:
+    """As torch.save has them, which on a full disk has no OSError of its own."""
+    buffer = BytesIO()
+    torch.save(tensors, buffer)
+    return buffer.getvalue()
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _checked_files(folder: Path, sums: dict[str, str]) -> dict[str, bytes]:
+    """The bytes of the run's files; raises ValueError for one that is not what was written. Old runs have no sums."""
+    contents = {}
+    for name in FILES:
+        if (folder / name).exists() or name in sums:
+            contents[name] = read_bounded(folder / name, MAX_WEIGHTS_BYTES)
+            if sums.get(name, found := _sha256(contents[name])) != found:
+                raise ValueError(f"{name} has SHA-256 {found[:12]}; expected {str(sums[name])[:12]} as in {SUMMARY}")
+    return contents
+
+
+def _tensors(content: bytes) -> dict[str, torch.Tensor]:
+    tensors: dict[str, torch.Tensor] = torch.load(BytesIO(content), map_location="cpu", weights_only=True)
+    return tensors
+
+
 def load_run(folder: Path) -> Run:
     """The inverse of `Run.save`; raises ConfigError that names the file."""
     folder = Path(folder)
@@ -114,7 +152,8 @@ def load_run(folder: Path) -> Run:
         recipe["head"] = {"trunk_map": False, **recipe["head"]}
         config = config_from_dict(recipe, str(folder / SUMMARY))
         pose_head = PoseHead(pooled_channels(BACKBONES[config.backbone], config.head), config.head)
-        pose_head.load_state_dict(torch.load(folder / HEAD, map_location="cpu", weights_only=True))
+        contents = _checked_files(folder, summary.get("sha256") or {})
+        pose_head.load_state_dict(_tensors(contents[HEAD]))
         return Run(
             config=config,
             parent_frame=summary["parent_frame"],
@@ -125,9 +164,13 @@ def load_run(folder: Path) -> Run:
             index=load_index(folder / TRAINING),
             results=summary["results"],
             training_data=tuple(from_plain(TrainingSet, values) for values in summary.get("training_data", [])),
-            tail=torch.load(folder / TAIL, map_location="cpu", weights_only=True) if (folder / TAIL).exists() else {},
+            tail=_tensors(contents[TAIL]) if TAIL in contents else {},
             backbone_sha256=summary.get("backbone_sha256", ""),
         )
-    except (OSError, EOFError, KeyError, TypeError, ValueError, RuntimeError, pickle.UnpicklingError) as error:
-        reason = (str(error).splitlines() or [""])[0]
-        raise ConfigError(f"{folder}: a damaged run ({type(error).__name__}: {reason})") from error
+    except READ_ERRORS as error:
+        raise _damaged(folder, error) from error
+
+
+def _damaged(folder: Path, error: Exception) -> ConfigError:
+    reason = (str(error).splitlines() or [""])[0]
+    return ConfigError(f"{folder}: a damaged run ({type(error).__name__}: {reason})")

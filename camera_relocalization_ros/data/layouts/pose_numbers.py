@@ -8,6 +8,7 @@ import re
 import numpy as np
 
 from camera_relocalization_ros.core.geometry import pose_matrix
+from camera_relocalization_ros.core.pose import is_pose
 
 # how Microsoft's C runtimes print infinity and "not a number": -1.#INF, 1.#QNAN0, -1.#IND00, 1.#INF00e+000, -nan(ind)
 NOT_FINITE = re.compile(r"[+-]?(\d\.#[a-z]+\d*(e[+-]?\d+)?|nan\(\w*\))", re.IGNORECASE)
@@ -32,5 +33,4 @@ def pose_or_nan(position: np.ndarray, quat_xyzw: np.ndarray) -> np.ndarray:
 
     Trackers and models write zeros or nan where they lost the camera.
     """
-    is_pose = np.isfinite([*position, *quat_xyzw]).all() and np.linalg.norm(quat_xyzw) > 1e-9
-    return pose_matrix(position, quat_xyzw) if is_pose else np.full((4, 4), np.nan)
+    return pose_matrix(position, quat_xyzw) if is_pose(position, quat_xyzw) else np.full((4, 4), np.nan)

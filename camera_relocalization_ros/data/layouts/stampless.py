@@ -11,6 +11,7 @@ import numpy as np
 from camera_relocalization_ros.core.errors import DatasetError
 from camera_relocalization_ros.core.geometry import position_quat
 from camera_relocalization_ros.core.image_files import encoded_suffix, read_image_file
+from camera_relocalization_ros.core.pose import MAX_POSITION_M
 from camera_relocalization_ros.data.dataset_writer import SequenceWriter
 
 FRAME_RATE_HZ = 30
@@ -33,7 +34,7 @@ def add_image_file(
 
     Raises DatasetError that names the file when it cannot be read, or its pose is no rigid motion or out of order.
     """
-    if T_parent_child is None or not np.isfinite(T_parent_child).all():
+    if T_parent_child is None or not (np.abs(T_parent_child) <= MAX_POSITION_M).all():  # nor is a NaN
         writer.skip("invalid pose")
         return False
     if not os.path.isfile(path):

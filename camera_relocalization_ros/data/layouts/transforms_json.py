@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.errors import DatasetError
 from camera_relocalization_ros.core.image_files import path_inside
+from camera_relocalization_ros.core.plain_values import read_json_mapping
 from camera_relocalization_ros.data.dataset import Dataset
 from camera_relocalization_ros.data.dataset_writer import DatasetWriter
 from camera_relocalization_ros.data.layouts.natural_order import natural_key
@@ -49,10 +49,10 @@ def import_transforms_json(source: Path, output: Path) -> Dataset:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, UnicodeDecodeError) as error:
+        values = read_json_mapping(path)
+    except (OSError, ValueError) as error:
         raise DatasetError(f"{path}: not a readable JSON file ({error})") from error
-    frames = values.get("frames") if isinstance(values, dict) else None
+    frames = values.get("frames")
     if not isinstance(frames, list) or not frames or not all(isinstance(frame, dict) for frame in frames):
         raise DatasetError(f"{path}: expected an object with a list `frames`")
     return values
@@ -92,7 +92,12 @@ def _camera(path: Path, values: dict[str, Any], frames: list[dict[str, Any]]) ->
         raise DatasetError(f"{path}: intrinsics that are no numbers ({error})") from error
     if given.get("k4"):
         raise DatasetError(f"{path}: distortion k4 = {given['k4']:g}; expected none beyond k1, k2, p1, p2 and k3")
-    return _intrinsics(given) if {"w", "h"} <= set(given) and FOCAL_KEYS & set(given) else None
+    if not ({"w", "h"} <= set(given) and FOCAL_KEYS & set(given)):
+        return None
+    try:
+        return _intrinsics(given)
+    except (ValueError, OverflowError, ZeroDivisionError) as error:
+        raise DatasetError(f"{path}: {error}") from error
 
 
 def _intrinsics(given: dict[str, float]) -> CameraIntrinsics:

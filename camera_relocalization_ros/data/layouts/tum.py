@@ -11,6 +11,7 @@ import numpy as np
 
 from camera_relocalization_ros.core.errors import DatasetError, SyncError
 from camera_relocalization_ros.core.image_files import path_inside, read_image_file, read_list
+from camera_relocalization_ros.core.pose import MAX_POSITION_M, is_pose
 from camera_relocalization_ros.core.trajectory import (
     Trajectory,
     interpolated,
@@ -127,7 +128,9 @@ def _read_poses(path: Path, sequence: SequenceWriter) -> Trajectory:
 def _pose_fault(values: list[float]) -> str:
     if not np.isfinite(values).all():
         return "pose that is no number"
-    return "" if np.linalg.norm(values[3:]) > 1e-9 else "quaternion of length zero"
+    if max(map(abs, values[:3])) > MAX_POSITION_M:
+        return f"position beyond {MAX_POSITION_M:g} m"
+    return "" if is_pose(np.array(values[:3]), np.array(values[3:])) else "quaternion of length zero"
 
 
 def _order_fault(stamp_ns: int, before_ns: list[int]) -> str:

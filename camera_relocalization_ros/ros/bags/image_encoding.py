@@ -7,9 +7,9 @@ from typing import Any
 
 import cv2
 
-from camera_relocalization_ros.core.errors import FrameError
-from camera_relocalization_ros.core.image_files import decode_image, encoded_suffix
-from camera_relocalization_ros.ros.conversions import check_complete, message_to_bgr
+from camera_relocalization_ros.core.errors import EncodingError, FrameError
+from camera_relocalization_ros.core.image_files import decode_image, encoded_suffix, image_fault
+from camera_relocalization_ros.ros.conversions import message_to_bgr
 from camera_relocalization_ros.vision.image_transform import ImageTransform
 
 JPEG_QUALITY = 95
@@ -37,7 +37,8 @@ def encode(message: Any, image_format: str, transform: ImageTransform | None = N
 def check_decodes(data: bytes) -> None:
     """Raise FrameError when the bytes of a JPEG or PNG file were cut short, or OpenCV would refuse them."""
     what = f"image of {len(data)} bytes"
-    check_complete(data, what)
+    if fault := image_fault(data):
+        raise EncodingError(f"{what}: {fault}")
     probe = data
     if encoded_suffix(data) == ".jpg":
         probe = data[: _first_scan(data) + PROBE_BYTES] + JPEG_END

@@ -14,6 +14,7 @@ import rosbag
 
 from camera_relocalization_ros.core.errors import BagError, SyncError
 from camera_relocalization_ros.core.frames import bare_frame
+from camera_relocalization_ros.core.pose import MAX_POSITION_M
 from camera_relocalization_ros.core.trajectory import Trajectory
 from camera_relocalization_ros.data.pose_stream import PoseStream, StreamLimits
 from camera_relocalization_ros.ros.bags.pose_sources import PoseSources, StampedPose, read_sources
@@ -212,4 +213,6 @@ def _fault(pose: StampedPose) -> str:
     total = sum(pose.position) + length
     if total - total != 0:  # quicker for single poses than NumPy's isfinite
         return "not finite"
+    if max(pose.position) > MAX_POSITION_M or min(pose.position) < -MAX_POSITION_M:
+        return "further away than anything on Earth"
     return "without a unit quaternion" if abs(length - 1.0) > 1e-2 else ""

@@ -8,6 +8,7 @@ import fcntl
 import logging
 import os
 import shutil
+import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from io import BytesIO
@@ -19,8 +20,9 @@ import numpy as np
 from camera_relocalization_ros.core.errors import DatasetError
 from camera_relocalization_ros.core.output_files import write_text, writing
 
-CELLS, POSES, ROWS_DONE, LOCK = "cells.npy", "poses.npy", "rows_done", "lock"
+CELLS, POSES, SUMS, ROWS_DONE, LOCK = "cells.npy", "poses.npy", "sums.npy", "rows_done", "lock"
 ROWS_PER_COMMIT = 64
+CHECKED_BYTES = 2**24
 logger = logging.getLogger(__name__)
 
 
@@ -61,6 +63,7 @@ class StoredCells:
 class FeatureStore:
     """The folder of N = shape[0] rows of cells (V, C, cells) float16 and poses (V, 7) float64.
 
+    sums (V, 2) uint32 of each row are CRC-32 of the bytes of cells and pose: a bad disk's bytes are not trained on.
     Rows count once they are on the disk: `rows_done` holds their number and is replaced after both files are synced.
     """
 
@@ -76,12 +79,15 @@ class FeatureStore:
             text = (self.folder / ROWS_DONE).read_text(encoding="utf-8", errors="replace")
             rows = int(text) if text.strip().isdecimal() else -1
             sound = 0 <= rows <= self.shape[0] and all(self._holds(part, rows) for part in self._parts())
+            sound = sound and self._is_intact(rows)
         except (FileNotFoundError, NotADirectoryError):
             return 0
         except OSError as error:
             raise DatasetError(f"{self.folder}: the feature cache cannot be read ({error.strerror})") from error
         if not sound:
-            logger.warning("%s: a damaged feature cache; it is made again", self.folder)
+            has_sums = (self.folder / SUMS).is_file() or not (self.folder / CELLS).is_file()
+            found = "a damaged feature cache" if has_sums else "a feature cache without checksums, as made before"
+            logger.warning("%s: %s; it is made again", self.folder, found)
         return rows if sound else 0
 
     def poses(self) -> np.ndarray:
@@ -128,9 +134,11 @@ class FeatureStore:
                 file.truncate(len(header) + first * _row_bytes(shape, dtype))
                 file.seek(0, os.SEEK_END)
             for number, arrays in enumerate(rows, start=first + 1):
-                for file, array, (_, shape, dtype) in zip(files, arrays, self._parts()):
+                kinds = [dtype for _, _, dtype in self._parts()]
+                stored = [np.ascontiguousarray(array, dtype) for array, dtype in zip(arrays, kinds)]
+                for file, array, (_, shape, _) in zip(files, (*stored, _sums(*stored)), self._parts()):
                     assert array.shape == shape[1:], (array.shape, shape)
-                    file.write(np.ascontiguousarray(array, dtype).data)
+                    file.write(array.data)
                 if number % ROWS_PER_COMMIT == 0 or number == self.shape[0]:
                     self._commit(files, number)
 
@@ -142,7 +150,11 @@ class FeatureStore:
 
     def _parts(self) -> list[tuple[str, tuple[int, ...], np.dtype]]:
         rows, views = self.shape[:2]
-        return [(CELLS, self.shape, np.dtype(np.float16)), (POSES, (rows, views, 7), np.dtype(np.float64))]
+        return [
+            (CELLS, self.shape, np.dtype(np.float16)),
+            (POSES, (rows, views, 7), np.dtype(np.float64)),
+            (SUMS, (rows, views, 2), np.dtype(np.uint32)),
+        ]
 
     def _holds(self, part: tuple[str, tuple[int, ...], np.dtype], rows: int) -> bool:
         name, shape, dtype = part
@@ -153,6 +165,23 @@ class FeatureStore:
             size = os.fstat(file.fileno()).st_size
             return file.read(len(header)) == header and size >= len(header) + rows * _row_bytes(shape, dtype)
 
+    def _is_intact(self, rows: int) -> bool:
+        """Whether the first `rows` rows are what was written, a part of them at a time."""
+        at_once = max(CHECKED_BYTES // _row_bytes(*self._parts()[0][1:]), 1)
+        with contextlib.ExitStack() as stack:
+            files = [stack.enter_context(open(self.folder / name, "rb")) for name, _, _ in self._parts()]
+            for file, (_, shape, dtype) in zip(files, self._parts()):
+                file.seek(len(_header(shape, dtype)))
+            for first in range(0, rows, at_once):
+                count = min(at_once, rows - first)
+                cells, poses, sums = (
+                    np.frombuffer(file.read(count * _row_bytes(shape, dtype)), dtype).reshape(count, *shape[1:])
+                    for file, (_, shape, dtype) in zip(files, self._parts())
+                )
+                if any((_sums(*row[:2]) != row[2]).any() for row in zip(cells, poses, sums)):
+                    return False
+        return True
+
     def _check_room(self, first: int) -> None:
         missing = (self.shape[0] - first) * sum(_row_bytes(shape, dtype) for _, shape, dtype in self._parts())
         free = shutil.disk_usage(self.folder).free
@@ -161,6 +190,12 @@ class FeatureStore:
                 f"{self.folder}: the features of {self.shape[0] - first} images in {self.shape[1]} views take "
                 f"{missing / 1e9:.2f} GB; {free / 1e9:.2f} GB are free (choose another --cache, or fewer views)"
             )
+
+
+def _sums(cells: np.ndarray, poses: np.ndarray) -> np.ndarray:
+    """CRC-32 (V, 2) of the bytes of a row's cells (V, C, cells) and poses (V, 7), view by view."""
+    pairs = [[zlib.crc32(view.data), zlib.crc32(pose.data)] for view, pose in zip(cells, poses)]
+    return np.array(pairs, dtype=np.uint32).reshape(-1, 2)
 
 
 def _row_bytes(shape: tuple[int, ...], dtype: np.dtype) -> int:

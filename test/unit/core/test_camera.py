@@ -54,3 +54,20 @@ def test_where_the_distortion_bends_back_there_is_no_ray():
     rays = camera.rays([[319.5, 239.5], [400.0, 300.0], [0.0, 0.0], [639.0, 479.0]])
     assert np.isfinite(rays[:2]).all() and np.isnan(rays[2:]).all()
     assert camera.rays(np.empty((0, 2))).shape == (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"width": 0}, "camera width is 0; expected 1 to 65536"),
+        ({"fx": float("nan")}, "camera fx is nan; expected above 0"),
+        ({"fy": -580.0}, "camera fy is -580.0; expected above 0"),
+        ({"fx": 4e16}, "camera fx is 4e"),
+        ({"cx": float("inf")}, "camera cx is inf"),
+        ({"distortion": (0.1, float("nan"), 0.0, 0.0, 0.0)}, "camera distortion"),
+        ({"distortion": (0.1,) * 7}, "camera distortion .* expected 0, 4, 5"),
+    ],
+)
+def test_numbers_that_describe_no_camera_are_refused_wherever_they_come_from(change, message):
+    with pytest.raises(ValueError, match=message):
+        from_plain(CameraIntrinsics, {**to_plain(CAMERA), **change})

@@ -4,7 +4,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from camera_relocalization_ros.core.geometry import canonical_quat
-from camera_relocalization_ros.core.pose import Pose, Poses, pose_distance, pose_residual
+from camera_relocalization_ros.core.pose import Pose, Poses, is_pose, pose_distance, pose_residual
 
 
 def random_poses(count, seed=1):
@@ -102,3 +102,11 @@ def test_a_pose_of_another_shape_is_refused(make):
 def test_poses_of_other_shapes_are_refused():
     with pytest.raises(ValueError, match="poses are"):
         Poses(np.zeros((2, 3)), np.zeros((3, 4)))
+
+
+def test_what_is_a_pose():
+    quat, nothing = [0.0, 0.6, 0.0, 0.8], [0.0, 0.0, 0.0, 0.0]
+    positions = np.array([[1.0, 2.0, 3.0], [np.nan, 0, 0], [0, -np.inf, 0], [0, 0, 1e20], [1.0, 2.0, 3.0]])
+    quats = np.array([quat, quat, quat, quat, nothing])
+    assert is_pose(positions, quats).tolist() == [True, False, False, False, False]
+    assert not is_pose(positions[0], [0.0, 0.0, np.nan, 1.0])

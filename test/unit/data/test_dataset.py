@@ -126,7 +126,7 @@ def test_an_image_that_does_not_decode_is_named(tmp_path):
     path.write_bytes(b"not an image")
     with pytest.raises(DatasetError, match="bad.jpg: a file that does not decode"):
         load_image_rgb(path)
-    with pytest.raises(DatasetError, match="no such file"):
+    with pytest.raises(DatasetError, match="No such file"):
         load_image_rgb(tmp_path / "gone.jpg")
 
 
@@ -139,3 +139,20 @@ def test_data_set_that_lost_an_image_is_refused(tmp_path, damage):
         path.touch()
     with pytest.raises(DatasetError, match=f"{path.name}: is {damage}; the data set is damaged"):
         Dataset.load(tmp_path / "set")
+
+
+@pytest.mark.parametrize("value", ["1e20", "nan", "inf"])
+def test_a_position_off_the_earth_is_refused(tmp_path, value):
+    path = write_fake_dataset(tmp_path / "set").path / "sequences" / "flight0" / "frames.csv"
+    rows = path.read_text().splitlines()
+    fields = rows[3].split(",")
+    fields[3] = value
+    path.write_text("\n".join([*rows[:3], ",".join(fields), *rows[4:]]) + "\n")
+    with pytest.raises(DatasetError, match="frame 2: not a position within"):
+        Dataset.load(tmp_path / "set")
+
+
+def test_a_writer_takes_no_pose_that_the_reader_refuses(tmp_path):
+    with pytest.raises(DatasetError, match="no stamp or pose"), DatasetWriter(tmp_path / "set", "a", "b") as writer:
+        with writer.sequence("one") as sequence:
+            sequence.add(1, np.array([0, 1e20, 0]), np.array([0, 0, 0, 1.0]), encoded(fake_image_rgb(0)), ".png")

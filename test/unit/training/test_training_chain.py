@@ -165,7 +165,12 @@ def test_an_unfinished_or_damaged_run_is_named(tmp_path, toy_config):
     with pytest.raises(ConfigError, match="no run.yaml"):
         load_run(tmp_path)
     train([write_fake_dataset(tmp_path / "set")], toy_config(), tmp_path / "run", cache_folder=tmp_path / "cache")
-    (tmp_path / "run" / "head.pt").write_bytes(b"cut short")
+    head = tmp_path / "run" / "head.pt"
+    weights = torch.load(head, weights_only=True)
+    torch.save({name: tensor + 1 for name, tensor in weights.items()}, head)
+    with pytest.raises(ConfigError, match="damaged run .*head.pt has SHA-256"):
+        load_run(tmp_path / "run")
+    head.write_bytes(b"cut short")
     with pytest.raises(ConfigError, match="damaged run"):
         load_run(tmp_path / "run")
 

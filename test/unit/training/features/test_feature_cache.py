@@ -166,6 +166,37 @@ def test_a_damaged_store_is_made_again(tmp_path, counted_rows, caplog, name, dam
     np.testing.assert_array_equal(again[:], whole)
 
 
+def flip(path, at):
+    content = bytearray(path.read_bytes())
+    content[at] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("name", [feature_store.CELLS, feature_store.POSES, feature_store.SUMS])
+def test_a_changed_byte_in_a_store_is_not_trained_on(tmp_path, counted_rows, caplog, monkeypatch, name):
+    monkeypatch.setattr(feature_store, "CHECKED_BYTES", 1000)  # a row or two at a time
+    dataset, frozen = write_fake_dataset(tmp_path / "set"), toy_frozen_part()
+    whole = build_cache(dataset, frozen, TWO_VIEWS, tmp_path / "cache").cells[:]
+    path = store_folder(tmp_path / "cache") / name
+    for at in (200, path.stat().st_size - 3):
+        flip(path, at)
+        counted_rows.clear()
+        again = build_cache(dataset, frozen, TWO_VIEWS, tmp_path / "cache").cells
+        assert len(counted_rows) == 12
+        np.testing.assert_array_equal(again[:], whole)
+    assert "damaged feature cache" in caplog.text
+
+
+def test_a_store_of_before_there_were_checksums_is_made_again_and_said(tmp_path, counted_rows, caplog):
+    dataset, frozen = write_fake_dataset(tmp_path / "set"), toy_frozen_part()
+    build_cache(dataset, frozen, TWO_VIEWS, tmp_path / "cache")
+    (store_folder(tmp_path / "cache") / feature_store.SUMS).unlink()
+    counted_rows.clear()
+    build_cache(dataset, frozen, TWO_VIEWS, tmp_path / "cache")
+    assert len(counted_rows) == 12
+    assert "without checksums, as made before; it is made again" in caplog.text
+
+
 def test_cells_that_are_cut_while_training_reads_are_an_error(tmp_path):
     cells = build_cache(write_fake_dataset(tmp_path / "set"), toy_frozen_part(), TWO_VIEWS, tmp_path / "cache").cells
     cut(cells.path)
