@@ -33,18 +33,21 @@ ros() {
   pytest test/ros "${side_by_side[@]}" --junit-xml="$results/ros.xml"
 }
 
+# integration FOLDER...: the rostests of these folders, one after the other
 integration() {
-  echo "== integration tests (rostest) =="
-  local file name
-  for file in test/integration/*/*.test; do
-    name=$(basename "$file" .test)
-    echo "-- $name"
-    # rostest keeps its results under ROS_TEST_RESULTS_DIR, one XML file per test node
-    ROS_TEST_RESULTS_DIR=$results/rostest env -u OMP_NUM_THREADS rostest "$file" >"$results/$name.log" 2>&1 || {
-      echo "rostest $name failed; the end of its output:"
-      tail -n 40 "$results/$name.log"
-      echo "$name" >>"$results/suites_failed"
-    }
+  echo "== integration tests (rostest): $* =="
+  local folder file name
+  for folder in "$@"; do
+    for file in test/integration/"$folder"/*.test; do
+      name=$(basename "$file" .test)
+      echo "-- $name"
+      # rostest keeps its results under ROS_TEST_RESULTS_DIR, one XML file per test node
+      ROS_TEST_RESULTS_DIR=$results/rostest env -u OMP_NUM_THREADS rostest "$file" >"$results/$name.log" 2>&1 || {
+        echo "rostest $name failed; the end of its output:"
+        tail -n 40 "$results/$name.log"
+        echo "$name" >>"$results/suites_failed"
+      }
+    done
   done
 }
 
@@ -60,13 +63,15 @@ lint() {
 
 if wanted unit; then unit; fi
 if wanted ros; then ros; fi
-# what keeps to one core runs beside the nodes, which are to answer on a busy machine too; it is shown afterwards
+# two lanes: the live nodes in one; in the other, shown afterwards, what keeps to one core, for nodes are to answer on a
+# busy machine too. Each replay brings a master of its own
 {
+  if wanted integration; then integration replay; fi
   if wanted lint; then lint; fi
   if wanted python38; then python38; fi
 } >"$results/beside.log" 2>&1 &
 beside=$!
-if wanted integration; then integration; fi
+if wanted integration; then integration aircraft node; fi
 wait $beside
 cat "$results/beside.log"
 python test/support/summarise.py "$results" "$@"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What the README tells a user to type, typed in an empty folder; only the flights are shorter."""
+"""What the README tells a user to type, typed in an empty folder; the flights are shorter and the images smaller."""
 
 import json
 import re
@@ -23,7 +23,7 @@ def test_from_own_bags_to_a_flying_model(tmp_path):
     steps = "simulate sync-check extract info doctor split train export evaluate replay compare report calibrate map"
     for name in steps.split():
         assert f"reloc {name} " in commands
-    shorter = re.sub(r"--duration \d+", "--duration 12", commands)
+    shorter = re.sub(r"--duration \d+", "--duration 12 --width 480", commands)
     done = subprocess.run(
         ["bash", "-euc", shorter], cwd=str(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
