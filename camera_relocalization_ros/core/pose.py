@@ -176,6 +176,29 @@ def pose_residual(estimate: Pose | Poses, truth: Pose | Poses) -> np.ndarray:
     return np.concatenate([_position(estimate) - _position(truth), turn.as_rotvec()], axis=-1)
 
 
+def lever_jacobian(lever: np.ndarray) -> np.ndarray:
+    """(6, 6) that turns errors of T_a_b, as `pose_residual` has them, into those of T_a_c, c being fixed in b.
+
+    lever (3,): from b to c in axes of a. Where the rotation is wrong by e, c is off by e x lever, to first order.
+    """
+    x, y, z = lever
+    jacobian = np.eye(6)
+    jacobian[:3, 3:] = [[0.0, z, -y], [-z, 0.0, x], [y, -x, 0.0]]
+    return jacobian
+
+
+def carried_covariance(covariance: np.ndarray, T_m_a: Pose, T_a_b: Pose, T_b_c: Pose) -> np.ndarray:
+    """Covariance (6, 6) of T_m_a @ T_a_b @ T_b_c, of which T_a_b alone is uncertain, with this covariance (6, 6).
+
+    Before and after, errors are those of `pose_residual`: along and about the fixed axes of the parent, a at first and
+    then m (REP 103). This is the adjoint of SE(3) for errors that are kept apart like that.
+    """
+    turn = np.kron(np.eye(2), T_m_a.rotation.as_matrix())
+    jacobian = turn @ lever_jacobian(T_a_b.rotation.apply(T_b_c.position))
+    carried: np.ndarray = jacobian @ covariance @ jacobian.T
+    return carried
+
+
 def pose_distance(poses: Pose | Poses, others: Pose | Poses) -> np.ndarray:
     """How far apart poses are, (N,) or () for two single ones: metres and radians added, one counting as the other."""
     metres = np.linalg.norm(_position(poses) - _position(others), axis=-1)

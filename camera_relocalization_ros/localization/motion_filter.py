@@ -68,6 +68,8 @@ class MotionFilter:
         # estimates that still have to pass before one is OK
         self._probation = 0
         self._last_ns: int | None = None
+        # what was believed last
+        self._newest: Measured | None = None
 
     def update(self, estimate: Estimate) -> Estimate:
         """The estimate, smoothed; LOST when it is an outlier, and DEGRADED while the filter is not sure again."""
@@ -89,6 +91,15 @@ class MotionFilter:
         else:
             self._track.correct(measured)
         return self._accepted(estimate, measured, self._track)
+
+    def predict(self, stamp_ns: int) -> Measured | None:
+        """Where the camera is at a later stamp, and how surely; None while it is not followed.
+
+        The covariance (6, 6) is at least that of the newest estimate, and grows from there on.
+        """
+        if self._track is None or self._newest is None or stamp_ns < self._track.stamp_ns:
+            return None
+        return self._track.predicted(stamp_ns, self._newest.covariance)
 
     def _reset_after_jump(self, stamp_ns: int) -> None:
         if self._last_ns is not None and not 0 < stamp_ns - self._last_ns <= self.settings.max_gap_s * 1e9:
@@ -126,7 +137,7 @@ class MotionFilter:
         return replace(estimate, state=State.LOST, reason=reason)
 
     def _accepted(self, estimate: Estimate, measured: Measured, track: PoseTrack) -> Estimate:
-        self._rival, self._rivals = None, 0
+        self._rival, self._rivals, self._newest = None, 0, measured
         if self.settings.smooths:
             estimate = self._smoothed(estimate, measured, track)
         if not self.settings.gates or self._probation == 0:

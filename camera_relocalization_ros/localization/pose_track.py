@@ -8,6 +8,7 @@ error's frame) are left out: some per cent at errors of a tenth of a radian.
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,6 +70,14 @@ class PoseTrack:
         # white acceleration, integrated exactly
         noise = np.kron([[dt**3 / 3, dt**2 / 2], [dt**2 / 2, dt]], np.diag(self._density))
         self.covariance = transition @ self.covariance @ transition.T + noise
+
+    def predicted(self, stamp_ns: int, floor: np.ndarray) -> Measured:
+        """What `predict` would come to at a stamp, from a pose no surer than a covariance (6, 6); changes nothing."""
+        ahead = copy.copy(self)
+        ahead.covariance = self.covariance.copy()
+        ahead.covariance[POSE, POSE] = at_least(self.pose_covariance, floor)
+        ahead.predict(stamp_ns)
+        return Measured(stamp_ns, ahead.pose, ahead.pose_covariance)
 
     def distance_squared(self, measured: Measured) -> float:
         """Squared Mahalanobis distance of a measured pose from the predicted one, of six degrees of freedom."""

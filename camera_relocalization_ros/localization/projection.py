@@ -19,7 +19,7 @@ from scipy.spatial.transform import Rotation
 
 from camera_relocalization_ros.core.errors import SyncError
 from camera_relocalization_ros.core.geometry import invert, pose_matrix
-from camera_relocalization_ros.core.pose import Pose, Poses
+from camera_relocalization_ros.core.pose import Pose, Poses, lever_jacobian
 from camera_relocalization_ros.core.trajectory import Trajectory, interpolated
 from camera_relocalization_ros.localization.estimate import Estimate
 
@@ -130,10 +130,7 @@ def project(
 
 def _grown(covariance: np.ndarray, moved: np.ndarray, horizon_s: float, settings: ProjectionSettings) -> np.ndarray:
     """The covariance (6, 6) after a move (3,) in axes of the parent: a wrong rotation sends the move astray."""
-    x, y, z = moved
-    transition = np.eye(6)
-    # Exp(e) moved = moved + e x moved
-    transition[:3, 3:] = [[0.0, z, -y], [-z, 0.0, x], [y, -x, 0.0]]
+    transition = lever_jacobian(moved)
     added = np.repeat([settings.sigma_velocity, settings.sigma_rate], 3) * horizon_s
     grown: np.ndarray = transition @ covariance @ transition.T + np.diag(added**2)
     return grown

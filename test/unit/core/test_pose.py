@@ -4,7 +4,15 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from camera_relocalization_ros.core.geometry import canonical_quat
-from camera_relocalization_ros.core.pose import Pose, Poses, is_pose, pose_distance, pose_residual
+from camera_relocalization_ros.core.pose import (
+    Pose,
+    Poses,
+    carried_covariance,
+    is_pose,
+    lever_jacobian,
+    pose_distance,
+    pose_residual,
+)
 
 
 def random_poses(count, seed=1):
@@ -110,3 +118,27 @@ def test_what_is_a_pose():
     quats = np.array([quat, quat, quat, quat, nothing])
     assert is_pose(positions, quats).tolist() == [True, False, False, False, False]
     assert not is_pose(positions[0], [0.0, 0.0, np.nan, 1.0])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_carried_covariance_is_that_of_drawn_errors(seed):
+    """Monte Carlo: errors about the fixed axes of the parent go through the chain, and are measured in its parent."""
+    rng = np.random.default_rng(seed)
+    T_m_a, T_a_b, T_b_c = random_poses(3, seed + 10)
+    roots = rng.normal(size=(6, 6)) * np.repeat([0.02, 0.01], 3)[:, None]
+    covariance = roots @ roots.T
+    errors = rng.multivariate_normal(np.zeros(6), covariance, size=40_000)
+    drawn = Poses(T_a_b.position + errors[:, :3], (Rotation.from_rotvec(errors[:, 3:]) * T_a_b.rotation).as_quat())
+    chains = Poses.from_matrices(matrix_of(T_m_a) @ drawn.matrices @ matrix_of(T_b_c))
+    seen = np.cov(pose_residual(chains, T_m_a @ T_a_b @ T_b_c).T)
+    carried = carried_covariance(covariance, T_m_a, T_a_b, T_b_c)
+    scale = np.sqrt(np.outer(np.diag(carried), np.diag(carried)))
+    np.testing.assert_allclose(seen / scale, carried / scale, atol=0.03)
+    # position and rotation hang together now, and far more than before: neither block may be left out
+    assert np.abs(carried - np.kron(np.eye(2), T_m_a.rotation.as_matrix()) @ covariance).max() > 0.1 * carried.max()
+
+
+def test_a_lever_swings_a_point_by_the_error_of_the_rotation():
+    lever, error = np.array([0.3, -0.2, 0.5]), np.array([0.0, 0.0, 0.0, 1e-6, -2e-6, 3e-6])
+    swung = Rotation.from_rotvec(error[3:]).apply(lever) - lever
+    np.testing.assert_allclose(lever_jacobian(lever) @ error, [*swung, *error[3:]], atol=1e-11)

@@ -12,7 +12,7 @@ from scipy.stats import chi2
 
 from camera_relocalization_ros.core.errors import ConfigError
 from camera_relocalization_ros.core.geometry import angular_distance
-from camera_relocalization_ros.core.pose import Pose
+from camera_relocalization_ros.core.pose import Pose, pose_residual
 from camera_relocalization_ros.core.state import State
 from camera_relocalization_ros.localization.estimate import Estimate
 from camera_relocalization_ros.localization.motion_filter import FilterSettings, MotionFilter
@@ -245,3 +245,69 @@ def test_settings_without_sense_are_named(changes):
 
 def test_the_gate_means_what_it_says():
     assert MotionFilter(replace(SETTINGS, gate_chance=0.05))._limit == pytest.approx(chi2.ppf(0.95, 6))
+
+
+LAG_NS, TICK_NS = 80_000_000, 20_000_000
+
+
+def predictions(seed: int, ahead_ns: int, correlated_share: float = 0.8):
+    """Errors (n, 6) of poses predicted so far ahead, of the pose held instead, and covariances (n, 6, 6)."""
+    motion_filter, predicted, held, covariances = MotionFilter(SETTINGS), [], [], []
+    for k, estimate in enumerate(flight(120, np.random.default_rng(seed), correlated_share)):
+        newest = motion_filter.update(estimate)
+        if k < 20:
+            continue
+        ahead = motion_filter.predict(estimate.stamp_ns + ahead_ns)
+        position, rotation = truth((estimate.stamp_ns + ahead_ns) / PERIOD_NS)
+        actual = Pose(position, rotation.as_quat())
+        predicted.append(pose_residual(ahead.pose, actual))
+        held.append(pose_residual(newest.pose, actual))
+        covariances.append(ahead.covariance)
+    return np.array(predicted), np.array(held), np.array(covariances)
+
+
+@pytest.mark.parametrize("ahead_ns", [TICK_NS, LAG_NS, LAG_NS + PERIOD_NS, 400_000_000])
+def test_a_predicted_pose_is_as_far_off_as_it_says(ahead_ns):
+    errors, held, covariances = predictions(7, ahead_ns)
+    squares = np.einsum("ni,ni->n", errors, np.linalg.solve(covariances, errors[..., None])[..., 0])
+    assert np.mean(squares < chi2.ppf(0.9, 6)) > 0.85
+    # and no further off than where the camera was, which is what there was without it
+    rms, rms_held = (np.sqrt((e[:, :3] ** 2).sum(axis=1).mean()) for e in (errors, held))
+    assert rms < 1.05 * rms_held
+
+
+def test_the_covariance_of_a_prediction_grows_in_every_direction():
+    motion_filter = MotionFilter(SETTINGS)
+    estimates = run_through(motion_filter, flight(30, np.random.default_rng(3), 0.5))
+    now_ns = estimates[-1].stamp_ns
+    before = motion_filter.predict(now_ns).covariance
+    np.testing.assert_allclose(before, estimates[-1].covariance, atol=1e-12)
+    for ahead_ns in (TICK_NS, 5 * TICK_NS, 20 * TICK_NS):
+        covariance = motion_filter.predict(now_ns + ahead_ns).covariance
+        # of a turning camera the parts change places: no direction of the position, and nothing in sum, gets surer
+        assert np.linalg.eigvalsh(covariance[:3, :3] - before[:3, :3]).min() > 0
+        assert np.trace(covariance) > np.trace(before)
+        before = covariance
+
+
+def run_through(motion_filter: MotionFilter, estimates) -> list[Estimate]:
+    return [motion_filter.update(estimate) for estimate in estimates]
+
+
+def test_there_is_no_prediction_of_nothing_and_of_the_past():
+    motion_filter = MotionFilter(SETTINGS)
+    assert motion_filter.predict(PERIOD_NS) is None
+    newest = run_through(motion_filter, at(np.zeros(3), np.zeros(3)))[-1]
+    assert motion_filter.predict(newest.stamp_ns - 1) is None
+    assert motion_filter.predict(newest.stamp_ns) is not None
+    motion_filter.reset()
+    assert motion_filter.predict(newest.stamp_ns) is None
+
+
+def test_a_prediction_changes_nothing():
+    asked, unasked = MotionFilter(SETTINGS), MotionFilter(SETTINGS)
+    for one in flight(20, np.random.default_rng(4), 0.5):
+        expected, found = unasked.update(one), asked.update(one)
+        asked.predict(one.stamp_ns + LAG_NS)
+        np.testing.assert_array_equal(found.position, expected.position)
+        np.testing.assert_array_equal(found.covariance, expected.covariance)
