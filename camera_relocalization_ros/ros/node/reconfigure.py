@@ -11,19 +11,28 @@ from dataclasses import fields, replace
 from types import SimpleNamespace
 from typing import Any, Callable
 
+import rospy
 from dynamic_reconfigure.server import Server
 
 from camera_relocalization_ros.ros.params import NodeParams, Setting, setting_of
 
+# what dynamic_reconfigure keeps beside the settings
+GROUPS = "groups"
 TYPE_NAMES = {float: "double", int: "int", bool: "bool", str: "str"}
 
 
 def serve_settings(params: NodeParams, use: Callable[[NodeParams], None]) -> Server:
     """Let dynamic_reconfigure change the parameters that are settings; `use` gets all of them after each change."""
 
+    settings = settings_of(params)
+
     def on_change(config: dict[str, Any], _level: int) -> dict[str, Any]:
-        use(replace(params, **{name: config[name] for name in settings_of(params)}))
-        return config
+        # the server passes on whatever it was called with, and would answer that it holds
+        unknown = sorted(set(config) - {*settings, GROUPS})
+        if unknown:
+            rospy.logwarn(f"~set_parameters: there is no setting {unknown[0]}; there are {', '.join(settings)}")
+        use(replace(params, **{name: config[name] for name in settings}))
+        return {name: value for name, value in config.items() if name not in unknown}
 
     return Server(_description(params), on_change)
 

@@ -3,6 +3,7 @@
 """Topics, services, settings and diagnostics of one live node that broadcasts no TF."""
 
 import math
+import subprocess
 import tempfile
 import threading
 import unittest
@@ -12,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import rospy
 import rostest
+import yaml
 from calibrated_bundle import SIGMA_M, SIGMA_RAD, write_calibrated_bundle
 from camera_relocalization_ros.msg import ModelInfo, RelocalizerStatus
 from camera_relocalization_ros.srv import LoadBundle, RelocalizeImage
@@ -343,6 +345,19 @@ class NodeInterfaceTest(unittest.TestCase):
         assert jumps[-1].state == RelocalizerStatus.OK
         assert poses.at(jumps[0].header.stamp.to_nsec()) is None
         poses.wait_at(self.client.stamp_ns)
+
+    def test_settings_by_rosservice_where_there_is_no_dynparam(self):
+        settings = Client(NODE, timeout=20.0)
+        self.addCleanup(settings.update_configuration, {"gate": False, "degraded_below": -1.0})
+        bools, doubles = "[{name: gate, value: true}, {name: gat, value: true}]", "[{name: degraded_below, value: 7.0}]"
+        wanted = f"config: {{bools: {bools}, doubles: {doubles}}}"
+        command = ["rosservice", "call", f"{NODE}/set_parameters", wanted]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+        answer = yaml.safe_load(done.stdout)["config"]
+        values = {one["name"]: one["value"] for kind in ("bools", "ints", "doubles") for one in answer[kind]}
+        # out of range is the end of the range, and what is no setting does not seem to be one
+        assert (values["gate"], values["degraded_below"], "gat" in values) == (True, 1.0, False)
+        assert rospy.get_param(f"{NODE}/gate") is True
 
     def test_the_gates_patience_by_dynamic_reconfigure(self):
         self.hear("pose", PoseStamped)
