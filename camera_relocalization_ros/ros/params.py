@@ -16,6 +16,7 @@ P = TypeVar("P")
 
 TRANSPORTS = ("raw", "compressed")
 TF_MODES = ("none", "camera", "object", "odom")
+PUBLISH_STATES = ("all", "ok")
 
 
 @dataclass(frozen=True)
@@ -53,11 +54,15 @@ class NodeParams:
     fixed_frame: str = "map"
     camera_frame: str = ""
     tf_timeout: float = 0.2
+    publish_states: str = "all"
     odometry: bool = False
     odometry_topic: str = ""
     attitude_topic: str = ""
     velocity_topic: str = ""
     body_frame: str = ""
+    body_pose_in: str = ""
+    output_rate: float = 0.0
+    max_prediction: float = 0.5
     object_box: Tuple[float, ...] = ()
     path_length: int = 500
     lazy: bool = True
@@ -93,16 +98,17 @@ class NodeParams:
             raise ConfigError("parameter ~providers is empty; expected at least one of ONNX Runtime's")
         self._check_one_of("transport", TRANSPORTS)
         self._check_one_of("tf_mode", TF_MODES)
+        self._check_one_of("publish_states", PUBLISH_STATES)
         for name in ("image_width", "image_height", "threads", "path_length"):
             self._check_range(name, getattr(self, name) >= 0, "0 or more")
-        for name in ("stale_after", "tf_timeout", "diagnostic_period"):
+        for name in ("stale_after", "tf_timeout", "diagnostic_period", "max_prediction"):
             self._check_range(name, 0 < getattr(self, name) < math.inf, "seconds above 0")
         for one in fields(self):
             limits = setting_of(one)
             if limits is not None:
                 fits = limits.min <= getattr(self, one.name) <= limits.max
                 self._check_range(one.name, fits, f"{limits.min} to {limits.max}")
-        for name in ("min_rate", "max_latency", "max_age", "max_dropped"):
+        for name in ("min_rate", "max_latency", "max_age", "max_dropped", "output_rate"):
             self._check_range(name, 0 <= getattr(self, name) < math.inf, "0 or more")
         self._check_motion()
         self._check_range("refinement_rate", abs(self.refinement_rate) < math.inf, "refinements a second")

@@ -3,7 +3,7 @@ import subprocess
 import threading
 import time
 import xml.etree.ElementTree as ElementTree
-from dataclasses import asdict, replace
+from dataclasses import asdict, astuple, replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,7 +14,7 @@ import yaml
 from colour_bundle import COLOUR_BUNDLE
 from diagnostic_msgs.msg import DiagnosticStatus
 from diagnostic_updater import DiagnosticStatusWrapper
-from helpers import CAMERA, START_NS, fake_image_rgb
+from helpers import CAMERA, CHILD_FRAME, PARENT_FRAME, START_NS, fake_image_rgb
 from sensor_msgs.msg import CameraInfo
 
 from camera_relocalization_ros.bundle.model_bundle import load_bundle
@@ -27,6 +27,9 @@ from camera_relocalization_ros.ros.node.camera_watch import CameraWatch
 from camera_relocalization_ros.ros.node.diagnostics import NodeDiagnostics
 from camera_relocalization_ros.ros.node.landmark_worker import NodeLandmarks
 from camera_relocalization_ros.ros.node.newest_frame import NewestFrame
+from camera_relocalization_ros.ros.node.outputs.body_pose import BodyFrames
+from camera_relocalization_ros.ros.node.reset_counter import ResetCounter
+from camera_relocalization_ros.ros.node.status import in_time
 from camera_relocalization_ros.ros.params import NodeParams
 from camera_relocalization_ros.ros.replay.ros_session import log_reason
 
@@ -82,6 +85,9 @@ def test_parameters_of_the_right_type_are_taken():
         ({"bundle": "b", "object_box": [1.0, 2.0]}, "~object_box is .*; expected least x, y, z"),
         ({"bundle": "b", "lazy": "yes"}, "~lazy is 'yes' .str.; expected bool"),
         ({"bundle": "b", "tf_mode": "map"}, "~tf_mode is 'map'; expected one of none, camera, object, odom"),
+        ({"bundle": "b", "publish_states": "OK"}, "~publish_states is 'OK'; expected one of all, ok"),
+        ({"bundle": "b", "output_rate": -1.0}, "~output_rate is -1.0; expected 0 or more"),
+        ({"bundle": "b", "max_prediction": 0.0}, "~max_prediction is 0.0; expected seconds above 0"),
         ({"bundle": "b", "image_width": 640}, "of ~image_width and ~image_height one is 0"),
         ({"bundle": "b", "lost_below": 1.5}, "~lost_below is 1.5; expected -1.0 to 1.0"),
         ({"bundle": "b", "path_length": -1}, "~path_length is -1; expected 0 or more"),
@@ -252,6 +258,87 @@ def test_stamps_ahead_of_the_clock_are_warned_of(monkeypatch, ages_s, now_s, say
     found = diagnosed_timing(monkeypatch, ages_s, now_s)
     assert found.level == (DiagnosticStatus.WARN if says else DiagnosticStatus.OK)
     assert says in found.message
+
+
+@pytest.mark.parametrize(
+    ("ahead_s", "now_s", "says"),
+    [
+        (-0.03, 1000.0, ""),
+        (0.05, 1000.0, ""),
+        (0.3, 1000.0, "0.3 s ahead of this computer's ROS time"),
+        (5.0, 1000.0, "5.0 s ahead"),
+        # a bag without a clock, in a simulated time that never begins
+        (1.5e9, 0.0, "no /clock comes"),
+    ],
+)
+def test_a_pose_from_the_future_is_not_ok(ahead_s, now_s, says):
+    stamp_ns = round((now_s + ahead_s) * 1e9)
+    estimate = replace(ok_regression(), stamp_ns=stamp_ns)
+    found = in_time(estimate, rospy.Time.from_sec(now_s))
+    assert (found.state, bool(found.reason)) == ((State.DEGRADED, True) if says else (State.OK, False))
+    assert says in found.reason
+    lost = replace(estimate, state=State.LOST, reason="why")
+    assert in_time(lost, rospy.Time.from_sec(now_s)) is lost
+
+
+def test_resets_are_counted_with_the_first_pose_that_need_not_continue_the_last():
+    resets, second = ResetCounter(), 1_000_000_000
+    resets.note_break()
+    counts = []
+    for stamp_ns, is_broken in [
+        (10 * second, False),
+        (10 * second + 100, False),
+        # lost twice is one reset
+        (11 * second, True),
+        (11 * second, False),
+        (12 * second, False),
+        # time goes back; time jumps, or nothing was published for longer
+        (5 * second, False),
+        (5 * second + 1, False),
+        (7 * second, False),
+    ]:
+        if is_broken:
+            resets.note_break()
+            resets.note_break()
+        resets.note_pose(stamp_ns)
+        counts.append(resets.count)
+    assert counts == [0, 0, 1, 1, 1, 2, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("values", "frames"),
+    [
+        ({}, None),
+        ({"body_pose_in": "map"}, ("map", PARENT_FRAME, CHILD_FRAME, "base_link")),
+        (
+            {"body_pose_in": PARENT_FRAME, "body_frame": "uav", "camera_frame": "nose"},
+            (*[PARENT_FRAME] * 2, "nose", "uav"),
+        ),
+    ],
+)
+def test_frames_of_the_bodys_pose(values, frames):
+    sidecar = load_bundle(COLOUR_BUNDLE).sidecar
+    found = BodyFrames.from_params(NodeParams("b", **values), sidecar)
+    assert (found and astuple(found)) == frames
+
+
+def test_outputs_are_diagnosed():
+    body = SimpleNamespace(failures=3, why_not="no such frame", frames=BodyFrames("map", "wing", "camera", "base_link"))
+    predicted = SimpleNamespace(is_running=True)
+    outputs = SimpleNamespace(body_pose=body, predicted=predicted, body_predicted=None)
+    diagnostics = NodeDiagnostics(SimpleNamespace(outputs=outputs, params=NodeParams(publish_states="ok")))
+    first, second = (diagnostics.outputs(DiagnosticStatusWrapper()) for _ in range(2))
+    assert (first.level, first.message) == (DiagnosticStatus.WARN, "3 times no ~body_pose: no such frame")
+    # what was told is told once
+    assert (second.level, second.message) == (DiagnosticStatus.OK, "OK poses only")
+    values = {one.key: one.value for one in second.values}
+    assert values == {"body pose": "base_link in map", "body pose failures": "3", "predicted pose": "runs"}
+
+
+def test_a_body_is_not_located_in_what_moves_with_it():
+    sidecar = load_bundle(COLOUR_BUNDLE).sidecar
+    with pytest.raises(ConfigError, match="~body_pose_in is '/base_link', which moves with the aircraft"):
+        BodyFrames.from_params(NodeParams("b", body_pose_in="/base_link"), sidecar)
 
 
 def test_before_the_first_answer_no_clock_is_missed(monkeypatch):

@@ -31,11 +31,21 @@ class NodeDiagnostics:
     def __init__(self, node: RelocalizationNode) -> None:
         self._node = node
         self._before_s, self._before = time.monotonic(), (0, 0, 0, 0)
+        self._bodies_failed = 0
 
     def start(self) -> None:
         """Publish from now on."""
         self._updater = Updater()
-        for task in (self.state, self.images, self.timing, self.camera, self.landmarks, self.tf, self.faults):
+        for task in (
+            self.state,
+            self.images,
+            self.timing,
+            self.camera,
+            self.landmarks,
+            self.outputs,
+            self.tf,
+            self.faults,
+        ):
             self._updater.add(task.__name__, task)
         self._updater.add("temperature", temperature)
         threading.Thread(target=self._work, name="diagnostics", daemon=True).start()
@@ -117,6 +127,23 @@ class NodeDiagnostics:
         match = self._node.camera.match
         level = OK if not match.complaint else WARN if match.is_usable else ERROR
         found.summary(level, match.complaint or "as trained, as far as known")
+        return found
+
+    def outputs(self, found: DiagnosticStatusWrapper) -> DiagnosticStatusWrapper:
+        """Which poses leave the node, for an autopilot too, and since the last report not for want of TF."""
+        outputs, params = self._node.outputs, self._node.params
+        found.summary(OK, "OK poses only" if params.publish_states == "ok" else "all poses that are not LOST")
+        if outputs.body_pose is not None:
+            failures, before = outputs.body_pose.failures, self._bodies_failed
+            self._bodies_failed = failures
+            frames = outputs.body_pose.frames
+            if failures > before:
+                found.summary(WARN, f"{failures - before} times no ~body_pose: {outputs.body_pose.why_not}")
+            found.add("body pose", f"{frames.body} in {frames.parent}")
+            found.add("body pose failures", failures)
+        for name, predicted in (("pose", outputs.predicted), ("body pose", outputs.body_predicted)):
+            if predicted is not None:
+                found.add(f"predicted {name}", "runs" if predicted.is_running else "stands still")
         return found
 
     def tf(self, found: DiagnosticStatusWrapper) -> DiagnosticStatusWrapper:

@@ -2,8 +2,7 @@
 """The node `relocalizer`: an image topic in; poses, TF, and what can be said about both out.
 
 Subscribes `image` (sensor_msgs/Image), or with ~transport compressed `image/compressed` (sensor_msgs/CompressedImage),
-and camera_info beside it. Publishes with the stamp of the image `~pose`, `~pose_with_covariance`, `~odometry`, `~path`
-(outputs), `~debug_image`, `~markers`, `/tf` (tf_output) and `~status` (status); further `~model_info` and, from
+and camera_info beside it. Publishes poses, TF and pictures (outputs), `~status` (status), `~model_info` and, from
 diagnostics, `/diagnostics`. Services: services. Parameters: config/relocalizer.yaml. It is put together in startup.
 """
 
@@ -29,12 +28,18 @@ from camera_relocalization_ros.ros.node.camera_watch import CameraWatch
 from camera_relocalization_ros.ros.node.image_localizer import ImageLocalizer
 from camera_relocalization_ros.ros.node.newest_frame import Arrival, NewestFrame
 from camera_relocalization_ros.ros.node.outputs.debug_image import DebugImage
-from camera_relocalization_ros.ros.node.outputs.motion_topics import MotionTopics
+from camera_relocalization_ros.ros.node.outputs.estimate_outputs import EstimateOutputs
 from camera_relocalization_ros.ros.node.outputs.pose_markers import PoseMarkers
-from camera_relocalization_ros.ros.node.outputs.pose_now import PoseNow
-from camera_relocalization_ros.ros.node.outputs.pose_topics import PoseOutputs, model_info
+from camera_relocalization_ros.ros.node.outputs.pose_topics import model_info
 from camera_relocalization_ros.ros.node.outputs.tf_output import TfOutput
-from camera_relocalization_ros.ros.node.status import NodeStatus, age_s, clock_complaint, rejection_counts
+from camera_relocalization_ros.ros.node.reset_counter import ResetCounter
+from camera_relocalization_ros.ros.node.status import (
+    NodeStatus,
+    age_s,
+    clock_complaint,
+    in_time,
+    rejection_counts,
+)
 from camera_relocalization_ros.ros.params import NodeParams
 
 WARNING_PERIOD_S = 5.0
@@ -58,12 +63,10 @@ class RelocalizationNode:
         self.faults = FaultIsolation()
         self.localizer = ImageLocalizer(relocalizer, params, self.camera, self.faults)
         self.tf = tf
-        self._poses = PoseOutputs(params)
+        self.outputs = EstimateOutputs(params, relocalizer.bundle, tf, self.faults)
+        self._resets = ResetCounter()
         self._debug_image = DebugImage(params.object_box)
         self._markers = PoseMarkers(params.object_box)
-        camera_frame = params.camera_frame or relocalizer.bundle.sidecar.child_frame
-        motion = MotionTopics.from_params(params)
-        self._pose_now = PoseNow(motion, camera_frame) if motion is not None else None
         self._model_info = rospy.Publisher("~model_info", ModelInfo, queue_size=1, latch=True)
         self._is_enabled = True
         self._activity = RelocalizerStatus.IDLE
@@ -76,11 +79,11 @@ class RelocalizationNode:
     def run(self) -> None:
         """Localize images until the node is shut down."""
         rospy.on_shutdown(self.newest.close)
-        self._poses.advertise(self.relocalizer.bundle)
+        self.outputs.topics.advertise(self.relocalizer.bundle)
         with self._between_images:
             self._use_model(self.relocalizer)
             self._process(None)
-        self._poses.retire(self.relocalizer.bundle)
+        self.outputs.topics.retire(self.relocalizer.bundle)
         while not rospy.is_shutdown():
             arrival = self.newest.take(self.params.stale_after)
             if self.newest.closed:
@@ -97,16 +100,14 @@ class RelocalizationNode:
 
     def _listeners(self) -> int:
         """Subscribers of all that depends on images."""
-        counts = [self._poses.listeners(), self._debug_image.listeners(), self._markers.listeners()]
-        return sum(counts) + (self._pose_now.listeners() if self._pose_now else 0)
+        return self.outputs.listeners() + self._debug_image.listeners() + self._markers.listeners()
 
     def reset(self) -> None:
         """Forget earlier images, the path, and a rival in TF."""
         with self._between_images:
             self.localizer.reset()
-            self._poses.clear()
-            if self.tf is not None:
-                self.tf.parent_watch.reset()
+            self.outputs.reset()
+            self._resets.note_break()
 
     def set_enabled(self, is_enabled: bool) -> None:
         """Look at images, or not."""
@@ -116,10 +117,10 @@ class RelocalizationNode:
 
     def use_model(self, relocalizer: Relocalizer) -> None:
         """Localize with another model of the same frames from the next image on."""
-        self._poses.advertise(relocalizer.bundle)
+        self.outputs.topics.advertise(relocalizer.bundle)
         with self._between_images:
             self._use_model(relocalizer)
-        self._poses.retire(relocalizer.bundle)
+        self.outputs.topics.retire(relocalizer.bundle)
 
     def use_settings(self, params: NodeParams) -> None:
         """Go on with other settings from the next image on."""
@@ -143,7 +144,8 @@ class RelocalizationNode:
 
     def _use_model(self, relocalizer: Relocalizer) -> None:
         self.localizer.use_model(relocalizer, self.params)
-        self._poses.use(relocalizer.bundle)
+        self.outputs.use(relocalizer.bundle)
+        self._resets.note_break()
         self._model_info.publish(model_info(relocalizer))
 
     def _process(self, arrival: Arrival | None) -> None:
@@ -170,7 +172,7 @@ class RelocalizationNode:
             if header.stamp.is_zero():
                 raise StampError("image without a stamp")
             image_rgb = conversions.message_to_rgb(arrival.message)
-            estimate = self.localizer.estimate(image_rgb, header.stamp.to_nsec())
+            estimate = in_time(self.localizer.estimate(image_rgb, header.stamp.to_nsec()), rospy.Time.now())
         except FrameError as error:
             self._reject(header, error)
             return
@@ -185,11 +187,13 @@ class RelocalizationNode:
 
     def _reject(self, header: Header, error: FrameError) -> None:
         self.relocalizer.reset()
+        self._lose()
         self.status.rejected[error.kind] += 1
         rospy.logwarn_throttle(WARNING_PERIOD_S, f"image rejected ({error.kind}): {error}")
         self._publish_status(State.LOST, header, reason=str(error), age=age_s(header))
 
     def _publish_lost(self, estimate: Estimate, header: Header) -> None:
+        self._lose()
         self.status.lost += 1
         self._publish_status(State.LOST, header, reason=estimate.reason, score=estimate.score, age=age_s(header))
 
@@ -198,13 +202,9 @@ class RelocalizationNode:
         complaint = clock_complaint(age_s(header), rospy.Time.now())
         if complaint:
             rospy.logwarn_throttle(CLOCK_WARNING_PERIOD_S, complaint)
-        pose = self._poses.publish(estimate)
-        if self._pose_now is not None:
-            with self.faults.isolated("~pose_now"):
-                self._pose_now.publish(estimate, pose.header.frame_id)
-        if self.tf is not None:
-            with self.faults.isolated("TF"):
-                self.tf.send(estimate)
+        pose = self.outputs.publish(estimate)
+        if pose is not None:
+            self._resets.note_pose(estimate.stamp_ns)
         self.status.localized += 1
         self._publish_status(
             estimate.state,
@@ -217,7 +217,12 @@ class RelocalizationNode:
             age=age_s(header),
             score=estimate.score,
         )
-        self._poses.extend_path(pose)
+        if pose is not None:
+            self.outputs.topics.extend_path(pose)
+
+    def _lose(self) -> None:
+        self.outputs.lose()
+        self._resets.note_break()
 
     def _publish_waiting(self) -> None:
         """Say that there is no pose of now, and why."""
@@ -234,5 +239,6 @@ class RelocalizationNode:
             "refinements": self.localizer.landmarks.counts.accepted,
             "refused": rejection_counts(self.localizer.landmarks.counts.rejected_by_kind),
             "tf_failures": self.tf.failures if self.tf is not None else 0,
+            "reset_count": self._resets.count,
         }
         self.status.publish(state, header, **about_node, **values)

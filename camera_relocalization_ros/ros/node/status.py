@@ -5,13 +5,16 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
+from dataclasses import replace
 from typing import Any, Mapping
 
 import rospy
 from std_msgs.msg import Header
 
 from camera_relocalization_ros.core.state import State
+from camera_relocalization_ros.localization.estimate import Estimate
 from camera_relocalization_ros.msg import RejectionCount, RelocalizerStatus
+from camera_relocalization_ros.ros.conversions import stamp_from_ns
 from camera_relocalization_ros.ros.node.newest_frame import NewestFrame
 
 UNKNOWN = float("nan")
@@ -58,6 +61,14 @@ def rejection_counts(counts: Mapping[str, int]) -> list[RejectionCount]:
 def age_s(header: Header) -> float:
     """Seconds from the stamp to now, in ROS time."""
     return float((rospy.Time.now() - header.stamp).to_sec())
+
+
+def in_time(estimate: Estimate, now: rospy.Time) -> Estimate:
+    """The estimate; DEGRADED, with the reason, where its stamp cannot be right at `now`: TF would put it elsewhere."""
+    complaint = clock_complaint((now - stamp_from_ns(estimate.stamp_ns)).to_sec(), now)
+    if estimate.state is not State.OK or not complaint:
+        return estimate
+    return replace(estimate, state=State.DEGRADED, reason=complaint)
 
 
 def clock_complaint(age: float, now: rospy.Time) -> str:

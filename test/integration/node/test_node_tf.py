@@ -13,17 +13,18 @@ import numpy as np
 import rospy
 import rostest
 import tf2_ros
-from calibrated_bundle import write_calibrated_bundle
+from calibrated_bundle import SIGMA_M, SIGMA_RAD, write_calibrated_bundle
 from camera_relocalization_ros.msg import RelocalizerStatus
 from camera_relocalization_ros.srv import LoadBundle
 from colour_bundle import COLOUR_BUNDLE, QUAT_XYZW, known_position
 from dynamic_reconfigure.client import Client
-from geometry_msgs.msg import PoseStamped, QuaternionStamped, Vector3Stamped
+from geometry_msgs.msg import PoseStamped, PoseWithCovarianceStamped, QuaternionStamped, Vector3Stamped
 from helpers import CHILD_FRAME, PARENT_FRAME, fake_image_rgb
 from live import wait_for
 from nav_msgs.msg import Odometry
 from node_client import STEP_NS, Heard, NodeClient
 from ros_helpers import transform
+from scipy.spatial.transform import Rotation
 from std_srvs.srv import Trigger
 from tf2_msgs.msg import TFMessage
 
@@ -32,6 +33,33 @@ from camera_relocalization_ros.ros import conversions
 
 TURNED = (0.0, 0.0, np.sqrt(0.5), np.sqrt(0.5))
 WHITE = np.full((48, 64, 3), 255, np.uint8)
+# an aircraft in east, north, up: its nose 30 degrees north of east, banked to the right and nose down
+ROLL, PITCH, YAW = 0.2, 0.1, np.pi / 6
+T_MAP_BODY = np.eye(4)
+T_MAP_BODY[:3, :3] = Rotation.from_euler("ZYX", [YAW, PITCH, ROLL]).as_matrix()
+T_MAP_BODY[:3, 3] = 3.0, 2.0, 1.5
+# the same as an autopilot has it: north, east, down; yaw from north to the right, pitch up
+NED_POSITION, NED_RPY = (2.0, 3.0, -1.5), (ROLL, -PITCH, np.pi / 2 - YAW)
+NED_FROM_ENU = np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, -1.0]])
+# ahead of and below its centre, looking forward and down
+T_BODY_CAMERA = np.eye(4)
+T_BODY_CAMERA[:3, :3] = Rotation.from_euler("YXZ", [0.5, -np.pi / 2, -np.pi / 2]).as_matrix()
+T_BODY_CAMERA[:3, 3] = 0.4, -0.1, -0.2
+
+
+def mavros_vision_pose(message):
+    """Position (3,), roll, pitch, yaw (3,) and covariance (6, 6) that mavros' vision_pose plugin makes of a message.
+
+    Its constants, as frame_tf has them: NED <- ENU is a half turn about east after a quarter turn about up, and a body
+    of forward, right, down is one of forward, left, up after a half turn about its nose.
+    """
+    ned_enu, aircraft_body = Rotation.from_euler("xyz", [np.pi, 0, np.pi / 2]), Rotation.from_euler("x", np.pi)
+    p, q = message.pose.pose.position, message.pose.pose.orientation
+    turned = ned_enu * Rotation.from_quat([q.x, q.y, q.z, q.w]) * aircraft_body
+    turn = np.zeros((6, 6))
+    turn[:3, :3] = turn[3:, 3:] = ned_enu.as_matrix()
+    covariance = turn @ np.reshape(message.pose.covariance, (6, 6)) @ turn.T
+    return ned_enu.apply([p.x, p.y, p.z]), turned.as_euler("ZYX")[::-1], covariance
 
 
 class NodeTfTest(unittest.TestCase):
@@ -140,6 +168,122 @@ class NodeTfTest(unittest.TestCase):
             attitudes.publish(attitude)
 
         np.testing.assert_allclose(self.carried_on("/carried/pose_now", publish), [0, -1, 0], atol=1e-4)
+
+    def load_calibrated(self, node):
+        """Let a node answer with covariances for the time of one test."""
+        load = rospy.ServiceProxy(f"/{node}/load_bundle", LoadBundle)
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        assert load(str(write_calibrated_bundle(Path(folder.name) / "calibrated"))).ok
+        self.addCleanup(load, str(COLOUR_BUNDLE))
+
+    def hear(self, topic, kind):
+        """Listen to a topic for the time of one test."""
+        heard = Heard(topic, kind).wait_connected()
+        self.addCleanup(heard.stop)
+        return heard
+
+    def broadcast_aircraft(self, stamp_ns, turned_rad=0.0):
+        """The airframe in the map and the camera in the aircraft, such that BODY is where the aircraft is.
+
+        turned_rad: how far the gimbal was turned before the stamp, and is the other way after it.
+        """
+        T_map_object = T_MAP_BODY @ T_BODY_CAMERA @ invert(self.truth)
+        for offset_ns, sign in ((-STEP_NS // 2, -1.0), (STEP_NS // 2, 1.0)):
+            T_body_camera = T_BODY_CAMERA.copy()
+            T_body_camera[:3, :3] = Rotation.from_rotvec([0, 0, sign * turned_rad]).as_matrix() @ T_BODY_CAMERA[:3, :3]
+            frames = (("map", PARENT_FRAME, T_map_object), ("base_link", CHILD_FRAME, T_body_camera))
+            for parent, child, T in frames:
+                moved = conversions.matrix_to_transform(T, stamp_ns + offset_ns, parent, child)
+                self.broadcaster.sendTransform(moved)
+
+    def test_body_pose_is_what_mavros_hands_to_the_autopilot(self):
+        self.load_calibrated("located")
+        fed = self.hear("/mavros/vision_pose/pose_cov", PoseWithCovarianceStamped)
+        naive = self.hear("/located/pose_with_covariance", PoseWithCovarianceStamped)
+        stamp_ns = self.client.publish(fake_image_rgb(0))
+        self.broadcast_aircraft(stamp_ns, turned_rad=0.3)
+        message = fed.wait_at(stamp_ns)
+        assert message.header.frame_id == "map"
+        position, rpy, covariance = mavros_vision_pose(message)
+        np.testing.assert_allclose(position, NED_POSITION, atol=1e-5)
+        np.testing.assert_allclose(rpy, NED_RPY, atol=1e-5)
+        # errors of the rotation swing the body about the camera; the axes are north, east, down
+        lever = NED_FROM_ENU @ T_MAP_BODY[:3, :3] @ -T_BODY_CAMERA[:3, 3]
+        x, y, z = lever
+        cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
+        spread = SIGMA_M**2 * np.eye(3) + SIGMA_RAD**2 * (lever @ lever * np.eye(3) - np.outer(lever, lever))
+        expected = np.block([[spread, -(SIGMA_RAD**2) * cross], [SIGMA_RAD**2 * cross, SIGMA_RAD**2 * np.eye(3)]])
+        np.testing.assert_allclose(covariance, expected, atol=1e-5)
+        # the camera's pose in the airframe, relayed as it is, is another thing
+        assert np.linalg.norm(mavros_vision_pose(naive.wait_at(stamp_ns))[0] - NED_POSITION) > 1.0
+
+    def test_nothing_but_ok_poses_where_that_is_asked_for(self):
+        self.load_calibrated("carried")
+        heard = [
+            self.hear("/carried/pose", PoseStamped),
+            self.hear("/carried/pose_with_covariance", PoseWithCovarianceStamped),
+            self.hear("/carried/odometry", Odometry),
+        ]
+        statuses = self.hear("/carried/status", RelocalizerStatus)
+        # seen in one of two images
+        degraded_ns = self.client.publish(fake_image_rgb(0), 20 * STEP_NS)
+        assert statuses.wait_at(degraded_ns).state == RelocalizerStatus.DEGRADED
+        ok_ns = self.client.publish(fake_image_rgb(0))
+        assert statuses.wait_at(ok_ns).state == RelocalizerStatus.OK
+        self.wait_broadcast("carried_camera", ok_ns)
+        for one in heard:
+            one.wait_at(ok_ns)
+            assert one.at(degraded_ns) is None
+        assert not self.broadcasts("carried_camera", degraded_ns)
+
+    def fly_now(self, image_rgb=None):
+        """Publish an image with the stamp of now, and where the aircraft is meanwhile; its stamp."""
+        now_ns = rospy.Time.now().to_nsec()
+        self.broadcast_aircraft(now_ns)
+        self.client.stamp_ns = now_ns
+        return self.client.publish(fake_image_rgb(0) if image_rgb is None else image_rgb, gap_ns=0)
+
+    def fly_until(self, condition, what):
+        """Images ten times a second until a condition holds; the stamp of the last one."""
+        stamps_ns = []
+
+        def holds():
+            stamps_ns.append(self.fly_now())
+            return condition()
+
+        wait_for(holds, what, period_s=0.1)
+        return stamps_ns[-1]
+
+    def test_poses_at_a_fixed_rate_end_when_lost_and_when_no_image_comes(self):
+        self.load_calibrated("located")
+        bodies = self.hear("/located/body_pose_predicted", PoseWithCovarianceStamped)
+        cameras = self.hear("/located/pose_predicted", PoseWithCovarianceStamped)
+        statuses = self.statuses["located"]
+        self.fly_until(lambda: len(bodies.all()) > 40 and len(cameras.all()) > 40, "predicted poses come")
+        before = statuses.newest().reset_count
+        for heard, frame, T in ((bodies, "map", T_MAP_BODY), (cameras, PARENT_FRAME, self.truth)):
+            messages = heard.all()[-30:]
+            gaps_s = np.diff([message.header.stamp.to_sec() for message in messages])
+            assert 0.02 < np.median(gaps_s) < 0.03
+            position, quat_xyzw = conversions.pose_of(messages[-1].pose.pose)
+            assert messages[-1].header.frame_id == frame
+            np.testing.assert_allclose(pose_matrix(position, quat_xyzw), T, atol=1e-3)
+            # between two images it grows, and with the next it is smaller again
+            traces = [np.trace(np.reshape(message.pose.covariance, (6, 6))) for message in messages]
+            steps = np.diff(traces)
+            assert (steps > 0).sum() > (steps < 0).sum() > 0
+        lost_ns = self.fly_now(WHITE)
+        assert statuses.wait_at(lost_ns).state == RelocalizerStatus.LOST
+        heard_s = rospy.Time.now().to_sec()
+        rospy.sleep(0.3)
+        for heard in (bodies, cameras):
+            assert heard.all()[-1].header.stamp.to_sec() < heard_s + 0.05
+        last_ns = self.fly_until(lambda: bodies.all()[-1].header.stamp.to_sec() > heard_s + 0.1, "it goes on")
+        assert statuses.wait_at(last_ns).reset_count == before + 1
+        rospy.sleep(0.8)
+        for heard in (bodies, cameras):
+            assert 0.2 < heard.all()[-1].header.stamp.to_sec() - last_ns * 1e-9 <= 0.5
 
     def test_camera_mode_broadcasts_the_estimate(self):
         self.client.send()

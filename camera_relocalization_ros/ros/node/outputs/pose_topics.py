@@ -50,7 +50,7 @@ class PathOutput:
         return int(self._publisher.get_num_connections())
 
 
-class PoseOutputs:
+class PoseTopics:
     """`~pose`, and as parameters and the model allow `~pose_with_covariance`, `~odometry` and `~path`."""
 
     def __init__(self, params: NodeParams) -> None:
@@ -114,6 +114,12 @@ class PoseOutputs:
 
     def _odometry(self, pose: PoseStamped, covariance: np.ndarray) -> Odometry:
         return conversions.pose_to_odometry(pose, covariance, self._frames[1])
+
+
+def pose_message(estimate: Estimate, frame_id: str) -> PoseWithCovarianceStamped:
+    """An estimate that has a covariance, of a pose in frame_id."""
+    pose = conversions.pose_to_message(estimate.pose, estimate.stamp_ns, frame_id)
+    return conversions.pose_with_covariance(pose, np.asarray(estimate.covariance))
 
 
 def model_info(relocalizer: Relocalizer) -> ModelInfo:

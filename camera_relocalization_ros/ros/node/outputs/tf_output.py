@@ -7,31 +7,20 @@ the image's stamp; a thread of its own waits for that.
 
 from __future__ import annotations
 
-import queue
-import threading
-import time
-import traceback
 from dataclasses import dataclass
-from typing import Callable
+from functools import partial
 
-import numpy as np
-import rospy
 import tf2_ros
 
 from camera_relocalization_ros.bundle.sidecar import BundleSidecar
 from camera_relocalization_ros.core.errors import ConfigError
 from camera_relocalization_ros.core.frames import bare_frame
-from camera_relocalization_ros.core.geometry import invert, pose_matrix
+from camera_relocalization_ros.core.pose import Pose
 from camera_relocalization_ros.localization.estimate import Estimate
-from camera_relocalization_ros.ros.conversions import matrix_to_transform, stamp_from_ns, transform_to_pose
+from camera_relocalization_ros.ros.conversions import pose_to_transform
 from camera_relocalization_ros.ros.node.outputs.parent_watch import ParentWatch
+from camera_relocalization_ros.ros.node.outputs.tf_lookup import TfLookup, TfQueue
 from camera_relocalization_ros.ros.params import NodeParams
-
-# how often TF is asked while a transform is waited for; a lookup takes some microseconds
-POLL_S = 0.005
-WARNING_PERIOD_S = 5.0
-# estimates that wait for TF: some seconds of a camera, after which nobody looks them up any more
-MAX_WAITING = 100
 
 
 @dataclass(frozen=True)
@@ -66,74 +55,41 @@ class TfOutput:
 
     def __init__(self, frames: TfFrames, timeout_s: float) -> None:
         self.frames = frames
-        self.failures = 0
-        self._timeout_s = timeout_s
-        self._waiting: queue.Queue = queue.Queue(MAX_WAITING)
-        self._send: Callable[[Estimate], None] = self._wait_in_line if frames.reference else self._broadcast_camera
+        self._queue = TfQueue("not in TF", timeout_s)
+
+    @property
+    def failures(self) -> int:
+        """Estimates that were not broadcast."""
+        return self._queue.failures
 
     def start(self) -> None:
         """Join TF."""
         self._broadcaster = tf2_ros.TransformBroadcaster()
         self.parent_watch = ParentWatch(self.frames.child)
         if self.frames.reference:
-            self._buffer = tf2_ros.Buffer(debug=False)
-            self._listener = tf2_ros.TransformListener(self._buffer)
-            threading.Thread(target=self._work, name="tf output", daemon=True).start()
+            self._tf = TfLookup()
+            self._queue.start()
 
     def send(self, estimate: Estimate) -> None:
         """Broadcast an estimate now, or as soon as TF knows the camera at its stamp; returns at once.
 
         Nothing is broadcast while another node may broadcast the frame.
         """
-        if self.parent_watch.is_free:
-            self._send(estimate)
-
-    def _broadcast_camera(self, estimate: Estimate) -> None:
-        self._broadcast(_matrix(estimate), estimate.stamp_ns)
-
-    def _wait_in_line(self, estimate: Estimate) -> None:
-        try:
-            self._waiting.put_nowait((estimate, time.monotonic() + self._timeout_s))
-        except queue.Full:
-            self._fail(f"{MAX_WAITING} poses wait for TF already")
-
-    def _work(self) -> None:
-        while not rospy.is_shutdown():
-            estimate, deadline_s = self._waiting.get()
-            try:
-                self._place(estimate, deadline_s)
-            except tf2_ros.TransformException as error:
-                self._fail(str(error))
-            except Exception:  # this thread is the only one: it must be there for the next pose
-                self._fail(traceback.format_exc())
+        if not self.parent_watch.is_free:
+            return
+        if self.frames.reference:
+            self._queue.put(partial(self._place, estimate))
+        else:
+            self._broadcast(estimate.pose, estimate.stamp_ns)
 
     def _place(self, estimate: Estimate, deadline_s: float) -> None:
-        T_reference_model = self._look_up(estimate.stamp_ns, deadline_s) @ invert(_matrix(estimate))
-        is_correction = self.frames.child == self.frames.reference
-        self._broadcast(invert(T_reference_model) if is_correction else T_reference_model, estimate.stamp_ns)
+        frames = self.frames
+        T_reference_camera = self._tf.pose(frames.reference, frames.camera, estimate.stamp_ns, deadline_s)
+        T_reference_model = T_reference_camera @ estimate.pose.inverse
+        is_correction = frames.child == frames.reference
+        self._broadcast(T_reference_model.inverse if is_correction else T_reference_model, estimate.stamp_ns)
 
-    def _fail(self, why: str) -> None:
-        self.failures += 1
-        rospy.logwarn_throttle(WARNING_PERIOD_S, f"not in TF ({self.failures} so far): {why}")
-
-    def _look_up(self, stamp_ns: int, deadline_s: float) -> np.ndarray:
-        """T_reference_camera at the stamp and no other time; raises TransformException when it is not known in time."""
-        # tf2's own waiting is in ROS time, which stands still in a paused bag
-        while True:
-            try:
-                frames = (self.frames.reference, self.frames.camera)
-                found = self._buffer.lookup_transform(*map(bare_frame, frames), stamp_from_ns(stamp_ns))
-                return pose_matrix(*transform_to_pose(found))
-            except tf2_ros.TransformException:
-                if time.monotonic() > deadline_s or rospy.is_shutdown():
-                    raise
-                time.sleep(POLL_S)
-
-    def _broadcast(self, T_parent_child: np.ndarray, stamp_ns: int) -> None:
+    def _broadcast(self, T_parent_child: Pose, stamp_ns: int) -> None:
         if self.parent_watch.is_free:
             frames = (self.frames.parent, self.frames.child)
-            self._broadcaster.sendTransform(matrix_to_transform(T_parent_child, stamp_ns, *map(bare_frame, frames)))
-
-
-def _matrix(estimate: Estimate) -> np.ndarray:
-    return pose_matrix(estimate.position, estimate.quat_xyzw)
+            self._broadcaster.sendTransform(pose_to_transform(T_parent_child, stamp_ns, *map(bare_frame, frames)))
