@@ -9,13 +9,15 @@ import threading
 import time
 from collections import Counter
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Callable, Protocol
 
 import numpy as np
 
+from camera_relocalization_ros.core.state import Stage
 from camera_relocalization_ros.localization.estimate import Estimate
 from camera_relocalization_ros.localization.landmarks.gate import GateDecision, RejectionReason
+from camera_relocalization_ros.localization.landmarks.health import HealthMeter, LandmarkHealth
 from camera_relocalization_ros.localization.landmarks.pipeline import LandmarkPipeline, RefinedImage
 
 # above that of the other threads: the thread that refines gives way where there are not cores enough for both
@@ -97,8 +99,15 @@ class BackgroundLandmarks:
         self._started_s = -self._period_s
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="refine", initializer=_be_nice)
         self._pending: Future[RefinedImage] | None = None
+        self._meter = HealthMeter()
+        self._health = self._meter.health
         self._newest: tuple[np.ndarray, Estimate, Estimate] | None = None
         self._may_go_on = threading.Event()
+
+    @property
+    def health(self) -> LandmarkHealth:
+        """Whether the search keeps up with the images; may be asked for in any thread."""
+        return self._health
 
     def pause(self) -> None:
         """Let the refinement give way: an image came."""
@@ -111,6 +120,8 @@ class BackgroundLandmarks:
         self._take_refined()
         best = self._pipeline.track(grey, regression)
         self._newest = grey, regression, best
+        self._meter.image(best.stage is Stage.TRACKED, self._pipeline.landmarks_age_s)
+        self._health = self._meter.health
         return best
 
     def refine(self) -> None:
@@ -119,7 +130,8 @@ class BackgroundLandmarks:
         now_s = time.monotonic()
         if self._newest and self._pending is None and now_s - self._started_s >= self._period_s:
             self._started_s = now_s
-            self._pending = self._worker.submit(self._pipeline.refine, *self._newest)
+            self._meter.began()
+            self._pending = self._worker.submit(self._refined, *self._newest)
 
     def reset(self) -> None:
         """As LandmarkLocalizer has it, also the image that is being refined."""
@@ -130,6 +142,13 @@ class BackgroundLandmarks:
         """End the thread after what it is at."""
         self._worker.shutdown(wait=False)
 
+    def _refined(self, grey: np.ndarray, regression: Estimate, prior: Estimate) -> RefinedImage:
+        """In the worker's thread: the refined image, and what it took."""
+        started_s, started_processor_s = time.perf_counter(), time.thread_time()
+        refined = self._pipeline.refine(grey, regression, prior)
+        processor_s = time.thread_time() - started_processor_s
+        return replace(refined, clock_s=time.perf_counter() - started_s, processor_s=processor_s)
+
     def _give_way(self) -> None:
         # not for ever: where images take all the time there is, something must be found at last
         self._may_go_on.wait(LONGEST_PAUSE_S)
@@ -139,6 +158,7 @@ class BackgroundLandmarks:
             return
         refined, self._pending = self._pending.result(), None
         self._counts.add(refined.decision)
+        self._meter.ended(refined.clock_s, refined.processor_s)
         if refined.decision.is_accepted:
             self._pipeline.start_tracking(refined)
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Callable
 
@@ -22,12 +23,18 @@ NOT_YET = "no landmarks are followed"
 
 @dataclass(frozen=True)
 class RefinedImage:
-    """A grey image, its regression, the pose that landmarks give, and whether the gate accepts it."""
+    """A grey image, its regression, the pose that landmarks give, and whether the gate accepts it.
+
+    clock_s, processor_s: seconds that it took, on the clock and of the processor's time of its thread; NaN where nobody
+    measured them.
+    """
 
     grey: np.ndarray
     regression: Estimate
     refinement: Refinement
     decision: GateDecision
+    clock_s: float = math.nan
+    processor_s: float = math.nan
 
     @property
     def fused(self) -> Estimate:
@@ -70,6 +77,11 @@ class LandmarkPipeline:
     def grey(self, image_rgb: np.ndarray) -> np.ndarray:
         """What the other methods take of an image; raises FrameError when it is of another camera."""
         return self.refiner.extractor.grey(image_rgb)
+
+    @property
+    def landmarks_age_s(self) -> float:
+        """How long before the newest tracked image its landmarks were found; NaN when none are tracked."""
+        return self._tracker.age_s
 
     def reset(self) -> None:
         """Forget earlier images."""

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import cv2
@@ -62,6 +63,11 @@ class LandmarkTracker:
             stamp_ns=stamp_ns,
             refined_ns=stamp_ns,
         )
+
+    @property
+    def age_s(self) -> float:
+        """How long before the newest tracked image its landmarks were found; NaN when none are tracked."""
+        return math.nan if self._track is None else (self._track.stamp_ns - self._track.refined_ns) * 1e-9
 
     def reset(self) -> None:
         """Track nothing."""

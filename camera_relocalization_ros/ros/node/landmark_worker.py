@@ -14,6 +14,7 @@ from camera_relocalization_ros.bundle.model_bundle import Bundle
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.localization.estimate import Estimate
 from camera_relocalization_ros.localization.landmarks.fusion import regression_alone
+from camera_relocalization_ros.localization.landmarks.health import LandmarkHealth
 from camera_relocalization_ros.localization.landmarks.live import (
     BackgroundLandmarks,
     LandmarkLocalizer,
@@ -52,6 +53,11 @@ class NodeLandmarks:
         # the same object, where it has something to do between the images
         self._background: BackgroundLandmarks | None = None
         self._changed_s = -CHANGE_PERIOD_S
+
+    @property
+    def health(self) -> LandmarkHealth:
+        """Whether the search beside the stream keeps up with the images; of NaN where there is none."""
+        return LandmarkHealth() if self._background is None else self._background.health
 
     def use(self, bundle: Bundle) -> None:
         """Refine by another model's map from now on; none is fine too."""

@@ -21,6 +21,7 @@ from camera_relocalization_ros.core.geometry import position_quat
 from camera_relocalization_ros.core.pose import Pose
 from camera_relocalization_ros.core.state import Stage, State
 from camera_relocalization_ros.evaluation.result_files import load_result
+from camera_relocalization_ros.localization.landmarks.health import LONGEST_SEARCH_S, HealthMeter
 from camera_relocalization_ros.localization.landmarks.live import NICENESS, BackgroundLandmarks, RefinementCounts
 from camera_relocalization_ros.localization.landmarks.pipeline import LandmarkPipeline
 from camera_relocalization_ros.localization.landmarks.staged_relocalizer import StagedRelocalizer
@@ -200,6 +201,32 @@ def test_a_search_stands_still_while_an_image_is_answered_but_not_for_ever(reloc
     live.pause()
     assert live._pending.result(timeout=30).decision.is_accepted and len(steps) == 6
     live.close()
+
+
+def test_whether_the_search_keeps_up_is_told_in_numbers(relocalizer):
+    live = BackgroundLandmarks(
+        partial(LandmarkPipeline, relocalizer.bundle.landmark_map, CAMERA), 0.0, RefinementCounts()
+    )
+    assert np.isnan(live.health.search_s) and np.isnan(live.health.tracked_share) and not live.health.complaint
+    image = view(flight(1, seed=5)[0], WALL)
+    for number in range(4):
+        live.estimate(image, relocalizer.estimate(image, stamp(number)))
+        if number == 0:
+            live.refine()
+            live._pending.result(timeout=30)
+    live.close()
+    health = live.health
+    assert health.search_processor_s > 0 and health.search_s > 0
+    assert health.age_s == pytest.approx(0.3) and health.searched_share == 0.25 and health.tracked_share == 0.75
+
+
+def test_searches_that_take_too_long_are_complained_about():
+    meter = HealthMeter()
+    meter.ended(0.5 * LONGEST_SEARCH_S, 0.1)
+    assert not meter.health.complaint
+    for _ in range(5):
+        meter.ended(3 * LONGEST_SEARCH_S, 0.1)
+    assert "takes 2.7 s" in meter.health.complaint
 
 
 def test_a_rate_leaves_images_unrefined(relocalizer, pipeline):
