@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
@@ -16,7 +16,8 @@ from camera_relocalization_ros.core.errors import BundleError
 from camera_relocalization_ros.core.pose import MAX_POSITION_M, Poses
 from camera_relocalization_ros.vision.local_features import DESCRIPTOR_SIZE, FeatureSettings, unit_descriptors
 
-VERSION = 3
+# 4 has an origin, which readers of 3 would not add
+VERSION, VERSION_WITH_ORIGIN = 3, 4
 # principal components of descriptors that are kept, one signed byte each
 CODE_SIZE = 64
 # a map of 100,000 images is no map of this package
@@ -38,11 +39,12 @@ STORED_TYPES = {
     "settings": np.float64,
     "deviation": np.float64,
 }
+ORIGIN = {"origin": np.float64}
 
 
 @dataclass(frozen=True)
 class LandmarkMap:
-    """Landmarks (l) in the parent frame and the n images they were seen in.
+    """Landmarks (l) in the parent frame and the n images they were seen in; positions and points from `origin` (3,) on.
 
     points (l, 3) metres; codes (l, k) int8, along the axes code_mean (128,), code_axes (128, k) of descriptors;
     seen_first (n + 1,) and seen (s,): image i saw the landmarks seen[seen_first[i]:seen_first[i + 1]];
@@ -61,6 +63,7 @@ class LandmarkMap:
     correction: np.ndarray
     settings: np.ndarray
     deviation: np.ndarray
+    origin: np.ndarray = field(default_factory=lambda: np.zeros(3))
 
     def __len__(self) -> int:
         return len(self.points)
@@ -84,7 +87,7 @@ class LandmarkMap:
         return unit_descriptors(self.codes)
 
     def lens_poses(self) -> Poses:
-        """T_parent_lens of the images."""
+        """T_parent_lens of the images, from `origin` on."""
         return Poses(self.positions, self.quats_xyzw)
 
     def seen_from(self, images: np.ndarray, count: int) -> np.ndarray:
@@ -103,8 +106,11 @@ class LandmarkMap:
 
 def save_map(file: Path | IO[bytes], landmark_map: LandmarkMap) -> None:
     """Write a map as a compressed .npz file."""
-    arrays = {name: np.asarray(getattr(landmark_map, name, VERSION)) for name in STORED_TYPES}
-    np.savez_compressed(file, **{name: arrays[name].astype(kind) for name, kind in STORED_TYPES.items()})
+    has_origin = bool(landmark_map.origin.any())
+    types = {**STORED_TYPES, **(ORIGIN if has_origin else {})}
+    version = VERSION_WITH_ORIGIN if has_origin else VERSION
+    arrays = {name: np.asarray(getattr(landmark_map, name, version)) for name in types}
+    np.savez_compressed(file, **{name: arrays[name].astype(kind) for name, kind in types.items()})
 
 
 def load_map(path: Path | str) -> LandmarkMap:
@@ -112,9 +118,12 @@ def load_map(path: Path | str) -> LandmarkMap:
     try:
         arrays = load_arrays(path, STORED_TYPES, MAX_BYTES)
         version = int(arrays.pop("version"))
-        if version != VERSION:
-            raise ValueError(f"version {version}; expected {VERSION}")
-        landmark_map = LandmarkMap(**{name: array.astype(STORED_TYPES[name]) for name, array in arrays.items()})
+        if version not in (VERSION, VERSION_WITH_ORIGIN):
+            raise ValueError(f"version {version}; expected {VERSION} or {VERSION_WITH_ORIGIN}")
+        if version == VERSION_WITH_ORIGIN:
+            arrays.update(load_arrays(path, ORIGIN, MAX_BYTES))
+        types = {**STORED_TYPES, **ORIGIN}
+        landmark_map = LandmarkMap(**{name: array.astype(types[name]) for name, array in arrays.items()})
         _check(landmark_map)
         return landmark_map
     except (TypeError, ValueError) as error:
@@ -135,6 +144,7 @@ def _check(m: LandmarkMap) -> None:
         "correction": (10,),
         "settings": (3,),
         "deviation": (4,),
+        "origin": (3,),
     }
     found = {name: getattr(m, name).shape for name in expected}
     if found != expected or m.seen.ndim != 1:

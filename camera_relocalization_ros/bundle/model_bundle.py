@@ -27,12 +27,18 @@ from camera_relocalization_ros.core.output_files import new_file, new_folder, wr
 from camera_relocalization_ros.core.plain_values import read_yaml_mapping
 
 FORMAT = "camera_relocalization_bundle"
+# of bundles that have a place for all there is; 4 differs from 3 by the origin of its positions alone
 VERSION = 3
 SIDECAR, NETWORK, TRAINING, TEST_VECTOR = "bundle.yaml", "network.onnx", "training.npz", "test_vector.npz"
 # what a bundle may have since version 3
 LANDMARKS = "landmarks.npz"
 # what a bundle of each version consists of, besides the sidecar
-FILES = {1: (NETWORK, TRAINING), 2: (NETWORK, TRAINING, TEST_VECTOR), 3: (NETWORK, TRAINING, TEST_VECTOR)}
+FILES = {
+    1: (NETWORK, TRAINING),
+    2: (NETWORK, TRAINING, TEST_VECTOR),
+    3: (NETWORK, TRAINING, TEST_VECTOR),
+    4: (NETWORK, TRAINING, TEST_VECTOR),
+}
 MAX_SIDECAR_BYTES = 2**20
 
 
@@ -64,7 +70,7 @@ class Bundle:
     @property
     def training_range(self) -> PositionRange:
         """Where the training images were taken."""
-        return PositionRange.from_positions(self.index.positions)
+        return PositionRange.from_positions(self.index.poses.positions)
 
 
 def load_bundle(path: Path | str, with_map: bool = True) -> Bundle:
@@ -79,6 +85,7 @@ def load_bundle(path: Path | str, with_map: bool = True) -> Bundle:
         checksums.pop(LANDMARKS, None)
     contents = {name: _checked_bytes(path / name, checksum) for name, checksum in checksums.items()}
     index, reference_outputs = _read_arrays(path, version)
+    index = replace(index, origin=np.array(sidecar.position_origin))
     landmark_map = load_map(path / LANDMARKS) if LANDMARKS in checksums else None
     bundle = Bundle(path, checksums[NETWORK][:12], sidecar, contents[NETWORK], index, reference_outputs, landmark_map)
     if training_range is not None:
@@ -103,7 +110,7 @@ def save_bundle(
         (partial / NETWORK).write_bytes(network)
         save_index(partial / TRAINING, index)
         save_reference_outputs(partial / TEST_VECTOR, reference_outputs)
-        _write_sidecar(partial, sidecar, PositionRange.from_positions(index.positions), FILES[VERSION])
+        _write_sidecar(partial, sidecar, PositionRange.from_positions(index.poses.positions), FILES[VERSION])
 
 
 def replace_error_calibration(bundle: Bundle, calibration: ErrorCalibration) -> None:
@@ -158,7 +165,7 @@ def _write_sidecar(folder: Path, sidecar: BundleSidecar, training_range: Positio
     """Into `folder`, with the checksums of `files` in it."""
     values = {
         "format": FORMAT,
-        "version": VERSION,
+        "version": sidecar.version,
         **sidecar.to_dict(),
         "training_range": {"min": list(training_range.min), "max": list(training_range.max)},
         "sha256": {name: _sha256((folder / name).read_bytes()) for name in files},
@@ -177,7 +184,7 @@ def _read_sidecar(path: Path) -> tuple[int, BundleSidecar, dict[str, str], dict[
                 f"expected {FORMAT!r} version {' or '.join(map(str, FILES))}"
             )
         sidecar = BundleSidecar.from_dict(values, version)
-        has_map = version == VERSION and LANDMARKS in values["sha256"]
+        has_map = version >= VERSION and LANDMARKS in values["sha256"]
         names = (*FILES[version], LANDMARKS) if has_map else FILES[version]
         checksums = {name: str(values["sha256"][name]) for name in names}
         return version, sidecar, checksums, values["training_range"] if version > 1 else None

@@ -7,7 +7,7 @@ It is the baseline that every regressor must beat, because regression tends to b
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +29,8 @@ STORED_TYPES = {
 class RetrievalIndex:
     """Training descriptors after a principal-component projection, with the pose of each image.
 
-    mean (D,), components (D, K), descriptors (N, K) of unit length, positions (N, 3), quats_xyzw (N, 4).
+    mean (D,), components (D, K), descriptors (N, K) of unit length, positions (N, 3), quats_xyzw (N, 4). The positions
+    are from `origin` (3,) on, as the network's are; the file does not hold it, the bundle and the run do.
     """
 
     mean: np.ndarray
@@ -37,21 +38,25 @@ class RetrievalIndex:
     descriptors: np.ndarray
     positions: np.ndarray
     quats_xyzw: np.ndarray
+    origin: np.ndarray = field(default_factory=lambda: np.zeros(3))
 
     @classmethod
-    def build(cls, descriptors: np.ndarray, poses: Poses, size: int = 128) -> RetrievalIndex:
+    def build(
+        cls, descriptors: np.ndarray, poses: Poses, size: int = 128, origin: np.ndarray | None = None
+    ) -> RetrievalIndex:
         """Index raw descriptors (N, D) of images with these poses; `size` components are kept, or all there are."""
+        origin = np.zeros(3) if origin is None else origin
         descriptors = np.asarray(descriptors, dtype=np.float32)
         mean = descriptors.mean(axis=0)
         _, _, rows = np.linalg.svd(descriptors - mean, full_matrices=False)
         components = np.ascontiguousarray(rows[:size].T)
         projected = _unit((descriptors - mean) @ components)
-        return cls(mean, components, projected, poses.positions, poses.quats_xyzw)
+        return cls(mean, components, projected, poses.positions - origin, poses.quats_xyzw, origin)
 
     @property
     def poses(self) -> Poses:
-        """Those of the training images."""
-        return Poses(self.positions, self.quats_xyzw)
+        """Those of the training images in the parent frame."""
+        return Poses(self.positions, self.quats_xyzw).shifted(self.origin)
 
     def project(self, descriptors: np.ndarray) -> np.ndarray:
         """Raw descriptors (M, D) as unit vectors (M, K) of the index."""

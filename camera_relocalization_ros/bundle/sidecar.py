@@ -28,6 +28,7 @@ KEYS_OF_1 = (
     *("window_length", "max_gap_s", "origin"),
 )
 KEYS_OF_2, KEYS_OF_3 = ("precision", "weights_licence", "training_data"), ("calibration",)
+KEYS_OF_4 = ("position_origin",)
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,8 @@ class BundleSidecar:
     of the training images; `window_length` frames no further apart than `max_gap_s` make one estimate;
     `origin` says how the model was made (recipe, errors, parity) and is not interpreted. The network may differ
     from its test vector by `tolerance`, which was computed by `tested_with`. `error_calibration` is None until
-    `reloc calibrate`. What a bundle of version 1 does not say is empty.
+    `reloc calibrate`. The network's positions are from `position_origin` on (metres in the parent frame). What a bundle
+    of version 1 does not say is empty.
     """
 
     parent_frame: str = field(metadata={EXPECTED: TEXT})
@@ -70,6 +72,7 @@ class BundleSidecar:
     tolerance: float = TOLERANCE
     tested_with: str = ""
     error_calibration: Optional[ErrorCalibration] = field(default=None, metadata={KEY: "calibration"})
+    position_origin: Tuple[float, ...] = (0.0, 0.0, 0.0)
 
     def __post_init__(self) -> None:
         """Raises ValueError that names the key, what was found and what was expected."""
@@ -81,15 +84,24 @@ class BundleSidecar:
         _check("max_gap_s", self.max_gap_s, 0 < self.max_gap_s <= MAX_GAP_S, f"above 0, at most {MAX_GAP_S} s")
         _check("tolerance", self.tolerance, 0 < self.tolerance <= MAX_TOLERANCE, f"above 0, at most {MAX_TOLERANCE}")
         _check("precision", self.precision, self.precision in PRECISIONS, f"one of {', '.join(PRECISIONS)}")
+        fits = len(self.position_origin) == 3 and all(map(math.isfinite, self.position_origin))
+        _check("position_origin", self.position_origin, fits, "three finite numbers")
 
     @property
     def frame_pair(self) -> FramePair:
         """What the poses are between."""
         return FramePair(self.parent_frame, self.child_frame)
 
+    @property
+    def version(self) -> int:
+        """Of the format: 4 where positions have an origin, which readers of version 3 would not add."""
+        return 4 if any(self.position_origin) else 3
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values for YAML."""
         values = to_plain(self)
+        if self.version < 4:
+            del values["position_origin"]
         outputs = {"tolerance": values.pop("tolerance"), "made_with": values.pop("tested_with")}
         last = {key: values.pop(key) for key in ("calibration", "origin")}
         return {**values, "test_vector": outputs, **last}
@@ -98,6 +110,7 @@ class BundleSidecar:
     def from_dict(cls, values: dict[str, Any], version: int) -> BundleSidecar:
         """The inverse of `to_dict`; raises KeyError, TypeError or ValueError on anything else."""
         keys = KEYS_OF_1 + (KEYS_OF_2 if version > 1 else ()) + (KEYS_OF_3 if version > 2 else ())
+        keys += KEYS_OF_4 if version > 3 else ()
         found = {key: values[key] for key in keys}
         if version > 1:
             outputs = values["test_vector"]

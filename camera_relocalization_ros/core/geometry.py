@@ -10,6 +10,19 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+# a float32 within 16 m of zero is off by a micrometre at most
+NEAR_M = 16.0
+
+
+def position_origin(positions: np.ndarray) -> np.ndarray:
+    """What is taken off positions (N, 3) where they are computed with in float32: whole metres (3,) in their middle.
+
+    Zero where the middle lies within NEAR_M of zero, as in rooms and around objects; far from it, as in UTM or ECEF,
+    float32 would have steps of centimetres.
+    """
+    middle = (positions.min(axis=0) + positions.max(axis=0)) / 2 if len(positions) else np.zeros(3)
+    return np.round(middle) if np.abs(middle).max() > NEAR_M else np.zeros(3)
+
 
 def canonical_quat(quat_xyzw: np.ndarray) -> np.ndarray:
     """The same rotations (..., 4) as unit quaternions with w >= 0."""

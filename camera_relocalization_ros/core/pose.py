@@ -71,6 +71,10 @@ class Pose:
         """T_b_a; its quaternion is canonical."""
         return Pose.from_matrix(invert(self.matrix))
 
+    def shifted(self, by: np.ndarray) -> Pose:
+        """The same with its position moved by (3,) metres along the axes of a; an origin is added or taken off so."""
+        return Pose(self.position + by, self.quat_xyzw)
+
     @property
     def canonical(self) -> Pose:
         """The same pose with a quaternion of length one and w >= 0."""
@@ -135,6 +139,10 @@ class Poses:
     def inverse(self) -> Poses:
         """T_b_a of each."""
         return Poses.from_matrices(invert(self.matrices))
+
+    def shifted(self, by: np.ndarray) -> Poses:
+        """As `Pose.shifted`, all by the same (3,)."""
+        return Poses(self.positions + by, self.quats_xyzw)
 
     def __matmul__(self, T_b_c: Pose | Poses) -> Poses:
         """T_a_c of each, with one T_b_c for all or one for each."""

@@ -18,6 +18,7 @@ import numpy as np
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.errors import DatasetError
 from camera_relocalization_ros.core.frames import FramePair
+from camera_relocalization_ros.core.geometry import position_origin
 from camera_relocalization_ros.core.image_files import decode_image, image_fault, read_image_file
 from camera_relocalization_ros.core.plain_values import from_plain, read_yaml_mapping
 from camera_relocalization_ros.core.pose import MAX_POSITION_M, Pose, Poses, is_pose
@@ -77,7 +78,11 @@ class Sequence:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Sequences of images with the pose of `child_frame` in `parent_frame`; `part` is SPLIT.PART, "" for all."""
+    """Sequences of images with the pose of `child_frame` in `parent_frame`; `part` is SPLIT.PART, "" for all.
+
+    Poses are whole, in float64; who computes with them in float32 takes `position_origin` (3,) off first, and adds it
+    to what comes out.
+    """
 
     path: Path
     parent_frame: str
@@ -85,6 +90,7 @@ class Dataset:
     camera: CameraIntrinsics | None
     sequences: tuple[Sequence, ...]
     part: str = ""
+    position_origin: np.ndarray = field(default_factory=lambda: np.zeros(3))
 
     @classmethod
     def load(cls, spec: str | Path) -> Dataset:
@@ -179,9 +185,22 @@ def _load_folder(path: Path) -> Dataset:
             )
         camera = from_plain(CameraIntrinsics, manifest["camera"], "camera") if manifest["camera"] else None
         sequences = tuple(_load_sequence(path, entry) for entry in manifest["sequences"])
-        return Dataset(path, manifest["parent_frame"], manifest["child_frame"], camera, sequences)
+        origin = _position_origin(manifest, sequences)
+        return Dataset(
+            path, manifest["parent_frame"], manifest["child_frame"], camera, sequences, position_origin=origin
+        )
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise DatasetError(f"{manifest_path}: not a valid manifest ({type(error).__name__}: {error})") from error
+
+
+def _position_origin(manifest: dict[str, Any], sequences: tuple[Sequence, ...]) -> np.ndarray:
+    """The manifest's; that of all positions where it names none, as in data sets of before there was one."""
+    if "position_origin" not in manifest:
+        return position_origin(np.array([f.position for s in sequences for f in s.frames]).reshape(-1, 3))
+    origin = np.array(manifest["position_origin"], dtype=np.float64)
+    if origin.shape != (3,) or not np.isfinite(origin).all():
+        raise ValueError(f"position_origin {manifest['position_origin']!r}; expected three finite numbers")
+    return origin
 
 
 def _load_sequence(dataset_path: Path, entry: dict[str, Any]) -> Sequence:

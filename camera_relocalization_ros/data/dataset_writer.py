@@ -18,7 +18,7 @@ import numpy as np
 
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.errors import DatasetError, RelocalizationError
-from camera_relocalization_ros.core.geometry import canonical_quat
+from camera_relocalization_ros.core.geometry import canonical_quat, position_origin
 from camera_relocalization_ros.core.output_files import partial_path, write_yaml, writing
 from camera_relocalization_ros.core.plain_values import to_plain
 from camera_relocalization_ros.core.pose import is_pose
@@ -190,6 +190,7 @@ class DatasetWriter:
             "parent_frame": self._parent_frame,
             "child_frame": self._child_frame,
             "camera": to_plain(self.camera),
+            **self._origin(),
             "sequences": self._entries,
         }
         for path in (self._partial / JOB_FILE, *self._partial.glob(f"sequences/*/{ENTRY_FILE}")):
@@ -197,6 +198,14 @@ class DatasetWriter:
         write_yaml(self._partial / MANIFEST, manifest, DatasetError)
         (self._partial / LOCK_FILE).unlink()
         os.replace(self._partial, self.path)
+
+    def _origin(self) -> dict[str, list[float]]:
+        """The key that far positions need; none where they lie around zero."""
+        folder = self._partial / "sequences"
+        paths = [folder / safe_name(entry["name"]) / FRAMES_FILE for entry in self._entries]
+        rows = [row for path in paths for row in csv.DictReader(path.read_text(encoding="utf-8").splitlines())]
+        origin = position_origin(np.array([[float(row[axis]) for axis in "xyz"] for row in rows]))
+        return {"position_origin": origin.tolist()} if origin.any() else {}
 
     def is_finished(self, name: str) -> bool:
         """Whether an interrupted run finished this sequence; it then counts as written."""

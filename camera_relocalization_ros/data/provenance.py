@@ -60,7 +60,7 @@ def training_rows(index: RetrievalIndex, truth: Poses) -> np.ndarray:
     whatever the data set, its split or its sequences are called now, and in bundles that tell no digest.
     """
     tree = cKDTree(index.positions)
-    nearby = tree.query_ball_point(truth.positions.astype(np.float32), SAME_POSITION_M)
+    nearby = tree.query_ball_point((truth.positions - index.origin).astype(np.float32), SAME_POSITION_M)
     found = np.full(len(nearby), -1)
     for number, (rows, quat) in enumerate(zip(nearby, truth.quats_xyzw)):
         if rows:

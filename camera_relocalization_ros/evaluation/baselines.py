@@ -77,7 +77,7 @@ def _mean_poses(index: RetrievalIndex, rows: np.ndarray, weights: np.ndarray) ->
     share = weights / weights.sum(axis=1, keepdims=True)
     positions = np.einsum("mk,mkc->mc", share, index.positions[rows])
     quats = [Rotation.from_quat(index.quats_xyzw[row]).mean(w).as_quat() for row, w in zip(rows, share)]
-    return Poses(positions, np.array(quats))
+    return Poses(positions, np.array(quats)).shifted(index.origin)
 
 
 def _medoid_quat(quats_xyzw: np.ndarray) -> np.ndarray:

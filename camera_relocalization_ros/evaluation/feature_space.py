@@ -34,10 +34,11 @@ class Neighbours:
     def from_descriptors(cls, index: RetrievalIndex, descriptors: np.ndarray, truth: Poses, count: int) -> Neighbours:
         """Of images with raw descriptors (n, D) and their true poses."""
         rows, cosine = index.k_nearest(descriptors, count)
-        metres = np.linalg.norm(index.positions[rows] - truth.positions[:, None], axis=2)
+        known = index.poses
+        metres = np.linalg.norm(known.positions[rows] - truth.positions[:, None], axis=2)
         degrees = np.degrees(angular_distance(index.quats_xyzw[rows], truth.quats_xyzw[:, None]))
-        best = oracle_nearest(index.poses, truth)
-        return cls(rows, cosine, metres, degrees, np.linalg.norm(index.positions[best] - truth.positions, axis=1))
+        best = oracle_nearest(known, truth)
+        return cls(rows, cosine, metres, degrees, np.linalg.norm(known.positions[best] - truth.positions, axis=1))
 
     def summary(self) -> dict[str, Any]:
         """Medians over images: of the nearest, of all k, and what the oracle picks."""

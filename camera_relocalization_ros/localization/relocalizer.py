@@ -40,6 +40,7 @@ class Relocalizer:
             self._empty = np.zeros((1, 0, feature_count(session)), dtype=np.float32)
         self._indicator_meter = IndicatorMeter(bundle.index) if bundle.has_members else None
         self._calibration = bundle.sidecar.error_calibration
+        self._origin = np.array(bundle.sidecar.position_origin)
 
     @classmethod
     def from_bundle(
@@ -107,7 +108,7 @@ class Relocalizer:
         state, reason = classify_state(calibration, indicators, score, used, self.bundle.sidecar.window_length)
         return Estimate(
             stamp_ns=stamp_ns,
-            pose=pose,
+            pose=pose.shifted(self._origin),
             window_length=used,
             inference_s=time.perf_counter() - started,
             descriptor=outputs["descriptor"],

@@ -6,7 +6,7 @@ from __future__ import annotations
 import logging
 import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -57,11 +57,15 @@ class MapSettings:
 
 @dataclass(frozen=True)
 class Survey:
-    """What the builder sees of a data set: features, poses T_parent_child (n, 4, 4) and placement (n,) of n images."""
+    """What the builder sees of a data set: features, poses T_parent_child (n, 4, 4) and placement (n,) of n images.
+
+    Positions are from `origin` (3,) on.
+    """
 
     features: list[LocalFeatures]
     T_parent_child: np.ndarray
     placement: np.ndarray
+    origin: np.ndarray = field(default_factory=lambda: np.zeros(3))
 
     @property
     def image(self) -> np.ndarray:
@@ -76,7 +80,7 @@ class Survey:
     def corrected(self, correction: CameraCorrection) -> Survey:
         """The same with true rays and the poses of the lens."""
         features = [replace(f, rays=correction.apply(f.rays)) for f in self.features]
-        return Survey(features, self.T_parent_child @ correction.T_child_lens, self.placement)
+        return replace(self, features=features, T_parent_child=self.T_parent_child @ correction.T_child_lens)
 
 
 def survey(dataset: Dataset, settings: FeatureSettings) -> Survey:
@@ -86,7 +90,8 @@ def survey(dataset: Dataset, settings: FeatureSettings) -> Survey:
     extractor = FeatureExtractor(dataset.camera, settings)
     images = (load_image_rgb(frame.image_path) for frame in tracked(dataset.frames, "features", "image"))
     features = [extractor.extract(extractor.grey(image)) for image in images]
-    return Survey(features, dataset.poses.matrices, placements(dataset))
+    origin = dataset.position_origin
+    return Survey(features, dataset.poses.shifted(-origin).matrices, placements(dataset), origin)
 
 
 def locate(view: Survey, pairs: np.ndarray, tolerance_px: float, label: str) -> Landmarks:
@@ -172,6 +177,7 @@ def compressed(landmarks: Landmarks, view: Survey, correction: CameraCorrection,
         correction.vector,
         np.array([query.width, query.limit, query.contrast]),
         np.array([1.0, 0.0, 1.0, 0.0]),
+        view.origin,
     )
 
 

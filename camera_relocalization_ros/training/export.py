@@ -60,6 +60,7 @@ def export(run: Run, path: Path, precision: str = "fp32", calibration: Dataset |
         weights_licence=backbone.weights.licence,
         training_data=run.training_data,
         tolerance=ANSWER_TOLERANCE[precision],
+        position_origin=tuple(run.position_origin.tolist()),
         tested_with=f"ONNX Runtime {onnxruntime.__version__} on CPUExecutionProvider",
     )
     images = patchwork_images(size.width, size.height, min(run.pose_head.window_length, 2))

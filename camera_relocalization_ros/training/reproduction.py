@@ -174,7 +174,7 @@ def estimate_poses(run: Run, dataset: Dataset, cache_folder: Path) -> Poses:
         for length in np.unique(history):
             newest = np.flatnonzero(history == length)
             _estimate_windows(head, features_nf, newest, int(length), poses)
-    return poses
+    return poses.shifted(run.position_origin)
 
 
 def _estimate_windows(head: PoseHead, features_nf: torch.Tensor, newest: np.ndarray, length: int, poses: Poses) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import hashlib
 import pickle
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from camera_relocalization_ros.bundle.retrieval import RetrievalIndex, load_index, save_index
@@ -62,6 +63,11 @@ class Run:
         """What the poses are between."""
         return FramePair(self.parent_frame, self.child_frame)
 
+    @property
+    def position_origin(self) -> np.ndarray:
+        """From where on (3,) in the parent frame the network's positions are; the index has it too."""
+        return self.index.origin
+
     def backbone(self) -> Backbone:
         """The backbone with the weights it was trained with.
 
@@ -100,6 +106,7 @@ class Run:
             "training_data": to_plain(self.training_data),
             "backbone_sha256": self.backbone_sha256,
             "sha256": sums,
+            "position_origin": self.position_origin.tolist(),
         }
         write_yaml(folder / SUMMARY, summary, ConfigError)
 
@@ -161,7 +168,7 @@ def load_run(folder: Path) -> Run:
             camera=from_plain(CameraIntrinsics, summary["camera"], "camera") if summary["camera"] else None,
             preprocessing=from_plain(Preprocessing, summary["preprocessing"], "preprocessing"),
             pose_head=pose_head.eval(),
-            index=load_index(folder / TRAINING),
+            index=replace(load_index(folder / TRAINING), origin=_origin(summary)),
             results=summary["results"],
             training_data=tuple(from_plain(TrainingSet, values) for values in summary.get("training_data", [])),
             tail=_tensors(contents[TAIL]) if TAIL in contents else {},
@@ -174,3 +181,11 @@ def load_run(folder: Path) -> Run:
 def _damaged(folder: Path, error: Exception) -> ConfigError:
     reason = (str(error).splitlines() or [""])[0]
     return ConfigError(f"{folder}: a damaged run ({type(error).__name__}: {reason})")
+
+
+def _origin(summary: dict[str, Any]) -> np.ndarray:
+    """That of the network's positions (3,); zero in runs of before there was one."""
+    origin = np.array(summary.get("position_origin", (0.0, 0.0, 0.0)), dtype=np.float64)
+    if origin.shape != (3,) or not np.isfinite(origin).all():
+        raise ValueError(f"position_origin {origin.tolist()}; expected three finite numbers")
+    return origin

@@ -47,22 +47,28 @@ def windows_of(dataset: Dataset, length: int, max_gap_s: float) -> np.ndarray:
 class WindowSamples(TorchDataset):
     """The windows of some caches with the same number of views.
 
-    A batch is cells (b, t, c, n) float32, positions (b, t, 3) and quaternions (b, t, 4) in float32.
+    A batch is cells (b, t, c, n) float32, positions (b, t, 3) from `origin` on and quaternions (b, t, 4) in float32.
     """
 
-    def __init__(self, sources: list[Source]) -> None:
+    def __init__(self, sources: list[Source], origin: np.ndarray | None = None) -> None:
         self._sources = sources
+        self._origin_7 = np.concatenate([np.zeros(3) if origin is None else origin, np.zeros(4)])
         self._starts = np.concatenate([[0], np.cumsum([len(source.windows) for source in sources])])
         self.views = sources[0].cache.cells.shape[1]
         self.window_length = sources[0].windows.shape[1]
 
     @classmethod
     def of(
-        cls, datasets: Sequence[Dataset], caches: Sequence[FeatureCache], length: int, max_gap_s: float
+        cls,
+        datasets: Sequence[Dataset],
+        caches: Sequence[FeatureCache],
+        length: int,
+        max_gap_s: float,
+        origin: np.ndarray | None = None,
     ) -> WindowSamples:
         """All windows of `length` frames of the data sets, with the cache of each."""
         windows = (windows_of(dataset, length, max_gap_s) for dataset in datasets)
-        return cls(list(map(Source, caches, windows)))
+        return cls(list(map(Source, caches, windows)), origin)
 
     def __len__(self) -> int:
         """Number of windows."""
@@ -81,7 +87,7 @@ class WindowSamples(TorchDataset):
         # back into the order of the draw
         order = np.argsort(np.concatenate([of_source for of_source, _, _ in parts]))
         cells = np.concatenate([part for _, part, _ in parts])[order]
-        poses_bt7 = torch.from_numpy(np.concatenate([part for _, _, part in parts])[order]).float()
+        poses_bt7 = torch.from_numpy(np.concatenate([part for _, _, part in parts])[order] - self._origin_7).float()
         return torch.from_numpy(cells).float(), poses_bt7[..., :3], poses_bt7[..., 3:]
 
 

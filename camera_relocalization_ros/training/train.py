@@ -83,10 +83,11 @@ def train(
     cached = time.monotonic()
 
     window_length, max_gap_s = network.pose_head.window_length, config.head.max_gap_s
+    origin = _origin(datasets, start)
     metrics = fit(
         module,
-        WindowSamples.of(datasets, caches, window_length, max_gap_s),
-        WindowSamples.of(val_datasets, val_caches, window_length, max_gap_s) if val_datasets else None,
+        WindowSamples.of(datasets, caches, window_length, max_gap_s, origin),
+        WindowSamples.of(val_datasets, val_caches, window_length, max_gap_s, origin) if val_datasets else None,
         optimiser,
         precision=config.precision,
         seed=config.seed,
@@ -102,7 +103,7 @@ def train(
         camera=datasets[0].camera,
         preprocessing=frozen.preprocessing,
         pose_head=module.estimator.pose_head,
-        index=_retrieval_index(caches, module.estimator),
+        index=_retrieval_index(caches, module.estimator, origin),
         results={
             "datasets": [f"{dataset.path.name}: {dataset.frame_count} frames" for dataset in datasets],
             "caching_s": round(cached - started, 1),
@@ -119,6 +120,11 @@ def train(
     return run
 
 
+def _origin(datasets: Sequence[Dataset], start: Run | None) -> np.ndarray:
+    """From where on (3,) the network's positions are: one for all data sets, since it has one output."""
+    return start.position_origin if start else datasets[0].position_origin
+
+
 def _build(datasets: Sequence[Dataset], config: TrainingConfig, start: Run | None) -> tuple[FrozenPart, PoseNetwork]:
     """The part that stays as it is, and what is trained on its features: a new head, or tail and head of `start`.
 
@@ -129,7 +135,8 @@ def _build(datasets: Sequence[Dataset], config: TrainingConfig, start: Run | Non
     pooled_backbone = PooledBackbone(backbone, size.width, size.height, config.head)
     if start is None:
         pose_head = PoseHead(pooled_channels(backbone, config.head), config.head)
-        pose_head.fit_positions(np.concatenate([dataset.poses.positions for dataset in datasets]))
+        origin = _origin(datasets, start)
+        pose_head.fit_positions(np.concatenate([dataset.poses.positions for dataset in datasets]) - origin)
         return FrozenPart(pooled_backbone, size, config), PoseNetwork(nn.Identity(), pose_head)
     trunk = Trunk(backbone, size.width, size.height)
     # a run is loaded for inference; cuDNN has no gradients of recurrent layers in that mode
@@ -137,11 +144,11 @@ def _build(datasets: Sequence[Dataset], config: TrainingConfig, start: Run | Non
     return FrozenPart(trunk, size, config), PoseNetwork(Tail(pooled_backbone, trunk), pose_head)
 
 
-def _retrieval_index(caches: list[FeatureCache], network: PoseNetwork) -> RetrievalIndex:
+def _retrieval_index(caches: list[FeatureCache], network: PoseNetwork, origin: np.ndarray) -> RetrievalIndex:
     """Descriptors and poses of the original views."""
     descriptors = np.concatenate([_descriptors(cache, network) for cache in caches])
     originals = np.concatenate([cache.poses[:, 0] for cache in caches])
-    return RetrievalIndex.build(descriptors, Poses.from_rows(originals))
+    return RetrievalIndex.build(descriptors, Poses.from_rows(originals), origin=origin)
 
 
 def _descriptors(cache: FeatureCache, network: PoseNetwork) -> np.ndarray:

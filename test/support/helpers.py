@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Sequence
 
 import cv2
 import numpy as np
@@ -52,9 +53,13 @@ def encoded(image_rgb: np.ndarray, suffix: str = ".png") -> bytes:
 
 
 def write_fake_dataset(
-    path: Path, counts: tuple[int, ...] = (12,), camera: CameraIntrinsics | None = CAMERA, period_s: float = 0.1
+    path: Path,
+    counts: tuple[int, ...] = (12,),
+    camera: CameraIntrinsics | None = CAMERA,
+    period_s: float = 0.1,
+    offset_m: Sequence[float] = (0.0, 0.0, 0.0),
 ) -> Dataset:
-    """A data set of small PNG images along `fake_trajectory`, one sequence for each count."""
+    """A data set of small PNG images along `fake_trajectory`, offset_m from there, one sequence for each count."""
     with DatasetWriter(path, PARENT_FRAME, CHILD_FRAME, camera) as writer:
         for number, count in enumerate(counts):
             trajectory = fake_trajectory(count, period_s)
@@ -62,7 +67,7 @@ def write_fake_dataset(
                 for row in range(count):
                     sequence.add(
                         int(trajectory.stamps_ns[row]),
-                        trajectory.positions[row],
+                        trajectory.positions[row] + np.asarray(offset_m),
                         trajectory.quats_xyzw[row],
                         encoded(fake_image_rgb(100 * number + row)),
                         ".png",

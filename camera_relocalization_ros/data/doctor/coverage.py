@@ -155,13 +155,14 @@ def _is_flat(positions: np.ndarray) -> bool:
 
 def _between(positions: np.ndarray, edges: tuple, is_around: bool) -> tuple[np.ndarray, np.ndarray]:
     """Which cells (A, B, C) lie largely between places flown, and the middle (A, B, C, 3) of what does of each."""
-    planes = ConvexHull(positions).equations
+    middle = positions.mean(axis=0)  # far from zero, as in UTM, planes would be off by more than their tolerance
+    planes = ConvexHull(positions - middle).equations
     shape = tuple(len(e) - 1 for e in edges)
     samples = np.stack(np.meshgrid(*map(_samples, edges), indexing="ij"), axis=-1)
     samples = samples.reshape(shape[0], 3, shape[1], 3, shape[2], 3, 3)
     samples = samples.transpose(0, 2, 4, 1, 3, 5, 6).reshape(shape + (27, 3))
     points = from_cylinder(samples) if is_around else samples
-    inside = np.all(points @ planes[:, :3].T + planes[:, 3] <= 1e-9, axis=-1)  # (A, B, C, 27)
+    inside = np.all((points - middle) @ planes[:, :3].T + planes[:, 3] <= 1e-9, axis=-1)  # (A, B, C, 27)
     if is_around:  # what is nearer than anybody flew may be the object itself
         inside &= samples[..., 1] >= np.linalg.norm(positions[:, :2], axis=1).min()
     weights = inside[..., None] / np.maximum(inside.sum(axis=-1), 1)[..., None, None]

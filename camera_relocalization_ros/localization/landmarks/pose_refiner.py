@@ -92,6 +92,8 @@ def nothing_found(matches: int) -> Refinement:
 class PoseRefiner:
     """Refines poses of images of one camera with one map; keeps nothing between images.
 
+    Inside, and in its `points`, positions are from the map's origin on; poses that come and go are in the parent frame.
+
     between_steps is called where a refinement can give way to something else, and may wait.
     Raises ConfigError when OpenCV is too old.
     """
@@ -157,18 +159,20 @@ class PoseRefiner:
         return self._correction.apply(rays)
 
     def lens_pose(self, T_parent_child: Pose) -> np.ndarray:
-        """T_parent_lens (4, 4) of a pose of the child frame."""
-        T_parent_lens: np.ndarray = T_parent_child.matrix @ self._T_child_lens
+        """T_parent_lens (4, 4), from the map's origin on, of a pose of the child frame."""
+        from_origin = T_parent_child.shifted(-self.landmark_map.origin)
+        T_parent_lens: np.ndarray = from_origin.matrix @ self._T_child_lens
         return T_parent_lens
 
     def refinement_from(self, pose: PerspectivePose | None, landmarks: np.ndarray, pixels: np.ndarray) -> Refinement:
         """From a pose of the lens; pose.inliers index the landmarks (m,) and pixels (m, 2) that were matched."""
         if pose is None:
             return nothing_found(len(landmarks))
+        from_origin = Pose.from_matrix(pose.T_parent_camera @ invert(self._T_child_lens))
         # the covariance is of the lens; millimetres away from it, the child frame's is the same
         return Refinement(
             found=True,
-            pose=Pose.from_matrix(pose.T_parent_camera @ invert(self._T_child_lens)),
+            pose=from_origin.shifted(self.landmark_map.origin),
             covariance=self.landmark_map.calibrated_covariance(pose.covariance, len(pose.inliers)),
             landmarks=landmarks[pose.inliers],
             pixels=pixels[pose.inliers],

@@ -61,7 +61,7 @@ class FeatureMap:
         groups = [training[row][0] if row in training else UNKNOWN for row in range(trained)]
         groups += [sequence.name for sequence in dataset.sequences for _ in sequence.frames]
         features = np.concatenate([index.descriptors, index.project(descriptors)])[rows]
-        positions = np.concatenate([index.positions, dataset.poses.positions])[rows]
+        positions = np.concatenate([index.poses.positions, dataset.poses.positions])[rows]
         return cls(embed(features, seed), positions, rows < trained, np.array(groups, dtype=object)[rows])
 
     def write_csv(self, path: Path) -> None:

@@ -71,14 +71,15 @@ class ExplainedFrames:
         return self.run.preprocessing.apply(load_image_rgb(self._frames[row].image_path))
 
     def estimate(self, row: int) -> Pose:
-        """The pose as in flight, after the images before."""
+        """The pose as in flight, after the images before; its position is from the run's origin on."""
         with torch.no_grad():
             position_13, quat_14, _ = self._poses(self._tensor(row), self._previous(row))
         return Pose(position_13[0].double().numpy(), quat_14[0].double().numpy())
 
     def errors(self, rows: list[int]) -> PoseErrors:
         """Of the estimates for some frames."""
-        return pose_errors(Poses.stack(map(self.estimate, rows)), self.dataset.poses[rows])
+        estimates = Poses.stack(map(self.estimate, rows)).shifted(self.run.position_origin)
+        return pose_errors(estimates, self.dataset.poses[rows])
 
     def explained(self, row: int) -> dict[str, Callable[[torch.Tensor], torch.Tensor]]:
         """Functions "position" and "orientation" of images (b, h, w, 3) that take the frame's place; (b,), m and deg.

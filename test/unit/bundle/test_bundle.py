@@ -75,7 +75,7 @@ def setting(*keys, to):
 @pytest.mark.parametrize(
     ("edit", "message"),
     [
-        (setting("version", to=4), "version 4; expected .* version 1 or 2 or 3"),
+        (setting("version", to=5), "version 5; expected .* version 1 or 2 or 3 or 4"),
         (setting("preprocessing", "width", to=10**9), "preprocessing width is 1000000000; expected 8 to 4096"),
         (setting("preprocessing", "height", to=-1), "preprocessing height is -1"),
         (setting("preprocessing", "height", to=float("inf")), "not a valid sidecar"),

@@ -3,20 +3,25 @@
 
 import json
 import os
+import shutil
 import sys
 import threading
 from concurrent.futures import TimeoutError as FutureTimeout
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from colour_bundle import COLOUR_BUNDLE
 from helpers import START_NS, write_fake_dataset
 from painted_wall import CAMERA, MAP_OPTIONS, STEP_NS, flight, paint, view, write_wall_bundle, write_wall_dataset
 from scipy.spatial import cKDTree
 
-from camera_relocalization_ros.bundle.model_bundle import LANDMARKS, SIDECAR, load_bundle
+from camera_relocalization_ros.bundle.model_bundle import LANDMARKS, SIDECAR, load_bundle, replace_map
 from camera_relocalization_ros.cli.main import main
+from camera_relocalization_ros.core.camera_correction import CameraCorrection
 from camera_relocalization_ros.core.geometry import position_quat
 from camera_relocalization_ros.core.pose import Pose
 from camera_relocalization_ros.core.state import Stage, State
@@ -26,6 +31,8 @@ from camera_relocalization_ros.localization.landmarks.live import NICENESS, Back
 from camera_relocalization_ros.localization.landmarks.pipeline import LandmarkPipeline
 from camera_relocalization_ros.localization.landmarks.staged_relocalizer import StagedRelocalizer
 from camera_relocalization_ros.localization.relocalizer import Relocalizer
+from camera_relocalization_ros.mapping.builder import survey
+from camera_relocalization_ros.vision.local_features import FeatureSettings
 from camera_relocalization_ros.vision.pnp import project
 
 WALL = paint()
@@ -92,6 +99,50 @@ def test_what_was_found_is_followed_with_growing_covariance(relocalizer, pipelin
     assert max(error_m(answer, T) for answer, T in zip(followed, poses[1:])) < 0.02
     sizes = [np.trace(answer.covariance[:3, :3]) for answer in (refined.fused, *followed)]
     assert sizes[0] < sizes[1] < sizes[-1]
+
+
+def moved_bundle(bundle, folder, by):
+    """The same with all positions moved, as if the wall stood there."""
+    moved = Path(shutil.copytree(bundle, folder / "moved"))
+    sidecar = yaml.safe_load((moved / SIDECAR).read_text())
+    reach = {key: (np.array(limit) + by).tolist() for key, limit in sidecar["training_range"].items()}
+    sidecar.update(version=4, position_origin=by.tolist(), training_range=reach)
+    (moved / SIDECAR).write_text(yaml.safe_dump(sidecar))
+    loaded = load_bundle(moved)
+    replace_map(loaded, replace(loaded.landmark_map, origin=by))
+    return moved
+
+
+def test_poses_far_away_are_as_good_as_at_home(bundle, tmp_path):
+    utm_m = np.array([388096.25, 5548996.5, 130.0])
+    far = moved_bundle(bundle, tmp_path, utm_m)
+    assert load_bundle(far).landmark_map.origin.tolist() == utm_m.tolist()
+    pipelines = [StagedRelocalizer(Relocalizer.from_bundle(path), CAMERA) for path in (bundle, far)]
+    stages = set()
+    for number, T in enumerate(flight(4, seed=5)):
+        near, moved = (one.estimate_stages(view(T, WALL), stamp(number)) for one in pipelines)
+        for a, b in (
+            (near.regression, moved.regression),
+            (near.refinement, moved.refinement),
+            (near.fused, moved.fused),
+        ):
+            np.testing.assert_allclose(b.position - utm_m, a.position, atol=1e-6)
+            np.testing.assert_allclose(b.quat_xyzw, a.quat_xyzw, atol=1e-9)
+        stages.add(moved.fused.stage)
+    assert Stage.REFINED in stages
+
+
+def test_a_map_is_made_from_an_origin_on(tmp_path):
+    utm_m = np.array([388096.25, 5548996.5, 130.0])
+    near = write_wall_dataset(tmp_path / "near", 3)
+    poses = near.poses.shifted(utm_m)
+    frames = [replace(frame, position=pose.position) for frame, pose in zip(near.frames, poses)]
+    sequence = replace(near.sequences[0], frames=tuple(frames))
+    far = replace(near, sequences=(sequence,), position_origin=np.round(utm_m))
+    seen_near, seen_far = (survey(dataset, FeatureSettings(480, 200)) for dataset in (near, far))
+    np.testing.assert_allclose(seen_far.T_parent_child[:, :3, 3] + seen_far.origin, poses.positions, rtol=0, atol=1e-8)
+    assert np.abs(seen_far.T_parent_child[:, :3, 3]).max() < 10 and not seen_near.origin.any()
+    assert seen_far.corrected(CameraCorrection()).origin.tolist() == np.round(utm_m).tolist()
 
 
 @pytest.mark.parametrize("gap", [-1, 0, 6])
