@@ -8,14 +8,11 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Iterable, Sequence
 
-import numpy as np
 import rosbag
-from scipy.spatial.transform import Rotation
 
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.errors import BagError, FrameError
-from camera_relocalization_ros.core.frames import FramePair, bare_frame
-from camera_relocalization_ros.core.geometry import canonical_quat
+from camera_relocalization_ros.core.frames import FramePair
 from camera_relocalization_ros.core.progress import tracked
 from camera_relocalization_ros.data.dataset import Dataset
 from camera_relocalization_ros.data.dataset_writer import DatasetWriter, SequenceWriter
@@ -30,12 +27,11 @@ from camera_relocalization_ros.ros.bags.reader import (
     read_camera,
     read_images,
 )
-from camera_relocalization_ros.ros.bags.transforms import BagTransforms
+from camera_relocalization_ros.ros.bags.tf.pieces import pieces_before, recorded_span
+from camera_relocalization_ros.ros.bags.tf.stays import Stay, stays_of
+from camera_relocalization_ros.ros.bags.transforms import BagTransforms, FrameChain
 from camera_relocalization_ros.ros.conversions import message_to_rgb
 from camera_relocalization_ros.vision.image_transform import ImageTransform
-
-# poses that tell where the parent stood in its room
-PLACEMENT_SAMPLES = 50
 
 logger = logging.getLogger(__name__)
 
@@ -71,24 +67,54 @@ def extract(bag_paths: Sequence[Path], options: ExtractionOptions, output: Path)
     camera = _common_camera(bag_paths, options)
     transform = ImageTransform(camera, options.resize, options.undistort)
     frames = FramePair(options.parent, options.child)
+    spans = {path: recorded_span(path, options.reindex) for path in bag_paths}
     with DatasetWriter(output, frames.parent, frames.child, transform.camera, _job(bag_paths, options)) as writer:
         for name, path in zip(_sequence_names(bag_paths), bag_paths):
             if not writer.is_finished(name):
                 with open_bag(path, options.reindex) as bag:
-                    _extract_bag(bag, name, options, transform, writer)
+                    _extract_bag(bag, name, options, transform, writer, pieces_before(path, spans))
     return Dataset.load(output)
 
 
 def _extract_bag(
-    bag: rosbag.Bag, name: str, options: ExtractionOptions, transform: ImageTransform, writer: DatasetWriter
+    bag: rosbag.Bag,
+    name: str,
+    options: ExtractionOptions,
+    transform: ImageTransform,
+    writer: DatasetWriter,
+    pieces: Sequence[Path],
 ) -> None:
     topic, _ = image_topic(bag, options.image_topic)
-    transforms = BagTransforms.from_bag(bag, options.sources)
+    transforms = BagTransforms.from_bag(bag, options.sources, pieces, options.reindex)
     chain = transforms.chain(options.parent, options.child, options.limits)
     info: dict[str, Any] = {"source": Path(bag.filename).name, "image_topic": topic, "images": image_count(bag, topic)}
     if options.image_delay_s:
         info["image_delay_s"] = options.image_delay_s
-    info.update(_placement(transforms, options))
+    if chain.static_changes_ns:
+        info["static_changes_ns"] = chain.static_changes_ns
+    stays = stays_of(transforms, options.parent, options.limits)
+    if len(stays) > 1:
+        text = "%s: %r stood at %d places, %s; each becomes a sequence of its own"
+        logger.warning(text, bag.filename, options.parent, len(stays), " and ".join(map(str, stays)))
+    for number, stay in enumerate(stays, start=1):
+        part = f"{name}_{number}" if len(stays) > 1 else name
+        if not writer.is_finished(part):
+            _extract_stay(bag, topic, chain, stay, options, transform, writer, part, dict(info))
+
+
+def _extract_stay(
+    bag: rosbag.Bag,
+    topic: str,
+    chain: FrameChain,
+    stay: Stay,
+    options: ExtractionOptions,
+    transform: ImageTransform,
+    writer: DatasetWriter,
+    name: str,
+    info: dict[str, Any],
+) -> None:
+    """Write a sequence of the images during which the parent stood at one place."""
+    info.update(stay.info)
     with writer.sequence(name, info) as sequence:
         job = FrameJob(
             bag=bag,
@@ -99,9 +125,12 @@ def _extract_bag(
             transform=transform,
             image_folder=sequence.image_folder,
             stored=sequence.stored_numbers(),
+            stay=stay,
         )
         progress = tracked(processed_frames(job), Path(bag.filename).name, "image", info["images"])
         _record_frames(progress, sequence)
+        if stay.is_part:
+            info["images"] = sequence.frame_count + sum(sequence.skipped.values())
 
 
 def _record_frames(frames: Iterable[ProcessedFrame], sequence: SequenceWriter) -> None:
@@ -119,19 +148,6 @@ def _record_frames(frames: Iterable[ProcessedFrame], sequence: SequenceWriter) -
             sequence.skip(fault)
         elif frame.image_name:
             sequence.add_stored(stamp_ns, frame.position, frame.quat_xyzw, frame.image_name, frame.number)
-
-
-def _placement(transforms: BagTransforms, options: ExtractionOptions) -> dict[str, Any]:
-    """Where the parent stood in the room, for splits by placement; nothing when the parent is the room."""
-    root = transforms.root_of(options.parent)
-    if root == bare_frame(options.parent):
-        return {}
-    poses = transforms.chain(root, options.parent, options.limits).recorded_trajectory(PLACEMENT_SAMPLES)
-    if not len(poses):
-        return {}
-    quat_xyzw = canonical_quat(Rotation.from_quat(poses.quats_xyzw).mean().as_quat())
-    position = np.median(poses.positions, axis=0)
-    return {"T_world_parent": {"frame": root, "position": position.tolist(), "quat_xyzw": quat_xyzw.tolist()}}
 
 
 def _job(bag_paths: Sequence[Path], options: ExtractionOptions) -> dict[str, Any]:

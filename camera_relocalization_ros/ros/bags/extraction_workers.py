@@ -25,6 +25,7 @@ from camera_relocalization_ros.data.dataset_writer import store_image
 from camera_relocalization_ros.ros.bags.image_encoding import encode
 from camera_relocalization_ros.ros.bags.reader import RecordedImage, places, read_recorded_image
 from camera_relocalization_ros.ros.bags.records import Place, reopen_in_child
+from camera_relocalization_ros.ros.bags.tf.stays import Stay
 from camera_relocalization_ros.ros.bags.transforms import FrameChain, NoPoseError
 from camera_relocalization_ros.vision.image_transform import ImageTransform
 
@@ -59,9 +60,12 @@ class FrameJob:
     image_folder: Path
     # frames that an interrupted run stored
     stored: frozenset[int]
+    stay: Stay
 
     def process(self, number: int, image: RecordedImage, is_repeat: bool) -> ProcessedFrame:
         """Store a frame's image unless something is wrong with the frame."""
+        if not self.stay.contains(image.stamp_ns - self.image_delay_ns):
+            return ProcessedFrame(number, image.stamp_ns)
         if number in self.stored or is_repeat:
             return ProcessedFrame(number, image.stamp_ns, "duplicate image" if is_repeat else "")
         try:

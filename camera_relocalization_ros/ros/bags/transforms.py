@@ -7,23 +7,31 @@ import logging
 from array import array
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Iterator
+from itertools import chain as joined
+from itertools import islice
+from pathlib import Path
+from typing import Iterator, Sequence
 
 import numpy as np
 import rosbag
 
 from camera_relocalization_ros.core.errors import BagError, SyncError
 from camera_relocalization_ros.core.frames import bare_frame
+from camera_relocalization_ros.core.geometry import angular_distance
 from camera_relocalization_ros.core.pose import MAX_POSITION_M
-from camera_relocalization_ros.core.trajectory import Trajectory
+from camera_relocalization_ros.core.trajectory import Trajectory, seconds_text
 from camera_relocalization_ros.data.pose_stream import PoseStream, StreamLimits
 from camera_relocalization_ros.ros.bags.pose_sources import PoseSources, StampedPose, read_sources
-from camera_relocalization_ros.ros.bags.reader import read_messages, topic_types
-from camera_relocalization_ros.ros.bags.tf_window import TfWindow
+from camera_relocalization_ros.ros.bags.reader import open_bag, read_messages, topic_types
+from camera_relocalization_ros.ros.bags.tf.static_poses import StaticPoses, same_pose
+from camera_relocalization_ros.ros.bags.tf.tf_window import TfWindow
 from camera_relocalization_ros.ros.conversions import transform_to_pose
 
 TF_TYPES = ("tf2_msgs/TFMessage", "tf/tfMessage")
 DYNAMIC_TOPICS, STATIC_TOPICS = ("/tf", "tf"), ("/tf_static", "tf_static")
+
+# of /tf, enough to compare the recorder's clock with that of the stamps
+LAG_MESSAGES = 200
 
 logger = logging.getLogger(__name__)
 
@@ -34,10 +42,10 @@ class NoPoseError(SyncError):
 
 @dataclass
 class FrameRecord:
-    """All that a bag says about the pose of one frame in its parents: poses by stamp, and the static one."""
+    """All that a bag says about the pose of one frame in its parents: poses by stamp, and static ones."""
 
     parents: set[str] = field(default_factory=set)
-    static_pose: tuple[np.ndarray, np.ndarray] | None = None
+    static: StaticPoses = field(default_factory=StaticPoses)
     # flat, in the order of arrival: 64 bytes for each pose, where messages take a kilobyte
     stamps_ns: array = field(default_factory=lambda: array("q"))
     poses: array = field(default_factory=lambda: array("d"))
@@ -48,6 +56,13 @@ class FrameRecord:
         poses = np.frombuffer(self.poses, dtype=np.float64).reshape(-1, 7)[order]
         return Trajectory(stamps_ns, poses[:, :3], poses[:, 3:])
 
+    def says_the_same_twice(self) -> bool:
+        """Whether the poses by stamp are the static ones, which old publishers repeat on /tf."""
+        poses = np.frombuffer(self.poses, dtype=np.float64).reshape(-1, 7)
+        return all(
+            same_pose(self.static.at(stamp_ns), (pose[:3], pose[3:])) for stamp_ns, pose in zip(self.stamps_ns, poses)
+        )
+
     def repeats(self) -> int:
         """Poses whose stamp came before: their publisher said nothing new."""
         return len(self.stamps_ns) - len(np.unique(np.frombuffer(self.stamps_ns, dtype=np.int64)))
@@ -56,10 +71,19 @@ class FrameRecord:
 class FrameChain:
     """The way between two frames: `at` gives the pose of child in parent."""
 
-    def __init__(self, parent: str, child: str, streams: list[PoseStream], window: TfWindow) -> None:
+    def __init__(
+        self,
+        parent: str,
+        child: str,
+        streams: dict[tuple[str, str], PoseStream],
+        fixed: dict[tuple[str, str], StaticPoses],
+    ) -> None:
         self.parent, self.child = parent, child
-        self.streams = streams
-        self._window = window
+        self.streams = list(streams.values())
+        self._window = TfWindow(fixed, {frames: stream.trusted for frames, stream in streams.items()})
+        changes = {f"{child} in {parent}": poses.changes_ns for (parent, child), poses in fixed.items()}
+        # by the pair of frames: when another static pose of it began to hold
+        self.static_changes_ns = {pair: stamps_ns for pair, stamps_ns in changes.items() if stamps_ns}
 
     def at(self, stamp_ns: int) -> tuple[np.ndarray, np.ndarray]:
         """Position (3,) and quaternion (4,) at a stamp, interpolated by tf2; raises NoPoseError."""
@@ -83,9 +107,14 @@ class FrameChain:
         stamps, positions, quats = zip(*found) if found else ((), (), ())
         return Trajectory(np.array(stamps, dtype=np.int64), np.array(positions), np.array(quats)), reasons
 
+    def recorded_stamps_ns(self) -> np.ndarray:
+        """Those (N,) of the fastest stream; a static chain has one that is none."""
+        stamps_ns: np.ndarray = max((s.trusted.stamps_ns for s in self.streams), key=len, default=np.array([1]))
+        return stamps_ns
+
     def recorded_trajectory(self, count: int | None = None) -> Trajectory:
         """The poses at the stamps of the fastest stream, about `count` of them; a static chain has a single one."""
-        stamps_ns = max((stream.trusted.stamps_ns for stream in self.streams), key=len, default=np.array([1]))
+        stamps_ns = self.recorded_stamps_ns()
         step = max(len(stamps_ns) // count, 1) if count else 1
         return self.trajectory(stamps_ns[::step])[0]
 
@@ -99,10 +128,13 @@ class BagTransforms:
     ignored: Counter[str]
 
     @classmethod
-    def from_bag(cls, bag: rosbag.Bag, sources: PoseSources | None = None) -> BagTransforms:
+    def from_bag(
+        cls, bag: rosbag.Bag, sources: PoseSources | None = None, before: Sequence[Path] = (), reindex: bool = False
+    ) -> BagTransforms:
         """Read /tf and /tf_static to the end, and what `sources` add; raises BagError when there is nothing.
 
-        A frame that the sources tell of is theirs alone: what TF says of it is left out.
+        A frame that the sources tell of is theirs alone: what TF says of it is left out. Of the bags `before`, which
+        the recording began with, /tf_static still holds.
         """
         sources = sources or PoseSources()
         if sources.is_empty and not any(kind in TF_TYPES for kind in topic_types(bag).values()):
@@ -111,11 +143,12 @@ class BagTransforms:
         for pose in read_sources(bag, sources):
             transforms._add(pose)
         owned = set(transforms.records)
-        for pose in _read_transforms(bag):
+        for pose, received_ns in joined(_read_static_of(before, reindex), _read_transforms(bag)):
             if pose.child in owned:
                 transforms.ignored["of a frame that comes from elsewhere"] += 1
             else:
-                transforms._add(pose)
+                transforms._add(pose, received_ns)
+        transforms._date_static_poses(bag)
         repeats = sum(record.repeats() for record in transforms.records.values())
         transforms.ignored.update({"repeated": repeats} if repeats else {})
         if transforms.ignored:
@@ -129,8 +162,8 @@ class BagTransforms:
         return sorted(set(self.records).union(*(record.parents for record in self.records.values())))
 
     def root_of(self, frame: str) -> str:
-        """The frame at the top of the tree that holds `frame`."""
-        return self._to_root(bare_frame(frame))[-1]
+        """The frame at the top of the tree that holds `frame`, or where frames begin to hang below each other."""
+        return self._above(bare_frame(frame))[-1]
 
     def chain(self, parent: str, child: str, limits: StreamLimits | None = None) -> FrameChain:
         """The way from parent to child; raises BagError that lists the frames when one of them is unknown."""
@@ -138,15 +171,19 @@ class BagTransforms:
         for name in (parent, child):
             if name not in self.frames:
                 raise BagError(f"{self.source}: no frame {name!r} in TF; its frames are: {', '.join(self.frames)}")
-        above_parent, above_child = self._to_root(parent), self._to_root(child)
-        if above_parent[-1] != above_child[-1]:
+        above_parent, above_child = self._above(parent), self._above(child)
+        if not set(above_parent) & set(above_child):
             for name in above_parent[:-1] + above_child[:-1]:
                 self._checked_record(name)  # a frame with two parents may be the cause
             raise BagError(
                 f"{self.source}: frames {parent!r} (below {above_parent[-1]!r}) and {child!r} (below "
                 f"{above_child[-1]!r}) are not connected in TF"
             )
-        between = set(above_parent) ^ set(above_child)  # all below the nearest common ancestor
+        ancestor = next(name for name in above_child if name in above_parent)
+        between = {*above_parent[: above_parent.index(ancestor)], *above_child[: above_child.index(ancestor)]}
+        for name in sorted(between & self._in_circle(above_child)):
+            above = min(self.records[name].parents)
+            raise BagError(f"{self.source}: frames {above!r} and {name!r} hang below each other in TF")
         return self._build(parent, child, sorted(between), limits or StreamLimits())
 
     def _build(self, parent: str, child: str, names: list[str], limits: StreamLimits) -> FrameChain:
@@ -154,33 +191,59 @@ class BagTransforms:
         for name in names:
             record = self._checked_record(name)
             frames = (min(record.parents), name)
-            if record.static_pose is not None:
-                fixed[frames] = record.static_pose
+            if len(record.static):
+                fixed[frames] = record.static
             else:
                 streams[frames] = PoseStream(record.trajectory(), limits)
-        window = TfWindow(fixed, {frames: stream.trusted for frames, stream in streams.items()})
-        return FrameChain(parent, child, list(streams.values()), window)
+        return FrameChain(parent, child, streams, fixed)
 
-    def _to_root(self, name: str) -> list[str]:
-        """The frame and all above it."""
+    def _date_static_poses(self, bag: rosbag.Bag) -> None:
+        """Put the times at which static poses changed into the clock of the stamps, and tell of them."""
+        changed = {child: record for child, record in self.records.items() if record.static.changes_ns}
+        lag_ns = _lag_ns(bag) if changed else 0
+        for child, record in changed.items():
+            record.static = record.static.delayed(lag_ns)
+            (before, after), begin_ns = record.static.poses[:2], record.static.changes_ns[0]
+            metres, degrees = np.linalg.norm(after[0] - before[0]), np.degrees(angular_distance(after[1], before[1]))
+            logger.warning(
+                "%s: %r in %r was said %d times on /tf_static with other values, the second at stamp %s, %.3g m and "
+                "%.3g deg from the first; each holds from when it was said",
+                self.source,
+                child,
+                min(record.parents),
+                len(record.static),
+                seconds_text(begin_ns),
+                metres,
+                degrees,
+            )
+
+    def _above(self, name: str) -> list[str]:
+        """The frame and all above it, as far as none comes twice: what is wrong far up is no reason to stop."""
         names = [name]
         while names[-1] in self.records:
             above = min(self.records[names[-1]].parents)
             if above in names:
-                raise BagError(f"{self.source}: frames {above!r} and {names[-1]!r} hang below each other in TF")
+                break
             names.append(above)
         return names
+
+    def _in_circle(self, above: list[str]) -> set[str]:
+        """Those of a frame and all above it that hang below each other."""
+        last = above[-1]
+        return set(above[above.index(min(self.records[last].parents)) :]) if last in self.records else set()
 
     def _checked_record(self, child: str) -> FrameRecord:
         record = self.records[child]
         if len(record.parents) > 1:
             parents = " and ".join(repr(parent) for parent in sorted(record.parents))
             raise BagError(f"{self.source}: frame {child!r} has more than one parent in TF: {parents}")
-        if record.static_pose is not None and record.stamps_ns:
-            raise BagError(f"{self.source}: frame {child!r} is on /tf and on /tf_static; expected one of them")
+        if len(record.static) and record.stamps_ns and not record.says_the_same_twice():
+            raise BagError(
+                f"{self.source}: frame {child!r} is on /tf and on /tf_static with other values; expected one of them"
+            )
         return record
 
-    def _add(self, pose: StampedPose) -> None:
+    def _add(self, pose: StampedPose, received_ns: int = 0) -> None:
         reason = _fault(pose)
         if reason:
             self.ignored[reason] += 1
@@ -188,19 +251,34 @@ class BagTransforms:
         record = self.records.setdefault(pose.child, FrameRecord())
         record.parents.add(pose.parent)
         if pose.stamp_ns is None:
-            record.static_pose = (pose.position, pose.quat_xyzw)
+            record.static.add(received_ns, pose.position, pose.quat_xyzw)
             return
         record.stamps_ns.append(pose.stamp_ns)
         record.poses.extend((*pose.position, *pose.quat_xyzw))
 
 
-def _read_transforms(bag: rosbag.Bag) -> Iterator[StampedPose]:
-    """All transforms of the bag; those of /tf_static without a stamp, because they hold for all of it."""
-    for topic, message, _ in read_messages(bag, DYNAMIC_TOPICS + STATIC_TOPICS):
+def _lag_ns(bag: rosbag.Bag) -> int:
+    """By how much the recorder's clock is ahead of the stamps of /tf; 0 where there is none to compare."""
+    messages = islice(read_messages(bag, DYNAMIC_TOPICS), LAG_MESSAGES)
+    lags = [received.to_nsec() - t.header.stamp.to_nsec() for _, m, received in messages for t in m.transforms]
+    return int(np.median(lags)) if lags else 0
+
+
+def _read_static_of(paths: Sequence[Path], reindex: bool) -> Iterator[tuple[StampedPose, int]]:
+    for path in paths:
+        with open_bag(path, reindex) as bag:
+            yield from _read_transforms(bag, STATIC_TOPICS)
+
+
+def _read_transforms(
+    bag: rosbag.Bag, topics: Sequence[str] = DYNAMIC_TOPICS + STATIC_TOPICS
+) -> Iterator[tuple[StampedPose, int]]:
+    """All transforms of the bag and when each was recorded; those of /tf_static without a stamp, as tf2 has them."""
+    for topic, message, received in read_messages(bag, topics):
         for transform in message.transforms:
             stamp_ns = None if topic in STATIC_TOPICS else transform.header.stamp.to_nsec()
             parent, child = bare_frame(transform.header.frame_id), bare_frame(transform.child_frame_id)
-            yield StampedPose(parent, child, stamp_ns, *transform_to_pose(transform))
+            yield StampedPose(parent, child, stamp_ns, *transform_to_pose(transform)), received.to_nsec()
 
 
 def _fault(pose: StampedPose) -> str:

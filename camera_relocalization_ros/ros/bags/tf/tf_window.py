@@ -12,6 +12,7 @@ import tf2_py
 
 from camera_relocalization_ros.core.pose import Pose
 from camera_relocalization_ros.core.trajectory import Trajectory
+from camera_relocalization_ros.ros.bags.tf.static_poses import StaticPoses
 from camera_relocalization_ros.ros.conversions import pose_to_transform, stamp_from_ns, transform_to_pose
 
 CACHE_S = 10
@@ -22,10 +23,10 @@ class TfWindow:
 
     def __init__(
         self,
-        fixed: dict[tuple[str, str], tuple[np.ndarray, np.ndarray]],
+        fixed: dict[tuple[str, str], StaticPoses],
         streams: dict[tuple[str, str], Trajectory],
     ) -> None:
-        self._fixed = [pose_to_transform(Pose(*pose), 0, *frames) for frames, pose in fixed.items()]
+        self._fixed = [_StaticFeed(frames, poses) for frames, poses in fixed.items()]
         self._feeds = [_Feed(frames, poses) for frames, poses in streams.items()]
         self._reset()
 
@@ -36,14 +37,32 @@ class TfWindow:
             self._reset()
         for feed, position in zip(self._feeds, positions):
             feed.advance(self._buffer, position)
+        for static in self._fixed:
+            static.set(self._buffer, stamp_ns)
         return transform_to_pose(self._buffer.lookup_transform_core(parent, child, stamp_from_ns(stamp_ns)))
 
     def _reset(self) -> None:
         self._buffer = tf2_py.BufferCore(rospy.Duration(CACHE_S))
-        for transform in self._fixed:
-            self._buffer.set_transform_static(transform, "bag")
+        for static in self._fixed:
+            static.current = -1
         for feed in self._feeds:
             feed.last = -1
+
+
+class _StaticFeed:
+    """The poses of one static frame, and which of them tf2 has."""
+
+    def __init__(self, frames: tuple[str, str], poses: StaticPoses) -> None:
+        self._poses = poses
+        self._messages = [pose_to_transform(Pose(*pose), 0, *frames) for pose in poses.poses]
+        self.current = -1
+
+    def set(self, buffer: tf2_py.BufferCore, stamp_ns: int) -> None:
+        """Give tf2 the pose that held at the stamp, unless it has it."""
+        index = self._poses.index_at(stamp_ns)
+        if index != self.current:
+            buffer.set_transform_static(self._messages[index], "bag")
+            self.current = index
 
 
 class _Feed:
