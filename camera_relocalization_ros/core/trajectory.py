@@ -18,6 +18,8 @@ from camera_relocalization_ros.core.pose import Pose, Poses, is_pose
 
 # as many nanoseconds as int64 holds: until the year 2262
 MOST_SECONDS = 9_223_372_036
+# stamps of one moment that went through other programs differ by less: TUM files often have four digits after the point
+SAME_MOMENT_NS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -144,9 +146,35 @@ def seconds_to_ns(text: str) -> int:
     return int(seconds * 1_000_000_000)
 
 
-def match_stamps(estimate: Trajectory, truth: Trajectory) -> tuple[Trajectory, Trajectory]:
-    """The poses of both at the stamps that both have, equal to the nanosecond; raises SyncError when there is none."""
-    _, in_estimate, in_truth = np.intersect1d(estimate.stamps_ns, truth.stamps_ns, return_indices=True)
+def nearest_rows(stamps_ns: np.ndarray, reference_ns: np.ndarray, within_ns: int = SAME_MOMENT_NS) -> np.ndarray:
+    """The row (N,) of reference_ns whose stamp is nearest to each of stamps_ns (N,); -1 where none is within_ns.
+
+    reference_ns (M,) ascends; all are int64 nanoseconds.
+    """
+    if not len(reference_ns):
+        return np.full(len(stamps_ns), -1)
+    after = np.clip(np.searchsorted(reference_ns, stamps_ns), 1, max(len(reference_ns) - 1, 1))
+    after = np.minimum(after, len(reference_ns) - 1)
+    before = np.maximum(after - 1, 0)
+    rows = np.where(stamps_ns - reference_ns[before] <= reference_ns[after] - stamps_ns, before, after)
+    return np.where(np.abs(reference_ns[rows] - stamps_ns) <= within_ns, rows, -1)
+
+
+def match_stamps(
+    estimate: Trajectory, truth: Trajectory, within_ns: int = SAME_MOMENT_NS
+) -> tuple[Trajectory, Trajectory]:
+    """The poses of both at the moments that both have; raises SyncError when there is none.
+
+    Stamps need not be equal: other programs write them with fewer digits, or as float64, which is a quarter of a
+    microsecond off. Each pose has one partner, the nearest within `within_ns`.
+    """
+    rows = nearest_rows(estimate.stamps_ns, truth.stamps_ns, within_ns)
+    back = nearest_rows(truth.stamps_ns, estimate.stamps_ns, within_ns)
+    in_estimate = np.flatnonzero(rows >= 0)
+    in_estimate = in_estimate[back[rows[in_estimate]] == in_estimate]
     if not len(in_estimate):
-        raise SyncError(f"no stamp is in both the {len(estimate)} estimates and the {len(truth)} true poses")
-    return estimate.select(in_estimate), truth.select(in_truth)
+        within = f"{within_ns / 1e6:g} ms"
+        raise SyncError(
+            f"no stamp is in both the {len(estimate)} estimates and the {len(truth)} true poses, to {within}"
+        )
+    return estimate.select(in_estimate), truth.select(rows[in_estimate])

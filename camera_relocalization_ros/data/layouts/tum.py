@@ -15,6 +15,7 @@ from camera_relocalization_ros.core.pose import MAX_POSITION_M, is_pose
 from camera_relocalization_ros.core.trajectory import (
     Trajectory,
     interpolated,
+    nearest_rows,
     read_tum,
     seconds_text,
     seconds_to_ns,
@@ -35,6 +36,8 @@ from camera_relocalization_ros.data.pose_stream import PoseStream, StreamLimits
 
 IMAGE_LIST, POSE_LIST = "rgb.txt", "groundtruth.txt"
 NO_STAMP = "stamp that is no time"
+# what is left of a stamp in float64 seconds, or with six digits: the moment is the same
+ROUNDED_NS = 1_000
 # of 1973 to 2255; as seconds they would be beyond all clocks
 NANOSECONDS = re.compile(r"([1-9]\d{17}|[1-8]\d{18})(\.0*)?")
 PARENT_FRAME, CHILD_FRAME = "world", "camera_optical_frame"
@@ -66,7 +69,8 @@ def _export_sequence(sequence: Sequence, folder: Path) -> None:
 def import_tum(source: Path, output: Path, max_gap_s: float = StreamLimits.max_gap_s) -> Dataset:
     """Write the data set `output` and return it: a sequence of the folder, or one for each folder in it.
 
-    The pose at an image's stamp lies between those of groundtruth.txt around it. The poses must be those of the
+    The pose at an image's stamp lies between those of groundtruth.txt around it, or is that of the same moment where
+    other programs rewrote the stamps with fewer digits. The poses must be those of the
     camera's optical frame, as the benchmark's are. Raises DatasetError or SyncError.
     """
     folders = recording_folders(source, IMAGE_LIST, "TUM RGB-D")
@@ -85,14 +89,16 @@ def _import_sequence(folder: Path, sequence: SequenceWriter, limits: StreamLimit
     paths = [path_inside(folder, name, folder / IMAGE_LIST) for _, name in entries]
     refuse_without_pictures(paths)
     for number, ((stamp_ns, _), path) in enumerate(zip(entries, paths)):
-        # the benchmark's poses are taken as given: only what lies between two of them is
-        is_given = bool(np.isin(stamp_ns, poses.stamps_ns))
-        fault = "" if is_given else stream.faults(np.array([stamp_ns]))[0]
+        # the benchmark's poses are taken as given: only what lies between two of them is judged
+        row = int(nearest_rows(np.array([stamp_ns]), poses.stamps_ns, ROUNDED_NS)[0])
+        fault = "" if row >= 0 else stream.faults(np.array([stamp_ns]))[0]
         if fault:
+            row = int(nearest_rows(np.array([stamp_ns]), poses.stamps_ns)[0])
+        if fault and row < 0:
             sequence.skip(fault)
             continue
-        pose = interpolated(poses if is_given else stream.trusted, stamp_ns).matrix
-        add_image_file(sequence, stamp_ns, pose, path, number)
+        pose = poses.poses[row] if row >= 0 else interpolated(stream.trusted, stamp_ns)
+        add_image_file(sequence, stamp_ns, pose.matrix, path, number)
 
 
 def _read_poses(path: Path, sequence: SequenceWriter) -> Trajectory:

@@ -4,10 +4,10 @@ import pytest
 from helpers import encoded, fake_image_rgb, fake_trajectory, shared_data, write_fake_dataset
 
 from camera_relocalization_ros.core.errors import DatasetError
-from camera_relocalization_ros.core.trajectory import read_tum
+from camera_relocalization_ros.core.trajectory import Trajectory, read_tum, write_tum
 from camera_relocalization_ros.data.dataset import Dataset, load_image_rgb
 from camera_relocalization_ros.data.layouts.seven_scenes import import_seven_scenes
-from camera_relocalization_ros.data.layouts.tum import export_tum
+from camera_relocalization_ros.data.layouts.tum import export_tum, import_tum
 from camera_relocalization_ros.data.splits import split_names
 
 
@@ -109,6 +109,18 @@ def test_tum_folder_has_what_its_lists_say(tmp_path):
     np.testing.assert_allclose(found.positions, expected.positions, atol=1e-9)
     listed = [line.split()[1] for line in (folder / "rgb.txt").read_text().splitlines() if not line.startswith("#")]
     assert [(folder / name).read_bytes() for name in listed] == [f.image_path.read_bytes() for f in dataset.frames]
+
+
+@pytest.mark.parametrize(("off_ns", "period_s"), [(100, 0.1), (-100, 0.1), (400_000, 0.5)])
+def test_tum_truth_with_rewritten_stamps_keeps_every_frame(tmp_path, off_ns, period_s):
+    dataset = write_fake_dataset(tmp_path / "set", counts=(20,), period_s=period_s)
+    (folder,) = export_tum(dataset, tmp_path / "tum")
+    poses = dataset.sequences[0].trajectory()
+    write_tum(folder / "groundtruth.txt", Trajectory(poses.stamps_ns + off_ns, poses.positions, poses.quats_xyzw))
+    found = import_tum(folder, tmp_path / "again")
+    assert found.frame_count == 20
+    np.testing.assert_array_equal([f.stamp_ns for f in found.frames], poses.stamps_ns)
+    np.testing.assert_allclose(found.poses.positions, poses.positions, atol=1e-3)
 
 
 def test_tum_writes_a_folder_per_sequence_and_overwrites_nothing(tmp_path):

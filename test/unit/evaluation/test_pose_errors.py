@@ -11,7 +11,7 @@ from camera_relocalization_ros.core.errors import RelocalizationError, SyncError
 from camera_relocalization_ros.core.output_files import write_json
 from camera_relocalization_ros.core.pose import Poses
 from camera_relocalization_ros.core.pose_errors import pose_errors
-from camera_relocalization_ros.core.trajectory import match_stamps
+from camera_relocalization_ros.core.trajectory import Trajectory, match_stamps
 from camera_relocalization_ros.evaluation.baselines import baseline_errors
 from camera_relocalization_ros.evaluation.summary_text import errors_table
 
@@ -30,7 +30,26 @@ def test_known_errors():
     assert "regressor" in errors_table({"regressor": errors})
 
 
-def test_only_equal_stamps_match():
+@pytest.mark.parametrize("off_ns", [-999_999, -100, 100, 477, 999_999])
+def test_truth_whose_stamps_another_program_rounded_is_associated(off_ns):
+    estimates = fake_trajectory(20, 0.01)
+    truth = Trajectory(estimates.stamps_ns + off_ns, estimates.positions, estimates.quats_xyzw)
+    found, of_truth = match_stamps(estimates, truth)
+    assert len(found) == 20
+    np.testing.assert_array_equal(found.stamps_ns, estimates.stamps_ns)
+    np.testing.assert_array_equal(of_truth.positions, found.positions)
+
+
+def test_two_estimates_do_not_share_one_true_pose():
+    truth = fake_trajectory(3)
+    doubled = np.sort(np.concatenate([truth.stamps_ns, truth.stamps_ns + 400_000]))
+    estimates = Trajectory(doubled, np.zeros((6, 3)), np.tile([0, 0, 0, 1.0], (6, 1)))
+    found, of_truth = match_stamps(estimates, truth)
+    np.testing.assert_array_equal(found.stamps_ns, truth.stamps_ns)
+    np.testing.assert_array_equal(of_truth.stamps_ns, truth.stamps_ns)
+
+
+def test_stamps_of_other_moments_do_not_match():
     trajectory = fake_trajectory(6)
     estimate, truth = match_stamps(trajectory.select(np.array([1, 4])), trajectory)
     np.testing.assert_array_equal(estimate.stamps_ns, truth.stamps_ns)
