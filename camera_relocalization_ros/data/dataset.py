@@ -29,6 +29,8 @@ FORMAT = "camera_relocalization_dataset"
 VERSION = 1
 MANIFEST = "dataset.yaml"
 FRAMES_FILE = "frames.csv"
+# in a sequence's info: it is no stream
+PHOTOGRAPHS = "photographs"
 COLUMNS = ("number", "stamp_ns", "image", "x", "y", "z", "qx", "qy", "qz", "qw")
 
 
@@ -53,11 +55,19 @@ class Frame:
 
 @dataclass(frozen=True)
 class Sequence:
-    """One recording: frames with strictly ascending stamps; `info` holds its source and what was skipped."""
+    """One recording: frames with strictly ascending stamps; `info` holds its source and what was skipped.
+
+    It is a stream of images, or photographs, whose stamps were made up: those give them an order and are no times.
+    """
 
     name: str
     frames: tuple[Frame, ...]
     info: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_photographs(self) -> bool:
+        """Whether nothing may be judged by how far stamps are apart."""
+        return bool(self.info.get(PHOTOGRAPHS))
 
     def trajectory(self) -> Trajectory:
         """The poses of all frames."""

@@ -8,14 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from camera_relocalization_ros.core.errors import DatasetError
+from camera_relocalization_ros.core.geometry import angular_distance
 from camera_relocalization_ros.core.image_files import read_image_file
+from camera_relocalization_ros.core.pose import Poses
 from camera_relocalization_ros.core.pose_errors import oracle_nearest, pose_errors
 from camera_relocalization_ros.data.dataset import Dataset, Sequence
 
 # a training frame closer in time than this shows almost the same
 APART_S = 1.0
+# photographs have no times: one that is closer than this share of where all were taken, and turned less, does so
+NEAR_SHARE, NEAR_RAD = 0.01, np.radians(3.0)
 
 
 @dataclass(frozen=True)
@@ -25,6 +30,8 @@ class Leakage:
     frames_apart, seconds_apart (N,): from each test frame to the closest training frame of the same sequence, infinite
     when that has none; limit_s: a test frame closer than this leaks; `same_images`: test images that are also training
     images, byte for byte; `oracle_m`, `oracle_deg`: median error of the training pose nearest to each test pose.
+    Photographs are infinitely apart in both: `is_near` (N,) tells which of them have a training pose within near_m and
+    NEAR_RAD.
     """
 
     frames_apart: np.ndarray
@@ -33,6 +40,8 @@ class Leakage:
     same_images: int
     oracle_m: float
     oracle_deg: float
+    is_near: np.ndarray
+    near_m: float
 
     @property
     def frames(self) -> int:
@@ -55,9 +64,14 @@ class Leakage:
         return float(self.seconds_apart.min())
 
     @property
+    def near(self) -> int:
+        """Test photographs that were taken where a training image was."""
+        return int(self.is_near.sum())
+
+    @property
     def leaks(self) -> bool:
         """Whether results on the part prove less than they seem to."""
-        return self.beside > 0 or self.same_images > 0
+        return self.beside > 0 or self.near > 0 or self.same_images > 0
 
     def sentence(self) -> str:
         """The findings in words."""
@@ -70,6 +84,9 @@ class Leakage:
         if self.beside:
             near = f"less than {self.limit_s:g} s from a training frame (closest: {closest})"
             causes.append(f"{self.beside} of {self.frames} lie {near}")
+        if self.near:
+            limits = f"{self.near_m:.2g} m and {np.degrees(NEAR_RAD):.0f} deg"
+            causes.append(f"{self.near} of {self.frames} photographs were taken within {limits} of a training image")
         if self.same_images:
             causes.append(f"{self.same_images} images are training images too")
         return f"LEAK: {', and '.join(causes)}; only what beats the {oracle} counts"
@@ -82,6 +99,8 @@ def find_leakage(train: Dataset, test: Dataset, limit_s: float = APART_S) -> Lea
     )  # (2, N)
     known, truth = train.poses, test.poses
     oracle = pose_errors(known[oracle_nearest(known, truth)], truth)
+    near_m = NEAR_SHARE * float(np.linalg.norm(np.ptp(np.vstack([known.positions, truth.positions]), axis=0)))
+    is_photograph = np.repeat([s.is_photographs for s in test.sequences], [len(s.frames) for s in test.sequences])
     return Leakage(
         frames_apart,
         seconds_apart,
@@ -89,11 +108,26 @@ def find_leakage(train: Dataset, test: Dataset, limit_s: float = APART_S) -> Lea
         _same_images(train, test),
         float(np.median(oracle.position_m)),
         float(np.median(oracle.orientation_deg)),
+        is_photograph & _is_near(known, truth, near_m),
+        near_m,
+    )
+
+
+def _is_near(known: Poses, truth: Poses, near_m: float) -> np.ndarray:
+    """Mask (N,) of the true poses that one of the known ones is as good as."""
+    nearby = cKDTree(known.positions).query_ball_point(truth.positions, near_m)
+    return np.array(
+        [
+            bool(rows) and bool(np.any(angular_distance(known.quats_xyzw[rows], quat[None]) < NEAR_RAD))
+            for rows, quat in zip(nearby, truth.quats_xyzw)
+        ]
     )
 
 
 def _apart(train: Dataset, sequence: Sequence) -> np.ndarray:
     """Frame numbers and seconds (2, N) from each test frame of a sequence to the closest training frame of the same."""
+    if sequence.is_photographs:
+        return np.full((2, len(sequence.frames)), np.inf)
     known = [frame for other in train.sequences if other.name == sequence.name for frame in other.frames]
     numbers = _distances([frame.number for frame in sequence.frames], [frame.number for frame in known])
     stamps = _distances([frame.stamp_ns for frame in sequence.frames], [frame.stamp_ns for frame in known])

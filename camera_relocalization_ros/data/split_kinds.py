@@ -88,7 +88,9 @@ def whole_sequences(dataset: Dataset, patterns: dict[str, list[str]]) -> Parts:
 
 
 def guard_frames(sequence: Sequence) -> int:
-    """Frame numbers that take GUARD_S, at the mean rate of a recording; at least 1."""
+    """Frame numbers that take GUARD_S, at the mean rate of a recording, at least 1; 0 for photographs."""
+    if sequence.is_photographs:
+        return 0
     if len(sequence.frames) < 2:
         return 1
     first, last = sequence.frames[0], sequence.frames[-1]
@@ -101,8 +103,12 @@ def airframe_mixed(dataset: Dataset) -> Parts:
     """Every recording is trained and tested on, in blocks: how well does a model know places it has seen?
 
     A recording is cut into equal cycles of about MIXED_CYCLE_S whose last quarter is "test", with guards of GUARD_S.
-    One that is shorter than MIXED_SHORTEST_S is only trained on, and a warning says so.
+    One that is shorter than MIXED_SHORTEST_S is only trained on, and a warning says so. Raises DatasetError for
+    photographs, which have no times.
     """
+    photographs = [sequence.name for sequence in dataset.sequences if sequence.is_photographs]
+    if photographs:
+        raise DatasetError(f"sequence {photographs[0]!r} is of photographs, without times to cut it at; use blocks")
     parts: Parts = {"train": {}, "test": {}}
     for sequence in dataset.sequences:
         if not sequence.frames:

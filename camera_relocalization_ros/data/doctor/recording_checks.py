@@ -34,6 +34,9 @@ def check_gaps(dataset: Dataset) -> Finding:
     gaps, lost_s, total_s = 0, 0.0, 0.0
     skipped: Counter[str] = Counter()
     for sequence in dataset.sequences:
+        if sequence.is_photographs:
+            skipped.update(_skipped(sequence))
+            continue
         stamps_s = np.array([frame.stamp_ns for frame in sequence.frames], dtype=np.int64) * 1e-9
         rows = gap_rows(sequence)
         gaps += len(rows)
@@ -46,10 +49,10 @@ def check_gaps(dataset: Dataset) -> Finding:
     reasons = ", ".join(f"{count} {reason}" for reason, count in skipped.most_common()) or "none"
     cause = "mend what the reasons name" if skipped_share > FEW else "look for dropped images"
     advice = "" if level == OK else f"; {cause} before the next flight, or train on single frames"
-    sentence = (
-        f"{gaps} gaps take {100 * lost_share:.0f} % of the time; "
-        f"{100 * skipped_share:.0f} % of the frames were skipped ({reasons}){advice}"
+    time = (
+        f"{gaps} gaps take {100 * lost_share:.0f} % of the time" if _streams(dataset) else "photographs have no times"
     )
+    sentence = f"{time}; {100 * skipped_share:.0f} % of the frames were skipped ({reasons}){advice}"
     values = {"gaps": gaps, "lost_s": lost_s, "skipped": dict(skipped), "skipped_share": skipped_share}
     return Finding("gaps", level, sentence, values)
 
@@ -61,7 +64,7 @@ def check_quaternions(dataset: Dataset) -> Finding:
     """
     quats = dataset.poses.quats_xyzw
     off = int(np.sum(np.abs(np.linalg.norm(quats, axis=1) - 1.0) > MAX_NORM_ERROR))
-    turns = sum(int(_is_fast_turn(sequence).sum()) for sequence in dataset.sequences)
+    turns = sum(int(_is_fast_turn(sequence).sum()) for sequence in _streams(dataset))
     values = {"off_length": off, "fast_turns": turns}
     if off:
         sentence = f"{off} of {len(quats)} quaternions are not of unit length; write them with more digits"
@@ -73,13 +76,18 @@ def check_quaternions(dataset: Dataset) -> Finding:
             "check the order of x y z w and whether the tracker swapped markers"
         )
         return Finding("quaternions", level_of(turns, 0, 0.02 * len(quats)), sentence, values)
-    return Finding("quaternions", OK, f"all are of unit length and none turns faster than {limit}", values)
+    turn = f" and none turns faster than {limit}" if _streams(dataset) else "; turns of photographs say nothing"
+    return Finding("quaternions", OK, f"all are of unit length{turn}", values)
 
 
 def check_stream(dataset: Dataset) -> Finding:
     """Poses that repeat themselves to the last digit, or jump; values["places"] names where, first ones first."""
+    if not _streams(dataset):
+        return Finding(
+            "pose stream", OK, "photographs: nobody moved from one to the next by their stamps", {"places": []}
+        )
     repeats, jumps, places = 0, 0, []
-    for sequence in dataset.sequences:
+    for sequence in _streams(dataset):
         if len(sequence.frames) < 2:
             continue
         stream = PoseStream(_rounded(sequence.trajectory()), STREAM)
@@ -95,6 +103,11 @@ def check_stream(dataset: Dataset) -> Finding:
         f"{STREAM.max_speed:.0f} m/s (swapped markers, a lost map, or images that are in no order); cut them out"
     )
     return Finding("pose stream", level_of((repeats + jumps) / dataset.frame_count, 0.0, 0.02), sentence, values)
+
+
+def _streams(dataset: Dataset) -> list[Sequence]:
+    """The sequences whose stamps are times."""
+    return [sequence for sequence in dataset.sequences if not sequence.is_photographs]
 
 
 def _skipped(sequence: Sequence) -> Counter[str]:

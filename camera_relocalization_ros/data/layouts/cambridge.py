@@ -16,8 +16,9 @@ import numpy as np
 from camera_relocalization_ros.core.errors import DatasetError
 from camera_relocalization_ros.core.geometry import invert
 from camera_relocalization_ros.core.image_files import path_inside, read_list
-from camera_relocalization_ros.data.dataset import Dataset
+from camera_relocalization_ros.data.dataset import PHOTOGRAPHS, Dataset
 from camera_relocalization_ros.data.dataset_writer import DatasetWriter
+from camera_relocalization_ros.data.layouts.folders import folder_sequence
 from camera_relocalization_ros.data.layouts.natural_order import natural_key
 from camera_relocalization_ros.data.layouts.pose_numbers import is_number, pose_or_nan, read_number
 from camera_relocalization_ros.data.layouts.stampless import add_image_file, refuse_without_pictures, synthetic_stamp_ns
@@ -51,11 +52,11 @@ def import_cambridge(source: Path, output: Path, quaternion: str = ROTATIONS[0])
     refuse_without_pictures([_image_path(source, entry) for entry in entries])
     folders: dict[str, list[_Entry]] = {}
     for entry in sorted(entries, key=lambda entry: natural_key(entry.image)):
-        folders.setdefault(_sequence_name(entry.image), []).append(entry)
+        folders.setdefault(folder_sequence(entry.image), []).append(entry)
     parts: Parts = {}
     with DatasetWriter(output, PARENT_FRAME, CHILD_FRAME) as writer:
         for index, (name, members) in enumerate(folders.items()):
-            with writer.sequence(name, {"source": f"{source.name}/{name}"}) as sequence:
+            with writer.sequence(name, {"source": f"{source.name}/{name}", PHOTOGRAPHS: True}) as sequence:
                 for number, entry in enumerate(members):
                     stamp_ns, path = synthetic_stamp_ns(index, number), _image_path(source, entry)
                     if add_image_file(sequence, stamp_ns, entry.T_scene_camera, path, number):
@@ -75,10 +76,6 @@ def _refuse_repeats(source: Path, entries: list[_Entry]) -> None:
 
 def _image_path(source: Path, entry: _Entry) -> Path:
     return path_inside(source, entry.image, source / LISTS[entry.part])
-
-
-def _sequence_name(image: str) -> str:
-    return "_".join(Path(image).parts[:-1]) or "images"
 
 
 def _read_list(path: Path, part: str, quaternion: str) -> list[_Entry]:

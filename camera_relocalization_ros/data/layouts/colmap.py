@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from pathlib import Path
-from typing import BinaryIO, Iterator, NamedTuple
+from typing import BinaryIO, Iterable, Iterator, NamedTuple
 
 import numpy as np
 
@@ -17,8 +17,9 @@ from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.errors import DatasetError
 from camera_relocalization_ros.core.geometry import invert
 from camera_relocalization_ros.core.image_files import path_inside, read_list
-from camera_relocalization_ros.data.dataset import Dataset
+from camera_relocalization_ros.data.dataset import PHOTOGRAPHS, Dataset
 from camera_relocalization_ros.data.dataset_writer import DatasetWriter
+from camera_relocalization_ros.data.layouts.folders import folder_sequence
 from camera_relocalization_ros.data.layouts.natural_order import natural_key
 from camera_relocalization_ros.data.layouts.pose_numbers import pose_or_nan, read_number
 from camera_relocalization_ros.data.layouts.stampless import add_image_file, refuse_without_pictures, synthetic_stamp_ns
@@ -44,7 +45,7 @@ class _Image(NamedTuple):
 
 
 def import_colmap(source: Path, output: Path, images: Path | None = None) -> Dataset:
-    """Write the data set `output` of one sequence, images in the natural order of their names, and return it.
+    """Write the data set `output` of a sequence for each folder, images in the natural order of their names; return it.
 
     source: folder of the model. `images`: folder of the images; None looks for a folder images in the model's or up to
     two folders above it. Raises DatasetError, also for more than one camera and for lenses that are not OpenCV's.
@@ -66,10 +67,19 @@ def import_colmap(source: Path, output: Path, images: Path | None = None) -> Dat
     paths = [path_inside(folder, image.name, source) for image in listed]
     refuse_without_pictures(paths)
     with DatasetWriter(output, PARENT_FRAME, CHILD_FRAME, used.pop()) as writer:
-        with writer.sequence("images", {"source": f"colmap {source.name}"}) as sequence:
-            for number, (image, path) in enumerate(zip(listed, paths)):
-                add_image_file(sequence, synthetic_stamp_ns(0, number), image.T_scene_camera, path, number)
+        for index, (name, members) in enumerate(_by_folder(zip(listed, paths)).items()):
+            with writer.sequence(name, {"source": f"colmap {source.name}", PHOTOGRAPHS: True}) as sequence:
+                for number, (image, path) in enumerate(members):
+                    add_image_file(sequence, synthetic_stamp_ns(index, number), image.T_scene_camera, path, number)
     return Dataset.load(output)
+
+
+def _by_folder(images: Iterable[tuple[_Image, Path]]) -> dict[str, list[tuple[_Image, Path]]]:
+    """The images of each folder that their names tell, by the name of its sequence: recordings are kept apart so."""
+    folders: dict[str, list[tuple[_Image, Path]]] = {}
+    for image, path in images:
+        folders.setdefault(folder_sequence(image.name), []).append((image, path))
+    return folders
 
 
 def _read_model(source: Path) -> tuple[dict[int, CameraIntrinsics], list[_Image]]:

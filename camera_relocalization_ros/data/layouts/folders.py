@@ -25,6 +25,11 @@ def recording_folders(source: Path, marker: str, layout: str, what: str = "") ->
     return sorted(folders, key=lambda folder: natural_key(folder.name))
 
 
+def folder_sequence(image: str) -> str:
+    """The sequence of an image by the folders in its name; "images" where it has none."""
+    return "_".join(Path(image).parts[:-1]) or "images"
+
+
 def import_recordings(
     writer: DatasetWriter, folders: list[Path], layout: str, import_one: Callable[[Path, SequenceWriter], None]
 ) -> None:

@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -14,12 +15,16 @@ from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.errors import DatasetError
 from camera_relocalization_ros.core.image_files import path_inside
 from camera_relocalization_ros.core.plain_values import read_json_mapping
-from camera_relocalization_ros.data.dataset import Dataset
+from camera_relocalization_ros.data.dataset import PHOTOGRAPHS, Dataset
 from camera_relocalization_ros.data.dataset_writer import DatasetWriter
 from camera_relocalization_ros.data.layouts.natural_order import natural_key
 from camera_relocalization_ros.data.layouts.stampless import add_image_file, refuse_without_pictures, synthetic_stamp_ns
+from camera_relocalization_ros.data.splits import Parts, save_split
 
 FILE = "transforms.json"
+SEQUENCE = "images"
+# nerfstudio's keys of the parts of a split
+LISTS = {"train": "train_filenames", "val": "val_filenames", "test": "test_filenames"}
 PARENT_FRAME, CHILD_FRAME = "scene", "camera_optical_frame"
 T_OPENGL_OPTICAL = np.diag([1.0, -1.0, -1.0, 1.0])
 SUFFIXES = ("", ".png", ".jpg", ".jpeg")  # instant-ngp's synthetic scenes leave the ending out
@@ -28,10 +33,13 @@ FOCAL_KEYS = {"fl_x", "fl_y", "camera_angle_x", "camera_angle_y"}
 LENS_KEYS = ("cx", "cy", "w", "h", "k1", "k2", "p1", "p2", "k3", "k4", *sorted(FOCAL_KEYS))
 MODEL_KEYS = ("camera_model", "is_fisheye")
 
+logger = logging.getLogger(__name__)
+
 
 def import_transforms_json(source: Path, output: Path) -> Dataset:
     """Write the data set `output` of one sequence, frames in the natural order of their file names, and return it.
 
+    Lists of training and test files become the split `official`.
     source: the file, or its folder. Raises DatasetError. Intrinsics may stand in each frame, if all are the same.
     """
     path = source / FILE if source.is_dir() else source
@@ -40,11 +48,35 @@ def import_transforms_json(source: Path, output: Path) -> Dataset:
     camera = _camera(path, values, frames)
     image_paths = [_image_path(path, frame) for frame in frames]
     refuse_without_pictures(image_paths)
+    parts = _listed_parts(path, values, frames)
+    info = {"source": f"{path.parent.name}/{path.name}", PHOTOGRAPHS: True}
     with DatasetWriter(output, PARENT_FRAME, CHILD_FRAME, camera) as writer:
-        with writer.sequence("images", {"source": f"{path.parent.name}/{path.name}"}) as sequence:
+        with writer.sequence(SEQUENCE, info) as sequence:
             for number, (frame, image_path) in enumerate(zip(frames, image_paths)):
                 add_image_file(sequence, synthetic_stamp_ns(0, number), _pose(path, frame), image_path, number)
+    if parts:
+        save_split(output, "official", parts, f"the lists of {path.name}")
     return Dataset.load(output)
+
+
+def _listed_parts(path: Path, values: dict[str, Any], frames: list[dict[str, Any]]) -> Parts:
+    """The frames of nerfstudio's lists of file names, for those of the lists that are there; raises DatasetError."""
+    number_of = {_plain(str(frame.get("file_path"))): number for number, frame in enumerate(frames)}
+    parts: Parts = {}
+    for part, key in LISTS.items():
+        names = values.get(key) or []
+        if not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
+            raise DatasetError(f"{path}: {key} is no list of file names")
+        known = sorted(number_of[_plain(name)] for name in names if _plain(name) in number_of)
+        if len(known) < len(names):
+            logger.warning("%s: %d of the %d files of %s are no frames", path, len(names) - len(known), len(names), key)
+        if known:
+            parts[part] = {SEQUENCE: [[number, number] for number in known]}
+    return parts
+
+
+def _plain(name: str) -> str:
+    return PurePosixPath(name).as_posix()
 
 
 def _read(path: Path) -> dict[str, Any]:

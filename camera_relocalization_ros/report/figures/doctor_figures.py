@@ -166,7 +166,7 @@ def _draw_heatmap(figure: Figure, axes: Axes, vectors: np.ndarray) -> None:
 def _draw_rates(speed_axes: Axes, turn_axes: Axes, examination: Examination) -> None:
     start = 0
     for sequence in examination.dataset.sequences:
-        if len(sequence.frames) > 1:
+        if len(sequence.frames) > 1 and not sequence.is_photographs:
             poses = sequence.trajectory()
             step_s = np.diff(poses.stamps_ns) * 1e-9
             step_s = np.maximum(step_s, np.median(step_s))
