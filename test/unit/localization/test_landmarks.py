@@ -21,7 +21,6 @@ from scipy.spatial import cKDTree
 
 from camera_relocalization_ros.bundle.model_bundle import LANDMARKS, SIDECAR, load_bundle, replace_map
 from camera_relocalization_ros.cli.main import main
-from camera_relocalization_ros.core.camera_correction import CameraCorrection
 from camera_relocalization_ros.core.geometry import position_quat
 from camera_relocalization_ros.core.pose import Pose
 from camera_relocalization_ros.core.state import Stage, State
@@ -31,8 +30,6 @@ from camera_relocalization_ros.localization.landmarks.live import NICENESS, Back
 from camera_relocalization_ros.localization.landmarks.pipeline import LandmarkPipeline
 from camera_relocalization_ros.localization.landmarks.staged_relocalizer import StagedRelocalizer
 from camera_relocalization_ros.localization.relocalizer import Relocalizer
-from camera_relocalization_ros.mapping.builder import survey
-from camera_relocalization_ros.vision.local_features import FeatureSettings
 from camera_relocalization_ros.vision.pnp import project
 
 WALL = paint()
@@ -130,19 +127,6 @@ def test_poses_far_away_are_as_good_as_at_home(bundle, tmp_path):
             np.testing.assert_allclose(b.quat_xyzw, a.quat_xyzw, atol=1e-9)
         stages.add(moved.fused.stage)
     assert Stage.REFINED in stages
-
-
-def test_a_map_is_made_from_an_origin_on(tmp_path):
-    utm_m = np.array([388096.25, 5548996.5, 130.0])
-    near = write_wall_dataset(tmp_path / "near", 3)
-    poses = near.poses.shifted(utm_m)
-    frames = [replace(frame, position=pose.position) for frame, pose in zip(near.frames, poses)]
-    sequence = replace(near.sequences[0], frames=tuple(frames))
-    far = replace(near, sequences=(sequence,), position_origin=np.round(utm_m))
-    seen_near, seen_far = (survey(dataset, FeatureSettings(480, 200)) for dataset in (near, far))
-    np.testing.assert_allclose(seen_far.T_parent_child[:, :3, 3] + seen_far.origin, poses.positions, rtol=0, atol=1e-8)
-    assert np.abs(seen_far.T_parent_child[:, :3, 3]).max() < 10 and not seen_near.origin.any()
-    assert seen_far.corrected(CameraCorrection()).origin.tolist() == np.round(utm_m).tolist()
 
 
 @pytest.mark.parametrize("gap", [-1, 0, 6])
