@@ -20,6 +20,8 @@ from sensor_msgs.msg import CameraInfo
 from camera_relocalization_ros.bundle.model_bundle import load_bundle
 from camera_relocalization_ros.core.errors import ConfigError, FrameError
 from camera_relocalization_ros.core.state import Stage, State
+from camera_relocalization_ros.localization.landmarks.health import LandmarkHealth
+from camera_relocalization_ros.localization.landmarks.live import RefinementCounts
 from camera_relocalization_ros.localization.relocalizer import Relocalizer
 from camera_relocalization_ros.ros import conversions
 from camera_relocalization_ros.ros.fault_isolation import FaultIsolation
@@ -166,8 +168,9 @@ def landmarks_of_a_map(rate_hz):
     return landmarks
 
 
-def diagnosed_landmarks(landmarks):
-    node = SimpleNamespace(localizer=SimpleNamespace(landmarks=landmarks))
+def diagnosed_landmarks(landmarks, images=0):
+    localizer, status = SimpleNamespace(landmarks=landmarks), SimpleNamespace(recent=[None] * images)
+    node = SimpleNamespace(localizer=localizer, status=status)
     return NodeDiagnostics(node).landmarks(DiagnosticStatusWrapper())
 
 
@@ -196,6 +199,30 @@ def test_a_model_with_a_map_and_no_landmarks_at_work_is_never_ok(monkeypatch, ra
     assert found.level == DiagnosticStatus.WARN and says in found.message
     # what the camera may still bring is not warned of at the start
     assert [says in line for line in reported] == ([True] if rate_hz < 0 or not has_sift else [])
+
+
+@pytest.mark.parametrize(
+    ("health", "images", "says"),
+    [
+        (LandmarkHealth(search_s=0.1, searched_share=0.5, tracked_share=0.9), 100, ""),
+        # at the start none can have been found yet
+        (LandmarkHealth(searched_share=0.1, tracked_share=0.0), 10, ""),
+        (
+            LandmarkHealth(searched_share=0.04, tracked_share=0.0),
+            100,
+            "in no image, in 4 % searched for; none has ended",
+        ),
+        (LandmarkHealth(search_s=0.9, searched_share=0.1, tracked_share=0.3), 100, "in 30 % of the images"),
+        (LandmarkHealth(search_s=2.0, tracked_share=0.8, searched_share=0.1, complaint="2.0 s is slow"), 50, "is slow"),
+    ],
+)
+def test_a_search_that_does_not_keep_up_is_warned_of(health, images, says):
+    landmarks = SimpleNamespace(counts=RefinementCounts(accepted=3), why_not="", health=health)
+    found = diagnosed_landmarks(landmarks, images)
+    assert found.level == (DiagnosticStatus.WARN if says else DiagnosticStatus.OK)
+    assert says in found.message
+    values = {one.key: one.value for one in found.values}
+    assert values["images by landmarks [%]"] == f"{100 * health.tracked_share:.0f}"
 
 
 @pytest.mark.parametrize("rate_hz", [-1.0, 5.0])

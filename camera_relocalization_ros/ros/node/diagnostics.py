@@ -14,12 +14,15 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from diagnostic_updater import DiagnosticStatusWrapper, Updater
 
 from camera_relocalization_ros.core.state import State
+from camera_relocalization_ros.localization.landmarks.health import LandmarkHealth
 from camera_relocalization_ros.msg import RelocalizerStatus
 from camera_relocalization_ros.ros.node.relocalization_node import RelocalizationNode
 from camera_relocalization_ros.ros.node.status import clock_complaint
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
 LEVELS = {State.WARMING_UP: OK, State.OK: OK, State.DEGRADED: WARN, State.LOST: ERROR, State.STALE: WARN}
+# with fewer images by landmarks, of so many at least, the search does not fit the machine, or the map the scene
+MIN_SHARE, ENOUGH_IMAGES = 0.5, 30
 # processors and modules of this kind slow themselves down from about here on
 HOT_C = 85.0
 THERMAL_ZONES = Path("/sys/class/thermal")
@@ -94,15 +97,33 @@ class NodeDiagnostics:
         return problems
 
     def landmarks(self, found: DiagnosticStatusWrapper) -> DiagnosticStatusWrapper:
-        """How refinements ended, and why there are none of a model that has a map."""
+        """How refinements ended, whether they keep up, and why there are none of a model that has a map."""
         landmarks = self._node.localizer.landmarks
-        counts, why_not = landmarks.counts, landmarks.why_not
+        counts, health = landmarks.counts, landmarks.health
         searched = f"{counts.total} images were searched" if counts.total else "not used"
-        found.summary(WARN if why_not else OK, f"no pose is OK: {why_not}" if why_not else searched)
+        problems = [f"no pose is OK: {landmarks.why_not}"] if landmarks.why_not else self._behind(health)
+        found.summary(WARN if problems else OK, "; ".join(problems) or searched)
+        if not math.isnan(health.tracked_share):
+            found.add("images by landmarks [%]", f"{100 * health.tracked_share:.0f}")
+            found.add("images searched [%]", f"{100 * health.searched_share:.0f}")
+            found.add("age of landmarks [s]", f"{health.age_s:.2f}")
+            found.add("search [s]", f"{health.search_s:.2f}")
+            found.add("search, processor [s]", f"{health.search_processor_s:.2f}")
         accepted = {"refined": counts.accepted} if counts.accepted else {}
         for kind, count in sorted({**accepted, **counts.rejected_by_kind}.items()):
             found.add(kind, count)
         return found
+
+    def _behind(self, health: LandmarkHealth) -> list[str]:
+        """In which way the search does not serve the images, once enough of them came to tell."""
+        problems = [health.complaint] if health.complaint else []
+        if len(self._node.status.recent) >= ENOUGH_IMAGES and health.tracked_share < MIN_SHARE:
+            some = f"in {100 * health.tracked_share:.0f} % of the images" if health.tracked_share else "in no image"
+            takes = "none has ended" if math.isnan(health.search_s) else f"one takes {health.search_s:.1f} s"
+            problems.append(
+                f"landmarks are followed {some}, in {100 * health.searched_share:.0f} % searched for; {takes}"
+            )
+        return problems
 
     def timing(self, found: DiagnosticStatusWrapper) -> DiagnosticStatusWrapper:
         """Of the newest poses: latency, inference and age."""

@@ -233,11 +233,15 @@ class RelocalizationNode:
         self._publish_status(state, Header(stamp=rospy.Time.now()), reason=reason)
 
     def _publish_status(self, state: State, header: Header, **values: Any) -> None:
+        landmarks, health = self.localizer.landmarks, self.localizer.landmarks.health
         about_node = {
             "activity": self._activity,
             "bundle_id": self.relocalizer.bundle.bundle_id,
-            "refinements": self.localizer.landmarks.counts.accepted,
-            "refused": rejection_counts(self.localizer.landmarks.counts.rejected_by_kind),
+            "refinements": landmarks.counts.accepted,
+            "refused": rejection_counts(landmarks.counts.rejected_by_kind),
+            "search_duration": health.search_s,
+            "landmarks_age": health.age_s,
+            "landmarks_share": health.tracked_share,
             "tf_failures": self.tf.failures if self.tf is not None else 0,
             "reset_count": self._resets.count,
         }

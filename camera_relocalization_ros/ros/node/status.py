@@ -39,7 +39,8 @@ class NodeStatus:
 
     def publish(self, state: State, header: Header, **values: Any) -> None:
         """Publish the counters, the state and other fields of RelocalizerStatus, with the header of an image if any."""
-        status = RelocalizerStatus(state=state, inference_time=UNKNOWN, latency=UNKNOWN, age=UNKNOWN, score=UNKNOWN)
+        unknown = ("inference_time", "latency", "age", "score", "search_duration", "landmarks_age", "landmarks_share")
+        status = RelocalizerStatus(state=state, **dict.fromkeys(unknown, UNKNOWN))
         status.header.stamp, status.header.frame_id = header.stamp, header.frame_id
         status.frames_seen, status.frames_dropped = self._newest.seen, self._newest.dropped
         status.frames_answered, status.frames_lost, status.frames_skipped = self.localized, self.lost, self.skipped

@@ -3,6 +3,7 @@
 """A live node whose model has a map: centimetres where landmarks are found, and never a wait for them."""
 
 import itertools
+import math
 import subprocess
 import tempfile
 import time
@@ -72,6 +73,7 @@ class NodeLandmarksTest(unittest.TestCase):
         status, _ = self.fly(lambda s: s.window_length == 2, "an answer")
         assert (status.state, status.stage) == (RelocalizerStatus.DEGRADED, RelocalizerStatus.REGRESSION)
         assert "no camera_info" in status.reason and status.refinements == 0
+        assert all(map(math.isnan, (status.search_duration, status.landmarks_age, status.landmarks_share)))
         info = Heard(f"{NODE}/model_info", ModelInfo).newest()
         assert info.landmarks > 100 and info.has_covariance
 
@@ -83,6 +85,8 @@ class NodeLandmarksTest(unittest.TestCase):
         assert self.error_m(pose.pose.position, T) < CENTIMETRES_M
         covariance = np.reshape(pose.covariance, (6, 6))
         assert 0 < np.sqrt(np.trace(covariance[:3, :3])) < 0.1
+        # what it cost, and how old and how many the finds are
+        assert 0 < status.search_duration < 5 and 0 <= status.landmarks_age < 5 and 0 < status.landmarks_share <= 1
         # images are answered at the rate they come, whatever refinement takes
         assert status.latency < PERIOD_S
 
