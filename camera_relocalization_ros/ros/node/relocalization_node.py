@@ -172,7 +172,8 @@ class RelocalizationNode:
             if header.stamp.is_zero():
                 raise StampError("image without a stamp")
             image_rgb = conversions.message_to_rgb(arrival.message)
-            estimate = in_time(self.localizer.estimate(image_rgb, header.stamp.to_nsec()), rospy.Time.now())
+            estimate = self.localizer.estimate(image_rgb, header.stamp.to_nsec())
+            estimate = in_time(estimate, rospy.Time.now(), not rospy.rostime.is_wallclock())
         except FrameError as error:
             self._reject(header, error)
             return

@@ -22,6 +22,8 @@ UNKNOWN = float("nan")
 RECENT = 100
 # by so much an image may be ahead of the clock: what good clocks differ by, and the steps of a simulated one
 MAX_AHEAD_S = 0.1
+# and by so much where one late step of a simulated clock must not cost a pose its state
+MAX_AHEAD_SIMULATED_S = 1.0
 
 
 class NodeStatus:
@@ -64,18 +66,22 @@ def age_s(header: Header) -> float:
     return float((rospy.Time.now() - header.stamp).to_sec())
 
 
-def in_time(estimate: Estimate, now: rospy.Time) -> Estimate:
-    """The estimate; DEGRADED, with the reason, where its stamp cannot be right at `now`: TF would put it elsewhere."""
-    complaint = clock_complaint((now - stamp_from_ns(estimate.stamp_ns)).to_sec(), now)
+def in_time(estimate: Estimate, now: rospy.Time, is_simulated: bool) -> Estimate:
+    """The estimate; DEGRADED, with the reason, where its stamp cannot be right at `now`: TF would put it elsewhere.
+
+    is_simulated: `now` is of a /clock, which may come after an image of a step that is just beginning.
+    """
+    max_ahead_s = MAX_AHEAD_SIMULATED_S if is_simulated else MAX_AHEAD_S
+    complaint = clock_complaint((now - stamp_from_ns(estimate.stamp_ns)).to_sec(), now, max_ahead_s)
     if estimate.state is not State.OK or not complaint:
         return estimate
     return replace(estimate, state=State.DEGRADED, reason=complaint)
 
 
-def clock_complaint(age: float, now: rospy.Time) -> str:
+def clock_complaint(age: float, now: rospy.Time, max_ahead_s: float = MAX_AHEAD_S) -> str:
     """What is wrong with the clocks when an image had this age in seconds at `now`, "" when nothing is."""
     if now.is_zero():
         return "use_sim_time is set, and no /clock comes: ages are not known"
-    if age < -MAX_AHEAD_S:
+    if age < -max_ahead_s:
         return f"stamps of images are {-age:.1f} s ahead of this computer's ROS time: clocks differ"
     return ""
