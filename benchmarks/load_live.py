@@ -20,6 +20,7 @@ import argparse
 import contextlib
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -72,13 +73,17 @@ class Run:
 
 @dataclass
 class Outcome:
-    """Of one flight: states of the images sent, errors (m, deg) of the OK poses, delays in seconds, load before."""
+    """Of one flight: states of the images sent, errors (m, deg) of the OK poses, delays in seconds, load before.
+
+    reasons: why images were not OK, without the numbers, and how many of each.
+    """
 
     sent: int
     states: dict[str, int]
     ok_errors: list[tuple[float, float]] = field(default_factory=list)
     delays_s: list[float] = field(default_factory=list)
     load_before: float = 0.0
+    reasons: dict[str, int] = field(default_factory=dict)
 
     @property
     def share(self) -> float:
@@ -92,6 +97,7 @@ class Ear:
     def __init__(self) -> None:
         self.poses: dict[int, tuple[Pose, float]] = {}
         self.states: dict[int, str] = {}
+        self.reasons: dict[int, str] = {}
         self._kind: Any = None
         self._subscribers = [
             rospy.Subscriber(f"{NODE}/pose", PoseStamped, self._on_pose, queue_size=100, tcp_nodelay=True),
@@ -109,6 +115,7 @@ class Ear:
         status = self._kind().deserialize(message._buff)
         # those between the images have another stamp, or none
         self.states[status.header.stamp.to_nsec()] = State(status.state).name
+        self.reasons[status.header.stamp.to_nsec()] = status.reason
 
 
 def fly(run: Run) -> Outcome:
@@ -178,7 +185,9 @@ def busy_processes(count: int) -> Iterator[None]:
 def outcome(ear: Ear, truth: dict[int, Any], load_before: float) -> Outcome:
     """What was heard of the images sent, by their stamps, beside the true poses."""
     states = Counter(ear.states.get(stamp_ns, "none") for stamp_ns in truth)
-    found = Outcome(len(truth), dict(states), load_before=load_before)
+    # of many reasons the numbers alone differ
+    reasons = Counter(re.sub(r"[\d.]+", "N", ear.reasons[one]) for one in truth if ear.reasons.get(one))
+    found = Outcome(len(truth), dict(states), load_before=load_before, reasons=dict(reasons))
     for stamp_ns, true_pose in truth.items():
         if stamp_ns not in ear.poses:
             continue
@@ -215,6 +224,9 @@ def report(title: str, results: dict[Run, list[Outcome]]) -> None:
     print("| --- | --- | --- | --- | --- | --- | --- |")
     for run, outcomes in results.items():
         print(row(run, outcomes))
+    for run, outcomes in results.items():
+        reasons = sum((Counter(one.reasons) for one in outcomes), Counter())
+        print(f"\n{run.name}, not OK: " + "; ".join(f"{count} {reason}" for reason, count in reasons.most_common(4)))
     shares = {run: float(np.mean([one.share for one in outcomes])) for run, outcomes in results.items()}
     idle = next((share for run, share in shares.items() if run.busy == 0 and not run.one_core), 0.0)
     if idle:
