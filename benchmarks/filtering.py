@@ -19,7 +19,7 @@ from camera_relocalization_ros.core.pose import Poses
 from camera_relocalization_ros.core.pose_errors import pose_errors
 from camera_relocalization_ros.core.state import State
 from camera_relocalization_ros.data.dataset import Dataset
-from camera_relocalization_ros.evaluation.consistency import mahalanobis_squares
+from camera_relocalization_ros.evaluation.consistency import normalized_squares
 from camera_relocalization_ros.evaluation.evaluate import estimate_all
 from camera_relocalization_ros.localization.estimate import Estimate
 from camera_relocalization_ros.localization.motion_filter import FilterSettings, MotionFilter
@@ -65,8 +65,8 @@ def row(name: str, estimates: list[Estimate], truth: Poses) -> str:
     cells += [f"{jitter_mm:.0f}", f"{1 - kept.mean():.1%}"]
     if estimates[0].covariance is not None:
         covariances = np.array([one.covariance for one in estimates])
-        squares = mahalanobis_squares(covariances, poses_of(estimates), truth)[kept]
-        cells += [f"{value:.1f}" for value in squares.mean(axis=0)]
+        squares = normalized_squares(covariances, poses_of(estimates), truth)
+        cells += [f"{squares[part][kept].mean():.1f}" for part in ("position", "orientation")]
     return f"{name:<24}" + "".join(f"{cell:>10}" for cell in cells)
 
 

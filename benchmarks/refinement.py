@@ -29,7 +29,6 @@ from typing import Callable
 
 import cv2
 import numpy as np
-from scipy.stats import chi2
 from tqdm import tqdm
 
 from camera_relocalization_ros.core.pose import Poses
@@ -37,7 +36,7 @@ from camera_relocalization_ros.core.pose_errors import PoseErrors, pose_errors
 from camera_relocalization_ros.core.state import State
 from camera_relocalization_ros.data.dataset import Dataset, Frame, load_image_rgb
 from camera_relocalization_ros.evaluation.baselines import baseline_errors
-from camera_relocalization_ros.evaluation.consistency import mahalanobis_squares
+from camera_relocalization_ros.evaluation.consistency import coverage, normalized_squares
 from camera_relocalization_ros.evaluation.metrics import within
 from camera_relocalization_ros.localization.estimate import Estimate
 from camera_relocalization_ros.localization.landmarks.staged_relocalizer import SELECTABLE, StagedRelocalizer
@@ -145,8 +144,8 @@ def trust(answered: Answered) -> str:
     nonsense = (is_ok & ~within(errors, *NONSENSE)).sum()
     ok = [estimate for estimate in fused if estimate.state is State.OK]
     covariances = np.array([estimate.covariance for estimate in ok])
-    squares = mahalanobis_squares(covariances, Poses.stack(estimate.pose for estimate in ok), answered.truth()[is_ok])
-    inside = (squares <= chi2.ppf(0.9, 3)).mean(axis=0)
+    squares = normalized_squares(covariances, Poses.stack(estimate.pose for estimate in ok), answered.truth()[is_ok])
+    inside = [coverage(squares, [0.9])[part][0] for part in ("position", "orientation")]
     reported = f"    OK {is_ok.mean():6.1%}, of these nonsense {nonsense} ({nonsense / len(ok):.2%})"
     return f"{reported}; in the 90 % ellipsoid {inside[0]:.1%} {inside[1]:.1%}"
 

@@ -30,6 +30,8 @@ _SCALE_COLUMNS, _SCORE_COLUMNS = (
 SCORE_LEVELS = np.linspace(1.0, 0.05, 20)
 SMALLEST_SCORE = 1e-12
 LEVELS = (0.5, 0.9, 0.95)
+# the coverage of a calibration that was tried on nothing yet
+NOT_MEASURED = {kind: {f"{level:g}": 0.0 for level in LEVELS} for kind in ("position", "orientation")}
 # indicators and errors in natural logarithms, and the weights between them
 MAX_LOG, MAX_WEIGHT, MAX_SHAPE, MAX_NONCONFORMITY, MAX_FRAMES = 20.0, 5.0, 1e6, 1e6, 10**9
 
@@ -91,8 +93,8 @@ class ErrorCalibration:
         thresholds = (self.lost_below, self.degraded_below)
         _check("lost_below, degraded_below", thresholds, 0 <= thresholds[0] <= thresholds[1] <= 1, "0 to 1, ascending")
         levels = {kind: set(by_level) for kind, by_level in self.coverage.items()}
-        expected = dict.fromkeys(("position", "orientation"), {f"{level:g}" for level in LEVELS})
-        _check("coverage", levels, levels in ({}, expected), f"position and orientation at {LEVELS}, or nothing")
+        expected = {kind: set(by_level) for kind, by_level in NOT_MEASURED.items()}
+        _check("coverage", levels, levels == expected, f"position and orientation at {LEVELS}")
         coverages = [value for by_level in self.coverage.values() for value in by_level.values()]
         shares = (self.wanted_false_accept, self.false_accept, *coverages)
         _check("shares", shares, all(0 <= share <= 1 for share in shares), "0 to 1 each")
@@ -161,12 +163,20 @@ class ErrorCalibration:
 def landmark_covariance(covariance: np.ndarray, count: int, deviation: np.ndarray) -> np.ndarray:
     """The calibrated covariance (6, 6) of a pose by landmarks, from that of the normal equations of `count` landmarks.
 
-    deviation (4,), fitted by `uncertainty.landmark_error_fit`: a scale of the position's standard deviation, and the
-    standard deviation in metres that a pose of a single landmark would have beside it, which falls with their number;
-    then the rotation's, in radians.
+    deviation (4,), fitted by `uncertainty.landmark_error_fit`: of the position, then of the rotation, the scale and
+    the deviation of one landmark that `widened` takes, in metres and radians.
     """
-    scale, of_one = (np.repeat(values, 3) for values in deviation.reshape(2, 2).T)
-    calibrated: np.ndarray = scale[:, None] * covariance * scale[None, :] + np.diag((of_one / count) ** 2)
+    return widened(covariance, count, *(np.repeat(values, 3) for values in deviation.reshape(2, 2).T))
+
+
+def widened(covariances: np.ndarray, counts: Any, scale: np.ndarray, of_one: np.ndarray) -> np.ndarray:
+    """Covariances (..., d, d) of normal equations of `counts` (...) landmarks, made as large as errors are.
+
+    scale (d,): of standard deviations; of_one (d,): the standard deviation that a pose of a single landmark would have
+    beside that, and which falls with their number.
+    """
+    of_map = np.square(of_one / np.asarray(counts)[..., None])
+    calibrated: np.ndarray = scale[:, None] * covariances * scale + of_map[..., None] * np.eye(len(scale))
     return calibrated
 
 

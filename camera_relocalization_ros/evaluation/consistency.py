@@ -4,40 +4,36 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Mapping, Sequence
 
 import numpy as np
 
 from camera_relocalization_ros.bundle.error_calibration import LEVELS
-from camera_relocalization_ros.core.chi_square import chi_square_quantile
+from camera_relocalization_ros.core.chi_square import chi_square_quantile, squared_distance
 from camera_relocalization_ros.core.pose import Poses, pose_residual
 from camera_relocalization_ros.core.pose_errors import PoseErrors
 from camera_relocalization_ros.core.state import State
 
 STATES = (State.OK, State.DEGRADED, State.LOST)
+PARTS = {"position": slice(0, 3), "orientation": slice(3, 6), "pose": slice(0, 6)}
 
 
 @dataclass(frozen=True)
 class ConsistencyReport:
-    """Of estimates for n images of the scene: squares (n, 2) of `mahalanobis_squares`, states, errors and scores (n,).
+    """Of estimates for n images of the scene: squares of `normalized_squares`, states, errors and scores (n,).
 
     Squares and errors are NaN where there is no covariance, or no estimate.
     """
 
-    squares: np.ndarray
+    squares: Mapping[str, np.ndarray]
     states: np.ndarray
     errors: PoseErrors
     scores: np.ndarray
 
     def coverage(self) -> dict[str, dict[str, float]]:
         """Share of truths inside of the ellipsoids of LEVELS, by kind and level."""
-        squares = self.squares[np.isfinite(self.squares).all(axis=1)]
-        return {
-            kind: {
-                f"{level:g}": float((squares[:, column] <= chi_square_quantile(level, 3)).mean()) for level in LEVELS
-            }
-            for column, kind in enumerate(("position", "orientation"))
-        }
+        shares = coverage({kind: self.squares[kind] for kind in ("position", "orientation")}, LEVELS)
+        return {kind: {f"{level:g}": share for level, share in zip(LEVELS, of.tolist())} for kind, of in shares.items()}
 
     def summary(self) -> dict[str, Any]:
         """Coverage, share of each state and the errors of OK estimates, as plain numbers."""
@@ -68,15 +64,29 @@ class ConsistencyReport:
         return f"{position[0]:>21.3f}{position[1]:>9.3f}{orientation[0]:>21.2f}{orientation[1]:>9.2f}"
 
 
-def mahalanobis_squares(covariances: np.ndarray, estimates: Poses, truth: Poses) -> np.ndarray:
-    """Squared Mahalanobis distances (n, 2) of the true positions and orientations, by covariances (n, 6, 6).
+def normalized_squares(covariances: np.ndarray, estimates: Poses, truth: Poses) -> dict[str, np.ndarray]:
+    """Squared errors in units of each estimate's own covariance (n, 6, 6): PARTS -> (n,), NaN where that is.
 
-    NaN where the covariance is.
+    Of a true covariance those of position and of orientation are chi-square with 3 degrees of freedom, those of the
+    pose with 6; their mean is the NEES.
     """
-    squares, known = np.full((len(covariances), 2), np.nan), np.isfinite(covariances).all(axis=(1, 2))
+    known = np.isfinite(covariances).all(axis=(1, 2))
     errors_n6 = pose_residual(estimates[known], truth[known])
-    for column, part in enumerate((slice(0, 3), slice(3, 6))):
-        errors = errors_n6[:, part]
-        solved = np.linalg.solve(covariances[known][:, part, part], errors[..., None])[..., 0]
-        squares[known, column] = np.einsum("ni,ni->n", errors, solved)
+    squares = {part: np.full(len(covariances), np.nan) for part in PARTS}
+    for part, span in PARTS.items():
+        squares[part][known] = squared_distance(errors_n6[:, span], covariances[known][:, span, span])
     return squares
+
+
+def degrees_of_freedom(part: str) -> int:
+    """Of PARTS: 3, or 6 for the pose; it is the NEES that is expected."""
+    return PARTS[part].stop - PARTS[part].start
+
+
+def coverage(squares: Mapping[str, np.ndarray], levels: Sequence[float]) -> dict[str, np.ndarray]:
+    """Share of truths inside of the ellipsoids of `levels`, of those that have a covariance: part -> (levels,)."""
+    shares = {}
+    for part, values in squares.items():
+        limits = chi_square_quantile(np.array(levels), degrees_of_freedom(part))
+        shares[part] = (values[np.isfinite(values), None] <= limits).mean(axis=0)
+    return shares

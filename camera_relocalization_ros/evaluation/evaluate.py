@@ -16,7 +16,7 @@ from camera_relocalization_ros.core.state import Stage
 from camera_relocalization_ros.data.dataset import Dataset, Frame, load_image_rgb
 from camera_relocalization_ros.data.provenance import check_frames, is_training_pose, training_warning
 from camera_relocalization_ros.evaluation.baselines import baseline_errors
-from camera_relocalization_ros.evaluation.consistency import ConsistencyReport, mahalanobis_squares
+from camera_relocalization_ros.evaluation.consistency import ConsistencyReport, normalized_squares
 from camera_relocalization_ros.localization.estimate import Estimate
 from camera_relocalization_ros.localization.landmarks.staged_relocalizer import StagedRelocalizer
 from camera_relocalization_ros.localization.relocalizer import Relocalizer
@@ -114,7 +114,7 @@ def score_estimates(bundle: Bundle, dataset: Dataset, estimates: list[Estimate])
     consistency = None
     if np.isfinite(covariances).all(axis=(1, 2)).any():
         consistency = ConsistencyReport(
-            mahalanobis_squares(covariances, poses, truth),
+            normalized_squares(covariances, poses, truth),
             np.array([estimate.state for estimate in estimates]),
             errors,
             np.array([estimate.score for estimate in estimates]),

@@ -8,9 +8,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from camera_relocalization_ros.core.chi_square import chi_square_quantile
-from camera_relocalization_ros.core.pose import Poses, pose_residual
+from camera_relocalization_ros.core.pose import Poses
 from camera_relocalization_ros.core.pose_errors import STATISTICS, PoseErrors
+from camera_relocalization_ros.evaluation.consistency import coverage, normalized_squares
 from camera_relocalization_ros.evaluation.results import NO_STATE, Result, compared_only
 
 PERCENTILES = (25, 75, 90, 95, 99)
@@ -20,7 +20,6 @@ LIMITS = ((0.05, 5.0), (0.10, 5.0), (0.25, 2.0), (0.50, 5.0))
 # within which an estimate counts as good when states are measured
 GOOD_M, GOOD_DEG = 0.50, 10.0
 LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
-PARTS = {"position": slice(0, 3), "orientation": slice(3, 6), "pose": slice(0, 6)}
 RESAMPLES, CONFIDENCE = 1000, 0.95
 
 
@@ -109,28 +108,10 @@ def block_bootstrap(
     return Interval(float(statistic(values, axis=-1)), float(low), float(high))
 
 
-def normalized_squares(result: Result) -> dict[str, np.ndarray]:
-    """Squared errors in units of each estimate's own covariance: PARTS -> (m,) over rows that have one.
-
-    Of a true covariance those of position and of orientation are chi-square with 3 degrees of freedom, those of the
-    pose with 6; their mean is the NEES.
-    """
+def result_squares(result: Result) -> dict[str, np.ndarray]:
+    """`normalized_squares` of the rows that have errors and a covariance: PARTS -> (m,)."""
     known = result.select(result.compared & np.isfinite(result.covariances).all(axis=(1, 2)))
-    errors = pose_residual(Poses.from_rows(known.estimate), Poses.from_rows(known.truth))
-    return {part: _squares(known.covariances[:, span, span], errors[:, span]) for part, span in PARTS.items()}
-
-
-def degrees_of_freedom(part: str) -> int:
-    """Of PARTS: 3, or 6 for the pose; it is the NEES that is expected."""
-    return PARTS[part].stop - PARTS[part].start
-
-
-def coverage(squares: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Share of truths inside of the ellipsoids of LEVELS: part -> (levels,)."""
-    return {
-        part: np.array([(values <= chi_square_quantile(level, degrees_of_freedom(part))).mean() for level in LEVELS])
-        for part, values in squares.items()
-    }
+    return normalized_squares(known.covariances, Poses.from_rows(known.estimate), Poses.from_rows(known.truth))
 
 
 def acceptance(result: Result, limit_m: float = GOOD_M, limit_deg: float = GOOD_DEG) -> dict[str, float]:
@@ -167,9 +148,10 @@ def summarise(result: Result, intervals: bool = True) -> dict[str, Any]:
     summary = {**error_summary(rows, intervals), "counts": _counts(result)}
     summary.update(state_summary(result))
     if rows.has_covariance:
-        squares = normalized_squares(rows)
+        squares = result_squares(rows)
         summary["nees"] = {part: float(values.mean()) for part, values in squares.items()}
-        summary["coverage"] = {part: dict(zip(map(str, LEVELS), v.tolist())) for part, v in coverage(squares).items()}
+        shares = coverage(squares, LEVELS)
+        summary["coverage"] = {part: dict(zip(map(str, LEVELS), of.tolist())) for part, of in shares.items()}
     for name in ("inference_s", "latency_s", "age_s"):
         times = getattr(result, name)
         if np.isfinite(times).any():
@@ -199,10 +181,6 @@ def by_group(result: Result, group: str) -> dict[str, Result]:
     """The rows of each sequence or placement ("sequences", "placements") that has errors, in order; "" is left out."""
     names = getattr(result, group)
     return {str(name): result.select(names == name) for name in dict.fromkeys(names[result.compared]) if name}
-
-
-def _squares(covariances: np.ndarray, errors: np.ndarray) -> np.ndarray:
-    return np.einsum("ni,ni->n", errors, np.linalg.solve(covariances, errors[..., None])[..., 0])
 
 
 def _counts(result: Result) -> dict[str, Any]:

@@ -15,6 +15,7 @@ import numpy as np
 from scipy.linalg import eigh
 from scipy.spatial.transform import Rotation
 
+from camera_relocalization_ros.core.chi_square import squared_distance
 from camera_relocalization_ros.core.pose import Pose, pose_residual
 
 
@@ -82,7 +83,7 @@ class PoseTrack:
     def distance_squared(self, measured: Measured) -> float:
         """Squared Mahalanobis distance of a measured pose from the predicted one, of six degrees of freedom."""
         innovation = pose_residual(measured.pose, self.pose)
-        return float(innovation @ np.linalg.solve(self.pose_covariance + measured.covariance, innovation))
+        return float(squared_distance(innovation, self.pose_covariance + measured.covariance))
 
     def correct(self, measured: Measured) -> None:
         """Take in a measured pose of the track's stamp."""

@@ -13,6 +13,7 @@ import numpy as np
 
 from camera_relocalization_ros.bundle.error_calibration import (
     LEVELS,
+    NOT_MEASURED,
     SCALE_INDICATORS,
     SCORE_LEVELS,
     ErrorCalibration,
@@ -21,7 +22,7 @@ from camera_relocalization_ros.bundle.error_calibration import (
 )
 from camera_relocalization_ros.bundle.indicators import INDICATORS
 from camera_relocalization_ros.bundle.training_set import TrainingSet
-from camera_relocalization_ros.core.chi_square import chi_square_quantile
+from camera_relocalization_ros.core.chi_square import chi_square_quantile, squared_distance
 from camera_relocalization_ros.core.pose import Poses, pose_residual
 
 # the level at which the ellipsoids are made to hold what they say
@@ -99,7 +100,7 @@ def squared_distances(calibration: ErrorCalibration, samples: CalibrationSamples
     squares = []
     for column, part in enumerate((slice(0, 3), slice(3, 6))):
         unit = samples.errors[:, part] / scales[:, column : column + 1]
-        squares.append(np.einsum("ni,ij,nj->n", unit, np.linalg.inv(shape[part, part]), unit))
+        squares.append(squared_distance(unit, shape[part, part]))
     return np.stack(squares, axis=1)
 
 
@@ -148,7 +149,7 @@ def _fit(samples: CalibrationSamples, data: tuple[TrainingSet, ...]) -> ErrorCal
         out_of_distribution_count=0,
         wanted_false_accept=0.0,
         false_accept=0.0,
-        coverage={},
+        coverage=NOT_MEASURED,
     )
     return _with_shape(_with_scales(_with_nonconformity(blank, samples), samples), samples)
 

@@ -13,8 +13,9 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.spatial.transform import Rotation
 
+from camera_relocalization_ros.bundle.error_calibration import widened
 from camera_relocalization_ros.bundle.landmark_map import LandmarkMap
-from camera_relocalization_ros.core.chi_square import chi_square_quantile
+from camera_relocalization_ros.core.chi_square import chi_square_quantile, squared_distance
 from camera_relocalization_ros.core.pose import Pose, pose_residual
 from camera_relocalization_ros.data.dataset import Frame, load_image_rgb
 from camera_relocalization_ros.localization.landmarks.pose_refiner import PoseRefiner
@@ -67,15 +68,14 @@ def _fit(errors_n3: np.ndarray, covariances_n33: np.ndarray, counts_n: np.ndarra
     truth either is follows from the likelihood of the errors. A factor on both makes up for their not being Gaussian.
     """
 
-    def widened(logs: np.ndarray) -> np.ndarray:
-        scale, of_one = np.exp(logs)
-        return scale**2 * covariances_n33 + np.square(of_one / counts_n)[:, None, None] * np.eye(3)
+    def covariances(logs: np.ndarray) -> np.ndarray:
+        return widened(covariances_n33, counts_n, *np.repeat(np.exp(logs)[:, None], 3, axis=1))
 
     def squares(logs: np.ndarray) -> np.ndarray:
-        return np.einsum("ni,ni->n", errors_n3, np.linalg.solve(widened(logs), errors_n3[..., None])[..., 0])
+        return squared_distance(errors_n3, covariances(logs))
 
     def loss(logs: np.ndarray) -> float:
-        return float(np.sum(np.linalg.slogdet(widened(logs))[1] + squares(logs)))
+        return float(np.sum(np.linalg.slogdet(covariances(logs))[1] + squares(logs)))
 
     start = np.log([1.0, np.sqrt(np.median(np.square(errors_n3))) * np.median(counts_n)])
     logs = minimize(loss, start, method="Nelder-Mead").x

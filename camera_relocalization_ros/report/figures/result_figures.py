@@ -11,7 +11,8 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from camera_relocalization_ros.evaluation.metrics import LEVELS, coverage, normalized_squares
+from camera_relocalization_ros.evaluation.consistency import coverage
+from camera_relocalization_ros.evaluation.metrics import LEVELS, result_squares
 from camera_relocalization_ros.evaluation.results import Result
 from camera_relocalization_ros.report.figures.canvas import new_figure
 from camera_relocalization_ros.report.figures.error_axes import (
@@ -91,7 +92,9 @@ def draw_reliability(results: list[Result]) -> Figure:
     # every result keeps its style, also where one before it has no covariance
     styled = list(zip(results, cycle(COLOURS), cycle(STYLES)))
     found = [
-        (r.info.name, coverage(normalized_squares(r)), colour, style) for r, colour, style in styled if r.has_covariance
+        (r.info.name, coverage(result_squares(r), LEVELS), colour, style)
+        for r, colour, style in styled
+        if r.has_covariance
     ]
     for axes, part in zip(figure.subplots(1, 2, sharey=True), ("position", "orientation")):
         axes.plot([0, 1], [0, 1], color="#777777", linestyle=":", label="as it should be")

@@ -68,20 +68,20 @@ def test_block_intervals_hold_where_independent_ones_do_not(monkeypatch):
 
 def test_nees_and_coverage_of_true_covariances():
     result = made_result(4000)
-    squares = pose_metrics.normalized_squares(result)
+    squares = pose_metrics.result_squares(result)
     assert squares["position"].mean() == pytest.approx(3, rel=0.05)
     assert squares["orientation"].mean() == pytest.approx(3, rel=0.05)
     assert squares["pose"].mean() == pytest.approx(6, rel=0.05)
-    for shares in pose_metrics.coverage(squares).values():
+    for shares in pose_metrics.coverage(squares, pose_metrics.LEVELS).values():
         np.testing.assert_allclose(shares, pose_metrics.LEVELS, atol=0.03)
-    doubtful = pose_metrics.normalized_squares(replace(result, covariances=4 * result.covariances))
+    doubtful = pose_metrics.result_squares(replace(result, covariances=4 * result.covariances))
     assert doubtful["pose"].mean() == pytest.approx(1.5, rel=0.05)
 
 
 def test_rows_without_covariance_are_left_out():
     result = made_result(40)
     result.covariances[:10] = np.nan
-    assert len(pose_metrics.normalized_squares(result)["pose"]) == 30
+    assert len(pose_metrics.result_squares(result)["pose"]) == 30
 
 
 def test_false_accepts_and_rejects():

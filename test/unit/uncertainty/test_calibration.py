@@ -14,7 +14,7 @@ from camera_relocalization_ros.bundle.indicators import INDICATORS, log_indicato
 from camera_relocalization_ros.core.plain_values import from_plain, to_plain
 from camera_relocalization_ros.core.pose import Poses
 from camera_relocalization_ros.core.state import State
-from camera_relocalization_ros.evaluation.consistency import ConsistencyReport, mahalanobis_squares
+from camera_relocalization_ros.evaluation.consistency import ConsistencyReport, normalized_squares
 from camera_relocalization_ros.evaluation.rejection_table import accepted_at, area_under_roc, rejection_table
 from camera_relocalization_ros.localization.classify import classify_state
 from camera_relocalization_ros.uncertainty.calibration_fit import (
@@ -96,8 +96,8 @@ def test_distances_by_published_covariances_are_those_of_the_fit(fitted):
     covariances = np.array(
         [fitted.calibration.covariance(indicators_of(row), q) for row, q in zip(logs, estimated.as_quat())]
     )
-    found = mahalanobis_squares(covariances, estimates, truth)
-    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    found = normalized_squares(covariances, estimates, truth)
+    np.testing.assert_allclose(np.stack([found["position"], found["orientation"]], axis=1), expected, rtol=1e-6)
     # rotation errors are turns about the fixed axes, not about the camera's
     turn = np.array([0.0, 0.0, 0.1])
     turned = (Rotation.from_rotvec(turn) * gt[0]).as_quat()
@@ -160,6 +160,7 @@ def test_a_calibration_survives_the_file(fitted):
         ("degraded_below", 2.0, "lost_below, degraded_below"),
         ("lost_below", 0.5, "lost_below, degraded_below"),
         ("false_accept", float("nan"), "shares is"),
+        ("coverage", {}, "coverage is {}"),
     ],
 )
 def test_absurd_calibrations_are_refused_by_name(fitted, key, value, message):
@@ -193,7 +194,7 @@ def test_tables_tell_shares(fitted):
 
 def test_coverage_of_a_perfect_covariance():
     rng = np.random.default_rng(0)
-    squares = rng.chisquare(3, (20000, 2))
+    squares = {kind: rng.chisquare(3, 20000) for kind in ("position", "orientation")}
     check = ConsistencyReport(squares, np.full(20000, State.OK), None, None)
     for kind in ("position", "orientation"):
         assert check.coverage()[kind] == pytest.approx({"0.5": 0.5, "0.9": 0.9, "0.95": 0.95}, abs=0.01)
