@@ -1,25 +1,42 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What every node's main() does: start, die with one line where parameters or files are bad, else run."""
+"""What every node's main() does: start, or say in one line which parameter or file is bad; then run."""
 
 from __future__ import annotations
 
+import time
 from typing import Callable
 
 import rospy
 
 from camera_relocalization_ros.core.errors import RelocalizationError
 
+# argument of a node that launch files give it
+WAIT = "--wait"
+# between two tries to start
+WAIT_S = 2.0
+
 
 def run_node(name: str, start: Callable[[], Callable[[], None] | None]) -> int:
     """Run a node until it is shut down; the exit code, 1 when `start` raises a RelocalizationError.
 
-    start: makes the node with its topics; returns what runs until shutdown, None where callbacks do all.
+    start: makes the node with its topics; returns what runs until shutdown, None where callbacks do all. With the
+    argument WAIT a node that cannot start says so once, and tries again until it can: of a process that ends, roslaunch
+    knows only how to start it again, and what is wrong would be told every two seconds.
     """
     rospy.init_node(name)
-    try:
-        run = start()
-    except RelocalizationError as error:
-        rospy.logfatal(str(error))
-        return 1
-    (run or rospy.spin)()
-    return 0
+    waits, told = WAIT in rospy.myargv(), ""
+    while not rospy.is_shutdown():
+        try:
+            run = start()
+        except RelocalizationError as error:
+            if str(error) != told:
+                told = str(error)
+                rospy.logfatal(told)
+            if not waits:
+                return 1
+            # by the computer's clock: that of a simulation may stand still
+            time.sleep(WAIT_S)
+        else:
+            (run or rospy.spin)()
+            return 0
+    return 1

@@ -2,14 +2,19 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A node that cannot work says why in one line and ends with code 1."""
 
+import os
 import shutil
 import subprocess
 import tempfile
+import time
 import unittest
 from pathlib import Path
 
 import rostest
 from colour_bundle import COLOUR_BUNDLE
+from live import wait_for
+
+from camera_relocalization_ros.ros.run_node import WAIT_S
 
 
 class BadStartTest(unittest.TestCase):
@@ -46,6 +51,23 @@ class BadStartTest(unittest.TestCase):
     def test_folder_that_the_user_may_not_read(self):
         # root may read all; what no user may look into has too long a name for the system
         self.assert_dies("File name too long", bundle=f"/{'x' * 300}")
+
+    def test_who_waits_says_once_what_is_missing_and_starts_when_it_is_there(self):
+        late = Path(self.folder.name) / "late"
+        log = Path(self.folder.name) / "log"
+        command = ["rosrun", "camera_relocalization_ros", "relocalizer", "--wait", f"_bundle:={late}"]
+        with open(log, "w") as file:
+            environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+            node = subprocess.Popen([*command, "__name:=patient"], env=environment, stdout=file, stderr=file)
+        self.addCleanup(node.wait, 20)
+        self.addCleanup(node.terminate)
+        wait_for(lambda: "no such bundle" in log.read_text(), "it says what is missing", 30.0)
+        # long enough for two more tries
+        time.sleep(2.5 * WAIT_S)
+        assert node.poll() is None
+        shutil.copytree(self.bundle, late)
+        wait_for(lambda: "localizes images" in log.read_text(), "it starts", 30.0)
+        assert log.read_text().count("FATAL") == 1
 
     def test_unknown_parameter(self):
         self.assert_dies("unknown parameter ~tranport", tranport="raw")
