@@ -18,11 +18,9 @@ fail() {
 }
 
 case "${1:-full}" in
-  full | test) requirement_sets="onboard training reports simulation test" ;;
-  onboard) requirement_sets="onboard" ;;
+  full | test | onboard) ;;
   *) fail "unknown set ${1}; expected full, test or onboard" ;;
 esac
-if [ "${GPU:-0}" = 1 ]; then runtime="runtime-gpu"; else runtime="runtime-cpu"; fi
 
 system_list() {
   # shellcheck source=/dev/null
@@ -67,14 +65,16 @@ install_test_packages() {
 }
 
 install_python_packages() {
-  local files=() name stamp
-  for name in $requirement_sets $runtime; do files+=("requirements/$name.txt"); done
+  local files=() name stamp requirement_sets
+  # after the system's packages, among which OpenCV is
+  requirement_sets=$(setup/requirement_sets.sh "$1")
+  for name in $requirement_sets; do files+=("requirements/$name.txt"); done
   stamp=.venv/.installed-$(cat "${files[@]}" requirements/constraints.txt | sha256sum | cut -c1-16)
   [ -f "$stamp" ] && return 0
   # a venv without pip was interrupted while it was made
   [ -x .venv/bin/pip ] || /usr/bin/python3 -m venv --clear --system-site-packages .venv
-  echo "setup: installing Python packages: $requirement_sets $runtime"
-  if [ $runtime = runtime-gpu ]; then .venv/bin/pip uninstall --quiet --yes onnxruntime 2>/dev/null || true; fi
+  echo "setup: installing Python packages: $requirement_sets"
+  if [ "${GPU:-0}" = 1 ]; then .venv/bin/pip uninstall --quiet --yes onnxruntime 2>/dev/null || true; fi
   local arguments=(--quiet --disable-pip-version-check)
   for name in "${files[@]}"; do arguments+=(--requirement "$name"); done
   .venv/bin/pip install "${arguments[@]}" </dev/null || fail "pip could not install the packages of ${files[*]}"
@@ -107,5 +107,5 @@ mkdir -p .setup
 packages=$(system_list)
 install_system_packages "$packages"
 if [ "${1:-full}" = test ]; then install_test_packages "${packages%.txt}-test.txt"; fi
-install_python_packages
+install_python_packages "${1:-full}"
 build_workspace

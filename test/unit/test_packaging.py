@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """pyproject.toml is the one list of dependencies; the wheel has all that pip must bring, and says what it lacks."""
 
+import os
 import re
 import subprocess
 import sys
@@ -64,12 +65,28 @@ def test_what_flies_has_the_dependencies_but_those_of_the_system(runtime):
 
 def test_other_pins_contradict_nothing():
     everything = by_name([*PROJECT["dependencies"], *(line for lines in OPTIONAL.values() for line in lines)])
-    for file in ("python38.txt", "constraints.txt"):
+    for file in ("python38.txt", "opencv.txt", "constraints.txt"):
         pins = {name: lines for name, lines in pinned(file).items() if name in everything and name != "numpy"}
         assert_pins_fit(pins, everything)
     numpy = pinned("constraints.txt")["numpy"]
     # cv_bridge of the system is built against the first one
     assert not any(line.specifier.contains("2.0.0") for line in numpy)
+
+
+@pytest.mark.parametrize(("cv2", "brings"), [("", True), ("def SIFT_create(): ...", False), ("import nothing", True)])
+def test_set_up_brings_an_opencv_where_the_systems_has_no_sift(tmp_path, cv2, brings):
+    (tmp_path / "cv2.py").write_text(cv2, encoding="utf-8")
+    environment = {"PATH": os.defpath, "PYTHONPATH": str(tmp_path), "SYSTEM_PYTHON": sys.executable}
+
+    def sets(kind):
+        command = ["bash", ROOT / "setup" / "requirement_sets.sh", kind]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        return done.stdout.split()
+
+    assert sets("onboard") == ["onboard", "runtime-cpu"] + brings * ["opencv"]
+    assert ("opencv" in sets("full")) is brings
+    for name in sets("test"):
+        assert (ROOT / "requirements" / f"{name}.txt").is_file()
 
 
 def test_all_is_the_extras_that_users_want():
