@@ -32,12 +32,11 @@ import numpy as np
 from tqdm import tqdm
 
 from camera_relocalization_ros.core.pose import Poses
-from camera_relocalization_ros.core.pose_errors import PoseErrors, pose_errors
+from camera_relocalization_ros.core.pose_errors import PoseErrors, pose_errors, within
 from camera_relocalization_ros.core.state import State
 from camera_relocalization_ros.data.dataset import Dataset, Frame, load_image_rgb
 from camera_relocalization_ros.evaluation.baselines import baseline_errors
 from camera_relocalization_ros.evaluation.consistency import coverage, normalized_squares
-from camera_relocalization_ros.evaluation.metrics import within
 from camera_relocalization_ros.localization.estimate import Estimate
 from camera_relocalization_ros.localization.landmarks.staged_relocalizer import SELECTABLE, StagedRelocalizer
 from camera_relocalization_ros.localization.relocalizer import Relocalizer

@@ -17,6 +17,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from camera_relocalization_ros.bundle.indicators import INDICATORS, log_indicators
+from camera_relocalization_ros.bundle.stage_calibration import STAGES, StageCalibration
 from camera_relocalization_ros.bundle.training_set import TrainingSet
 from camera_relocalization_ros.core.plain_values import KEY
 
@@ -58,7 +59,8 @@ class ErrorCalibration:
 
     A score below `lost_below` is LOST, below `degraded_below` DEGRADED. `wanted_false_accept` of
     `out_of_distribution_count` images of other things were to score higher, `false_accept` do. `coverage` by kind and
-    level is that of left-out blocks.
+    level is that of left-out blocks. `stages`: what is known of the largest errors, by names of STAGES; none of those
+    that were not measured.
 
     The keys of the metadata are those of bundle.yaml.
     """
@@ -77,6 +79,7 @@ class ErrorCalibration:
     wanted_false_accept: float
     false_accept: float
     coverage: Dict[str, Dict[str, float]]
+    stages: Dict[str, StageCalibration] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Raises ValueError that names the key, what was found and what was expected."""
@@ -95,6 +98,7 @@ class ErrorCalibration:
         levels = {kind: set(by_level) for kind, by_level in self.coverage.items()}
         expected = {kind: set(by_level) for kind, by_level in NOT_MEASURED.items()}
         _check("coverage", levels, levels == expected, f"position and orientation at {LEVELS}")
+        _check("stages", sorted(self.stages), set(self.stages) <= set(STAGES), f"some of {', '.join(STAGES)}")
         coverages = [value for by_level in self.coverage.values() for value in by_level.values()]
         shares = (self.wanted_false_accept, self.false_accept, *coverages)
         _check("shares", shares, all(0 <= share <= 1 for share in shares), "0 to 1 each")

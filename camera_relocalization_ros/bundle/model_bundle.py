@@ -40,6 +40,7 @@ FILES = {
     4: (NETWORK, TRAINING, TEST_VECTOR),
 }
 MAX_SIDECAR_BYTES = 2**20
+NEVER_OK = "not calibrated, so none of its poses is OK: how far it errs is not known; see reloc map and reloc calibrate"
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,11 @@ class Bundle:
     def has_covariance(self) -> bool:
         """Whether estimates have one: all of a calibrated bundle, those by landmarks of another with a map."""
         return self.sidecar.error_calibration is not None or self.landmark_map is not None
+
+    @property
+    def never_ok(self) -> str:
+        """Why no pose of it can be OK, and what to do; "" where poses can."""
+        return "" if self.has_covariance else NEVER_OK
 
     @property
     def training_range(self) -> PositionRange:

@@ -35,6 +35,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="the data set names its frames otherwise than the bundle; take them as the same",
     )
+    parser.add_argument(
+        "--ok-position", type=float, default=0.10, metavar="M", help="error that OK promises, in metres (default: 0.1)"
+    )
+    parser.add_argument("--ok-orientation", type=float, default=3.0, metavar="DEG", help="and in degrees (default: 3)")
     parser.add_argument("-o", "--output", type=Path, metavar="RESULT", help="folder for reloc compare and reloc report")
     parser.add_argument("--name", default="", help="of the result in tables (default: that of its folder)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the errors as JSON")
@@ -42,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     from camera_relocalization_ros.core.output_files import write_json
+    from camera_relocalization_ros.localization.classify import OkLimits
     from camera_relocalization_ros.pipelines.evaluate_bundle import evaluate_bundle
 
     evaluated = evaluate_bundle(
@@ -51,6 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
         out_of_distribution=arguments.negatives,
         any_frames=arguments.any_frames,
         name=arguments.name or (arguments.output or arguments.bundle).resolve().name,
+        ok=OkLimits.from_degrees(arguments.ok_position, arguments.ok_orientation),
     )
     print(f"{arguments.bundle} on {arguments.dataset}: {evaluated.dataset.frame_count} frames")
     print(describe(evaluated))
@@ -63,14 +69,16 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def describe(evaluated: BundleEvaluation) -> str:
-    """Errors of the stages beside those of the baselines, whether covariances hold, and how others score."""
+    """Errors of the stages beside those of the baselines, whether OK and covariances hold, and how others score."""
     from camera_relocalization_ros.evaluation.rejection_table import rejection_table
+    from camera_relocalization_ros.evaluation.reliability import reliability_table
     from camera_relocalization_ros.evaluation.summary_text import errors_table, ok_summary
 
     stages = evaluated.stages.values()
     lines = [evaluated.warning] if evaluated.warning else []
     lines += [f"{stage.method}: {text}" for stage in stages if (text := ok_summary(stage.summary))]
     lines.append(errors_table({**{stage.method: stage.evaluation.errors for stage in stages}, **evaluated.baselines}))
+    lines += [f"\n{stage.method}\n{text}" for stage in stages if (text := reliability_table(stage.result))]
     lines += [f"\n{stage.method}\n{report.table()}" for stage in stages if (report := stage.evaluation.consistency)]
     calibration, report = evaluated.bundle.sidecar.error_calibration, evaluated.published.evaluation.consistency
     if evaluated.out_of_distribution_scores and calibration is not None and report is not None:

@@ -30,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    from camera_relocalization_ros.bundle.model_bundle import NEVER_OK
     from camera_relocalization_ros.data.dataset import Dataset
     from camera_relocalization_ros.pipelines.export_bundle import export_bundle, precision_costs
 
@@ -38,6 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     exported = export_bundle(arguments.run_folder, arguments.output, arguments.precision, arguments.calibrate)
     difference = f"ONNX Runtime differs from PyTorch by at most {exported.parity:.1e}"
     print(f"{arguments.output}: {exported.size_bytes / 1e6:.1f} MB; {difference}")
+    print(f"it is {NEVER_OK}")
     if dataset is not None:
         print(precision_table(precision_costs(exported, dataset)))
     elif arguments.precision != "fp32":

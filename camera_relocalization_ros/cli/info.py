@@ -94,7 +94,8 @@ def _describe_test_vector(bundle: Bundle) -> str:
 def _describe_calibration(bundle: Bundle) -> str:
     calibration = bundle.sidecar.error_calibration
     if calibration is None:
-        return "calibration: none, so no covariance and no score (reloc calibrate)"
+        never = "" if bundle.landmark_map is not None else ", and no pose is OK"
+        return f"calibration: none, so no covariance of the network's poses and no score{never} (reloc calibrate)"
     data = ", ".join(f"{used.name}{'@' if used.part else ''}{used.part}" for used in calibration.data)
     held = ", ".join(f"{kind} {shares['0.9']:.1%}" for kind, shares in calibration.coverage.items())
     return (

@@ -66,12 +66,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 def describe(replayed: Replay) -> str:
     """Errors of the node beside those of the baselines, how many images were answered, and how fast."""
+    from camera_relocalization_ros.evaluation.reliability import reliability_table
     from camera_relocalization_ros.evaluation.summary_text import errors_table, ok_summary
 
     values = replayed.to_dict()
     lines = [text] if (text := ok_summary(values)) else []
     errors = errors_table({"live node": replayed.errors, **replayed.baselines})
-    return "\n".join([*lines, errors, describe_counts(values)])
+    promise = [text] if (text := reliability_table(replayed.live.frames)) else []
+    return "\n".join([*lines, errors, describe_counts(values), *promise])
 
 
 def describe_counts(values: dict[str, Any]) -> str:

@@ -50,6 +50,11 @@ def pose_errors(estimates: Poses, truth: Poses) -> PoseErrors:
     return PoseErrors(position_m, orientation_deg)
 
 
+def within(errors: PoseErrors, limit_m: float, limit_deg: float) -> np.ndarray:
+    """Rows (n,) bool whose errors are both within the limits; false where there is no error."""
+    return (errors.position_m <= limit_m) & (errors.orientation_deg <= limit_deg)
+
+
 def oracle_nearest(known: Poses, truth: Poses) -> np.ndarray:
     """Index (N,) of the known pose nearest to each true pose, by `pose_distance`."""
     # a pose within d metres + radians lies within d metres, so position alone bounds the search

@@ -15,6 +15,7 @@ from camera_relocalization_ros.core.pose_errors import PoseErrors
 from camera_relocalization_ros.core.state import State
 
 STATES = (State.OK, State.DEGRADED, State.LOST)
+KINDS = ("position", "orientation")
 PARTS = {"position": slice(0, 3), "orientation": slice(3, 6), "pose": slice(0, 6)}
 
 
@@ -32,7 +33,7 @@ class ConsistencyReport:
 
     def coverage(self) -> dict[str, dict[str, float]]:
         """Share of truths inside of the ellipsoids of LEVELS, by kind and level."""
-        shares = coverage({kind: self.squares[kind] for kind in ("position", "orientation")}, LEVELS)
+        shares = coverage({kind: self.squares[kind] for kind in KINDS}, LEVELS)
         return {kind: {f"{level:g}": share for level, share in zip(LEVELS, of.tolist())} for kind, of in shares.items()}
 
     def summary(self) -> dict[str, Any]:
@@ -49,11 +50,24 @@ class ConsistencyReport:
         lines = [f"{'truth inside of':<22}" + "".join(f"{level:>8.0%}" for level in LEVELS)]
         for kind, shares in self.coverage().items():
             lines.append(f"{kind:<22}" + "".join(f"{share:>8.1%}" for share in shares.values()))
-        lines.append(f"{'state':<22}{'share':>8}{'position [m]: median, 90 %':>30}{'orientation [deg]: the same':>30}")
+        lines.append(
+            f"{'state':<12}{'share':>10}{'position [m]: median, 90 %':>30}{'orientation [deg]: the same':>30}"
+            f"{'truths in 90 %':>20}"
+        )
         for state in STATES:
             chosen = (self.states == state) & np.isfinite(self.errors.position_m)
-            lines.append(f"{state.name:<22}{chosen.mean():>8.1%}" + (self._error_cells(chosen) if chosen.any() else ""))
+            cells = self._error_cells(chosen) + self._inside_cell(chosen) if chosen.any() else ""
+            lines.append(f"{state.name:<12}{chosen.mean():>10.1%}{cells}")
         return "\n".join(lines)
+
+    def inside(self, chosen: np.ndarray) -> dict[str, float]:
+        """Share of truths in the ellipsoids of 90 % of position and of orientation, of chosen rows (n,)."""
+        return {kind: float(coverage({kind: self.squares[kind][chosen]}, [0.9])[kind][0]) for kind in KINDS}
+
+    def _inside_cell(self, chosen: np.ndarray) -> str:
+        if not np.isfinite(self.squares["position"][chosen]).any():
+            return ""
+        return "".join(f"{share:>10.1%}" for share in self.inside(chosen).values())
 
     def _errors_of(self, chosen: np.ndarray) -> PoseErrors:
         return PoseErrors(self.errors.position_m[chosen], self.errors.orientation_deg[chosen])

@@ -9,16 +9,15 @@ from typing import Any, Protocol
 import numpy as np
 
 from camera_relocalization_ros.core.pose import Poses
-from camera_relocalization_ros.core.pose_errors import STATISTICS, PoseErrors
+from camera_relocalization_ros.core.pose_errors import STATISTICS, within
 from camera_relocalization_ros.evaluation.consistency import coverage, normalized_squares
+from camera_relocalization_ros.evaluation.reliability import reliability_rows
 from camera_relocalization_ros.evaluation.results import NO_STATE, Result, compared_only
 
 PERCENTILES = (25, 75, 90, 95, 99)
 TIME_PERCENTILES = (50, 95, 99, 100)
 # metres and degrees
 LIMITS = ((0.05, 5.0), (0.10, 5.0), (0.25, 2.0), (0.50, 5.0))
-# within which an estimate counts as good when states are measured
-GOOD_M, GOOD_DEG = 0.50, 10.0
 LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 RESAMPLES, CONFIDENCE = 1000, 0.95
 
@@ -45,9 +44,9 @@ def statistics(values: np.ndarray) -> dict[str, float]:
     return {**found, **{f"p{p}": float(np.percentile(values, p)) for p in PERCENTILES}}
 
 
-def within(errors: PoseErrors, limit_m: float, limit_deg: float) -> np.ndarray:
-    """Rows (n,) bool whose errors are both within the limits; false where there is no error."""
-    return (errors.position_m <= limit_m) & (errors.orientation_deg <= limit_deg)
+def within_promise(rows: Result) -> np.ndarray:
+    """Rows (n,) bool with both errors below what OK promised; false where there is no error."""
+    return within(rows.errors(), rows.info.ok_position_m, rows.info.ok_orientation_deg)
 
 
 def limit_name(limit_m: float, limit_deg: float) -> str:
@@ -114,15 +113,15 @@ def result_squares(result: Result) -> dict[str, np.ndarray]:
     return normalized_squares(known.covariances, Poses.from_rows(known.estimate), Poses.from_rows(known.truth))
 
 
-def acceptance(result: Result, limit_m: float = GOOD_M, limit_deg: float = GOOD_DEG) -> dict[str, float]:
-    """How well states tell good estimates, within both limits, from bad ones, as shares.
+def acceptance(result: Result) -> dict[str, float]:
+    """How well states tell good estimates, within what OK promised, from bad ones, as shares.
 
     accepted: OK estimates of all images with a true pose that were looked at, also those that gave no pose;
     false_accepts: bad ones of the accepted; false_rejects: rejected ones of the good.
     """
     looked_at = np.isfinite(result.truth).all(axis=1) & (result.states != NO_STATE)
     rows = result.select(result.compared)
-    good = within(rows.errors(), limit_m, limit_deg)
+    good = within_promise(rows)
     return {
         "accepted": _share(result.accepted & looked_at, looked_at),
         "false_accepts": _share(~good & rows.accepted, rows.accepted),
@@ -136,7 +135,8 @@ def state_summary(result: Result) -> dict[str, Any]:
         return {}
     accepted = result.select(result.compared & result.accepted)
     errors = {"accepted": error_summary(accepted, intervals=False)} if len(accepted) else {}
-    return {"acceptance": acceptance(result), **errors}
+    reliability = [row.to_dict() for row in reliability_rows(result)]
+    return {"acceptance": acceptance(result), "reliability": reliability, **errors}
 
 
 def summarise(result: Result, intervals: bool = True) -> dict[str, Any]:

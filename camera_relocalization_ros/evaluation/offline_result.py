@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Iterable
 
 import numpy as np
@@ -12,12 +13,16 @@ from camera_relocalization_ros.bundle.model_bundle import Bundle
 from camera_relocalization_ros.data.dataset import Dataset
 from camera_relocalization_ros.evaluation.evaluate import Evaluation
 from camera_relocalization_ros.evaluation.results import COVARIANCE_SIZE, NO_STAGE, OFFLINE, Result, ResultInfo
+from camera_relocalization_ros.localization.classify import OkLimits
 
 
 def offline_result(
-    name: str, bundle: Bundle, dataset: Dataset, data: str, evaluation: Evaluation, method: str
+    name: str, bundle: Bundle, dataset: Dataset, data: str, evaluation: Evaluation, method: str, limits: OkLimits
 ) -> Result:
-    """The result of `evaluate`; `data` names the data set as the user did. It has no latency and no age."""
+    """The result of `evaluate`; `data` names the data set as the user did. It has no latency and no age.
+
+    limits: what OK promised.
+    """
     estimates, frames = evaluation.estimates, dataset.frames
     sequences = [sequence for sequence in dataset.sequences for _ in sequence.frames]
     nothing = np.full(len(frames), np.nan)
@@ -37,6 +42,9 @@ def offline_result(
         localized=localized,
         lost=len(frames) - localized,
         trained_on=evaluation.trained_on,
+        never_ok=bundle.never_ok,
+        ok_position_m=limits.position_m,
+        ok_orientation_deg=math.degrees(limits.orientation_rad),
         image_folder=str(dataset.path.resolve()),
         camera=dataset.camera,
     )

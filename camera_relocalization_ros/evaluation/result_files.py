@@ -16,10 +16,13 @@ from camera_relocalization_ros.core.pose_errors import PoseErrors
 from camera_relocalization_ros.core.state import Stage, State
 from camera_relocalization_ros.core.trajectory import Trajectory, write_tum
 from camera_relocalization_ros.data.dataset import safe_name
+from camera_relocalization_ros.evaluation.reliability import reliability_rows
 from camera_relocalization_ros.evaluation.results import COVARIANCE_SIZE, NO_STAGE, NO_STATE, Result, ResultInfo
 
 FORMAT, VERSION = "camera_relocalization_result", 2
 MANIFEST, FRAMES_FILE = "result.yaml", "frames.csv"
+# for people to read; computed anew from the frames
+RELIABILITY = "reliability"
 MAX_ROWS, MAX_FIELD = 2_000_000, 4096
 TEXTS = ("sequence", "placement", "image", "reason")
 AXES = ("x", "y", "z", "qx", "qy", "qz", "qw")
@@ -40,7 +43,9 @@ def write_result(folder: Path, result: Result) -> None:
         (folder / MANIFEST).unlink(missing_ok=True)
     _write_frames(folder / FRAMES_FILE, result)
     _write_trajectories(folder, result)
-    write_yaml(folder / MANIFEST, {"format": FORMAT, "version": VERSION, **to_plain(result.info)}, ResultError)
+    table = [row.to_dict() for row in reliability_rows(result)] if result.has_states else []
+    values = {"format": FORMAT, "version": VERSION, **to_plain(result.info), RELIABILITY: table}
+    write_yaml(folder / MANIFEST, values, ResultError)
 
 
 def load_result(folder: Path | str) -> Result:
@@ -59,6 +64,7 @@ def load_result(folder: Path | str) -> Result:
                 f"{folder / MANIFEST}: format and version {found}; expected {FORMAT!r} version {VERSION}, "
                 "which this program reads"
             )
+        values.pop(RELIABILITY, None)
         info = from_plain(ResultInfo, values)
         rows, baselines = _read_rows(folder / FRAMES_FILE)
         return _result(info, rows, baselines)

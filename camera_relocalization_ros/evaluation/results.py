@@ -29,7 +29,9 @@ class ResultInfo:
 
     Poses are those of `child_frame` in `parent_frame`. `images` counts all images, with a true pose or not, `localized`
     those that got a pose; the others were `lost` (no pose that is believed), `dropped` (never looked at) or `rejected`,
-    by reason. `trained_on`: images that the bundle was trained on. `image_folder`: where images lie, absolute or
+    by reason. `trained_on`: images that the bundle was trained on. `never_ok`: why
+    no pose of the bundle can be OK, "" where some can. What OK promised: both errors below `ok_position_m` and
+    `ok_orientation_deg`. `image_folder`: where images lie, absolute or
     relative to the result; "" when they were not kept.
     """
 
@@ -47,6 +49,9 @@ class ResultInfo:
     dropped: int = 0
     rejected: Dict[str, int] = field(default_factory=dict)
     trained_on: int = 0
+    never_ok: str = ""
+    ok_position_m: float = 0.10
+    ok_orientation_deg: float = 3.0
     image_folder: str = ""
     camera: Optional[CameraIntrinsics] = None
 
@@ -118,8 +123,8 @@ class Result:
 
     @property
     def has_states(self) -> bool:
-        """Whether states tell good estimates from bad ones, as those of a calibrated bundle do."""
-        return bool(np.isfinite(self.scores).any())
+        """Whether anything was said of the estimates; nothing is of poses that were read from TF."""
+        return bool((self.states != NO_STATE).any())
 
     def errors(self) -> PoseErrors:
         """Errors (n,) of all rows, NaN where nothing can be compared."""

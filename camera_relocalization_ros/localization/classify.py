@@ -3,10 +3,78 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass, replace
 from typing import Mapping
 
+import numpy as np
+
 from camera_relocalization_ros.bundle.error_calibration import ErrorCalibration
+from camera_relocalization_ros.bundle.stage_calibration import UNMEASURED_REACH
+from camera_relocalization_ros.core.errors import ConfigError
 from camera_relocalization_ros.core.state import State
+from camera_relocalization_ros.localization.estimate import Estimate
+
+NOT_CALIBRATED = "not calibrated"
+
+
+@dataclass(frozen=True)
+class OkLimits:
+    """What a pilot asks of OK: that with CONFIDENCE both errors are no larger than this, in metres and radians."""
+
+    position_m: float = 0.10
+    orientation_rad: float = math.radians(3.0)
+
+    def __post_init__(self) -> None:
+        """Raises ConfigError that names the limit."""
+        for name, value in vars(self).items():
+            if not 0 < value < math.inf:
+                raise ConfigError(f"limit {name} of OK is {value!r}; expected a number above 0")
+
+    @classmethod
+    def from_degrees(cls, position_m: float, orientation_deg: float) -> OkLimits:
+        """Those of a command or a parameter; raises ConfigError."""
+        return cls(position_m, math.radians(orientation_deg))
+
+    def __str__(self) -> str:
+        return f"{self.position_m:g} m and {math.degrees(self.orientation_rad):.3g} deg"
+
+
+@dataclass(frozen=True)
+class OkContract:
+    """Which poses of a bundle are OK: those that promise the limits, by a calibration on data not trained on."""
+
+    calibration: ErrorCalibration | None
+    limits: OkLimits = OkLimits()
+
+    def settle(self, estimate: Estimate) -> Estimate:
+        """The estimate; where nothing else spoke against OK and it cannot promise the limits, DEGRADED and why."""
+        if estimate.state is not State.OK:
+            return estimate
+        reason = self._broken(estimate)
+        return replace(estimate, state=State.DEGRADED, reason=reason) if reason else estimate
+
+    def promised(self, estimate: Estimate) -> tuple[float, float] | None:
+        """Metres and radians that both errors stay below with CONFIDENCE; None where nothing can be promised."""
+        if estimate.covariance is None:
+            return None
+        stages = self.calibration.stages if self.calibration is not None else {}
+        known = stages.get(estimate.stage.name.lower())
+        reach = known.reach if known is not None else (UNMEASURED_REACH, UNMEASURED_REACH)
+        longest = (np.linalg.eigvalsh(estimate.covariance[part, part])[-1] for part in (slice(3), slice(3, 6)))
+        position_m, orientation_rad = (times * math.sqrt(value) for times, value in zip(reach, longest))
+        # no two orientations are further apart than half a turn
+        return position_m, min(orientation_rad, math.pi)
+
+    def _broken(self, estimate: Estimate) -> str:
+        """What the limits are missed by, "" when they are promised."""
+        promised = self.promised(estimate)
+        if promised is None:
+            return NOT_CALIBRATED
+        position_m, orientation_rad = promised
+        if position_m <= self.limits.position_m and orientation_rad <= self.limits.orientation_rad:
+            return ""
+        return f"promises {position_m:.3g} m and {math.degrees(orientation_rad):.3g} deg; OK is {self.limits}"
 
 
 def classify_state(
@@ -16,10 +84,10 @@ def classify_state(
     window_length: int,
     wanted_length: int,
 ) -> tuple[State, str]:
-    """State of an estimate and why it is not OK; the first of these that applies:
+    """State of a regressed pose and why it is not OK, before `OkContract.settle`; the first of these that applies:
 
     LOST when the score is below lost_below; DEGRADED when it is below degraded_below, or when it was made of fewer
-    images than the window has. Without a calibration only the window decides.
+    images than the window has.
     """
     if calibration is not None:
         for state, limit in ((State.LOST, calibration.lost_below), (State.DEGRADED, calibration.degraded_below)):

@@ -17,13 +17,13 @@ from camera_relocalization_ros.bundle.model_bundle import Bundle, load_bundle
 from camera_relocalization_ros.core.errors import AnswerError, FrameError
 from camera_relocalization_ros.core.geometry import canonical_quat
 from camera_relocalization_ros.core.pose import Pose, Poses, is_pose
-from camera_relocalization_ros.localization.classify import classify_state
+from camera_relocalization_ros.localization.classify import OkContract, OkLimits, classify_state
 from camera_relocalization_ros.localization.estimate import Estimate
 from camera_relocalization_ros.localization.onnx_session import feature_count, logger, open_session
 
 
 class Relocalizer:
-    """Localizes images in the order of their stamps; not thread-safe.
+    """Localizes images in the order of their stamps; not thread-safe. `contract` says which estimates are OK.
 
     The CNN runs once per image: what the window needs of earlier images is kept. The buffer is dropped when stamps
     do not advance (a looped bag) or a gap exceeds the bundle's max_gap_s.
@@ -41,6 +41,7 @@ class Relocalizer:
         self._indicator_meter = IndicatorMeter(bundle.index) if bundle.has_members else None
         self._calibration = bundle.sidecar.error_calibration
         self._origin = np.array(bundle.sidecar.position_origin)
+        self.contract = OkContract(self._calibration)
 
     @classmethod
     def from_bundle(
@@ -60,7 +61,7 @@ class Relocalizer:
     def sibling(self) -> Relocalizer:
         """Another one on the same session, with a buffer of its own; both may be used at once."""
         other = Relocalizer(self.bundle, self._session)
-        other._calibration = self._calibration
+        other._calibration, other.contract = self._calibration, self.contract
         return other
 
     def set_thresholds(self, lost_below: float | None = None, degraded_below: float | None = None) -> None:
@@ -74,6 +75,10 @@ class Relocalizer:
             lost = calibrated.lost_below if lost_below is None else lost_below
             degraded = calibrated.degraded_below if degraded_below is None else degraded_below
             self._calibration = replace(calibrated, lost_below=lost, degraded_below=max(lost, degraded))
+
+    def set_ok_limits(self, limits: OkLimits) -> None:
+        """What OK promises from now on."""
+        self.contract = replace(self.contract, limits=limits)
 
     @property
     def providers(self) -> list[str]:
@@ -106,7 +111,7 @@ class Relocalizer:
         if calibration is not None:
             score, covariance = calibration.score(indicators), calibration.covariance(indicators, pose.quat_xyzw)
         state, reason = classify_state(calibration, indicators, score, used, self.bundle.sidecar.window_length)
-        return Estimate(
+        estimate = Estimate(
             stamp_ns=stamp_ns,
             pose=pose.shifted(self._origin),
             window_length=used,
@@ -118,6 +123,7 @@ class Relocalizer:
             score=score,
             indicators=indicators,
         )
+        return self.contract.settle(estimate)
 
     def _drop_stale_frames(self, stamp_ns: int) -> None:
         if self._last_stamp_ns is None:

@@ -20,6 +20,7 @@ from camera_relocalization_ros.evaluation.metrics import summarise
 from camera_relocalization_ros.evaluation.offline_result import offline_result
 from camera_relocalization_ros.evaluation.result_files import write_result
 from camera_relocalization_ros.evaluation.results import Result
+from camera_relocalization_ros.localization.classify import OkLimits
 from camera_relocalization_ros.localization.landmarks.staged_relocalizer import method_name, parse_stages
 from camera_relocalization_ros.localization.relocalizer import Relocalizer
 from camera_relocalization_ros.pipelines.inputs import DataSpec, loaded, name_of
@@ -73,8 +74,9 @@ class BundleEvaluation:
 
     @property
     def warning(self) -> str:
-        """What a reader of the errors must know first; empty when there is nothing."""
-        return self.published.evaluation.warning
+        """What a reader of the errors must know first, in lines; empty when there is nothing."""
+        never = f"{self.bundle.path}: {self.bundle.never_ok}" if self.bundle.never_ok else ""
+        return "\n".join(text for text in (never, self.published.evaluation.warning) if text)
 
     def to_dict(self) -> dict[str, Any]:
         """The published stage's numbers, those of the baselines and those of all stages, as plain values for JSON."""
@@ -99,6 +101,7 @@ def evaluate_bundle(
     out_of_distribution: Sequence[Path | str] = (),
     any_frames: bool = False,
     name: str = "",
+    ok: OkLimits | None = None,
     progress: Progress | None = None,
 ) -> BundleEvaluation:
     """Estimate the pose of every image of a data set as in flight, and compare with the truth and with baselines.
@@ -106,10 +109,12 @@ def evaluate_bundle(
     stages: of regression, refined and fused, joined by commas; None is the one that the bundle publishes.
     out_of_distribution: folders of images, or data sets, of other places. any_frames: that the data set names its
     frames otherwise is no error. name: of the result in tables, else that of the bundle's folder.
+    ok: what OK promises, else 0.1 m and 3 deg.
     Raises BundleError, DatasetError or ConfigError.
     """
     dataset = loaded(data)
     relocalizer = Relocalizer.from_bundle(Path(bundle))
+    relocalizer.set_ok_limits(ok or OkLimits())
     if out_of_distribution and relocalizer.bundle.sidecar.error_calibration is None:
         raise BundleError(f"{bundle}: --negatives needs a calibrated bundle; see reloc calibrate")
     images = {str(folder): image_paths(folder) for folder in out_of_distribution}
@@ -120,7 +125,7 @@ def evaluate_bundle(
     title = name or Path(bundle).resolve().name
     by_stage = {
         stage.name.lower(): _stage(
-            relocalizer.bundle, dataset, name_of(data), evaluation, stage, _joined(title, stage, chosen)
+            relocalizer, dataset, name_of(data), evaluation, stage, _joined(title, stage, chosen)
         )
         for stage, evaluation in evaluations.items()
     }
@@ -133,10 +138,10 @@ def _joined(title: str, stage: Stage, stages: Sequence[Stage]) -> str:
 
 
 def _stage(
-    bundle: Bundle, dataset: Dataset, data: str, evaluation: Evaluation, stage: Stage, title: str
+    relocalizer: Relocalizer, dataset: Dataset, data: str, evaluation: Evaluation, stage: Stage, title: str
 ) -> StageEvaluation:
-    method = method_name(bundle, stage)
-    result = offline_result(title, bundle, dataset, data, evaluation, method)
+    method, limits = method_name(relocalizer.bundle, stage), relocalizer.contract.limits
+    result = offline_result(title, relocalizer.bundle, dataset, data, evaluation, method, limits)
     # where landmarks alone gave no pose at all there is nothing to sum up
     return StageEvaluation(method, evaluation, result, summarise(result) if result.compared.any() else {})
 

@@ -76,6 +76,8 @@ class NodeParams:
     max_latency: float = 0.2
     max_age: float = 0.5
     max_dropped: float = 0.1
+    ok_position_m: float = setting(0.10, "Error in metres that OK promises, in 999 of 1000 poses", 0.001, 1000.0)
+    ok_orientation_deg: float = setting(3.0, "Error in degrees that OK promises with it", 0.01, 180.0)
     lost_below: float = setting(-1.0, "Score below which an answer is LOST; -1: as calibrated", -1.0, 1.0)
     degraded_below: float = setting(-1.0, "Score below which an answer is DEGRADED; -1: as calibrated", -1.0, 1.0)
     smoothing: bool = setting(False, "Publish poses smoothed over time", False, True)

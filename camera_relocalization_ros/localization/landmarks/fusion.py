@@ -7,16 +7,19 @@ from dataclasses import replace
 
 from camera_relocalization_ros.core.state import Stage, State
 from camera_relocalization_ros.localization.estimate import Estimate
-from camera_relocalization_ros.localization.landmarks.gate import GateDecision
+from camera_relocalization_ros.localization.landmarks.gate import GateDecision, RejectionReason
 from camera_relocalization_ros.localization.landmarks.pose_refiner import Refinement
 
 
 def fuse(
     regression: Estimate, refinement: Refinement, decision: GateDecision, stage: Stage = Stage.REFINED
 ) -> Estimate:
-    """The pose from landmarks, OK, where the gate accepted it; else the regressed one, DEGRADED or LOST."""
+    """The pose from landmarks where the gate accepted it, OK until `OkContract.settle` looks at it; else the regressed.
+
+    That is OK where it promises by itself what was asked for, and landmarks do not contradict it.
+    """
     if not decision.is_accepted:
-        return regression_alone(regression, decision.description)
+        return regression_alone(regression, decision.description, decision.reason is RejectionReason.DISAGREES)
     return replace(
         regression,
         pose=refinement.pose.canonical,
@@ -27,9 +30,9 @@ def fuse(
     )
 
 
-def regression_alone(regression: Estimate, reason: str) -> Estimate:
-    """The regressed pose where a map gave none, and the reason: never OK, for with a map OK says centimetres."""
-    if regression.state is State.LOST:
+def regression_alone(regression: Estimate, reason: str, is_contradicted: bool = False) -> Estimate:
+    """The regressed pose where a map gave none, and the reason where it is not OK by itself, or is contradicted."""
+    if regression.state is State.LOST or (regression.state is State.OK and not is_contradicted):
         return regression
     return replace(regression, state=State.DEGRADED, reason=f"not refined: {reason}")
 

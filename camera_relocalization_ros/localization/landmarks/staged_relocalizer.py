@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from camera_relocalization_ros.bundle.model_bundle import Bundle
@@ -74,4 +76,5 @@ class StagedRelocalizer:
 
     def estimate_stages(self, image_rgb: np.ndarray, stamp_ns: int) -> StagedEstimate:
         """As `estimate`, with what led to it."""
-        return self._landmarks.estimate(image_rgb, self._relocalizer.estimate(image_rgb, stamp_ns))
+        staged = self._landmarks.estimate(image_rgb, self._relocalizer.estimate(image_rgb, stamp_ns))
+        return replace(staged, fused=self._relocalizer.contract.settle(staged.fused))

@@ -16,7 +16,8 @@ from camera_relocalization_ros.core.errors import ResultError
 from camera_relocalization_ros.core.image_files import SIGNATURES, encoded_suffix, read_image_file
 from camera_relocalization_ros.core.pose_errors import length_text
 from camera_relocalization_ros.core.state import State
-from camera_relocalization_ros.evaluation.metrics import GOOD_DEG, GOOD_M, limit_name, summarise
+from camera_relocalization_ros.evaluation.metrics import summarise
+from camera_relocalization_ros.evaluation.reliability import COLUMNS, reliability_rows, reliability_title
 from camera_relocalization_ros.evaluation.result_files import image_path
 from camera_relocalization_ros.evaluation.results import NO_STATE, Result
 from camera_relocalization_ros.evaluation.summary_text import estimates_summary, ok_summary
@@ -86,7 +87,6 @@ def result_page(
         tables=[_html_rows(table) for table in tables(rows)],
         cumulative=figure_source(draw_cumulative(results)),
         reliability=figure_source(draw_reliability(results)) if has_covariance else "",
-        good=limit_name(GOOD_M, GOOD_DEG),
         drawn="axes (x red, y green, z blue)" + (" and edges (yellow)" if edges is not None else ""),
         extra=[{"source": _file_source(path), "caption": caption} for path, caption in pictures],
         flight=Markup(json.dumps(_flight(results, sheets, edges), allow_nan=False).replace("<", "\\u003c")),
@@ -124,6 +124,7 @@ def _section(each: PageInput, summary: dict[str, Any], edges: np.ndarray | None)
         "summary": [text for text in (ok_summary(summary), estimates_summary(summary)) if text],
         "warnings": _warnings(result),
         "origin": origin,
+        "promise": _promise(result),
         "times": _times(summary),
         "pictures": [{"alt": a, "source": figure_source(figure), "caption": caption} for a, figure, caption in drawn],
         "worst": _worst(each, edges),
@@ -131,9 +132,17 @@ def _section(each: PageInput, summary: dict[str, Any], edges: np.ndarray | None)
 
 
 def _warnings(result: Result) -> list[str]:
-    trained = result.info.trained_on
-    warning = f"{trained} images were trained on by this model: their errors are too small."
-    return [warning] if trained else []
+    info = result.info
+    warnings = [f"{info.trained_on} images were trained on by this model: their errors are too small."]
+    return (warnings if info.trained_on else []) + ([f"The model is {info.never_ok}."] if info.never_ok else [])
+
+
+def _promise(result: Result) -> dict[str, Any]:
+    """The reliability table; empty where states say nothing."""
+    if not result.has_states:
+        return {}
+    rows = [row.cells for row in reliability_rows(result)]
+    return {"title": reliability_title(result), "columns": COLUMNS, "rows": rows}
 
 
 def _times(summary: dict[str, Any]) -> str:

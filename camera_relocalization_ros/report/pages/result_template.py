@@ -73,13 +73,26 @@ shift, scroll to zoom, arrow keys or the slider to step.</span></p>
 </table></div>
 {% endfor %}
 <p>All answers count, whatever their state, but in the table of OK ones, which the model itself called good: false
-accepts are those of them beyond {{ good }}, false rejects the answers within that are not OK. In parentheses: where the
-number lies with 95 % confidence, by a bootstrap over blocks of neighbouring frames, which err alike; it knows nothing
-of what another flight or light would do. 5 cm/5 deg: share of answers with both errors below. NEES: squared errors in
-units of their covariance; 6 is right for the pose, 3 for position and for orientation, more is overconfident.</p>
+accepts are those of them beyond what OK promises, false rejects the answers within that are not OK. In parentheses:
+where the number lies with 95 % confidence, by a bootstrap over blocks of neighbouring frames, which err alike; it knows
+nothing of what another flight or light would do. 5 cm/5 deg: share of answers with both errors below. NEES: squared
+errors in units of their covariance; 6 is right for the pose, 3 for position and for orientation, more is
+overconfident.</p>
 <figure><img alt="cumulative errors" src="{{ cumulative }}">
 <figcaption>Share of images with an error of at most so much; grey: what needs no training.</figcaption></figure>
 
+{% if results | selectattr("promise") | list %}
+<h2>Does OK keep its promise?</h2>
+{% for result in results if result.promise %}
+<p><b>{{ result.name }}</b>: {{ result.promise.title }}.</p>
+<div class="numbers promise"><table>
+<tr>{% for column in result.promise.columns %}<th>{{ column }}</th>{% endfor %}</tr>
+{% for row in result.promise.rows %}<tr>{% for cell in row %}<td>{{ cell }}</td>{% endfor %}</tr>
+{% endfor %}</table></div>
+{% endfor %}
+<p>Seen: the share of those estimates with both errors below. Neighbouring frames err alike, so a few hundred of one
+flight neither prove nor refute 999 of 1000.</p>
+{% endif %}
 {% if reliability %}
 <h2>Can its covariance be trusted?</h2>
 <figure><img alt="reliability diagram" src="{{ reliability }}">

@@ -14,7 +14,6 @@ import numpy as np
 from camera_relocalization_ros.core.geometry import pose_matrix
 from camera_relocalization_ros.core.image_files import load_image
 from camera_relocalization_ros.core.pose_errors import PoseErrors
-from camera_relocalization_ros.evaluation.metrics import GOOD_DEG, GOOD_M
 from camera_relocalization_ros.evaluation.results import Result
 from camera_relocalization_ros.report.pages.page import jpeg_source
 from camera_relocalization_ros.vision.overlay import draw_pose
@@ -25,6 +24,7 @@ WIDE, NARROW, MANY = 240, 112, 1500
 QUALITY, WORST_QUALITY = 55, 80
 WORST_WIDTH, WORST_COUNT, WORST_SPACING = 420, 8, 10
 BLANK = 225
+AS_BAD_M, AS_BAD_DEG = 0.50, 10.0
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,8 @@ def thumbnail_sheets(paths: list[Optional[Path]]) -> Sheets:
 
 
 def worst_rows(errors: PoseErrors, count: int = WORST_COUNT) -> list[int]:
-    """Rows with the largest errors, metres and degrees weighed by what counts as good, none near another."""
-    badness = np.nan_to_num(errors.position_m / GOOD_M + errors.orientation_deg / GOOD_DEG, nan=-1.0)
+    """Rows with the largest errors, AS_BAD_M counting as much as AS_BAD_DEG, none near another."""
+    badness = np.nan_to_num(errors.position_m / AS_BAD_M + errors.orientation_deg / AS_BAD_DEG, nan=-1.0)
     chosen: list[int] = []
     for row in np.argsort(-badness):
         if badness[row] < 0 or len(chosen) == count:

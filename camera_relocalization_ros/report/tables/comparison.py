@@ -9,6 +9,7 @@ from typing import Any, Dict
 import numpy as np
 
 from camera_relocalization_ros.core.errors import ResultError
+from camera_relocalization_ros.core.pose_errors import within
 from camera_relocalization_ros.evaluation.metrics import (
     LIMITS,
     by_group,
@@ -17,7 +18,6 @@ from camera_relocalization_ros.evaluation.metrics import (
     state_summary,
     statistics,
     summarise,
-    within,
 )
 from camera_relocalization_ros.evaluation.results import Result, compared_only
 from camera_relocalization_ros.report.tables.thesis_results import ThesisResult, load_thesis_results

@@ -3,9 +3,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import rospy
 
+from camera_relocalization_ros.core.state import State
+from camera_relocalization_ros.localization.classify import OkLimits
 from camera_relocalization_ros.localization.estimate import Estimate
 from camera_relocalization_ros.localization.landmarks.fusion import regression_alone
 from camera_relocalization_ros.localization.motion_filter import FilterSettings, MotionFilter
@@ -33,6 +37,7 @@ class ImageLocalizer:
         self._camera = camera
         self._faults = faults
         self._filter = MotionFilter(filter_settings(params))
+        self._last_ns: int | None = None
 
     def use_model(self, relocalizer: Relocalizer, params: NodeParams) -> None:
         """Estimate with this model from now on."""
@@ -40,6 +45,8 @@ class ImageLocalizer:
         self._filter.reset()
         self._set_thresholds(params)
         self._camera.use(relocalizer.bundle.sidecar)
+        if relocalizer.bundle.never_ok:
+            rospy.logwarn(f"{relocalizer.bundle.path}: {relocalizer.bundle.never_ok}")
         self.landmarks.use(relocalizer.bundle)
 
     def use_settings(self, params: NodeParams) -> None:
@@ -59,8 +66,13 @@ class ImageLocalizer:
     def estimate(self, image_rgb: np.ndarray, stamp_ns: int) -> Estimate:
         """The pose to publish of an image (H, W, 3) uint8; raises FrameError."""
         self._notice_size(image_rgb)
+        repeats, self._last_ns = stamp_ns == self._last_ns, stamp_ns
         regression = self.relocalizer.estimate(image_rgb, stamp_ns)
-        return self._filter.update(self._refined(image_rgb, regression))
+        best = self._refined(image_rgb, regression)
+        if repeats and best.state is State.OK:
+            best = replace(best, state=State.DEGRADED, reason="its stamp is that of the image before")
+        # the last word: what is published, smoothed or not, promises what a pilot asked for, or is not OK
+        return self.relocalizer.contract.settle(self._filter.update(best))
 
     def estimate_alone(self, image_rgb: np.ndarray, stamp_ns: int) -> Estimate:
         """The pose of one image by itself; leaves the live images alone. Raises FrameError."""
@@ -69,6 +81,7 @@ class ImageLocalizer:
     def _set_thresholds(self, params: NodeParams) -> None:
         limits = (params.lost_below, params.degraded_below)
         self.relocalizer.set_thresholds(*(None if limit < 0 else limit for limit in limits))
+        self.relocalizer.set_ok_limits(OkLimits.from_degrees(params.ok_position_m, params.ok_orientation_deg))
 
     def _refined(self, image_rgb: np.ndarray, regression: Estimate) -> Estimate:
         with self._faults.isolated("landmarks"):

@@ -64,6 +64,7 @@ def live_result(bundle: Bundle, frames: FramePair, plan: ReplayPlan, heard: Repl
         dropped=len(stamps_ns) - localized - lost - int(last.frames_rejected),
         rejected={one.kind: int(one.count) for one in last.rejected},
         trained_on=int(is_training_pose(bundle.index, truth.poses).sum()),
+        never_ok=bundle.never_ok,
         camera=plan.camera or bundle.sidecar.camera,
     )
     by_stamp = {s.header.stamp.to_nsec(): s for s in heard.statuses if s.state not in NO_IMAGE_STATES}

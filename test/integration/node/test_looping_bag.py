@@ -50,8 +50,8 @@ class LoopingBagTest(unittest.TestCase):
         for stamp_ns, position in zip(truth.stamps_ns.tolist(), truth.positions):
             if stamp_ns in poses:
                 np.testing.assert_allclose(message_to_pose(poses[stamp_ns])[0], position, atol=1e-5)
-        states = {status.header.stamp.to_nsec(): status.state for status in statuses}
-        assert states[last_ns] == RelocalizerStatus.OK
+        windows = {status.header.stamp.to_nsec(): status.window_length for status in statuses}
+        assert windows[last_ns] == 2
 
     def test_every_loop_is_answered_alike(self):
         poses, statuses = collections.defaultdict(list), []
@@ -78,8 +78,6 @@ class LoopingBagTest(unittest.TestCase):
                 np.testing.assert_allclose(found[1], quat, atol=1e-6)
         windows = {s.header.stamp.to_nsec(): s.window_length for s in statuses if s.window_length}
         assert windows[late_ns] == 2
-        states = {s.header.stamp.to_nsec(): s.state for s in statuses}
-        assert states[late_ns] == RelocalizerStatus.OK
         restarts = [s for s in statuses if s.header.stamp.to_nsec() == truth.stamps_ns[0]]
         assert {s.window_length for s in restarts} == {1}
         assert restarts

@@ -6,7 +6,7 @@ import pytest
 from made_result import made_result
 
 from camera_relocalization_ros.core.errors import ResultError
-from camera_relocalization_ros.core.pose_errors import PoseErrors, length_text
+from camera_relocalization_ros.core.pose_errors import PoseErrors, length_text, within
 from camera_relocalization_ros.core.state import State
 from camera_relocalization_ros.evaluation import metrics as pose_metrics
 from camera_relocalization_ros.evaluation.results import NO_STATE
@@ -28,7 +28,7 @@ def test_statistics_and_shares():
     assert (found["median"], found["mean"], found["max"]) == pytest.approx((0.5, 0.5, 1.0))
     assert [found[f"p{p}"] for p in (25, 75, 90, 95, 99)] == pytest.approx([0.25, 0.75, 0.9, 0.95, 0.99])
     errors = PoseErrors(np.array([0.05, 0.05, 0.051, np.nan]), np.array([5.0, 5.1, 5.0, np.nan]))
-    assert pose_metrics.within(errors, 0.05, 5.0).tolist() == [True, False, False, False]
+    assert within(errors, 0.05, 5.0).tolist() == [True, False, False, False]
     assert pose_metrics.limit_name(0.05, 5.0) == "5 cm/5 deg"
 
 
@@ -101,8 +101,8 @@ def test_summary_tells_all_and_only_what_there_is():
     assert summary["counts"]["compared"] == summary["frames"] == 60
     assert summary["accepted"]["frames"] == 60
     bare = made_result(60)
-    bare = replace(bare, scores=np.full(60, np.nan), covariances=np.full((60, 6, 6), np.nan))
-    assert not {"nees", "coverage", "acceptance", "accepted"} & set(pose_metrics.summarise(bare))
+    bare = replace(bare, states=np.full(60, NO_STATE), covariances=np.full((60, 6, 6), np.nan))
+    assert not {"nees", "coverage", "acceptance", "reliability", "accepted"} & set(pose_metrics.summarise(bare))
 
 
 def test_groups_are_sequences_and_placements():
@@ -143,7 +143,7 @@ def test_verdict_is_about_the_ok_answers_alone():
     assert f"worst {length_text(worst_m)} and " in text
     assert "7." not in text and "worst 7." in estimates_summary(summary)
     assert estimates_summary(summary).endswith("20 of 40 images answered, 18 lost, 2 dropped")
-    assert ok_summary(pose_metrics.summarise(replace(result, scores=np.full(40, np.nan)))) == ""
+    assert ok_summary(pose_metrics.summarise(replace(result, states=np.full(40, NO_STATE)))) == ""
 
 
 @pytest.mark.parametrize("metres, text", [(0.0042, "4.2 mm"), (0.0312, "3.1 cm"), (1.354, "1.35 m")])

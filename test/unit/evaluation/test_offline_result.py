@@ -2,6 +2,7 @@
 import json
 
 import numpy as np
+import yaml
 from calibrated_bundle import write_calibrated_bundle
 from colour_bundle import COLOUR_BUNDLE, QUAT_XYZW, known_position
 from helpers import PARENT_FRAME, write_fake_dataset
@@ -27,8 +28,11 @@ def test_evaluate_writes_what_each_image_got(tmp_path, capsys):
         assert image_path(tmp_path / "told", result, row).samefile(frame.image_path)
     assert result.sequences.tolist() == ["flight0"] * 6 + ["flight1"] * 4
     # the first image of each sequence has no earlier one
-    assert [row for row, state in enumerate(result.states) if state == State.DEGRADED] == [0, 6]
-    assert not result.has_covariance and not result.has_states and np.isnan(result.latency_s).all()
+    assert result.reasons.tolist() == [
+        "seen in 1 of 2 images" if row in (0, 6) else "not calibrated" for row in range(10)
+    ]
+    assert (result.states == State.DEGRADED).all() and not result.has_covariance and np.isnan(result.latency_s).all()
+    assert info.never_ok.startswith("not calibrated")
     summary = json.loads((tmp_path / "errors.json").read_text())
     assert np.median(result.errors().position_m) == summary["position_m"]["median"]
     assert {"p95", "max"} < set(summary["position_m"]) and set(summary["within"]) < set(summary["intervals"])
@@ -52,7 +56,18 @@ def test_frames_of_other_names_are_refused_unless_wanted(tmp_path, capsys):
 def test_covariances_and_scores_of_a_calibrated_bundle(tmp_path, capsys):
     write_fake_dataset(tmp_path / "set", (6,))
     bundle = write_calibrated_bundle(tmp_path / "bundle")
-    assert main(["evaluate", str(bundle), str(tmp_path / "set"), "-o", str(tmp_path / "told"), "--name", "mine"]) == 0
+    command = ["evaluate", str(bundle), str(tmp_path / "set"), "-o", str(tmp_path / "told"), "--name", "mine"]
+    assert main(command) == 0
+    assert "OK: 0 % of images" in capsys.readouterr().out
+    reasons = load_result(tmp_path / "told").reasons
+    assert reasons[1] == "promises 10.9 m and 180 deg; OK is 0.1 m and 3 deg"
+    assert main([*command, "--ok-position", "20", "--ok-orientation", "180"]) == 0
     assert "OK: 83 % of images; median " in capsys.readouterr().out
     result = load_result(tmp_path / "told")
     assert result.info.name == "mine" and result.has_covariance and result.has_states
+    assert (result.info.ok_position_m, result.info.ok_orientation_deg) == (20.0, 180.0)
+    told = yaml.safe_load((tmp_path / "told" / "result.yaml").read_text())["reliability"]
+    assert [(row["state"], row["promised"], row["kept"], row["count"]) for row in told] == [
+        ("OK", 0.999, 5, 5),
+        ("DEGRADED", None, 1, 1),
+    ]

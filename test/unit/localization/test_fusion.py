@@ -62,10 +62,17 @@ def test_a_good_refined_pose_is_published_with_its_covariance():
     ],
 )
 def test_a_refined_pose_that_cannot_be_trusted_is_refused_and_the_regressed_one_is_not_ok(faulty, word):
-    fused = fused_of(estimate(), faulty)
+    fused = fused_of(estimate(state=State.DEGRADED, reason="promises 2 m"), faulty)
     assert (fused.stage, fused.state) == (Stage.REGRESSION, State.DEGRADED)
     assert fused.reason.startswith("not refined: ") and word in fused.reason
     assert fused.position.tolist() == [0.1, 0, 0]
+
+
+def test_a_regression_that_promises_enough_by_itself_is_ok_unless_landmarks_contradict_it():
+    fused = fused_of(estimate(), refinement(landmarks=np.arange(19)))
+    assert (fused.stage, fused.state, fused.reason) == (Stage.REGRESSION, State.OK, "")
+    contradicted = fused_of(estimate(), refinement(pose=Pose(np.array([1.2, 0.0, 0.0]), IDENTITY)))
+    assert contradicted.state is State.DEGRADED and contradicted.reason.startswith("not refined: ")
 
 
 def test_what_exceeds_chance_by_two_standard_deviations_is_published():

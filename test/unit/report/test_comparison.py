@@ -91,7 +91,7 @@ def test_command(tmp_path, capsys):
 
 
 def test_ok_answers_trust_and_times_have_tables_of_their_own():
-    result = made_result(60)
+    result = made_result(60, ok_position_m=0.5, ok_orientation_deg=10.0)
     result.states[:30], result.latency_s[:] = State.DEGRADED, 0.05
     result.estimate[:30, 0] += 5.0
     cells = {}

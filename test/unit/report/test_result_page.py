@@ -56,6 +56,19 @@ def test_page_stands_alone_and_escapes_what_others_wrote(tmp_path):
     assert flight_of(page)["results"][0]["reason"][0] == evil
 
 
+def test_page_tells_whether_ok_kept_its_promise_and_what_a_model_lacks(tmp_path):
+    result = write_with_images(tmp_path, never_ok="not calibrated, so none of its poses is OK")
+    page = result_page([PageInput.of(tmp_path, result)])
+    assert "The model is not calibrated, so none of its poses is OK." in page
+    assert "errors below 0.1 m and 3 deg, which is what OK promises." in page
+    ok = result.states == State.OK
+    ok[20] = False
+    errors = result.errors()
+    kept = int((ok & (errors.position_m <= 0.1) & (errors.orientation_deg <= 3.0)).sum())
+    row = f"<td>OK</td><td>regression</td><td>99.9 %</td><td>{100 * kept / ok.sum():.1f} %</td><td>{kept} of {ok.sum()}"
+    assert row in page
+
+
 def test_flight_tells_the_result(tmp_path):
     result = write_with_images(tmp_path)
     edges = [[[0.0, 0.0, 0.0], [1.0, 0.0, 0.5]]]

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""How far the errors of a stage's poses reach beyond the covariances that these come with; docs/uncertainty.md."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Tuple  # read from YAML: evaluated at run time
+
+# with which OK promises errors below a pilot's limits
+CONFIDENCE = 0.999
+# stages of poses that are published, as core.state.Stage has them in lower case
+STAGES = ("regression", "refined", "tracked")
+MAX_REACH = 1e4
+# Of errors as Student's t with four degrees of freedom has them, whose ellipsoid for 90 % holds 90 %: what lies within
+# 99.95 % of them. Of 95 % it holds 93 and of 50 % 68, as those of regressed poses do (docs/uncertainty.md).
+UNMEASURED_REACH = 10.9
+
+
+@dataclass(frozen=True)
+class StageCalibration:
+    """Fitted to `frames` poses of one stage, on data that the bundle was not trained on.
+
+    reach: of CONFIDENCE of the poses both errors, in position and in orientation, are shorter than so many standard
+    deviations along the longest axis of their covariance.
+    """
+
+    frames: int
+    reach: Tuple[float, float]
+
+    def __post_init__(self) -> None:
+        """Raises ValueError that names the key, what was found and what was expected."""
+        if self.frames < 1:
+            raise ValueError(f"calibration frames of a stage is {self.frames}; expected 1 or more")
+        if not all(1 <= value <= MAX_REACH for value in self.reach):
+            raise ValueError(f"calibration reach is {self.reach}; expected 1 to {MAX_REACH:g} standard deviations each")

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What OK promises, and who can."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from calibrated_bundle import calibration
+from scipy.stats import chi2, f
+
+from camera_relocalization_ros.bundle.stage_calibration import UNMEASURED_REACH, StageCalibration
+from camera_relocalization_ros.core.errors import ConfigError
+from camera_relocalization_ros.core.plain_values import from_plain, to_plain
+from camera_relocalization_ros.core.pose import Pose
+from camera_relocalization_ros.core.state import Stage, State
+from camera_relocalization_ros.localization.classify import OkContract, OkLimits
+from camera_relocalization_ros.localization.estimate import Estimate
+
+MEASURED = replace(calibration(), stages={"tracked": StageCalibration(frames=1000, reach=(5.0, 8.0))})
+
+
+def estimate(sd_m, sd_rad, **changes):
+    """A tracked pose; along one axis its deviations are as told, along the others a tenth of that."""
+    covariance = np.diag([0.1 * sd_m, sd_m, 0.1 * sd_m, sd_rad, 0.1 * sd_rad, 0.1 * sd_rad]) ** 2
+    plain = Estimate(0, Pose(np.zeros(3), [0, 0, 0, 1.0]), 1, 0.0, np.zeros(1), State.OK, "", covariance)
+    return replace(plain, **{"stage": Stage.TRACKED, **changes})
+
+
+@pytest.mark.parametrize(
+    ("sd_m", "sd_rad", "state"),
+    [
+        # 5 deviations are 10 cm and 8 are 3 deg at 2 cm and 0.375 deg
+        (0.0199, math.radians(0.374), State.OK),
+        (0.0201, math.radians(0.374), State.DEGRADED),
+        (0.0199, math.radians(0.376), State.DEGRADED),
+    ],
+)
+def test_ok_is_what_promises_the_limits_by_its_stages_calibration(sd_m, sd_rad, state):
+    settled = OkContract(MEASURED).settle(estimate(sd_m, sd_rad))
+    assert settled.state is state
+    assert settled.reason == "" if state is State.OK else settled.reason.endswith("OK is 0.1 m and 3 deg")
+
+
+def test_the_reason_tells_what_is_promised_instead():
+    settled = OkContract(MEASURED).settle(estimate(0.06, math.radians(0.25)))
+    assert settled.reason == "promises 0.3 m and 2 deg; OK is 0.1 m and 3 deg"
+
+
+def test_a_pilots_limits_decide():
+    contract = OkContract(MEASURED, OkLimits.from_degrees(1.0, 10.0))
+    assert contract.settle(estimate(0.19, math.radians(1.2))).state is State.OK
+    assert OkContract(MEASURED).settle(estimate(0.19, math.radians(1.2))).state is State.DEGRADED
+    # no orientation is further off than half a turn, so who asks for that is promised it
+    assert OkContract(MEASURED, OkLimits.from_degrees(1.0, 180.0)).settle(estimate(0.19, 9.0)).state is State.OK
+
+
+def test_what_was_not_measured_is_taken_for_heavy_tailed():
+    for contract, stage in ((OkContract(MEASURED), Stage.REFINED), (OkContract(None), Stage.TRACKED)):
+        just = 0.0999 / UNMEASURED_REACH
+        assert contract.settle(estimate(just, 1e-6, stage=stage)).state is State.OK
+        assert contract.settle(estimate(1.01 * just, 1e-6, stage=stage)).state is State.DEGRADED
+    # three times an F-distributed number is the squared length of three numbers of Student's t; nine of ten lie inside
+    # of the ellipsoid, and 999 of 1000 in both position and orientation
+    scale = chi2.ppf(0.9, 3) / f.ppf(0.9, 3, 4)
+    assert pytest.approx(math.sqrt(scale * f.ppf(0.9995, 3, 4)), rel=0.01) == UNMEASURED_REACH
+
+
+def test_without_a_covariance_nothing_is_promised():
+    settled = OkContract(None, OkLimits(1e3, math.pi)).settle(estimate(1.0, 1.0, covariance=None))
+    assert (settled.state, settled.reason) == (State.DEGRADED, "not calibrated")
+
+
+@pytest.mark.parametrize("state", [State.DEGRADED, State.LOST])
+def test_what_is_not_ok_for_another_reason_stays_as_it_is(state):
+    bad = estimate(1e-6, 1e-6, state=state, reason="few")
+    assert OkContract(MEASURED).settle(bad) is bad
+
+
+@pytest.mark.parametrize("metres", [0.0, -1.0, math.inf, math.nan])
+def test_limits_that_are_none_are_refused(metres):
+    with pytest.raises(ConfigError, match="limit position_m"):
+        OkLimits(metres)
+
+
+def test_a_stages_calibration_survives_the_file_and_older_files_have_none():
+    assert from_plain(type(MEASURED), to_plain(MEASURED)) == MEASURED
+    older = to_plain(MEASURED)
+    del older["stages"]
+    assert from_plain(type(MEASURED), older).stages == {}
+
+
+@pytest.mark.parametrize(
+    ("stages", "says"),
+    [
+        ({"guess": {"frames": 9, "reach": [5.0, 5.0]}}, "calibration stages"),
+        ({"tracked": {"frames": 0, "reach": [5.0, 5.0]}}, "frames of a stage"),
+        ({"tracked": {"frames": 9, "reach": [0.5, 5.0]}}, "reach"),
+        ({"tracked": {"frames": 9, "reach": [float("nan"), 5.0]}}, "reach"),
+    ],
+)
+def test_absurd_calibrations_of_stages_are_refused(stages, says):
+    with pytest.raises(ValueError, match=says):
+        from_plain(type(MEASURED), {**to_plain(MEASURED), "stages": stages})
