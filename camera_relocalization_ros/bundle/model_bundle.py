@@ -132,15 +132,21 @@ def replace_error_calibration(bundle: Bundle, calibration: ErrorCalibration) -> 
 def replace_map(bundle: Bundle, landmark_map: LandmarkMap) -> int:
     """Write a landmark map into a loaded bundle and return its bytes; what fails half-way leaves a bundle without map.
 
+    A calibration stays, but for what it says of stages.
+
     Raises BundleError when the bundle is of a version that has no place for one.
     """
     check_extensible(bundle)
+    sidecar, known = bundle.sidecar, bundle.sidecar.error_calibration
+    if known is not None:
+        # how far errors reach was measured with another map, or with none
+        sidecar = replace(sidecar, error_calibration=replace(known, stages={}))
     with new_file(bundle.path / LANDMARKS, BundleError) as partial:
         with open(partial, "wb") as file:
             save_map(file, landmark_map)
         # the sidecar never vouches for a file that is being replaced
-        _replace_sidecar(bundle, bundle.sidecar, FILES[VERSION])
-    _replace_sidecar(bundle, bundle.sidecar, (*FILES[VERSION], LANDMARKS))
+        _replace_sidecar(bundle, sidecar, FILES[VERSION])
+    _replace_sidecar(bundle, sidecar, (*FILES[VERSION], LANDMARKS))
     return (bundle.path / LANDMARKS).stat().st_size
 
 

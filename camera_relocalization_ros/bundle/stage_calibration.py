@@ -11,9 +11,10 @@ CONFIDENCE = 0.999
 # stages of poses that are published, as core.state.Stage has them in lower case
 STAGES = ("regression", "refined", "tracked")
 MAX_REACH = 1e4
-# Of errors as Student's t with four degrees of freedom has them, whose ellipsoid for 90 % holds 90 %: what lies within
-# 99.95 % of them. Of 95 % it holds 93 and of 50 % 68, as those of regressed poses do (docs/uncertainty.md).
-UNMEASURED_REACH = 10.9
+# Of a stage that was not measured: what 99.95 % of errors lie within that are distributed as Student's t, with an
+# ellipsoid for 90 % that holds 90 %. Four degrees of freedom for regressed poses, eight for those by landmarks, which a
+# gate has looked at; both have lighter tails (docs/uncertainty.md).
+UNMEASURED_REACH = {"regression": 10.9, "refined": 6.4, "tracked": 6.4}
 
 
 @dataclass(frozen=True)

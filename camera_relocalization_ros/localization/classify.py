@@ -59,8 +59,8 @@ class OkContract:
         if estimate.covariance is None:
             return None
         stages = self.calibration.stages if self.calibration is not None else {}
-        known = stages.get(estimate.stage.name.lower())
-        reach = known.reach if known is not None else (UNMEASURED_REACH, UNMEASURED_REACH)
+        stage = estimate.stage.name.lower()
+        reach = stages[stage].reach if stage in stages else (UNMEASURED_REACH[stage],) * 2
         longest = (np.linalg.eigvalsh(estimate.covariance[part, part])[-1] for part in (slice(3), slice(3, 6)))
         position_m, orientation_rad = (times * math.sqrt(value) for times, value in zip(reach, longest))
         # no two orientations are further apart than half a turn

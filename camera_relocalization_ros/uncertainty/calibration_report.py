@@ -13,7 +13,9 @@ from camera_relocalization_ros.bundle.error_calibration import (
     SCORE_INDICATORS,
     ErrorCalibration,
 )
+from camera_relocalization_ros.bundle.stage_calibration import STAGES, UNMEASURED_REACH
 from camera_relocalization_ros.evaluation.rejection_table import rejection_table
+from camera_relocalization_ros.localization.classify import OkLimits
 from camera_relocalization_ros.uncertainty.calibration_fit import FITTED_LEVEL, Fit
 
 
@@ -29,6 +31,7 @@ def calibration_report(fit: Fit, blocks: np.ndarray, out_of_distribution: Mappin
         f"score below {calibration.degraded_below:.3g}: DEGRADED; below {calibration.lost_below:.3g}: LOST",
         rejection_table(calibration, fit.scores, out_of_distribution),
     ]
+    lines += ["", stages_table(calibration)]
     if calibration.false_accept > calibration.wanted_false_accept:
         lines.append(
             f"NOT REACHED: {calibration.false_accept:.1%} of these other images are called OK; "
@@ -50,6 +53,22 @@ def coverage_table(inside: np.ndarray, blocks: np.ndarray) -> str:
         shares = "".join(f"{share:>8.1%}" for share in inside[:, number].mean(axis=0))
         low, high = by_block[:, number, fitted].min(), by_block[:, number, fitted].max()
         lines.append(f"{kind:<24}{shares}{f'{low:.1%} to {high:.1%}':>24}")
+    return "\n".join(lines)
+
+
+def stages_table(calibration: ErrorCalibration) -> str:
+    """By stage, which standard deviations are OK by default, and of how many poses that is known."""
+    lines = [f"{'OK: stage':<24}{'poses':>8}{'reach':>14}   OK up to deviations of (for {OkLimits()})"]
+    for stage in STAGES:
+        known = calibration.stages.get(stage)
+        reach = (UNMEASURED_REACH[stage],) * 2 if known is None else known.reach
+        position_m, orientation_deg = (
+            OkLimits().position_m / reach[0],
+            np.degrees(OkLimits().orientation_rad) / reach[1],
+        )
+        count = "too few" if known is None else str(known.frames)
+        limits = f"{100 * position_m:.2f} cm, {orientation_deg:.2f} deg"
+        lines.append(f"{stage:<24}{count:>8}{f'{reach[0]:.1f}, {reach[1]:.1f}':>14}   {limits}")
     return "\n".join(lines)
 
 

@@ -55,15 +55,19 @@ def test_a_pilots_limits_decide():
     assert OkContract(MEASURED, OkLimits.from_degrees(1.0, 180.0)).settle(estimate(0.19, 9.0)).state is State.OK
 
 
-def test_what_was_not_measured_is_taken_for_heavy_tailed():
-    for contract, stage in ((OkContract(MEASURED), Stage.REFINED), (OkContract(None), Stage.TRACKED)):
-        just = 0.0999 / UNMEASURED_REACH
-        assert contract.settle(estimate(just, 1e-6, stage=stage)).state is State.OK
-        assert contract.settle(estimate(1.01 * just, 1e-6, stage=stage)).state is State.DEGRADED
+@pytest.mark.parametrize(
+    ("stage", "degrees_of_freedom"), [(Stage.REGRESSION, 4), (Stage.REFINED, 8), (Stage.TRACKED, 8)]
+)
+def test_what_was_not_measured_is_taken_for_heavy_tailed(stage, degrees_of_freedom):
     # three times an F-distributed number is the squared length of three numbers of Student's t; nine of ten lie inside
     # of the ellipsoid, and 999 of 1000 in both position and orientation
-    scale = chi2.ppf(0.9, 3) / f.ppf(0.9, 3, 4)
-    assert pytest.approx(math.sqrt(scale * f.ppf(0.9995, 3, 4)), rel=0.01) == UNMEASURED_REACH
+    scale = chi2.ppf(0.9, 3) / f.ppf(0.9, 3, degrees_of_freedom)
+    reach = UNMEASURED_REACH[stage.name.lower()]
+    assert reach == pytest.approx(math.sqrt(scale * f.ppf(0.9995, 3, degrees_of_freedom)), rel=0.01)
+    contract = OkContract(replace(MEASURED, stages={}))
+    assert contract.settle(estimate(0.0999 / reach, 1e-6, stage=stage)).state is State.OK
+    assert contract.settle(estimate(0.1001 / reach, 1e-6, stage=stage)).state is State.DEGRADED
+    assert OkContract(None).settle(estimate(0.0999 / reach, 1e-6, stage=stage)).state is State.OK
 
 
 def test_without_a_covariance_nothing_is_promised():

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from calibrated_bundle import calibration
 from colour_bundle import COLOUR_BUNDLE
 from helpers import START_NS, write_fake_dataset
 from painted_wall import CAMERA, MAP_OPTIONS, STEP_NS, flight, paint, view, write_wall_bundle, write_wall_dataset
@@ -24,12 +25,15 @@ from camera_relocalization_ros.cli.main import main
 from camera_relocalization_ros.core.geometry import position_quat
 from camera_relocalization_ros.core.pose import Pose
 from camera_relocalization_ros.core.state import Stage, State
+from camera_relocalization_ros.data.dataset import load_image_rgb
 from camera_relocalization_ros.evaluation.result_files import load_result
 from camera_relocalization_ros.localization.landmarks.health import LONGEST_SEARCH_S, HealthMeter
 from camera_relocalization_ros.localization.landmarks.live import NICENESS, BackgroundLandmarks, RefinementCounts
 from camera_relocalization_ros.localization.landmarks.pipeline import LandmarkPipeline
 from camera_relocalization_ros.localization.landmarks.staged_relocalizer import StagedRelocalizer
 from camera_relocalization_ros.localization.relocalizer import Relocalizer
+from camera_relocalization_ros.uncertainty import stage_fit
+from camera_relocalization_ros.uncertainty.stage_fit import Regressions, with_stages
 from camera_relocalization_ros.vision.pnp import project
 
 WALL = paint()
@@ -64,6 +68,17 @@ def test_every_image_of_another_flight_is_refined_to_a_centimetre(relocalizer):
         answer = staged.estimate_stages(view(T, WALL), stamp(number))
         assert answer.fused.stage is Stage.REFINED and answer.fused.state is State.OK
         assert error_m(answer.fused, T) < 0.01 < 0.05 < error_m(answer.regression, T)
+
+
+def test_stages_are_calibrated_by_poses_made_as_in_flight(bundle, tmp_path, monkeypatch):
+    """Every third image is searched, and its landmarks are followed into the next ones."""
+    monkeypatch.setattr(stage_fit, "LEAST_SAMPLES", 11)
+    dataset = write_wall_dataset(tmp_path / "flight", 36, seed=5)
+    relocalizer = Relocalizer.from_bundle(bundle)
+    estimates = [relocalizer.estimate(load_image_rgb(f.image_path), f.stamp_ns) for f in dataset.frames]
+    stages = with_stages(relocalizer.bundle, calibration(), [Regressions(dataset, estimates)]).stages
+    assert {name: stage.frames for name, stage in stages.items()} == {"refined": 12, "tracked": 35}
+    assert all(value >= 1 for stage in stages.values() for value in stage.reach)
 
 
 def test_right_poses_exceed_chance_by_far_and_chance_is_what_features_anywhere_give(relocalizer, pipeline):

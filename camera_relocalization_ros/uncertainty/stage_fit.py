@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Fits how far errors reach beyond their covariances, by stage, to poses made as in flight whose truth is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Iterator, Sequence
+
+import numpy as np
+
+from camera_relocalization_ros.bundle.error_calibration import ErrorCalibration
+from camera_relocalization_ros.bundle.model_bundle import Bundle
+from camera_relocalization_ros.bundle.stage_calibration import CONFIDENCE, STAGES, StageCalibration
+from camera_relocalization_ros.core.pose import Pose, Poses, pose_residual
+from camera_relocalization_ros.core.progress import tracked
+from camera_relocalization_ros.core.state import State
+from camera_relocalization_ros.data.dataset import Dataset, load_image_rgb
+from camera_relocalization_ros.localization.estimate import Estimate
+from camera_relocalization_ros.localization.landmarks.pipeline import LandmarkPipeline
+
+# of fewer poses of a stage nothing is known of one in a thousand
+LEAST_SAMPLES = 200
+# the share of the errors, the largest, that the tail is fitted to
+TAIL_SHARE = 0.05
+# one of this number of images is searched for landmarks, and these are followed into the others
+SEARCHED = 3
+
+
+@dataclass(frozen=True)
+class Regressions:
+    """The regressed poses of all frames of a data set, one for each."""
+
+    dataset: Dataset
+    estimates: list[Estimate]
+
+
+def with_stages(bundle: Bundle, calibration: ErrorCalibration, regressions: Sequence[Regressions]) -> ErrorCalibration:
+    """The calibration, with that of each stage of which the data have LEAST_SAMPLES poses at least."""
+    pairs = [
+        pair
+        for number, one in enumerate(regressions)
+        for pair in _published(bundle, one.dataset, _calibrated(bundle, calibration, one), f"stages {number + 1}")
+    ]
+    stages = {}
+    for name in STAGES:
+        of_stage = [pair for pair in pairs if pair[0].stage.name.lower() == name]
+        if len(of_stage) >= LEAST_SAMPLES:
+            stages[name] = _stage_calibration(*zip(*of_stage))
+    return replace(calibration, stages=stages)
+
+
+def reach(ratios_n: np.ndarray) -> float:
+    """What all but (1 - CONFIDENCE) / 2 of such ratios stay below, of errors to standard deviations.
+
+    Beyond the largest TAIL_SHARE the tail is Pareto's, with Hill's estimate of its index (Hill 1975); never less than
+    was seen of one in 1 / (1 - CONFIDENCE), nor than 1.
+    """
+    ascending = np.sort(ratios_n)
+    count = max(int(TAIL_SHARE * len(ascending)), 10)
+    threshold = ascending[-count - 1]
+    heaviness = float(np.mean(np.log(ascending[-count:] / threshold)))
+    fitted = threshold * (count / len(ascending) / ((1 - CONFIDENCE) / 2)) ** heaviness
+    return float(max(fitted, np.quantile(ascending, CONFIDENCE), 1.0))
+
+
+def _stage_calibration(estimates: Sequence[Estimate], truth: Sequence[Pose]) -> StageCalibration:
+    poses = Poses.stack(estimate.pose for estimate in estimates)
+    errors_n6 = pose_residual(poses, Poses.stack(truth))
+    covariances = np.array([estimate.covariance for estimate in estimates])
+    position, orientation = (
+        reach(np.linalg.norm(errors_n6[:, s], axis=1) / np.sqrt(np.linalg.eigvalsh(covariances[:, s, s])[:, -1]))
+        for s in (slice(0, 3), slice(3, 6))
+    )
+    return StageCalibration(len(estimates), (position, orientation))
+
+
+def _calibrated(bundle: Bundle, calibration: ErrorCalibration, regressions: Regressions) -> list[Estimate]:
+    """The regressions as the calibration makes them: with its covariance, OK where nothing but that could be wrong."""
+    found = []
+    for estimate in regressions.estimates:
+        is_whole = estimate.window_length == bundle.sidecar.window_length
+        is_usual = calibration.score(estimate.indicators) >= calibration.degraded_below
+        covariance = calibration.covariance(estimate.indicators, estimate.quat_xyzw)
+        state = State.OK if is_whole and is_usual else State.DEGRADED
+        found.append(replace(estimate, covariance=covariance, state=state))
+    return found
+
+
+def _published(
+    bundle: Bundle, dataset: Dataset, regressions: list[Estimate], task: str
+) -> Iterator[tuple[Estimate, Pose]]:
+    """Poses that could be OK, as in flight, with the true ones: of a bundle without a map the regressed ones."""
+    if bundle.landmark_map is None or dataset.camera is None:
+        yield from ((e, frame.pose) for e, frame in zip(regressions, dataset.frames) if e.state is State.OK)
+        return
+    pipeline, rows = LandmarkPipeline(bundle.landmark_map, dataset.camera), iter(regressions)
+    for sequence in tracked(dataset.sequences, task, "sequence", len(dataset.sequences)):
+        pipeline.reset()
+        for number, frame in enumerate(sequence.frames):
+            regression = next(rows)
+            grey = pipeline.grey(load_image_rgb(frame.image_path))
+            best = pipeline.track(grey, regression)
+            if best.state is State.OK:
+                yield best, frame.pose
+            if number % SEARCHED == 0:
+                refined = pipeline.refine(grey, regression, best)
+                if refined.decision.is_accepted:
+                    yield refined.fused, frame.pose
+                    pipeline.start_tracking(refined)
