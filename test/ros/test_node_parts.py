@@ -300,7 +300,7 @@ def test_stamps_ahead_of_the_clock_are_warned_of(monkeypatch, ages_s, now_s, say
 )
 def test_a_pose_from_the_future_is_not_ok(ahead_s, now_s, says):
     stamp_ns = round((now_s + ahead_s) * 1e9)
-    estimate = replace(ok_regression(), stamp_ns=stamp_ns)
+    estimate = replace(regression_of_full_windows(), state=State.OK, reason="", stamp_ns=stamp_ns)
     found = in_time(estimate, rospy.Time.from_sec(now_s), False)
     assert (found.state, bool(found.reason)) == ((State.DEGRADED, True) if says else (State.OK, False))
     assert says in found.reason

@@ -149,6 +149,8 @@ class NodeTfTest(unittest.TestCase):
         np.testing.assert_allclose(self.carried_on("/seen/pose_now", publish), [1, 0, 0], atol=1e-4)
 
     def test_pose_now_is_carried_on_by_an_autopilots_attitude_and_velocity(self):
+        # this node publishes nothing but OK, which a bundle that is not calibrated never is
+        self.load_calibrated("carried")
         static = tf2_ros.StaticTransformBroadcaster()
         static.sendTransform(transform(1, "tail", "tail_camera"))
         attitudes = rospy.Publisher("/dji_sdk/attitude", QuaternionStamped, queue_size=10)
