@@ -35,7 +35,8 @@ from sensor_msgs.msg import CameraInfo, Image
 from camera_relocalization_ros.bundle.model_bundle import load_bundle
 from camera_relocalization_ros.core.state import Stage, State
 from camera_relocalization_ros.localization.onnx_session import feature_count, open_session
-from camera_relocalization_ros.ros.bags.reader import TRANSPORTS, open_bag, read_camera, read_images, topic_types
+from camera_relocalization_ros.ros.bags.reader import TRANSPORTS, open_bag, read_images, topic_types
+from camera_relocalization_ros.ros.bags.recorded_cameras import read_camera
 from camera_relocalization_ros.ros.conversions import camera_to_info, message_to_rgb, rgb_to_image
 from camera_relocalization_ros.ros.params import NodeParams
 from camera_relocalization_ros.ros.replay.ros_session import RosSession

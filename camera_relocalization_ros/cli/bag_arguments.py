@@ -7,6 +7,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+# as core.camera has them, which loads OpenCV; a parser must not
+AUTO, RECTIFICATIONS = "auto", ("auto", "raw", "rectified")
+
 
 def add_bag_arguments(parser: argparse.ArgumentParser) -> None:
     """Topic, frames, sources of poses, limits of what is trusted, intrinsics, consent to read damaged bags."""
@@ -27,6 +30,16 @@ def add_bag_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--camera", type=Path, metavar="FILE", help="YAML file of intrinsics, instead of camera_info")
     parser.add_argument(
+        "--camera-info", default="", metavar="TOPIC", help="camera_info to use (default: the one beside the images)"
+    )
+    parser.add_argument(
+        "--rectification",
+        choices=RECTIFICATIONS,
+        default=AUTO,
+        help="what the images are: rectified ones have P of camera_info and no distortion (default: auto, by a word of "
+        "the topic's name, as in image_rect)",
+    )
+    parser.add_argument(
         "--reindex", action="store_true", help="read what is there of bags that were not closed or were cut short"
     )
 
@@ -45,6 +58,8 @@ def bag_settings(arguments: argparse.Namespace) -> dict[str, Any]:
         "child": arguments.child,
         "limits": StreamLimits(arguments.max_gap, arguments.max_speed, float(np.radians(arguments.max_turn))),
         "camera": load_camera(arguments.camera) if arguments.camera else None,
+        "camera_info_topic": arguments.camera_info,
+        "rectification": arguments.rectification,
         "sources": PoseSources.load(arguments.sources) if arguments.sources else PoseSources(),
         "reindex": arguments.reindex,
     }

@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Sequence
 
 from camera_relocalization_ros.core.errors import RelocalizationError
 
 if TYPE_CHECKING:
     from camera_relocalization_ros.bundle.model_bundle import Bundle
+    from camera_relocalization_ros.core.camera import CameraIntrinsics
 
 NAME = "info"
 HELP = "Tell what is in a bag, data set, run or bundle."
@@ -32,7 +33,7 @@ def describe(spec: str) -> str:
 
     path = Path(spec)
     if path.suffix in (".bag", ".active"):
-        from camera_relocalization_ros.ros.bags.reader import describe_bag
+        from camera_relocalization_ros.ros.bags.description import describe_bag
 
         return describe_bag(path)
     if (path / model_bundle.SIDECAR).is_file():
@@ -116,18 +117,27 @@ def _describe_map(bundle: Bundle) -> str:
     )
 
 
+def _describe_cameras(cameras: Sequence[CameraIntrinsics]) -> str:
+    if not cameras:
+        return "camera: unknown"
+    camera, others = cameras[0], cameras[1:]
+    lens = f" ({camera.distortion_model})" if camera.is_fisheye else ""
+    text = f"camera: {camera.width}x{camera.height}, fx {camera.fx:.1f} fy {camera.fy:.1f}{lens}"
+    if not others:
+        return text
+    focal = [each.fx for each in cameras]
+    return f"{text}, and {len(others)} more; of all, fx {min(focal):.1f} to {max(focal):.1f}"
+
+
 def _describe_dataset(spec: str) -> str:
     from camera_relocalization_ros.data.dataset import Dataset
 
     dataset = Dataset.load(spec)
     positions = dataset.poses.positions
     extent = positions.max(axis=0) - positions.min(axis=0)
-    camera = dataset.camera
     lines = [
         f"data set {spec}: pose of {dataset.child_frame!r} in {dataset.parent_frame!r}",
-        f"camera: {camera.width}x{camera.height}, fx {camera.fx:.1f} fy {camera.fy:.1f}"
-        if camera
-        else "camera: unknown",
+        _describe_cameras(dataset.cameras),
         f"extent: {extent[0]:.2f} x {extent[1]:.2f} x {extent[2]:.2f} m, {dataset.frame_count} frames",
     ]
     for sequence in dataset.sequences:

@@ -12,7 +12,7 @@ import json
 import os
 import reprlib
 import stat
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import MISSING, Field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Callable, Tuple, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -24,6 +24,8 @@ T = TypeVar("T")
 
 # of a field's metadata: its key, where that is another than its name, and in words what is expected of its value
 KEY, EXPECTED = "key", "expected"
+# of a field that is written only where it has not its default: files stay as they were before the field came
+OMITTED_DEFAULT = "omitted_default"
 # a data set of ten thousand recordings lists them in less; PyYAML takes ten seconds for a megabyte
 MAX_YAML_BYTES = 2**22
 # of a whole number: more than 128 bits have
@@ -57,12 +59,17 @@ def from_plain(kind: type[T], values: Any, path: str = "") -> T:
 def to_plain(value: Any) -> Any:
     """The inverse of `from_plain`: mappings, lists, numbers, texts and None, in the order of the fields."""
     if is_dataclass(value):
-        return {str(one.metadata.get(KEY, one.name)): to_plain(getattr(value, one.name)) for one in fields(value)}
+        kept = (one for one in fields(value) if not _is_omitted(one, getattr(value, one.name)))
+        return {str(one.metadata.get(KEY, one.name)): to_plain(getattr(value, one.name)) for one in kept}
     if isinstance(value, dict):
         return {key: to_plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [to_plain(item) for item in value]
     return value
+
+
+def _is_omitted(one: Field, value: Any) -> bool:
+    return OMITTED_DEFAULT in one.metadata and value == one.default
 
 
 def dataclass_from_dict(kind: type[T], values: dict[str, Any], source: str) -> T:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import os
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from camera_relocalization_ros.core.image_files import decode_image, image_fault
 from camera_relocalization_ros.core.plain_values import from_plain, read_yaml_mapping
 from camera_relocalization_ros.core.pose import MAX_POSITION_M, Pose, Poses, is_pose
 from camera_relocalization_ros.core.trajectory import Trajectory
+from camera_relocalization_ros.data.camera_lists import read_cameras
 from camera_relocalization_ros.data.splits import is_within, load_split_part
 
 FORMAT = "camera_relocalization_dataset"
@@ -32,13 +34,17 @@ FRAMES_FILE = "frames.csv"
 # in a sequence's info: it is no stream
 PHOTOGRAPHS = "photographs"
 COLUMNS = ("number", "stamp_ns", "image", "x", "y", "z", "qx", "qy", "qz", "qw")
+# in data sets of several cameras: their list, and in the frames which of it, empty where that is not known
+CAMERAS_FILE = "cameras.csv"
+CAMERA_COLUMN = "camera"
 
 
 @dataclass(frozen=True)
 class Frame:
     """One image and its pose: position (3,) and quat_xyzw (4,) of the child frame in the parent frame.
 
-    `number` is the frame's number in its recording, so that splits survive frames that were skipped.
+    `number` is the frame's number in its recording, so that splits survive frames that were skipped. `camera` took it,
+    where the data set has several; `Dataset.camera_of` knows it in any case.
     """
 
     number: int
@@ -46,6 +52,7 @@ class Frame:
     image_path: Path
     position: np.ndarray
     quat_xyzw: np.ndarray
+    camera: CameraIntrinsics | None = None
 
     @property
     def pose(self) -> Pose:
@@ -90,6 +97,8 @@ class Sequence:
 class Dataset:
     """Sequences of images with the pose of `child_frame` in `parent_frame`; `part` is SPLIT.PART, "" for all.
 
+    camera: that of all frames; None where it is not known, or not the same for all: see `camera_of`.
+
     Poses are whole, in float64; who computes with them in float32 takes `position_origin` (3,) off first, and adds it
     to what comes out.
     """
@@ -112,7 +121,7 @@ class Dataset:
             dataset = replace(dataset, sequences=_select(dataset, ranges, part), part=part)
         if not dataset.frame_count:
             raise DatasetError(f"{spec}: the data set holds no frames; expected at least one")
-        return dataset
+        return _with_common_camera(dataset)
 
     @property
     def frame_pair(self) -> FramePair:
@@ -133,6 +142,28 @@ class Dataset:
     def poses(self) -> Poses:
         """Those of `frames`."""
         return Poses.stack(frame.pose for frame in self.frames)
+
+    def camera_of(self, frame: Frame) -> CameraIntrinsics | None:
+        """The intrinsics of a frame's image, None where they are not known."""
+        return self.camera if frame.camera is None else frame.camera
+
+    def known_camera_of(self, frame: Frame) -> CameraIntrinsics:
+        """As `camera_of`; raises DatasetError where the intrinsics are not known."""
+        camera = self.camera_of(frame)
+        if camera is None:
+            raise DatasetError(f"{frame.image_path}: the camera's intrinsics are not known")
+        return camera
+
+    @property
+    def cameras(self) -> tuple[CameraIntrinsics, ...]:
+        """Each camera that took a frame once, that of most frames first."""
+        counts = Counter(self.camera_of(frame) for frame in self.frames)
+        return tuple(camera for camera, _ in counts.most_common() if camera is not None)
+
+    @property
+    def typical_camera(self) -> CameraIntrinsics | None:
+        """The one that stands for all where one must: that of most frames, None where none is known."""
+        return next(iter(self.cameras), None)
 
 
 def check_same_frames(datasets: list[Dataset]) -> None:
@@ -155,18 +186,34 @@ def check_same_camera(datasets: list[Dataset]) -> None:
 
 
 def joined(datasets: list[Dataset]) -> Dataset:
-    """The sequences of data sets of one camera as one, named NUMBER/NAME where there are several.
+    """The sequences of data sets as one, named NUMBER/NAME where there are several; each frame keeps its camera.
 
-    Raises DatasetError when frames or intrinsics differ.
+    Raises DatasetError when the frames of the poses differ.
     """
     check_same_frames(datasets)
-    check_same_camera(datasets)
     first = datasets[0]
     if len(datasets) == 1:
         return first
-    numbered = enumerate(datasets, 1)
+    numbered = [(number, _with_own_cameras(dataset)) for number, dataset in enumerate(datasets, 1)]
     sequences = [replace(s, name=f"{number}/{s.name}") for number, dataset in numbered for s in dataset.sequences]
-    return replace(first, sequences=tuple(sequences), part="")
+    return _with_common_camera(replace(first, camera=None, sequences=tuple(sequences), part=""))
+
+
+def _with_own_cameras(dataset: Dataset) -> Dataset:
+    """The same data set, each frame with its camera."""
+    return replace(
+        dataset,
+        sequences=tuple(
+            replace(s, frames=tuple(replace(f, camera=dataset.camera_of(f)) for f in s.frames))
+            for s in dataset.sequences
+        ),
+    )
+
+
+def _with_common_camera(dataset: Dataset) -> Dataset:
+    """The same data set; `camera` is set where all frames, maybe those of a part, are of one."""
+    cameras = {dataset.camera_of(frame) for frame in dataset.frames}
+    return replace(dataset, camera=cameras.pop()) if len(cameras) == 1 else dataset
 
 
 def load_image_rgb(path: Path) -> np.ndarray:
@@ -194,7 +241,8 @@ def _load_folder(path: Path) -> Dataset:
                 f"expected {FORMAT!r} version {VERSION}"
             )
         camera = from_plain(CameraIntrinsics, manifest["camera"], "camera") if manifest["camera"] else None
-        sequences = tuple(_load_sequence(path, entry) for entry in manifest["sequences"])
+        cameras = _load_cameras(path, manifest["cameras"]) if "cameras" in manifest else ()
+        sequences = tuple(_load_sequence(path, entry, cameras) for entry in manifest["sequences"])
         origin = _position_origin(manifest, sequences)
         return Dataset(
             path, manifest["parent_frame"], manifest["child_frame"], camera, sequences, position_origin=origin
@@ -213,16 +261,25 @@ def _position_origin(manifest: dict[str, Any], sequences: tuple[Sequence, ...]) 
     return origin
 
 
-def _load_sequence(dataset_path: Path, entry: dict[str, Any]) -> Sequence:
+def _load_cameras(path: Path, count: int) -> tuple[CameraIntrinsics, ...]:
+    """A list of thousands is no matter for YAML, which takes minutes for it."""
+    cameras = read_cameras(path / CAMERAS_FILE)
+    if len(cameras) != count:
+        raise DatasetError(f"{path / CAMERAS_FILE}: {len(cameras)} cameras; the manifest says {count}")
+    return cameras
+
+
+def _load_sequence(dataset_path: Path, entry: dict[str, Any], cameras: tuple[CameraIntrinsics, ...]) -> Sequence:
     name = entry["name"]
     folder = dataset_path / "sequences" / safe_name(name)
     frames_path = folder / FRAMES_FILE
     try:
         with open(frames_path, newline="", encoding="utf-8") as file:
             reader = csv.DictReader(file)
-            if tuple(reader.fieldnames or ()) != COLUMNS:
-                raise DatasetError(f"{frames_path}: columns {reader.fieldnames}; expected {list(COLUMNS)}")
-            frames = tuple(_frame(folder, row) for row in reader)
+            columns = (*COLUMNS, CAMERA_COLUMN) if cameras else COLUMNS
+            if tuple(reader.fieldnames or ()) != columns:
+                raise DatasetError(f"{frames_path}: columns {reader.fieldnames}; expected {list(columns)}")
+            frames = tuple(_frame(folder, row, cameras) for row in reader)
     except OSError as error:
         raise DatasetError(f"{frames_path}: {error.strerror}") from error
     except (TypeError, ValueError) as error:
@@ -247,13 +304,22 @@ def _check_images(folder: Path, frames: tuple[Frame, ...]) -> None:
             raise DatasetError(f"{frame.image_path}: {found}; the data set is damaged, make it again")
 
 
-def _frame(folder: Path, row: dict[str, str]) -> Frame:
+def _frame(folder: Path, row: dict[str, str], cameras: tuple[CameraIntrinsics, ...]) -> Frame:
     position = np.array([float(row[key]) for key in ("x", "y", "z")])
     quat_xyzw = np.array([float(row[key]) for key in ("qx", "qy", "qz", "qw")])
     if not (is_pose(position, quat_xyzw) and abs(np.linalg.norm(quat_xyzw) - 1.0) < 1e-3):
         raise ValueError(f"frame {row['number']}: not a position within {MAX_POSITION_M:g} m and a unit quaternion")
     image_path = folder / "images" / safe_name(row["image"])
-    return Frame(int(row["number"]), int(row["stamp_ns"]), image_path, position, quat_xyzw)
+    camera = _numbered(cameras, row[CAMERA_COLUMN]) if cameras else None
+    return Frame(int(row["number"]), int(row["stamp_ns"]), image_path, position, quat_xyzw, camera)
+
+
+def _numbered(cameras: tuple[CameraIntrinsics, ...], number: str) -> CameraIntrinsics | None:
+    if number == "":
+        return None
+    if not 0 <= int(number) < len(cameras):
+        raise ValueError(f"camera {number}; the data set has {len(cameras)}")
+    return cameras[int(number)]
 
 
 def safe_name(name: str) -> str:

@@ -12,7 +12,7 @@ import shutil
 from collections import Counter
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any, Iterator, Sequence
 
 import numpy as np
 
@@ -22,7 +22,17 @@ from camera_relocalization_ros.core.geometry import canonical_quat, position_ori
 from camera_relocalization_ros.core.output_files import partial_path, write_yaml, writing
 from camera_relocalization_ros.core.plain_values import to_plain
 from camera_relocalization_ros.core.pose import is_pose
-from camera_relocalization_ros.data.dataset import COLUMNS, FORMAT, FRAMES_FILE, MANIFEST, VERSION, safe_name
+from camera_relocalization_ros.data.camera_lists import write_cameras
+from camera_relocalization_ros.data.dataset import (
+    CAMERA_COLUMN,
+    CAMERAS_FILE,
+    COLUMNS,
+    FORMAT,
+    FRAMES_FILE,
+    MANIFEST,
+    VERSION,
+    safe_name,
+)
 
 # only in the side folder: what it is being filled with, who fills it, which sequences are whole
 JOB_FILE, LOCK_FILE, ENTRY_FILE = "job.json", "lock", "entry.json"
@@ -31,10 +41,15 @@ logger = logging.getLogger(__name__)
 
 
 class SequenceWriter:
-    """Takes the frames of one sequence in ascending order of their stamps."""
+    """Takes the frames of one sequence in ascending order of their stamps.
 
-    def __init__(self, folder: Path) -> None:
+    cameras: of a data set that has several; a frame is of one of them, or of none that is known.
+    """
+
+    def __init__(self, folder: Path, cameras: Sequence[CameraIntrinsics] = ()) -> None:
         self._folder = folder
+        self._camera_numbers = {camera: number for number, camera in enumerate(cameras)}
+        columns = (*COLUMNS, CAMERA_COLUMN) if cameras else COLUMNS
         self.image_folder.mkdir(parents=True, exist_ok=True)
         kept = _keep_whole_rows(folder)
         self._numbers = frozenset(int(row["number"]) for row in kept)
@@ -42,7 +57,7 @@ class SequenceWriter:
         # each row is handed over at once, so that a kill costs no more than the frames it interrupts
         path = folder / FRAMES_FILE
         self._file = open(path, "a", newline="", encoding="utf-8", buffering=1)  # noqa: SIM115  see close
-        self._rows = csv.DictWriter(self._file, COLUMNS)
+        self._rows = csv.DictWriter(self._file, columns)
         if self._file.tell() == 0:
             self._rows.writeheader()
         self.frame_count = len(kept)
@@ -61,11 +76,15 @@ class SequenceWriter:
         image_bytes: bytes,
         suffix: str,
         number: int | None = None,
+        camera: CameraIntrinsics | None = None,
     ) -> None:
-        """Store one encoded image (suffix .jpg or .png) and the pose of the child in the parent frame."""
+        """Store one encoded image (suffix .jpg or .png) and the pose of the child in the parent frame.
+
+        camera: that of the image, where the data set has several.
+        """
         number = self.frame_count + sum(self.skipped.values()) if number is None else number
         image_name = store_image(self.image_folder, number, image_bytes, suffix)
-        self.add_stored(stamp_ns, position, quat_xyzw, image_name, number)
+        self.add_stored(stamp_ns, position, quat_xyzw, image_name, number, camera)
 
     @property
     def image_folder(self) -> Path:
@@ -73,7 +92,13 @@ class SequenceWriter:
         return self._folder / "images"
 
     def add_stored(
-        self, stamp_ns: int, position: np.ndarray, quat_xyzw: np.ndarray, image_name: str, number: int
+        self,
+        stamp_ns: int,
+        position: np.ndarray,
+        quat_xyzw: np.ndarray,
+        image_name: str,
+        number: int,
+        camera: CameraIntrinsics | None = None,
     ) -> None:
         """Add the frame of an image that is already stored."""
         if stamp_ns <= self._last_stamp_ns:
@@ -81,7 +106,10 @@ class SequenceWriter:
         if not (stamp_ns < 2**63 and is_pose(position, quat_xyzw)):
             raise DatasetError(f"no stamp or pose: {stamp_ns}, {np.asarray(position)}, {np.asarray(quat_xyzw)}")
         values = (number, stamp_ns, image_name, *map(float, position), *map(float, canonical_quat(quat_xyzw)))
-        self._rows.writerow(dict(zip(COLUMNS, values)))
+        row = dict(zip(COLUMNS, values))
+        if self._camera_numbers:
+            row[CAMERA_COLUMN] = "" if camera is None else self._camera_numbers[camera]
+        self._rows.writerow(row)
         self._last_stamp_ns = stamp_ns
         self.frame_count += 1
 
@@ -112,6 +140,8 @@ class DatasetWriter:
     The data set appears at `path` when the block ends well. Raises DatasetError when `path` is already there.
     With `job`, plain values that say what the data set is made of, an interrupted run can be resumed: the same job
     finds the frames it stored (`SequenceWriter.stored_numbers`) and the sequences it finished (`is_finished`).
+    camera: of all images, None where it is not known; or all cameras of a data set that may have several, of which
+    `add` then names one for each image.
     """
 
     def __init__(
@@ -119,14 +149,16 @@ class DatasetWriter:
         path: Path | str,
         parent_frame: str,
         child_frame: str,
-        camera: CameraIntrinsics | None = None,
+        camera: CameraIntrinsics | Sequence[CameraIntrinsics] | None = None,
         job: dict[str, Any] | None = None,
     ) -> None:
         self.path = Path(path)
         self._partial = partial_path(self.path)
         self._parent_frame = parent_frame
         self._child_frame = child_frame
-        self.camera = camera
+        given = (camera,) if camera is None or isinstance(camera, CameraIntrinsics) else tuple(dict.fromkeys(camera))
+        self.camera = given[0] if len(given) == 1 else None
+        self._cameras = given if len(given) > 1 else ()
         self._job = None if job is None else json.dumps(job, indent=1, sort_keys=True)
         self._lock: Any = None
         self._entries: list[dict[str, Any]] = []
@@ -190,11 +222,14 @@ class DatasetWriter:
             "parent_frame": self._parent_frame,
             "child_frame": self._child_frame,
             "camera": to_plain(self.camera),
+            **({"cameras": len(self._cameras)} if self._cameras else {}),
             **self._origin(),
             "sequences": self._entries,
         }
         for path in (self._partial / JOB_FILE, *self._partial.glob(f"sequences/*/{ENTRY_FILE}")):
             path.unlink()
+        if self._cameras:
+            write_cameras(self._partial / CAMERAS_FILE, self._cameras)
         write_yaml(self._partial / MANIFEST, manifest, DatasetError)
         (self._partial / LOCK_FILE).unlink()
         os.replace(self._partial, self.path)
@@ -221,7 +256,7 @@ class DatasetWriter:
         if any(entry["name"] == name for entry in self._entries):
             raise DatasetError(f"two sequences are named {name!r}")
         folder = self._partial / "sequences" / safe_name(name)
-        sequence = SequenceWriter(folder)
+        sequence = SequenceWriter(folder, self._cameras)
         try:
             yield sequence
         finally:

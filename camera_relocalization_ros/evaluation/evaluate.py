@@ -94,13 +94,16 @@ def evaluate_stages(
 ) -> dict[Stage, Evaluation]:
     """As `evaluate`, of each of some stages; refined alone has no pose where the landmarks gave none.
 
-    Raises BundleError when landmarks are needed and the bundle has none, ConfigError when the camera is not known.
+    Raises BundleError when landmarks are needed and the bundle has none, ConfigError when the camera is not known,
+    DatasetError when that of some frame is not.
     """
     if tuple(stages) == (Stage.REGRESSION,):
         return {Stage.REGRESSION: evaluate(relocalizer, dataset, any_frames)}
-    staged = StagedRelocalizer(relocalizer, dataset.camera)
-    frames = frames_in_order(staged, dataset, "evaluate", any_frames)
-    images = [staged.estimate_stages(load_image_rgb(frame.image_path), frame.stamp_ns) for frame in frames]
+    staged = StagedRelocalizer(relocalizer, dataset.typical_camera)
+    images = []
+    for frame in frames_in_order(staged, dataset, "evaluate", any_frames):
+        staged.use_camera(dataset.known_camera_of(frame))
+        images.append(staged.estimate_stages(load_image_rgb(frame.image_path), frame.stamp_ns))
     return {stage: score_estimates(staged.bundle, dataset, [image.at(stage) for image in images]) for stage in stages}
 
 

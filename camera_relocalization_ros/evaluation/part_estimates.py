@@ -22,21 +22,22 @@ LEAST_SHARE = 0.01
 class ChangedImages:
     """The frames of a data set as they are and changed; the object is `mesh` at the true pose, widened by `margin_px`.
 
-    Raises DatasetError when the camera is not known.
+    Raises DatasetError when the camera of a frame is not known.
     """
 
     def __init__(self, dataset: Dataset, mesh: ObjectMesh, margin_px: int) -> None:
-        if dataset.camera is None:
+        if not dataset.cameras:
             raise DatasetError(f"{dataset.path}: no camera intrinsics; expected them to know where the object is seen")
         self.frames = dataset.frames
         self.partners = swap_partners(dataset.poses.positions)
-        self._camera, self._mesh, self._margin_px = dataset.camera, mesh, margin_px
+        self._cameras = [dataset.known_camera_of(frame) for frame in self.frames]
+        self._mesh, self._margin_px = mesh, margin_px
 
     def cutout(self, row: int) -> Cutout:
         """A frame and its object's silhouette."""
         frame = self.frames[row]
         image_rgb = load_image_rgb(frame.image_path)
-        camera = self._camera.scaled(*image_rgb.shape[1::-1])
+        camera = self._cameras[row].scaled(*image_rgb.shape[1::-1])
         T_parent_camera = pose_matrix(frame.position, frame.quat_xyzw)
         return Cutout(image_rgb, self._mesh.silhouette(camera, T_parent_camera, self._margin_px))
 

@@ -6,6 +6,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
+
 from camera_relocalization_ros.bundle.sidecar import BundleSidecar
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.errors import ShapeError
@@ -14,6 +16,8 @@ from camera_relocalization_ros.core.errors import ShapeError
 MAX_FOCAL_CHANGE = 0.05
 # and so does a principal point that is off by this share of the focal length
 MAX_CENTRE_SHIFT = 0.05
+# of the rays of nine pixels in ten, on z = 1: what lenses of one kind differ by is less, a fisheye differs by more
+MAX_LENS_CHANGE = 0.1
 
 
 @dataclass(frozen=True)
@@ -33,8 +37,14 @@ def match_camera(sidecar: BundleSidecar, width: int, height: int, camera: Camera
     if camera is None or sidecar.camera is None:
         return CameraMatch("")
     size = (sidecar.preprocessing.width, sidecar.preprocessing.height)
-    flown, trained = camera.scaled(*size), sidecar.camera.scaled(*size)
-    return CameraMatch(_focal_complaint(flown, trained) or _centre_complaint(flown, trained))
+    return CameraMatch(compare_cameras(camera.scaled(*size), sidecar.camera.scaled(*size)))
+
+
+def compare_cameras(flown: CameraIntrinsics, trained: CameraIntrinsics) -> str:
+    """In which a camera differs too much from the training camera to fly with its model, "" where in nothing."""
+    flown = flown.scaled(trained.width, trained.height)
+    complaints = (complain(flown, trained) for complain in (_focal_complaint, _centre_complaint, _lens_complaint))
+    return next(filter(None, complaints), "")
 
 
 def _focal_complaint(flown: CameraIntrinsics, trained: CameraIntrinsics) -> str:
@@ -54,6 +64,24 @@ def _centre_complaint(flown: CameraIntrinsics, trained: CameraIntrinsics) -> str
         f"the camera's principal point is at {flown.cx:.1f}, {flown.cy:.1f} network pixels; the model was trained with "
         f"{trained.cx:.1f}, {trained.cy:.1f}: expect poses that lie to the side"
     )
+
+
+def _lens_complaint(flown: CameraIntrinsics, trained: CameraIntrinsics) -> str:
+    """With the same focal length, a fisheye sees more than a pinhole, and so does one barrel than another."""
+    columns, rows = np.meshgrid(np.linspace(0, flown.width - 1, 12), np.linspace(0, flown.height - 1, 8))
+    pixels = np.column_stack([columns.ravel(), rows.ravel()])
+    change = np.linalg.norm(flown.rays(pixels) - trained.rays(pixels), axis=1)
+    seen = np.isfinite(change)
+    if seen.any() and np.quantile(change[seen], 0.9) <= MAX_LENS_CHANGE:
+        return ""
+    return (
+        f"the camera's lens ({_lens(flown)}) bends the picture otherwise than that which the model was trained with "
+        f"({_lens(trained)}): expect wrong poses"
+    )
+
+
+def _lens(camera: CameraIntrinsics) -> str:
+    return f"{camera.distortion_model} {', '.join(f'{value:g}' for value in camera.distortion)}"
 
 
 def _view_deg(camera: CameraIntrinsics) -> float:

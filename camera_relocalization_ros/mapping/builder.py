@@ -73,6 +73,11 @@ class Survey:
         return np.repeat(np.arange(len(self.features)), [len(f) for f in self.features])
 
     @property
+    def focal_px(self) -> float:
+        """The usual focal length of the grey images: what a pixel is on z = 1 follows from it."""
+        return float(np.median([f.focal_px for f in self.features]))
+
+    @property
     def rays(self) -> np.ndarray:
         """(f, 2) by the given intrinsics."""
         return np.concatenate([f.rays for f in self.features])
@@ -85,11 +90,13 @@ class Survey:
 
 def survey(dataset: Dataset, settings: FeatureSettings) -> Survey:
     """Take the features of all images; raises DatasetError when the intrinsics are not known."""
-    if dataset.camera is None:
+    if dataset.typical_camera is None:
         raise DatasetError(f"{dataset.path}: the camera's intrinsics are not known; landmarks cannot be placed")
-    extractor = FeatureExtractor(dataset.camera, settings)
-    images = (load_image_rgb(frame.image_path) for frame in tracked(dataset.frames, "features", "image"))
-    features = [extractor.extract(extractor.grey(image)) for image in images]
+    cameras = [dataset.known_camera_of(frame) for frame in dataset.frames]
+    extractor, features = FeatureExtractor(dataset.typical_camera, settings), []
+    for frame, camera in zip(tracked(dataset.frames, "features", "image"), cameras):
+        extractor = extractor.for_camera(camera)
+        features.append(extractor.extract(extractor.grey(load_image_rgb(frame.image_path))))
     origin = dataset.position_origin
     return Survey(features, dataset.poses.shifted(-origin).matrices, placements(dataset), origin)
 
@@ -111,7 +118,7 @@ def locate(view: Survey, pairs: np.ndarray, tolerance_px: float, label: str) -> 
             matches.append(found)
             strengths.append(cosines)
     track = join_matches(np.concatenate(matches), np.concatenate(strengths), view.image)
-    tolerance = tolerance_px / view.features[0].focal_px
+    tolerance = tolerance_px / view.focal_px
     return consistent_landmarks(track, view.image, view.rays, view.T_parent_child, tolerance)
 
 
@@ -133,7 +140,7 @@ def of_object(landmarks: Landmarks, view: Survey, tolerance_px: float) -> Landma
     """Landmarks of single placements made one where they agree; those that too few placements share are dropped."""
     needed = needed_placements(view.placement)
     track = merged_tracks(landmarks, unit_descriptors(_codes(landmarks, view, *_axes(view))), view.image)
-    tolerance = tolerance_px / view.features[0].focal_px
+    tolerance = tolerance_px / view.focal_px
     joined = consistent_landmarks(track, view.image, view.rays, view.T_parent_child, tolerance)
     keep = confirmed(joined, view.placement, needed)
     logger.info("%d landmarks of single placements; %d are confirmed by %d", len(landmarks), keep.sum(), needed)

@@ -40,7 +40,7 @@ def landmarks_without(landmarks: Landmarks, view: Survey, left_out: np.ndarray, 
     track[left_out[view.image]] = -1
     _, numbers = np.unique(track[track >= 0], return_inverse=True)
     track[track >= 0] = numbers
-    tolerance = tolerance_px / view.features[0].focal_px
+    tolerance = tolerance_px / view.focal_px
     remaining = consistent_landmarks(track, view.image, view.rays, view.T_parent_child, tolerance)
     if len(np.unique(view.placement)) == 1:
         return remaining

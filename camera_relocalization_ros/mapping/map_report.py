@@ -17,7 +17,7 @@ def map_report(landmarks: Landmarks, view: Survey, errors_n2: np.ndarray, images
 
     errors_n2: metres and radians of the poses that were found for `images` images of which the map knew nothing.
     """
-    errors_px = landmarks.errors * view.features[0].focal_px
+    errors_px = landmarks.errors * view.focal_px
     per_image = np.bincount(landmarks.seen.image, minlength=len(view.features))
     median_px, high_px = np.percentile(errors_px, [50, 95]) if len(errors_px) else (np.nan, np.nan)
     lines = [

@@ -79,11 +79,13 @@ def _build(bundle: Bundle, dataset: Dataset, settings: MapSettings, in_flight: F
         return compressed(some, view, correction, in_flight)
 
     left_out = folds(view.placement)
-    frames = [[dataset.frames[image] for image in sampled(images)] for images in left_out]
+    own = [replace(frame, camera=dataset.camera_of(frame)) for frame in dataset.frames]
+    frames = [[own[image] for image in sampled(images)] for images in left_out]
     # one after the other: the maps of all folds would not fit into memory together
     remaining = (landmarks_without(landmarks, view, images, settings.tolerance_px) for images in left_out)
-    assert dataset.camera is not None, "survey has refused it"
-    refiners = (PoseRefiner(as_flown(some), dataset.camera) for some in remaining)
+    camera = dataset.typical_camera
+    assert camera is not None, "survey has refused it"
+    refiners = (PoseRefiner(as_flown(some), camera) for some in remaining)
     trials = tracked(zip(refiners, frames), "errors", "part", len(frames))
     landmark_map, errors = with_measured_deviation(as_flown(landmarks), trials)
     tried_images = sum(map(len, frames))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Sequence
 
-from camera_relocalization_ros.core.camera import CameraIntrinsics
+from camera_relocalization_ros.core.camera import AUTO, CameraIntrinsics
 from camera_relocalization_ros.core.progress import Progress, reporting
 from camera_relocalization_ros.data.camera_files import load_camera
 from camera_relocalization_ros.data.dataset import Dataset
@@ -34,6 +34,8 @@ def extract(
     child: str,
     limits: StreamLimits | None = None,
     camera: CameraIntrinsics | Path | str | None = None,
+    camera_info_topic: str = "",
+    rectification: str = AUTO,
     sources: PoseSources | Path | str | None = None,
     image_format: str = "jpg",
     resize: tuple[int, int] | None = None,
@@ -61,6 +63,8 @@ def extract(
         undistort=undistort,
         image_delay_s=image_delay_s,
         camera=load_camera(Path(camera)) if isinstance(camera, (str, Path)) else camera,
+        camera_info_topic=camera_info_topic,
+        rectification=rectification,
         sources=PoseSources.load(Path(sources)) if isinstance(sources, (str, Path)) else sources or PoseSources(),
         reindex=reindex,
     )

@@ -12,7 +12,7 @@ from geometry_msgs.msg import PoseStamped, PoseWithCovarianceStamped, TransformS
 from nav_msgs.msg import Odometry
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
-from camera_relocalization_ros.core.camera import DISTORTION_LENGTHS, DISTORTION_MODELS, CameraIntrinsics
+from camera_relocalization_ros.core.camera import DISTORTION_LENGTHS, EQUIDISTANT, CameraIntrinsics, distortion_model
 from camera_relocalization_ros.core.errors import EncodingError, FrameError
 from camera_relocalization_ros.core.image_files import decode_image, image_fault
 from camera_relocalization_ros.core.pose import Pose
@@ -95,7 +95,8 @@ def encoded_to_compressed(data: bytes, suffix: str, stamp_ns: int, frame_id: str
 
 def camera_to_info(camera: CameraIntrinsics, stamp_ns: int, frame_id: str) -> CameraInfo:
     """A CameraInfo without rectification."""
-    model = "plumb_bob" if len(camera.distortion) <= 5 else "rational_polynomial"
+    long = "rational_polynomial" if len(camera.distortion) > 5 else "plumb_bob"
+    model = camera.distortion_model if camera.is_fisheye else long
     message = CameraInfo(width=camera.width, height=camera.height, distortion_model=model)
     message.header.stamp, message.header.frame_id = stamp_from_ns(stamp_ns), frame_id
     message.D = list(camera.distortion)
@@ -106,22 +107,23 @@ def camera_to_info(camera: CameraIntrinsics, stamp_ns: int, frame_id: str) -> Ca
 
 
 def info_to_camera(message: CameraInfo) -> CameraIntrinsics | None:
-    """The intrinsics; None for an uncalibrated camera, whose K is zero (sensor_msgs/CameraInfo).
+    """K and D for the whole sensor; None for an uncalibrated camera, whose K is zero (sensor_msgs/CameraInfo).
 
-    Raises FrameError for a distortion model that is not OpenCV's pinhole one, and for numbers that describe no camera.
+    Which intrinsics a picture has is another question: picture_camera answers it.
+    Raises FrameError for an unknown distortion model, and for numbers that describe no camera.
     """
     if message.K[0] <= 0:
         return None
     if not (message.width and message.height):
         raise FrameError(f"camera of {message.width}x{message.height} pixels; expected the size of its images")
-    if len(message.D) not in DISTORTION_LENGTHS:
-        raise FrameError(f"{len(message.D)} coefficients of distortion; expected one of {list(DISTORTION_LENGTHS)}")
-    if message.distortion_model not in DISTORTION_MODELS:
-        raise FrameError(f"distortion model {message.distortion_model!r}; expected one of {list(DISTORTION_MODELS)}")
-    distortion = tuple(message.D) + (0.0,) * (5 - len(message.D))
     fx, fy, cx, cy = message.K[0], message.K[4], message.K[2], message.K[5]
     try:
-        return CameraIntrinsics(message.width, message.height, fx, fy, cx, cy, distortion)
+        model = distortion_model(message.distortion_model)
+        if len(message.D) not in DISTORTION_LENGTHS[model]:
+            expected = list(DISTORTION_LENGTHS[model])
+            raise FrameError(f"{len(message.D)} coefficients of distortion; expected one of {expected}")
+        distortion = tuple(message.D) + (0.0,) * ((4 if model == EQUIDISTANT else 5) - len(message.D))
+        return CameraIntrinsics(message.width, message.height, fx, fy, cx, cy, distortion, model)
     except ValueError as error:
         raise FrameError(f"K {list(message.K)}: {error}") from error
 

@@ -9,6 +9,7 @@ from typing import Any, Tuple, TypeVar  # of fields: evaluated at run time
 
 import rospy
 
+from camera_relocalization_ros.core.camera import RECTIFICATIONS
 from camera_relocalization_ros.core.errors import ConfigError
 from camera_relocalization_ros.core.plain_values import from_plain, to_plain
 
@@ -49,6 +50,7 @@ class NodeParams:
     image_height: int = 0
     transport: str = "raw"
     camera_info_topic: str = ""
+    rectification: str = "auto"
     tf_mode: str = "camera"
     tf_child_frame: str = ""
     fixed_frame: str = "map"
@@ -101,6 +103,7 @@ class NodeParams:
         self._check_one_of("transport", TRANSPORTS)
         self._check_one_of("tf_mode", TF_MODES)
         self._check_one_of("publish_states", PUBLISH_STATES)
+        self._check_one_of("rectification", RECTIFICATIONS)
         for name in ("image_width", "image_height", "threads", "path_length"):
             self._check_range(name, getattr(self, name) >= 0, "0 or more")
         for name in ("stale_after", "tf_timeout", "diagnostic_period", "max_prediction"):

@@ -9,6 +9,7 @@ import torch
 
 from camera_relocalization_ros.core.errors import ConfigError, DatasetError
 from camera_relocalization_ros.data.dataset import Dataset, check_same_camera, check_same_frames, load_image_rgb
+from camera_relocalization_ros.localization.camera_match import compare_cameras
 from camera_relocalization_ros.training.backbones import BACKBONES
 from camera_relocalization_ros.training.config import TrainingConfig
 from camera_relocalization_ros.training.devices import process, trainer_precision, trainer_processes
@@ -28,7 +29,7 @@ def check_training(
     """
     everything = [*datasets, *val_datasets]
     check_same_frames(everything)
-    check_same_camera(everything)
+    _check_same_camera(everything)
     _check_same_image_size(everything)
     if start is not None:
         _check_start(start, datasets[0], config)
@@ -44,6 +45,21 @@ def check_training(
     trainer_precision(config.precision)
     trainer_processes()
     shared_batch_size(optimiser.batch_size, windows * (config.augmentation.views + 1), process().world_size)
+
+
+def _check_same_camera(datasets: Sequence[Dataset]) -> None:
+    """A model is of one camera: data sets of several must have such that a model in flight would take for one."""
+    several = [dataset for dataset in datasets if len(dataset.cameras) > 1]
+    if not several:
+        check_same_camera(list(datasets))
+    for dataset in datasets if several else ():
+        for camera in dataset.cameras:
+            complaint = compare_cameras(camera, several[0].cameras[0])
+            if complaint:
+                raise DatasetError(
+                    f"{dataset.path}: its cameras are too different to train one model: {complaint}; "
+                    "train on parts of one camera each (reloc split)"
+                )
 
 
 def _check_same_image_size(datasets: Sequence[Dataset]) -> None:
@@ -68,7 +84,7 @@ def _check_start(start: Run, dataset: Dataset, config: TrainingConfig) -> None:
         ("backbone", config.backbone, start.config.backbone),
         ("head", config.head, start.config.head),
         ("frames", (dataset.parent_frame, dataset.child_frame), (start.parent_frame, start.child_frame)),
-        ("camera", dataset.camera, start.camera),
+        ("camera", dataset.typical_camera, start.camera),
     ):
         if found != expected:
             raise ConfigError(f"fine-tuning starts from a run with {what} {expected}; found {found}")

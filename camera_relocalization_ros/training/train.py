@@ -100,7 +100,7 @@ def train(
         config=config,
         parent_frame=datasets[0].parent_frame,
         child_frame=datasets[0].child_frame,
-        camera=datasets[0].camera,
+        camera=datasets[0].typical_camera,
         preprocessing=frozen.preprocessing,
         pose_head=module.estimator.pose_head,
         index=_retrieval_index(caches, module.estimator, origin),

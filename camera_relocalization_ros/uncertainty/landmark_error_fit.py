@@ -43,7 +43,8 @@ def with_measured_deviation(
             position = frame.position + generator.normal(0, PRIOR_SD_M, 3)
             turn = Rotation.from_rotvec(generator.normal(0, PRIOR_SD_RAD, 3))
             quat_xyzw = (turn * Rotation.from_quat(frame.quat_xyzw)).as_quat()
-            refined = refiner.refine(load_image_rgb(frame.image_path), Pose(position, quat_xyzw))
+            own = refiner if frame.camera is None else refiner.for_camera(frame.camera)
+            refined = own.refine(load_image_rgb(frame.image_path), Pose(position, quat_xyzw))
             if refined.found:
                 errors.append(pose_residual(refined.pose, frame.pose))
                 covariances.append(refined.covariance)

@@ -49,8 +49,12 @@ class ImageTransform:
         return image
 
     def _prepare_undistortion(self, camera: CameraIntrinsics) -> CameraIntrinsics:
-        size, distortion = (camera.width, camera.height), np.array(camera.distortion)
-        K, _ = cv2.getOptimalNewCameraMatrix(camera.matrix, distortion, size, alpha=0)
-        self._maps = cv2.initUndistortRectifyMap(camera.matrix, distortion, None, K, size, cv2.CV_16SC2)
+        size, distortion, R = (camera.width, camera.height), np.array(camera.distortion), np.eye(3)
+        if camera.is_fisheye:
+            K = cv2.fisheye.estimateNewCameraMatrixForUndistortRectify(camera.matrix, distortion, size, R, balance=0.0)
+            self._maps = cv2.fisheye.initUndistortRectifyMap(camera.matrix, distortion, R, K, size, cv2.CV_16SC2)
+        else:
+            K, _ = cv2.getOptimalNewCameraMatrix(camera.matrix, distortion, size, alpha=0)
+            self._maps = cv2.initUndistortRectifyMap(camera.matrix, distortion, R, K, size, cv2.CV_16SC2)
         fx, fy, cx, cy = (float(value) for value in (K[0, 0], K[1, 1], K[0, 2], K[1, 2]))
-        return replace(camera, fx=fx, fy=fy, cx=cx, cy=cy, distortion=(0.0,) * 5)
+        return replace(camera.undistorted(), fx=fx, fy=fy, cx=cx, cy=cy)

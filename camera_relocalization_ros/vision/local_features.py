@@ -55,10 +55,15 @@ class FeatureExtractor:
     def __init__(self, camera: CameraIntrinsics, settings: FeatureSettings = FeatureSettings()) -> None:
         if why_none():
             raise ConfigError(why_none())
-        self._camera = camera
+        self.camera = camera
+        self._settings = settings
         self._size = (settings.width, round(camera.height * settings.width / camera.width))
         self._scaled = camera.scaled(*self._size)
         self._sift = cv2.SIFT_create(settings.limit, contrastThreshold=settings.contrast)
+
+    def for_camera(self, camera: CameraIntrinsics) -> FeatureExtractor:
+        """The same for images of another camera; itself where it is the same."""
+        return self if camera == self.camera else FeatureExtractor(camera, self._settings)
 
     @property
     def focal_px(self) -> float:
@@ -71,8 +76,8 @@ class FeatureExtractor:
         Raises FrameError when it has not the camera's proportions.
         """
         height, width = image_rgb.shape[:2]
-        if abs(width * self._camera.height - height * self._camera.width) > max(width, height):
-            expected = f"{self._camera.width}x{self._camera.height}"
+        if abs(width * self.camera.height - height * self.camera.width) > max(width, height):
+            expected = f"{self.camera.width}x{self.camera.height}"
             raise FrameError(f"image of {width}x{height}; the intrinsics are for the proportions of {expected}")
         grey: np.ndarray = cv2.cvtColor(image_rgb, cv2.COLOR_RGB2GRAY)
         if grey.shape[::-1] != self._size:

@@ -71,7 +71,8 @@ class ObjectMesh:
     def silhouette(self, camera: CameraIntrinsics, T_parent_camera: np.ndarray, margin_px: int = 0) -> np.ndarray:
         """Mask (H, W) uint8: 255 where the object may be seen, widened by `margin_px`; else 0.
 
-        What hides the object is not known and counts as the object. Distortion is neglected, as in virtual rotations.
+        What hides the object is not known and counts as the object. Distortion is neglected, but a fisheye's, as in
+        virtual rotations.
         """
         corners = transform_points(invert(T_parent_camera), self.triangles.reshape(-1, 3)).reshape(-1, 3, 3)
         nearest, furthest = corners[..., 2].min(axis=1), corners[..., 2].max(axis=1)
@@ -88,6 +89,10 @@ class ObjectMesh:
 
 def _pixels(corners: np.ndarray, camera: CameraIntrinsics) -> np.ndarray:
     """Fixed-point pixels (..., 2) int32 of points (..., 3) in front of the camera."""
+    if camera.is_fisheye:
+        seen = camera.project(corners.reshape(-1, 3)).reshape(*corners.shape[:-1], 2)
+        fixed: np.ndarray = np.round(seen * (1 << SUBPIXEL_BITS)).astype(np.int32)
+        return fixed
     x = camera.fx * corners[..., 0] / corners[..., 2] + camera.cx
     y = camera.fy * corners[..., 1] / corners[..., 2] + camera.cy
     pixels: np.ndarray = np.round(np.stack([x, y], axis=-1) * (1 << SUBPIXEL_BITS)).astype(np.int32)

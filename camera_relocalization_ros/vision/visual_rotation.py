@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from dataclasses import dataclass, fields
-from typing import Iterable
+from typing import Iterable, Sequence
 
 import cv2
 import numpy as np
@@ -47,23 +48,29 @@ class RotationPairs:
 
 
 def visual_rotations(
-    frames: Iterable[tuple[int, np.ndarray]], camera: CameraIntrinsics, gap_s: float = 0.4
+    frames: Iterable[tuple[int, np.ndarray]],
+    camera: CameraIntrinsics | Sequence[CameraIntrinsics],
+    gap_s: float = 0.4,
 ) -> RotationPairs:
     """Rotations between images at least gap_s apart, and not more than three times that.
 
     `frames`: (stamp in nanoseconds, grey image (H, W) uint8 of the camera's size) in the order of the stamps; each is
     paired with the first one that is late enough. Pairs that show too few common points are left out.
+    camera: of all images, or of each one.
     """
-    waiting: deque[tuple[int, np.ndarray]] = deque()
+    cameras = itertools.repeat(camera) if isinstance(camera, CameraIntrinsics) else camera
+    waiting: deque[tuple[int, np.ndarray, CameraIntrinsics]] = deque()
     found = []
-    for stamp_ns, image in frames:
+    for (stamp_ns, image), own in zip(frames, cameras):
         small = _shrunk(image)
+        own = own.scaled(small.shape[1], small.shape[0])
         while waiting and stamp_ns - waiting[0][0] >= gap_s * 1e9:
-            first_ns, first = waiting.popleft()
-            turn = _turn(first, small, camera) if stamp_ns - first_ns <= 3 * gap_s * 1e9 else None
+            first_ns, first, first_camera = waiting.popleft()
+            is_near = stamp_ns - first_ns <= 3 * gap_s * 1e9
+            turn = _turn(first, small, (first_camera, own)) if is_near else None
             if turn is not None:
                 found.append((first_ns, stamp_ns, *turn))
-        waiting.append((stamp_ns, small))
+        waiting.append((stamp_ns, small, own))
     firsts_ns, seconds_ns, rotvecs, first_rays, second_rays = zip(*found) if found else ((),) * 5
     return RotationPairs(
         np.array(firsts_ns, dtype=np.int64),
@@ -75,19 +82,18 @@ def visual_rotations(
 
 
 def _turn(
-    first: np.ndarray, second: np.ndarray, camera: CameraIntrinsics
+    first: np.ndarray, second: np.ndarray, cameras: tuple[CameraIntrinsics, CameraIntrinsics]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
     """Rotation vector (3,) of the second camera in the first, and rays (RAYS, 2) of both; None with too few points."""
     points = _tracked_points(first, second)
     if points is None:
         return None
-    small = camera.scaled(first.shape[1], first.shape[0])
-    rays = [small.rays(p) for p in points]
+    rays = [camera.rays(p) for camera, p in zip(cameras, points)]
     known = np.isfinite(np.hstack(rays)).all(axis=1)
     if int(known.sum()) < MIN_INLIERS:
         return None
     rays = [r[known] for r in rays]
-    threshold = EPIPOLAR_PIXELS / small.fx
+    threshold = EPIPOLAR_PIXELS / cameras[0].fx
     E, inliers = cv2.findEssentialMat(*rays, np.eye(3), cv2.USAC_MAGSAC, 0.999, threshold)
     if E is None or E.shape != (3, 3) or int(inliers.sum()) < MIN_INLIERS:
         return None

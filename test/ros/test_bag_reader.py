@@ -8,7 +8,9 @@ from ros_helpers import IMAGE_TOPIC, image_records, tf_records, write_bag
 from camera_relocalization_ros.cli.main import main
 from camera_relocalization_ros.core.errors import BagError
 from camera_relocalization_ros.ros.bags import reader as bag_reader
-from camera_relocalization_ros.ros.bags.reader import describe_bag, image_topic, open_bag, read_camera, read_images
+from camera_relocalization_ros.ros.bags.description import describe_bag
+from camera_relocalization_ros.ros.bags.reader import image_topic, open_bag, read_images
+from camera_relocalization_ros.ros.bags.recorded_cameras import read_camera
 
 COMPRESSED_TOPIC = f"{IMAGE_TOPIC}/compressed"
 STAMPS_NS = fake_trajectory(5).stamps_ns

@@ -137,12 +137,21 @@ def test_camera_info_with_few_or_no_distortion_values():
     assert conversions.info_to_camera(message) == CAMERA
 
 
-def test_uncalibrated_and_fisheye_cameras():
+def test_uncalibrated_and_unknown_cameras():
     assert conversions.info_to_camera(CameraInfo(width=640, height=480)) is None
     message = conversions.camera_to_info(CAMERA, START_NS, "camera")
-    message.distortion_model = "equidistant"
-    with pytest.raises(FrameError, match="equidistant"):
+    message.distortion_model = "omnidirectional"
+    with pytest.raises(FrameError, match="omnidirectional"):
         conversions.info_to_camera(message)
+
+
+def test_a_fisheye_round_trip():
+    camera = CameraIntrinsics(640, 480, 210.0, 211.0, 318.1, 241.2, (-0.01, 0.02, -0.003, 0.0005), "equidistant")
+    message = conversions.camera_to_info(camera, START_NS, "camera")
+    assert message.distortion_model == "equidistant" and len(message.D) == 4
+    assert conversions.info_to_camera(message) == camera
+    message.D = []
+    assert conversions.info_to_camera(message).distortion == (0.0,) * 4
 
 
 @pytest.mark.parametrize(

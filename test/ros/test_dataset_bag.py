@@ -10,7 +10,8 @@ from camera_relocalization_ros.data.dataset import Dataset, load_image_rgb
 from camera_relocalization_ros.data.dataset_writer import DatasetWriter
 from camera_relocalization_ros.ros.bags.dataset_bag import write_dataset_bag
 from camera_relocalization_ros.ros.bags.extraction import ExtractionOptions, extract
-from camera_relocalization_ros.ros.bags.reader import open_bag, read_camera
+from camera_relocalization_ros.ros.bags.reader import open_bag
+from camera_relocalization_ros.ros.bags.recorded_cameras import read_camera
 
 
 @pytest.mark.parametrize("raw", [False, True])

@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ from sensor_msgs.msg import CompressedImage
 
 from camera_relocalization_ros.cli.main import main
 from camera_relocalization_ros.core.camera import CameraIntrinsics
-from camera_relocalization_ros.core.errors import BagError, DatasetError, FrameError
+from camera_relocalization_ros.core.errors import DatasetError, FrameError
 from camera_relocalization_ros.core.plain_values import to_plain
 from camera_relocalization_ros.data.dataset import Dataset, load_image_rgb
 from camera_relocalization_ros.data.pose_stream import StreamLimits
@@ -90,7 +92,7 @@ def test_each_bag_is_a_sequence(tmp_path):
     assert [sequence.name for sequence in dataset.sequences] == ["f_1", "f_2", "g"]
 
 
-def test_bags_of_two_cameras_are_refused(tmp_path):
+def test_bags_of_two_cameras_keep_them_apart(tmp_path):
     first = flight(tmp_path / "a.bag", POSES.stamps_ns[:3])
     other = CameraIntrinsics(64, 48, 99.0, 99.0, 31.5, 23.5)
     records = [*tf_records(POSES, "map", FRAME), *image_records(POSES.stamps_ns[:3])]
@@ -98,9 +100,29 @@ def test_bags_of_two_cameras_are_refused(tmp_path):
         if topic.endswith("camera_info"):
             message.K = other.matrix.ravel().tolist()
     second = write_bag(tmp_path / "b.bag", records)
-    with pytest.raises(BagError, match=r"b\.bag: intrinsics .*differ"):
-        extract([first, second], COMPRESSED_TOPIC, "map", FRAME, tmp_path / "out")
-    assert [path.name for path in tmp_path.iterdir() if "out" in path.name] == []
+    dataset = extract([first, second], COMPRESSED_TOPIC, "map", FRAME, tmp_path / "out")
+    assert dataset.camera is None and dataset.cameras == (CAMERA, other)
+    assert [dataset.camera_of(frame) for frame in dataset.frames] == [CAMERA] * 3 + [other] * 3
+
+
+def test_a_bag_without_intrinsics_takes_those_of_the_others_and_says_so(tmp_path, caplog):
+    first = flight(tmp_path / "a.bag", POSES.stamps_ns[:3])
+    records = [*tf_records(POSES, "map", FRAME), *image_records(POSES.stamps_ns[:3])]
+    second = write_bag(tmp_path / "b.bag", [record for record in records if "info" not in record[0]])
+    assert extract([first, second], COMPRESSED_TOPIC, "map", FRAME, tmp_path / "out").camera == CAMERA
+    assert "b.bag: no intrinsics" in caplog.text
+
+
+def test_a_zoom_lens_gives_each_picture_its_own_intrinsics(tmp_path, caplog):
+    records = [*tf_records(POSES, "map", FRAME), *image_records(POSES.stamps_ns[:4])]
+    zoomed = [CAMERA, replace(CAMERA, fx=70.0), replace(CAMERA, fx=80.0), replace(CAMERA, fx=80.0)]
+    infos = [message for topic, message, _ in records if topic.endswith("camera_info")]
+    for message, camera in zip(infos, zoomed):
+        message.K = camera.matrix.ravel().tolist()
+    bag = write_bag(tmp_path / "f.bag", records)
+    dataset = extract([bag], COMPRESSED_TOPIC, "map", FRAME, tmp_path / "out", resize=(32, 24))
+    assert [dataset.camera_of(frame) for frame in dataset.frames] == [camera.scaled(32, 24) for camera in zoomed]
+    assert "changes in flight, fx 60.0 to 80.0" in caplog.text
 
 
 def test_intrinsics_follow_images_that_were_shrunk(tmp_path):

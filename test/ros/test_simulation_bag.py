@@ -9,7 +9,8 @@ import rosbag
 from camera_relocalization_ros.core.errors import BagError
 from camera_relocalization_ros.core.geometry import angular_distance, invert, position_quat, transform_points
 from camera_relocalization_ros.ros.bags.extraction import ExtractionOptions, extract
-from camera_relocalization_ros.ros.bags.reader import open_bag, read_camera, read_image_stamps
+from camera_relocalization_ros.ros.bags.reader import open_bag, read_image_stamps
+from camera_relocalization_ros.ros.bags.recorded_cameras import read_camera
 from camera_relocalization_ros.ros.bags.simulation_bag import IMAGE_TOPIC, OPTICAL_FRAME, write_simulated_bag
 from camera_relocalization_ros.ros.bags.transforms import BagTransforms
 from camera_relocalization_ros.simulation.recording import FlightPlan, Recording

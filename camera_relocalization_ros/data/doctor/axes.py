@@ -9,7 +9,6 @@ import cv2
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.geometry import invert, pose_matrix, position_quat
 from camera_relocalization_ros.core.image_files import load_image
 from camera_relocalization_ros.core.trajectory import Trajectory
@@ -60,9 +59,9 @@ def check_up_axis(dataset: Dataset) -> Finding:
 
 def check_convention(dataset: Dataset) -> Finding:
     """The poses turn as the images do, which those of OpenGL cameras and inverted ones do not."""
-    if dataset.camera is None:
+    if not dataset.cameras:
         return Finding("axes of the camera", LOOK, "unknown intrinsics: not checked; add the camera to dataset.yaml")
-    result = check_axes(*_pairs_and_poses(dataset, dataset.camera))
+    result = check_axes(*_pairs_and_poses(dataset))
     level = OK if result.name == "optical" else BAD if result.name else LOOK
     values = {"name": result.name, "residuals_deg": result.residuals_deg}
     rest = "; all else here is judged as if that were done" if level == BAD else ""
@@ -87,10 +86,10 @@ def _as_optical(frame: Frame, convention: str) -> Frame:
     return replace(frame, position=position, quat_xyzw=quat_xyzw)
 
 
-def _pairs_and_poses(dataset: Dataset, camera: CameraIntrinsics) -> tuple[RotationPairs, Trajectory]:
+def _pairs_and_poses(dataset: Dataset) -> tuple[RotationPairs, Trajectory]:
     """What images tell, and all poses; each sequence has its own time, since recordings may share their stamps."""
     share = MAX_PAIRS / dataset.frame_count
-    parts, stamps_ns, start_ns = [visual_rotations([], camera)], [], 0
+    parts, stamps_ns, start_ns = [visual_rotations([], ())], [], 0
     for sequence in dataset.sequences:
         own_ns = np.array([frame.stamp_ns for frame in sequence.frames], dtype=np.int64)
         if sequence.is_photographs:
@@ -102,11 +101,13 @@ def _pairs_and_poses(dataset: Dataset, camera: CameraIntrinsics) -> tuple[Rotati
         stamps_ns.append(own_ns + shift_ns)
         start_ns = int(stamps_ns[-1][-1]) + 10**12
         for rows, gap_s in choose_pairs(own_ns, max(round(share * len(own_ns)), 1)):
-            first, second = (_load_grey(sequence.frames[row]) for row in rows)
+            frames = [sequence.frames[row] for row in rows]
+            first, second = map(_load_grey, frames)
+            cameras = [camera for camera in map(dataset.camera_of, frames) if camera is not None]
             # check_files tells of images that do not decode, or differ in size
-            if first is not None and second is not None and first.shape == second.shape:
+            if first is not None and second is not None and first.shape == second.shape and len(cameras) == 2:
                 images = zip(stamps_ns[-1][list(rows)].tolist(), (first, second))
-                parts.append(visual_rotations(images, camera, gap_s))
+                parts.append(visual_rotations(images, cameras, gap_s))
     pairs = RotationPairs(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(RotationPairs)))
     poses = dataset.poses
     return pairs, Trajectory(np.concatenate(stamps_ns), poses.positions, poses.quats_xyzw)

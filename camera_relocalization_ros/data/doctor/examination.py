@@ -40,7 +40,7 @@ def examine(dataset: Dataset) -> Examination:
     dataset = as_optical(dataset, convention.values.get("name", ""))
     coverage = measure_coverage(dataset.poses)
     findings = (
-        check_files(images, dataset.camera),
+        check_files(images, [dataset.camera_of(frame) for frame in dataset.frames]),
         convention,
         check_up_axis(dataset),
         quaternions,

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Sequence
 
 import numpy as np
 
@@ -22,20 +23,25 @@ WORST = 6
 NEIGHBOURS = 5
 
 
-def check_files(measures: ImageMeasures, camera: CameraIntrinsics | None) -> Finding:
-    """Every image decodes, and has the size that the intrinsics are for."""
+def check_files(measures: ImageMeasures, cameras: Sequence[CameraIntrinsics | None]) -> Finding:
+    """Every image decodes, and has the size that its camera's intrinsics are for."""
     broken = int((~measures.is_readable).sum())
     sizes = Counter(map(tuple, measures.sizes[measures.is_readable].tolist()))
     values = {"unreadable": broken, "sizes": {f"{w}x{h}": count for (w, h), count in sizes.items()}}
     if broken:
         return Finding("image files", BAD, f"{broken} images do not decode or are missing; extract them again", values)
-    if len(sizes) > 1:
-        listed = ", ".join(f"{count} of {w}x{h}" for (w, h), count in sizes.most_common())
+    listed = ", ".join(f"{count} of {w}x{h}" for (w, h), count in sizes.most_common())
+    if len(sizes) > 1 and len(set(cameras)) == 1:
         return Finding("image files", BAD, f"images of different sizes ({listed}); one camera makes one size", values)
+    for (width, height), camera in zip(measures.sizes.tolist(), cameras):
+        if camera and (camera.width, camera.height) != (width, height):
+            known = f"{camera.width}x{camera.height}"
+            sentence = f"images are {width}x{height}, the intrinsics are for {known}; correct them"
+            return Finding("image files", BAD, sentence, values)
+    if len(sizes) > 1 or len(set(cameras)) > 1:
+        sentence = f"all {len(measures.sizes)} images decode: {listed}, by {len(set(cameras))} cameras"
+        return Finding("image files", OK, sentence, values)
     (width, height), _ = sizes.most_common(1)[0]
-    if camera and (camera.width, camera.height) != (width, height):
-        sentence = f"images are {width}x{height}, the intrinsics are for {camera.width}x{camera.height}; correct them"
-        return Finding("image files", BAD, sentence, values)
     return Finding("image files", OK, f"all {len(measures.sizes)} images decode and are {width}x{height}", values)
 
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import struct
 from pathlib import Path
-from typing import BinaryIO, Iterable, Iterator, NamedTuple
+from typing import BinaryIO, Iterable, Iterator, NamedTuple, Optional, Tuple
 
 import numpy as np
 
-from camera_relocalization_ros.core.camera import CameraIntrinsics
+from camera_relocalization_ros.core.camera import EQUIDISTANT, PLUMB_BOB, CameraIntrinsics
 from camera_relocalization_ros.core.errors import DatasetError
 from camera_relocalization_ros.core.geometry import invert
 from camera_relocalization_ros.core.image_files import path_inside, read_list
@@ -21,21 +21,58 @@ from camera_relocalization_ros.data.dataset import PHOTOGRAPHS, Dataset
 from camera_relocalization_ros.data.dataset_writer import DatasetWriter
 from camera_relocalization_ros.data.layouts.folders import folder_sequence
 from camera_relocalization_ros.data.layouts.natural_order import natural_key
+from camera_relocalization_ros.data.layouts.picture_sizes import fitted_cameras
 from camera_relocalization_ros.data.layouts.pose_numbers import pose_or_nan, read_number
 from camera_relocalization_ros.data.layouts.stampless import add_image_file, refuse_without_pictures, synthetic_stamp_ns
 
 PARENT_FRAME, CHILD_FRAME = "scene", "camera_optical_frame"
-# number in binary files: name, and where fx, fy, cx, cy and k1, k2, p1, p2, k3.. lie among the parameters
-MODELS = {
-    0: ("SIMPLE_PINHOLE", (0, 0, 1, 2), ()),
-    1: ("PINHOLE", (0, 1, 2, 3), ()),
-    2: ("SIMPLE_RADIAL", (0, 0, 1, 2), (3,)),
-    3: ("RADIAL", (0, 0, 1, 2), (3, 4)),
-    4: ("OPENCV", (0, 1, 2, 3), (4, 5, 6, 7)),
-    6: ("FULL_OPENCV", (0, 1, 2, 3), (4, 5, 6, 7, 8, 9, 10, 11)),
+# by name, where fx, fy, cx, cy and the coefficients in OpenCV's order lie among the parameters
+PINHOLES: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
+    "SIMPLE_PINHOLE": ((0, 0, 1, 2), ()),
+    "PINHOLE": ((0, 1, 2, 3), ()),
+    "SIMPLE_RADIAL": ((0, 0, 1, 2), (3,)),
+    "RADIAL": ((0, 0, 1, 2), (3, 4)),
+    "OPENCV": ((0, 1, 2, 3), (4, 5, 6, 7)),
+    "FULL_OPENCV": ((0, 1, 2, 3), (4, 5, 6, 7, 8, 9, 10, 11)),
 }
-PARAMETER_COUNTS = {0: 3, 1: 4, 2: 4, 3: 5, 4: 8, 6: 12}
+FISHEYES: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
+    "OPENCV_FISHEYE": ((0, 1, 2, 3), (4, 5, 6, 7)),
+    "SIMPLE_RADIAL_FISHEYE": ((0, 0, 1, 2), (3,)),
+    "RADIAL_FISHEYE": ((0, 0, 1, 2), (3, 4)),
+    "SIMPLE_FISHEYE": ((0, 0, 1, 2), ()),
+    "FISHEYE": ((0, 1, 2, 3), ()),
+}
+# in binary files a model's place here is its number; how many parameters each has
+PARAMETER_COUNTS = {
+    "SIMPLE_PINHOLE": 3,
+    "PINHOLE": 4,
+    "SIMPLE_RADIAL": 4,
+    "RADIAL": 5,
+    "OPENCV": 8,
+    "OPENCV_FISHEYE": 8,
+    "FULL_OPENCV": 12,
+    "FOV": 5,
+    "SIMPLE_RADIAL_FISHEYE": 4,
+    "RADIAL_FISHEYE": 5,
+    "THIN_PRISM_FISHEYE": 12,
+    "RAD_TAN_THIN_PRISM_FISHEYE": 16,
+    "SIMPLE_DIVISION": 4,
+    "DIVISION": 5,
+    "SIMPLE_FISHEYE": 3,
+    "FISHEYE": 4,
+    "EUCM": 6,
+    "EQUIRECTANGULAR": 2,
+}
 READ_ERRORS = (OSError, ValueError, IndexError, KeyError, struct.error, UnicodeDecodeError)
+
+
+class _Camera(NamedTuple):
+    """As the model has it; what no image uses may be of any kind."""
+
+    model: str
+    width: int
+    height: int
+    parameters: tuple[float, ...]
 
 
 class _Image(NamedTuple):
@@ -44,11 +81,15 @@ class _Image(NamedTuple):
     T_scene_camera: np.ndarray
 
 
+# with the file and the intrinsics
+_Picture = Tuple[_Image, Path, Optional[CameraIntrinsics]]
+
+
 def import_colmap(source: Path, output: Path, images: Path | None = None) -> Dataset:
     """Write the data set `output` of a sequence for each folder, images in the natural order of their names; return it.
 
     source: folder of the model. `images`: folder of the images; None looks for a folder images in the model's or up to
-    two folders above it. Raises DatasetError, also for more than one camera and for lenses that are not OpenCV's.
+    two folders above it. Each image keeps its camera. Raises DatasetError, also for lenses that are not OpenCV's.
     """
     try:
         cameras, listed = _read_model(source)
@@ -59,36 +100,36 @@ def import_colmap(source: Path, output: Path, images: Path | None = None) -> Dat
     unknown = sorted({image.camera_id for image in listed} - set(cameras))
     if unknown:
         raise DatasetError(f"{source}: its images name camera {unknown[0]}; the model has {sorted(cameras)}")
-    used = {cameras[image.camera_id] for image in listed}
-    if len(used) > 1:
-        raise DatasetError(f"{source}: its images are of {len(used)} cameras; expected one, import apart")
+    used = {number: _intrinsics(cameras[number], source) for number in {image.camera_id for image in listed}}
     folder = images or _find_images(source)
     listed.sort(key=lambda image: natural_key(image.name))
     paths = [path_inside(folder, image.name, source) for image in listed]
     refuse_without_pictures(paths)
-    with DatasetWriter(output, PARENT_FRAME, CHILD_FRAME, used.pop()) as writer:
-        for index, (name, members) in enumerate(_by_folder(zip(listed, paths)).items()):
+    fitted = fitted_cameras(source, paths, [used[image.camera_id] for image in listed])
+    with DatasetWriter(output, PARENT_FRAME, CHILD_FRAME, [camera for camera in fitted if camera]) as writer:
+        for index, (name, members) in enumerate(_by_folder(zip(listed, paths, fitted)).items()):
             with writer.sequence(name, {"source": f"colmap {source.name}", PHOTOGRAPHS: True}) as sequence:
-                for number, (image, path) in enumerate(members):
-                    add_image_file(sequence, synthetic_stamp_ns(index, number), image.T_scene_camera, path, number)
+                for number, (image, path, camera) in enumerate(members):
+                    stamp_ns = synthetic_stamp_ns(index, number)
+                    add_image_file(sequence, stamp_ns, image.T_scene_camera, path, number, camera)
     return Dataset.load(output)
 
 
-def _by_folder(images: Iterable[tuple[_Image, Path]]) -> dict[str, list[tuple[_Image, Path]]]:
+def _by_folder(images: Iterable[_Picture]) -> dict[str, list[_Picture]]:
     """The images of each folder that their names tell, by the name of its sequence: recordings are kept apart so."""
-    folders: dict[str, list[tuple[_Image, Path]]] = {}
-    for image, path in images:
-        folders.setdefault(folder_sequence(image.name), []).append((image, path))
+    folders: dict[str, list[_Picture]] = {}
+    for picture in images:
+        folders.setdefault(folder_sequence(picture[0].name), []).append(picture)
     return folders
 
 
-def _read_model(source: Path) -> tuple[dict[int, CameraIntrinsics], list[_Image]]:
+def _read_model(source: Path) -> tuple[dict[int, _Camera], list[_Image]]:
     if (source / "cameras.bin").is_file():
         with open(source / "cameras.bin", "rb") as cameras, open(source / "images.bin", "rb") as images:
             return dict(_binary_cameras(cameras, source)), list(_binary_images(images))
     if (source / "cameras.txt").is_file():
         cameras_text = (source / "cameras.txt").read_text("utf-8")
-        return dict(_text_cameras(cameras_text, source)), list(_text_images(source / "images.txt"))
+        return dict(_text_cameras(cameras_text)), list(_text_images(source / "images.txt"))
     found = "neither cameras.bin nor cameras.txt in it" if source.is_dir() else "no such folder"
     raise DatasetError(f"{source}: {found}; expected a model of COLMAP")
 
@@ -100,21 +141,24 @@ def _find_images(source: Path) -> Path:
     raise DatasetError(f"{source}: no folder images in it or above it; say where they are with --images")
 
 
-def _camera(model_id: int, width: int, height: int, values: list[float]) -> CameraIntrinsics:
-    _, lens, distortion = MODELS[model_id]
-    fx, fy, cx, cy = (values[place] for place in lens)
-    coefficients = tuple(values[place] for place in distortion)
-    coefficients += (0.0,) * (5 - len(coefficients))
-    # COLMAP's pixel centres lie at halves
-    return CameraIntrinsics(width, height, fx, fy, cx - 0.5, cy - 0.5, coefficients)
-
-
-def _known_model(model: int | str, source: Path) -> int:
-    for model_id, (name, _, _) in MODELS.items():
-        if model in (model_id, name):
-            return model_id
-    known = ", ".join(name for name, _, _ in MODELS.values())
-    raise DatasetError(f"{source}: camera model {model!r}; expected one of {known} (undistort the images with COLMAP)")
+def _intrinsics(camera: _Camera, source: Path) -> CameraIntrinsics:
+    is_fisheye = camera.model in FISHEYES
+    places = FISHEYES.get(camera.model) or PINHOLES.get(camera.model)
+    if places is None:
+        known = ", ".join((*PINHOLES, *FISHEYES))
+        raise DatasetError(
+            f"{source}: camera model {camera.model!r}; expected one of {known} (undistort the images with COLMAP)"
+        )
+    lens, distortion = places
+    try:
+        fx, fy, cx, cy = (camera.parameters[place] for place in lens)
+        coefficients = tuple(camera.parameters[place] for place in distortion)
+        coefficients += (0.0,) * ((4 if is_fisheye else 5) - len(coefficients))
+        model = EQUIDISTANT if is_fisheye else PLUMB_BOB
+        # COLMAP's pixel centres lie at halves
+        return CameraIntrinsics(camera.width, camera.height, fx, fy, cx - 0.5, cy - 0.5, coefficients, model)
+    except (IndexError, ValueError) as error:
+        raise DatasetError(f"{source}: a camera of model {camera.model}: {error}") from error
 
 
 def _pose(quat_wxyz: list[float], translation: list[float]) -> np.ndarray:
@@ -122,12 +166,12 @@ def _pose(quat_wxyz: list[float], translation: list[float]) -> np.ndarray:
     return invert(pose_or_nan(np.array(translation), np.array([x, y, z, w])))
 
 
-def _text_cameras(text: str, source: Path) -> Iterator[tuple[int, CameraIntrinsics]]:
+def _text_cameras(text: str) -> Iterator[tuple[int, _Camera]]:
     for line in text.splitlines():
         fields = line.split()
         if fields and not fields[0].startswith("#"):
-            model_id = _known_model(fields[1], source)
-            yield int(fields[0]), _camera(model_id, int(fields[2]), int(fields[3]), [float(f) for f in fields[4:]])
+            parameters = tuple(float(field) for field in fields[4:])
+            yield int(fields[0]), _Camera(fields[1], int(fields[2]), int(fields[3]), parameters)
 
 
 def _text_images(path: Path) -> Iterator[_Image]:
@@ -163,11 +207,14 @@ def _are_points(line: str) -> bool:
         return False
 
 
-def _binary_cameras(file: BinaryIO, source: Path) -> Iterator[tuple[int, CameraIntrinsics]]:
+def _binary_cameras(file: BinaryIO, source: Path) -> Iterator[tuple[int, _Camera]]:
+    names = list(PARAMETER_COUNTS)
     for _ in range(_unpack(file, "<Q")[0]):
-        camera_id, model, width, height = _unpack(file, "<iiQQ")
-        model_id = _known_model(model, source)
-        yield camera_id, _camera(model_id, width, height, list(_unpack(file, f"<{PARAMETER_COUNTS[model_id]}d")))
+        camera_id, number, width, height = _unpack(file, "<iiQQ")
+        if not 0 <= number < len(names):
+            raise DatasetError(f"{source}: a camera model of number {number}; expected at most {len(names) - 1}")
+        model = names[number]
+        yield camera_id, _Camera(model, width, height, _unpack(file, f"<{PARAMETER_COUNTS[model]}d"))
 
 
 def _binary_images(file: BinaryIO) -> Iterator[_Image]:

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
+from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.errors import DatasetError
 from camera_relocalization_ros.core.geometry import position_quat
-from camera_relocalization_ros.core.image_files import encoded_suffix, read_image_file
+from camera_relocalization_ros.core.image_files import encoded_suffix, image_size, read_image_file
 from camera_relocalization_ros.core.pose import MAX_POSITION_M
 from camera_relocalization_ros.data.dataset_writer import SequenceWriter
+from camera_relocalization_ros.data.layouts.picture_sizes import fits
 
 FRAME_RATE_HZ = 30
 # sequence N starts at (N + 1) * 1000 s, so that stamps of a scene are all different, and none is 0, which tf2 takes
@@ -26,11 +28,17 @@ def synthetic_stamp_ns(sequence: int, number: int) -> int:
 
 
 def add_image_file(
-    writer: SequenceWriter, stamp_ns: int, T_parent_child: np.ndarray | None, path: Path, number: int
+    writer: SequenceWriter,
+    stamp_ns: int,
+    T_parent_child: np.ndarray | None,
+    path: Path,
+    number: int,
+    camera: CameraIntrinsics | None = None,
 ) -> bool:
     """Add an image with its pose (4, 4), its bytes unchanged; returns whether it was added.
 
-    Frames without pose, without picture or with one of another format are counted.
+    Frames without pose, without picture or with one of another format are counted, and so are pictures that cannot be
+    of the camera that is said to have taken them.
 
     Raises DatasetError that names the file when it cannot be read, or its pose is no rigid motion or out of order.
     """
@@ -45,11 +53,14 @@ def add_image_file(
     if not suffix:
         writer.skip("neither JPEG nor PNG")
         return False
+    if not fits(camera, image_size(data)):
+        writer.skip("picture of other proportions than its camera's")
+        return False
     determinant = np.linalg.det(T_parent_child[:3, :3])
     if not determinant > 0:
         raise DatasetError(f"{path}: its pose is no rotation (determinant {determinant:.3g}); expected 1")
     try:
-        writer.add(stamp_ns, *position_quat(T_parent_child), data, suffix, number)
+        writer.add(stamp_ns, *position_quat(T_parent_child), data, suffix, number, camera)
     except DatasetError as error:
         raise DatasetError(f"{path}: {error}") from error
     return True

@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from camera_relocalization_ros.core.camera import CameraIntrinsics
+from camera_relocalization_ros.core.camera import EQUIDISTANT, PLUMB_BOB, CameraIntrinsics
 from camera_relocalization_ros.core.errors import DatasetError
 from camera_relocalization_ros.core.image_files import path_inside
 from camera_relocalization_ros.core.plain_values import read_json_mapping
 from camera_relocalization_ros.data.dataset import PHOTOGRAPHS, Dataset
 from camera_relocalization_ros.data.dataset_writer import DatasetWriter
 from camera_relocalization_ros.data.layouts.natural_order import natural_key
+from camera_relocalization_ros.data.layouts.picture_sizes import fitted_cameras, picture_size
 from camera_relocalization_ros.data.layouts.stampless import add_image_file, refuse_without_pictures, synthetic_stamp_ns
 from camera_relocalization_ros.data.splits import Parts, save_split
 
@@ -28,10 +29,15 @@ LISTS = {"train": "train_filenames", "val": "val_filenames", "test": "test_filen
 PARENT_FRAME, CHILD_FRAME = "scene", "camera_optical_frame"
 T_OPENGL_OPTICAL = np.diag([1.0, -1.0, -1.0, 1.0])
 SUFFIXES = ("", ".png", ".jpg", ".jpeg")  # instant-ngp's synthetic scenes leave the ending out
-LENSES = ("OPENCV", "PINHOLE", "SIMPLE_PINHOLE", "")
-FOCAL_KEYS = {"fl_x", "fl_y", "camera_angle_x", "camera_angle_y"}
-LENS_KEYS = ("cx", "cy", "w", "h", "k1", "k2", "p1", "p2", "k3", "k4", *sorted(FOCAL_KEYS))
-MODEL_KEYS = ("camera_model", "is_fisheye")
+# by camera model, the keys of the coefficients in OpenCV's order
+PINHOLES = {
+    **dict.fromkeys(("OPENCV", "PINHOLE", "SIMPLE_PINHOLE", "SIMPLE_RADIAL", "RADIAL"), ("k1", "k2", "p1", "p2", "k3")),
+    "FULL_OPENCV": ("k1", "k2", "p1", "p2", "k3", "k4", "k5", "k6"),
+}
+FISHEYE, FISHEYE_KEYS = "OPENCV_FISHEYE", ("k1", "k2", "k3", "k4")
+FOCAL_KEYS_OF_AXES = ({"fl_x", "camera_angle_x"}, {"fl_y", "camera_angle_y"})
+FOCAL_KEYS = set().union(*FOCAL_KEYS_OF_AXES)
+LENS_KEYS = ("cx", "cy", "w", "h", *PINHOLES["FULL_OPENCV"], *sorted(FOCAL_KEYS))
 
 logger = logging.getLogger(__name__)
 
@@ -40,20 +46,21 @@ def import_transforms_json(source: Path, output: Path) -> Dataset:
     """Write the data set `output` of one sequence, frames in the natural order of their file names, and return it.
 
     Lists of training and test files become the split `official`.
-    source: the file, or its folder. Raises DatasetError. Intrinsics may stand in each frame, if all are the same.
+    source: the file, or its folder. Raises DatasetError. Intrinsics within a frame are those of its picture.
     """
     path = source / FILE if source.is_dir() else source
     values = _read(path)
     frames = sorted(values["frames"], key=lambda frame: natural_key(str(frame.get("file_path"))))
-    camera = _camera(path, values, frames)
     image_paths = [_image_path(path, frame) for frame in frames]
     refuse_without_pictures(image_paths)
     parts = _listed_parts(path, values, frames)
-    info = {"source": f"{path.parent.name}/{path.name}", PHOTOGRAPHS: True}
-    with DatasetWriter(output, PARENT_FRAME, CHILD_FRAME, camera) as writer:
+    given = [_camera(path, _keys_of(frame, values), image) for frame, image in zip(frames, image_paths)]
+    cameras = fitted_cameras(path, image_paths, given)
+    info = {"source": f"{path.parent.name}/{path.name}", PHOTOGRAPHS: True, **_model_info(values, frames)}
+    with DatasetWriter(output, PARENT_FRAME, CHILD_FRAME, [camera for camera in cameras if camera]) as writer:
         with writer.sequence(SEQUENCE, info) as sequence:
-            for number, (frame, image_path) in enumerate(zip(frames, image_paths)):
-                add_image_file(sequence, synthetic_stamp_ns(0, number), _pose(path, frame), image_path, number)
+            for number, (frame, image_path, camera) in enumerate(zip(frames, image_paths, cameras)):
+                add_image_file(sequence, synthetic_stamp_ns(0, number), _pose(path, frame), image_path, number, camera)
     if parts:
         save_split(output, "official", parts, f"the lists of {path.name}")
     return Dataset.load(output)
@@ -110,35 +117,53 @@ def _image_path(path: Path, frame: dict[str, Any]) -> Path:
     return next((candidate for candidate in candidates if os.path.isfile(candidate)), candidates[0])
 
 
-def _camera(path: Path, values: dict[str, Any], frames: list[dict[str, Any]]) -> CameraIntrinsics | None:
-    lenses = [{key: frame.get(key, values.get(key)) for key in (*LENS_KEYS, *MODEL_KEYS)} for frame in frames]
-    if any(lens != lenses[0] for lens in lenses):
-        raise DatasetError(f"{path}: its frames are of several cameras; expected one, import apart")
-    model, is_fisheye = (lenses[0].pop(key) for key in MODEL_KEYS)
-    if (model or "") not in LENSES or is_fisheye:
-        found = "is_fisheye" if (model or "") in LENSES else repr(model)
-        raise DatasetError(f"{path}: camera model {found}; expected one of {list(filter(None, LENSES))}")
+def _model_info(values: dict[str, Any], frames: list[dict[str, Any]]) -> dict[str, Any]:
+    """The camera models by their names there, where they are named."""
+    names = sorted({str(frame.get("camera_model", values.get("camera_model", ""))) for frame in frames} - {""})
+    return {"camera_model": ", ".join(names)} if names else {}
+
+
+def _keys_of(frame: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
+    """The keys of a frame and, where it has none of its own, of the file: neither is two focal lengths of an axis."""
+    own = {key: value for key, value in frame.items() if value is not None}
+    hidden = {key for keys in FOCAL_KEYS_OF_AXES if keys & set(own) for key in keys}
+    return {**{key: value for key, value in values.items() if key not in hidden}, **own}
+
+
+def _camera(path: Path, values: dict[str, Any], image_path: Path) -> CameraIntrinsics | None:
+    """The camera of a frame with the keys of the file and its own; None where they tell no focal length."""
+    model, is_fisheye = values.get("camera_model") or "OPENCV", bool(values.get("is_fisheye"))
+    if model != FISHEYE and model not in PINHOLES:
+        raise DatasetError(f"{path}: camera model {model!r}; expected one of {[*PINHOLES, FISHEYE]}")
+    is_fisheye = is_fisheye or model == FISHEYE
     try:
-        given = {key: float(value) for key, value in lenses[0].items() if value is not None}
+        given = {key: float(values[key]) for key in LENS_KEYS if values.get(key) is not None}
     except (TypeError, ValueError) as error:
         raise DatasetError(f"{path}: intrinsics that are no numbers ({error})") from error
-    if given.get("k4"):
+    keys = FISHEYE_KEYS if is_fisheye else PINHOLES[model]
+    if "k4" not in keys and given.get("k4"):
         raise DatasetError(f"{path}: distortion k4 = {given['k4']:g}; expected none beyond k1, k2, p1, p2 and k3")
+    size = picture_size(image_path)
+    if size is not None:
+        # instant-ngp's synthetic scenes leave the size out
+        given.setdefault("w", float(size[0]))
+        given.setdefault("h", float(size[1]))
     if not ({"w", "h"} <= set(given) and FOCAL_KEYS & set(given)):
         return None
-    try:
-        return _intrinsics(given)
-    except (ValueError, OverflowError, ZeroDivisionError) as error:
-        raise DatasetError(f"{path}: {error}") from error
+    return _intrinsics(path, given, keys, EQUIDISTANT if is_fisheye else PLUMB_BOB)
 
 
-def _intrinsics(given: dict[str, float]) -> CameraIntrinsics:
-    focal = [given.get(f"fl_{axis}") or _focal_by_angle(given, axis, size) for axis, size in (("x", "w"), ("y", "h"))]
-    fx, fy = focal[0] or focal[1], focal[1] or focal[0]
+def _intrinsics(path: Path, given: dict[str, float], keys: tuple[str, ...], model: str) -> CameraIntrinsics:
+    axes = (("x", "w"), ("y", "h"))
     # pixel centres lie at halves there
     cx, cy = (given.get(key, 0.5 * given[size]) - 0.5 for key, size in (("cx", "w"), ("cy", "h")))
-    distortion = tuple(given.get(key, 0.0) for key in ("k1", "k2", "p1", "p2", "k3"))
-    return CameraIntrinsics(int(given["w"]), int(given["h"]), fx, fy, cx, cy, distortion)
+    distortion = tuple(given.get(key, 0.0) for key in keys)
+    try:
+        focal = [given.get(f"fl_{axis}") or _focal_by_angle(given, axis, size) for axis, size in axes]
+        fx, fy = focal[0] or focal[1], focal[1] or focal[0]
+        return CameraIntrinsics(int(given["w"]), int(given["h"]), fx, fy, cx, cy, distortion, model)
+    except (OverflowError, ValueError, ZeroDivisionError) as error:
+        raise DatasetError(f"{path}: {error}") from error
 
 
 def _focal_by_angle(given: dict[str, float], axis: str, size: str) -> float:

@@ -74,6 +74,13 @@ class LandmarkPipeline:
         self.refiner = PoseRefiner(landmark_map, camera, between_steps=between_steps)
         self._tracker = LandmarkTracker(self.refiner)
 
+    def use_camera(self, camera: CameraIntrinsics) -> None:
+        """The next images are of this camera; what was tracked with another one is forgotten."""
+        refiner = self.refiner.for_camera(camera)
+        if refiner is not self.refiner:
+            self.refiner = refiner
+            self._tracker = LandmarkTracker(refiner)
+
     def grey(self, image_rgb: np.ndarray) -> np.ndarray:
         """What the other methods take of an image; raises FrameError when it is of another camera."""
         return self.refiner.extractor.grey(image_rgb)

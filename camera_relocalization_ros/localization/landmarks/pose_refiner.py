@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import time
 from dataclasses import dataclass, field, replace
@@ -116,6 +117,15 @@ class PoseRefiner:
         self._lens_poses = landmark_map.lens_poses()[self._images]
         self._correction = landmark_map.camera_correction
         self._T_child_lens = self._correction.T_child_lens
+
+    def for_camera(self, camera: CameraIntrinsics) -> PoseRefiner:
+        """The same for images of another camera, with the same map in memory; itself where it is the same."""
+        extractor = self.extractor.for_camera(camera)
+        if extractor is self.extractor:
+            return self
+        other = copy.copy(self)
+        other.extractor = extractor
+        return other
 
     def refine(self, image_rgb: np.ndarray, prior: Pose) -> Refinement:
         """The pose of an image (H, W, 3) near the prior; raises FrameError when the image is of another camera."""

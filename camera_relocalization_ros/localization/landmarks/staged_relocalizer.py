@@ -70,6 +70,10 @@ class StagedRelocalizer:
         self._relocalizer.reset()
         self._landmarks.reset()
 
+    def use_camera(self, camera: CameraIntrinsics) -> None:
+        """The next images are of this camera."""
+        self._landmarks.use_camera(camera)
+
     def estimate(self, image_rgb: np.ndarray, stamp_ns: int) -> Estimate:
         """The best pose for an image (H, W, 3) uint8 in RGB order; raises FrameError."""
         return self.estimate_stages(image_rgb, stamp_ns).fused

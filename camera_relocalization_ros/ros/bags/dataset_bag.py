@@ -42,8 +42,9 @@ def _write_frame(bag: rosbag.Bag, dataset: Dataset, frame: Frame, topic: str, me
     received = conversions.stamp_from_ns(stamp_ns)
     transform = conversions.pose_to_transform(frame.pose, stamp_ns, dataset.parent_frame, child)
     bag.write("/tf", TFMessage([transform]), received)
-    if dataset.camera is not None:
-        bag.write(INFO_TOPIC, conversions.camera_to_info(dataset.camera, stamp_ns, child), received)
+    camera = dataset.camera_of(frame)
+    if camera is not None:
+        bag.write(INFO_TOPIC, conversions.camera_to_info(camera, stamp_ns, child), received)
     bag.write(topic, message, received)
 
 

@@ -18,13 +18,14 @@ from camera_relocalization_ros.core.errors import BagError, FrameError
 from camera_relocalization_ros.core.progress import tracked
 from camera_relocalization_ros.core.trajectory import Trajectory
 from camera_relocalization_ros.data.motion_alignment import DelayEstimate, estimate_delay
-from camera_relocalization_ros.ros.bags.extraction import ExtractionOptions, camera_of
+from camera_relocalization_ros.ros.bags.extraction import ExtractionOptions
 from camera_relocalization_ros.ros.bags.reader import (
     image_topic,
     open_bag,
     places,
     read_recorded_image,
 )
+from camera_relocalization_ros.ros.bags.recorded_cameras import read_camera
 from camera_relocalization_ros.ros.bags.transforms import BagTransforms
 from camera_relocalization_ros.ros.conversions import message_to_bgr
 from camera_relocalization_ros.vision.visual_rotation import RotationPairs, visual_rotations
@@ -66,7 +67,7 @@ def check_sync(path: Path, options: ExtractionOptions, search_s: tuple[float, fl
     """
     with open_bag(path, options.reindex) as bag:
         topic, _ = image_topic(bag, options.image_topic)
-        camera = camera_of(bag, topic, options.camera)
+        camera = read_camera(bag, topic, options.camera_choice)
         if camera is None:
             raise BagError(f"{path}: no intrinsics; expected a camera_info topic, or --camera FILE")
         chain = BagTransforms.from_bag(bag, options.sources).chain(options.parent, options.child, options.limits)

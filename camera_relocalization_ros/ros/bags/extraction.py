@@ -4,14 +4,14 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Iterable, Sequence
 
+import numpy as np
 import rosbag
 
-from camera_relocalization_ros.core.camera import CameraIntrinsics
-from camera_relocalization_ros.core.errors import BagError, FrameError
+from camera_relocalization_ros.core.camera import AUTO, CameraIntrinsics
 from camera_relocalization_ros.core.frames import FramePair
 from camera_relocalization_ros.core.progress import tracked
 from camera_relocalization_ros.data.dataset import Dataset
@@ -19,19 +19,16 @@ from camera_relocalization_ros.data.dataset_writer import DatasetWriter, Sequenc
 from camera_relocalization_ros.data.pose_stream import StreamLimits
 from camera_relocalization_ros.ros.bags.extraction_workers import FrameJob, ProcessedFrame, processed_frames
 from camera_relocalization_ros.ros.bags.pose_sources import PoseSources
-from camera_relocalization_ros.ros.bags.reader import (
-    image_count,
-    image_topic,
-    in_stamp_order,
-    open_bag,
-    read_camera,
-    read_images,
+from camera_relocalization_ros.ros.bags.reader import image_count, image_topic, in_stamp_order, open_bag
+from camera_relocalization_ros.ros.bags.recorded_cameras import (
+    CameraChoice,
+    PictureTransforms,
+    RecordedCameras,
+    recorded_cameras,
 )
 from camera_relocalization_ros.ros.bags.tf.pieces import pieces_before, recorded_span
 from camera_relocalization_ros.ros.bags.tf.stays import Stay, stays_of
 from camera_relocalization_ros.ros.bags.transforms import BagTransforms, FrameChain
-from camera_relocalization_ros.ros.conversions import message_to_rgb
-from camera_relocalization_ros.vision.image_transform import ImageTransform
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +39,8 @@ class ExtractionOptions:
 
     The poses are those of `child` in `parent`. image_format is jpg or png, for images that do not keep their bytes;
     resize is (width, height). image_delay_s is how much later an image is stamped than the poses of the same moment.
-    `camera` takes the place of what camera_info says. `reindex` reads bags without an index as far as they go.
+    `camera` takes the place of what camera_info says; camera_info_topic and rectification: see CameraChoice. `reindex`
+    reads bags without an index as far as they go.
     """
 
     image_topic: str
@@ -54,8 +52,15 @@ class ExtractionOptions:
     undistort: bool = False
     image_delay_s: float = 0.0
     camera: CameraIntrinsics | None = None
+    camera_info_topic: str = ""
+    rectification: str = AUTO
     sources: PoseSources = field(default_factory=PoseSources)
     reindex: bool = False
+
+    @property
+    def camera_choice(self) -> CameraChoice:
+        """Where the intrinsics come from."""
+        return CameraChoice(self.camera, self.camera_info_topic, self.rectification)
 
 
 def extract(bag_paths: Sequence[Path], options: ExtractionOptions, output: Path) -> Dataset:
@@ -64,15 +69,15 @@ def extract(bag_paths: Sequence[Path], options: ExtractionOptions, output: Path)
     JPEG and PNG messages keep their bytes unless the pixels must change. When it is interrupted, what is done stays
     beside `output`, and the same call resumes. Raises BagError, ConfigError or DatasetError.
     """
-    camera = _common_camera(bag_paths, options)
-    transform = ImageTransform(camera, options.resize, options.undistort)
+    transforms = _transforms(bag_paths, options)
+    cameras = [camera for each in transforms for camera in each.cameras if camera is not None]
     frames = FramePair(options.parent, options.child)
     spans = {path: recorded_span(path, options.reindex) for path in bag_paths}
-    with DatasetWriter(output, frames.parent, frames.child, transform.camera, _job(bag_paths, options)) as writer:
-        for name, path in zip(_sequence_names(bag_paths), bag_paths):
+    with DatasetWriter(output, frames.parent, frames.child, cameras, _job(bag_paths, options)) as writer:
+        for name, path, of_bag in zip(_sequence_names(bag_paths), bag_paths, transforms):
             if not writer.is_finished(name):
                 with open_bag(path, options.reindex) as bag:
-                    _extract_bag(bag, name, options, transform, writer, pieces_before(path, spans))
+                    _extract_bag(bag, name, options, of_bag, writer, pieces_before(path, spans))
     return Dataset.load(output)
 
 
@@ -80,7 +85,7 @@ def _extract_bag(
     bag: rosbag.Bag,
     name: str,
     options: ExtractionOptions,
-    transform: ImageTransform,
+    pictures: PictureTransforms,
     writer: DatasetWriter,
     pieces: Sequence[Path],
 ) -> None:
@@ -99,7 +104,7 @@ def _extract_bag(
     for number, stay in enumerate(stays, start=1):
         part = f"{name}_{number}" if len(stays) > 1 else name
         if not writer.is_finished(part):
-            _extract_stay(bag, topic, chain, stay, options, transform, writer, part, dict(info))
+            _extract_stay(bag, topic, chain, stay, options, pictures, writer, part, dict(info))
 
 
 def _extract_stay(
@@ -108,7 +113,7 @@ def _extract_stay(
     chain: FrameChain,
     stay: Stay,
     options: ExtractionOptions,
-    transform: ImageTransform,
+    pictures: PictureTransforms,
     writer: DatasetWriter,
     name: str,
     info: dict[str, Any],
@@ -122,18 +127,18 @@ def _extract_stay(
             chain=chain,
             image_delay_ns=round(options.image_delay_s * 1e9),
             image_format=options.image_format,
-            transform=transform,
+            transforms=pictures,
             image_folder=sequence.image_folder,
             stored=sequence.stored_numbers(),
             stay=stay,
         )
         progress = tracked(processed_frames(job), Path(bag.filename).name, "image", info["images"])
-        _record_frames(progress, sequence)
+        _record_frames(progress, sequence, pictures)
         if stay.is_part:
             info["images"] = sequence.frame_count + sum(sequence.skipped.values())
 
 
-def _record_frames(frames: Iterable[ProcessedFrame], sequence: SequenceWriter) -> None:
+def _record_frames(frames: Iterable[ProcessedFrame], sequence: SequenceWriter, pictures: PictureTransforms) -> None:
     """Add the sound frames to the sequence in the order of their stamps, and count the others."""
     last_ns = None
     for stamp_ns, frame in in_stamp_order((frame.stamp_ns, frame) for frame in frames):
@@ -147,7 +152,8 @@ def _record_frames(frames: Iterable[ProcessedFrame], sequence: SequenceWriter) -
         if fault:
             sequence.skip(fault)
         elif frame.image_name:
-            sequence.add_stored(stamp_ns, frame.position, frame.quat_xyzw, frame.image_name, frame.number)
+            camera = pictures.at(stamp_ns).camera
+            sequence.add_stored(stamp_ns, frame.position, frame.quat_xyzw, frame.image_name, frame.number, camera)
 
 
 def _job(bag_paths: Sequence[Path], options: ExtractionOptions) -> dict[str, Any]:
@@ -157,44 +163,20 @@ def _job(bag_paths: Sequence[Path], options: ExtractionOptions) -> dict[str, Any
     return {"bags": bags, "options": asdict(options)}
 
 
-def _common_camera(bag_paths: Sequence[Path], options: ExtractionOptions) -> CameraIntrinsics | None:
-    """The one camera of all bags, or the one that was given; raises BagError when there are two, or no images."""
-    known = None
+def _transforms(bag_paths: Sequence[Path], options: ExtractionOptions) -> list[PictureTransforms]:
+    """What is done to the pictures of each bag, by their cameras; raises BagError or ConfigError."""
+    recorded = []
     for path in bag_paths:
         with open_bag(path, options.reindex) as bag:
-            camera = camera_of(bag, image_topic(bag, options.image_topic)[0], options.camera)
-        if known is not None and camera is not None and known != camera:
-            raise BagError(
-                f"{path}: intrinsics {camera} differ from those of the bags before it, {known}; extract apart"
-            )
-        known = camera or known
-    return known
-
-
-def camera_of(bag: rosbag.Bag, topic: str, given: CameraIntrinsics | None = None) -> CameraIntrinsics | None:
-    """The intrinsics, for the size the images have: a driver may shrink them after filling in camera_info.
-
-    `given` takes the place of what camera_info says. Raises BagError.
-    """
-    camera = given or read_camera(bag, topic)
-    size = next((_size(message) for _, message in read_images(bag, topic) if _size(message)), None)
-    if camera is None or size is None or size == (camera.width, camera.height):
-        return camera
-    if not camera.width or not camera.height:  # left empty by some drivers
-        return replace(camera, width=size[0], height=size[1])
-    logger.warning(
-        "%s: images are %dx%d, intrinsics are for %dx%d; scaled", bag.filename, *size, camera.width, camera.height
-    )
-    return camera.scaled(*size)
-
-
-def _size(message: Any) -> tuple[int, int] | None:
-    """(width, height); None where the image does not decode."""
-    try:
-        height, width = message_to_rgb(message).shape[:2]
-    except FrameError:
-        return None
-    return width, height
+            topic, _ = image_topic(bag, options.image_topic)
+            recorded.append(recorded_cameras(bag, topic, options.camera_choice))
+    cameras = list(dict.fromkeys(camera for each in recorded for camera in each.distinct))
+    if len(cameras) == 1:
+        for n, path in enumerate(bag_paths):
+            if not recorded[n].cameras:
+                logger.warning("%s: no intrinsics; those of the other bags are taken", path)
+                recorded[n] = RecordedCameras(np.zeros(1, dtype=np.int64), (cameras[0],))
+    return [PictureTransforms(each, options.resize, options.undistort) for each in recorded]
 
 
 def _sequence_names(paths: Sequence[Path]) -> list[str]:

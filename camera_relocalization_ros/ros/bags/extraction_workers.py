@@ -24,10 +24,10 @@ from camera_relocalization_ros.core.errors import BagError, FrameError
 from camera_relocalization_ros.data.dataset_writer import store_image
 from camera_relocalization_ros.ros.bags.image_encoding import encode
 from camera_relocalization_ros.ros.bags.reader import RecordedImage, places, read_recorded_image
+from camera_relocalization_ros.ros.bags.recorded_cameras import PictureTransforms
 from camera_relocalization_ros.ros.bags.records import Place, reopen_in_child
 from camera_relocalization_ros.ros.bags.tf.stays import Stay
 from camera_relocalization_ros.ros.bags.transforms import FrameChain, NoPoseError
-from camera_relocalization_ros.vision.image_transform import ImageTransform
 
 # images that a process handles and reports at a time: enough to make reporting cheap
 BATCH = 16
@@ -56,7 +56,7 @@ class FrameJob:
     chain: FrameChain
     image_delay_ns: int
     image_format: str
-    transform: ImageTransform
+    transforms: PictureTransforms
     image_folder: Path
     # frames that an interrupted run stored
     stored: frozenset[int]
@@ -70,7 +70,7 @@ class FrameJob:
             return ProcessedFrame(number, image.stamp_ns, "duplicate image" if is_repeat else "")
         try:
             position, quat_xyzw = self.chain.at(image.stamp_ns - self.image_delay_ns)
-            content = encode(image.message(), self.image_format, self.transform)
+            content = encode(image.message(), self.image_format, self.transforms.at(image.stamp_ns))
         except NoPoseError as error:
             return ProcessedFrame(number, image.stamp_ns, str(error))
         except FrameError:

@@ -14,14 +14,11 @@ import genpy
 import numpy as np
 import rosbag
 
-from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.errors import BagError, FrameError
 from camera_relocalization_ros.ros.bags.records import READ_ERRORS, Place, message_places, open_unindexed, read_record
-from camera_relocalization_ros.ros.conversions import COMPRESSED_SUFFIX, info_to_camera
 
 # how an image topic is called in the node's parameter `transport`
 TRANSPORTS = {"sensor_msgs/Image": "raw", "sensor_msgs/CompressedImage": "compressed"}
-CAMERA_INFO_TYPE = "sensor_msgs/CameraInfo"
 # images that a recorder may have received too early, and that are put back in their place; bounds the memory
 REORDER_WINDOW = 32
 # of a header before its frame_id: three numbers and the length of the text
@@ -184,55 +181,3 @@ def _header_stamp_ns(data: bytes) -> int:
     nsecs: int
     secs, nsecs = struct.unpack_from("<II", data, 4)
     return secs * 1_000_000_000 + nsecs
-
-
-def read_camera(bag: rosbag.Bag, topic: str) -> CameraIntrinsics | None:
-    """Intrinsics from the camera_info beside an image topic; None when there is none, or it is uncalibrated.
-
-    Raises BagError for a camera that is not a pinhole camera.
-    """
-    info_topic = _camera_info_topic(bag, topic)
-    if info_topic is None:
-        return None
-    _, message, _ = next(iter(read_messages(bag, [info_topic])))
-    try:
-        return info_to_camera(message)
-    except FrameError as error:
-        raise BagError(f"{bag.filename}: topic {info_topic!r}: {error}") from error
-
-
-def _camera_info_topic(bag: rosbag.Bag, topic: str) -> str | None:
-    info_topics = [name for name, kind in topic_types(bag).items() if kind == CAMERA_INFO_TYPE]
-    base = topic[: -len(COMPRESSED_SUFFIX)] if topic.endswith(COMPRESSED_SUFFIX) else topic
-    beside = base.rpartition("/")[0] + "/camera_info"
-    if beside in info_topics:
-        return beside
-    return info_topics[0] if len(info_topics) == 1 else None
-
-
-def describe_bag(path: Path | str) -> str:
-    """A text about a bag: span, topics and, below its image topics, what they hold; raises BagError."""
-    with open_bag(path) as bag:
-        topics = bag.get_type_and_topic_info().topics
-        if not topics:
-            return f"bag {path}: no messages"
-        duration_s = bag.get_end_time() - bag.get_start_time()
-        lines = [f"bag {path}: {duration_s:.1f} s, {bag.get_message_count()} messages"]
-        width = max(map(len, topics))
-        for name, info in sorted(topics.items()):
-            rate = f"{info.message_count / duration_s:8.1f} Hz" if duration_s > 0 else " " * 11
-            lines.append(f"  {name:<{width}}  {info.message_count:7d} {rate}  {info.msg_type}")
-            if info.msg_type in TRANSPORTS:
-                lines.append(f"  {'':<{width}}  {_describe_images(bag, name)}")
-        return "\n".join(lines)
-
-
-def _describe_images(bag: rosbag.Bag, topic: str) -> str:
-    _, message, _ = next(iter(read_messages(bag, [topic])))
-    if hasattr(message, "encoding"):
-        kind = f"{message.width}x{message.height} {message.encoding}"
-    else:
-        kind = f"format {message.format!r}"
-    camera = read_camera(bag, topic)
-    lens = f"fx {camera.fx:.1f} fy {camera.fy:.1f} at {camera.width}x{camera.height}" if camera else "no intrinsics"
-    return f"{kind}, frame {message.header.frame_id!r}, {lens}"

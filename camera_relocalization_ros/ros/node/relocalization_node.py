@@ -59,7 +59,7 @@ class RelocalizationNode:
         self.newest = NewestFrame()
         self.image_watch = ImageTopicWatch(lambda: self.newest.seen > 0)
         self.status = NodeStatus(self.newest)
-        self.camera = CameraWatch(relocalizer.bundle.sidecar)
+        self.camera = CameraWatch(relocalizer.bundle.sidecar, params.rectification)
         self.faults = FaultIsolation()
         self.localizer = ImageLocalizer(relocalizer, params, self.camera, self.faults)
         self.tf = tf
@@ -172,6 +172,7 @@ class RelocalizationNode:
             if header.stamp.is_zero():
                 raise StampError("image without a stamp")
             image_rgb = conversions.message_to_rgb(arrival.message)
+            self.camera.on_image(image_rgb.shape[1], image_rgb.shape[0], header.frame_id)
             estimate = self.localizer.estimate(image_rgb, header.stamp.to_nsec())
             estimate = in_time(estimate, rospy.Time.now(), not rospy.rostime.is_wallclock())
         except FrameError as error:

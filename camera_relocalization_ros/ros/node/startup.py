@@ -10,7 +10,6 @@ from sensor_msgs.msg import CompressedImage, Image
 
 from camera_relocalization_ros.ros.conversions import COMPRESSED_SUFFIX
 from camera_relocalization_ros.ros.master_watch import MasterWatch
-from camera_relocalization_ros.ros.node.camera_watch import topic_beside
 from camera_relocalization_ros.ros.node.diagnostics import NodeDiagnostics
 from camera_relocalization_ros.ros.node.model_loading import load_model
 from camera_relocalization_ros.ros.node.outputs.tf_output import TfOutput, choose_frames
@@ -18,6 +17,7 @@ from camera_relocalization_ros.ros.node.reconfigure import serve_settings
 from camera_relocalization_ros.ros.node.relocalization_node import RelocalizationNode
 from camera_relocalization_ros.ros.node.services import advertise_services
 from camera_relocalization_ros.ros.params import NodeParams, read_params, values_from_params
+from camera_relocalization_ros.ros.picture_camera import topic_beside
 from camera_relocalization_ros.ros.run_node import run_node
 
 MESSAGE_TYPES = {"raw": Image, "compressed": CompressedImage}
@@ -31,7 +31,7 @@ def subscribe(node: RelocalizationNode) -> rospy.Subscriber:
     topic, transport = rospy.resolve_name("image"), node.params.transport
     if transport == "compressed" and not topic.endswith(COMPRESSED_SUFFIX):
         topic += COMPRESSED_SUFFIX
-    node.camera.subscribe(node.params.camera_info_topic or topic_beside(topic))
+    node.camera.subscribe(node.params.camera_info_topic or topic_beside(topic), topic)
     kind = MESSAGE_TYPES[transport]
     node.image_watch.start(topic, kind._type)
     return rospy.Subscriber(topic, kind, node.on_image, queue_size=1, buff_size=BUFFER_BYTES, tcp_nodelay=True)

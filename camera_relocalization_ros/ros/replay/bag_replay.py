@@ -23,7 +23,7 @@ from camera_relocalization_ros.data.pose_stream import StreamLimits
 from camera_relocalization_ros.evaluation.metrics import summarise
 from camera_relocalization_ros.evaluation.results import Result
 from camera_relocalization_ros.ros.conversions import camera_to_info
-from camera_relocalization_ros.ros.node.camera_watch import topic_beside
+from camera_relocalization_ros.ros.picture_camera import topic_beside
 from camera_relocalization_ros.ros.replay.live_result import live_result
 from camera_relocalization_ros.ros.replay.plan import ReplayPlan, plan_replay
 from camera_relocalization_ros.ros.replay.playback import play

@@ -14,13 +14,8 @@ from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.errors import BagError, ReplayError
 from camera_relocalization_ros.core.trajectory import Trajectory
 from camera_relocalization_ros.data.pose_stream import StreamLimits
-from camera_relocalization_ros.ros.bags.reader import (
-    image_topic,
-    open_bag,
-    read_camera,
-    read_image_stamps,
-    topic_types,
-)
+from camera_relocalization_ros.ros.bags.reader import image_topic, open_bag, read_image_stamps, topic_types
+from camera_relocalization_ros.ros.bags.recorded_cameras import read_camera
 from camera_relocalization_ros.ros.bags.transforms import BagTransforms
 from camera_relocalization_ros.ros.conversions import COMPRESSED_SUFFIX
 

@@ -24,8 +24,11 @@ def virtual_rotation(
 
     T_parent_virtual = T_parent_camera @ T_camera_virtual, with no translation: a pure rotation needs no depth
     (Hartley & Zisserman 2004, 8.4). What lies outside the image is filled by its mirrored border, or with zeros
-    where `border` is cv2.BORDER_CONSTANT. Distortion is neglected: it is small beside the few degrees this is used for.
+    where `border` is cv2.BORDER_CONSTANT. Distortion is neglected, but a fisheye's: it is small beside the few degrees
+    this is used for.
     """
+    if camera.is_fisheye:
+        return _turned_fisheye(image, camera, R_camera_virtual, border)
     K = camera.matrix
     H_image_virtual = K @ R_camera_virtual @ np.linalg.inv(K)
     return cv2.warpPerspective(
@@ -35,6 +38,15 @@ def virtual_rotation(
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=border,
     )
+
+
+def _turned_fisheye(image: np.ndarray, camera: CameraIntrinsics, R: np.ndarray, border: int) -> np.ndarray:
+    """As `virtual_rotation`, pixel by pixel along the lens' own rays; what it has none for counts as outside."""
+    rows, columns = np.mgrid[0 : camera.height, 0 : camera.width]
+    rays = camera.rays(np.column_stack([columns.ravel(), rows.ravel()]))
+    source = camera.project(np.column_stack([rays, np.ones(len(rays))]) @ R.T)
+    maps = np.nan_to_num(source, nan=-1e4).astype(np.float32).reshape(camera.height, camera.width, 2)
+    return cv2.remap(image, maps, None, cv2.INTER_LINEAR, borderMode=border)
 
 
 def random_rotation(rng: np.random.Generator, sd_rad: float, in_plane_sd_rad: float) -> np.ndarray:

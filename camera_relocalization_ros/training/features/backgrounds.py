@@ -41,7 +41,8 @@ class Backgrounds:
         for image, frame in zip(images, chosen):
             size = (camera.width, camera.height)
             whole = cv2.resize(load_image_rgb(frame.image_path), size, interpolation=cv2.INTER_AREA)
-            silhouette = mesh.silhouette(camera, pose_matrix(frame.position, frame.quat_xyzw), margin_px)
+            own = camera if frame.camera is None else frame.camera.scaled(*size)
+            silhouette = mesh.silhouette(own, pose_matrix(frame.position, frame.quat_xyzw), margin_px)
             image[:] = painted_over(whole, silhouette)
         return cls(images, np.array([frame.position for frame in chosen]))
 

@@ -43,6 +43,10 @@ PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")
 logger = logging.getLogger(__name__)
 
 
+def _cameras_of_frames(dataset: Dataset) -> list[Any]:
+    return [dataset.camera_of(frame) for frame in dataset.frames]
+
+
 @dataclass(frozen=True)
 class FeatureCache:
     """cells (N, V, C, cells) float16 and poses (N, V, 7) xyz + xyzw of N frames in V views; view 0 is the original.
@@ -85,7 +89,7 @@ class FrozenPart:
         Images, and pictures for backgrounds, count by name, size and time of change; a mesh by its bytes.
         """
         digest = tensors_digest(self.network.backbone.state_dict())
-        camera = to_plain(dataset.camera)
+        camera = to_plain(dataset.camera) if len(dataset.cameras) < 2 else to_plain(_cameras_of_frames(dataset))
         head = self.config.head
         pooling = [type(self.network).__name__, head.grid_rows, head.grid_cols, head.trunk_map]
         settings = [CACHE_VERSION, LIBRARIES, self.config.backbone, pooling, asdict(self.preprocessing), camera]

@@ -29,7 +29,10 @@ MIN_OBJECT_SHARE = 0.01
 
 @dataclass(frozen=True)
 class ViewMaker:
-    """Makes the views of frames; `camera` is that of the working size, None when intrinsics are unknown."""
+    """Makes the views of frames; `camera` is that of the working size, None when intrinsics are unknown.
+
+    A frame that names its own camera is turned by that one.
+    """
 
     preprocessing: Preprocessing
     augmentation: AugmentationConfig
@@ -48,13 +51,13 @@ class ViewMaker:
         """
         if not augmentation.needs_camera:
             return cls(preprocessing, augmentation, seed)
-        if dataset.camera is None:
+        if any(dataset.camera_of(frame) is None for frame in dataset.frames):
             raise DatasetError(
                 f"{dataset.path}: no camera intrinsics; expected them for virtual rotations and silhouettes "
                 "(extract with camera_info, or train with augmentation.views: 0)"
             )
         working = _working(preprocessing)
-        camera = dataset.camera.scaled(working.width, working.height)
+        camera = dataset.known_camera_of(dataset.frames[0]).scaled(working.width, working.height)
         if not augmentation.replaces_backgrounds:
             return cls(preprocessing, augmentation, seed, camera)
         mesh = load_mesh(Path(augmentation.object_mesh))
@@ -73,26 +76,38 @@ class ViewMaker:
         image_rgb = load_image_rgb(frame.image_path)
         T_parent_camera = pose_matrix(frame.position, frame.quat_xyzw)
         images, poses = [self.preprocessing.apply(image_rgb)], [T_parent_camera]
+        camera = self._camera_of(frame)
         if self.augmentation.views:
             source_rgb = _working(self.preprocessing).apply(image_rgb)
-            silhouette = self._silhouette(T_parent_camera)
+            silhouette = self._silhouette(camera, T_parent_camera)
         for view in range(1, self.augmentation.views + 1):
             rng = np.random.default_rng([self.seed, row, view])
-            changed_rgb, R_camera_virtual = self._changed(source_rgb, silhouette, frame.position, rng)
+            changed_rgb, R_camera_virtual = self._changed(source_rgb, camera, silhouette, frame.position, rng)
             images.append(self._finished(changed_rgb, rng))
             T_camera_virtual = np.eye(4)
             T_camera_virtual[:3, :3] = R_camera_virtual
             poses.append(T_parent_camera @ T_camera_virtual)
         return np.stack(images), np.concatenate(position_quat(np.stack(poses)), axis=1)
 
-    def _silhouette(self, T_parent_camera: np.ndarray) -> np.ndarray | None:
-        if self.mesh is None or self.camera is None:
+    def _camera_of(self, frame: Frame) -> CameraIntrinsics | None:
+        """That of the frame's image in the working size; None where no view needs it."""
+        if self.camera is None or frame.camera is None:
+            return self.camera
+        return frame.camera.scaled(self.camera.width, self.camera.height)
+
+    def _silhouette(self, camera: CameraIntrinsics | None, T_parent_camera: np.ndarray) -> np.ndarray | None:
+        if self.mesh is None or camera is None:
             return None
         margin_px = WORKING_SCALE * self.augmentation.object_margin_px
-        return self.mesh.silhouette(self.camera, T_parent_camera, margin_px)
+        return self.mesh.silhouette(camera, T_parent_camera, margin_px)
 
     def _changed(
-        self, image_rgb: np.ndarray, silhouette: np.ndarray | None, position: np.ndarray, rng: np.random.Generator
+        self,
+        image_rgb: np.ndarray,
+        camera: CameraIntrinsics | None,
+        silhouette: np.ndarray | None,
+        position: np.ndarray,
+        rng: np.random.Generator,
     ) -> tuple[np.ndarray, np.ndarray]:
         """The turned image with another background, light and things in the way; and R_camera_virtual (3, 3)."""
         settings = self.augmentation
@@ -101,10 +116,10 @@ class ViewMaker:
         )
         # these three numbers are drawn in any case, so that one setting does not shift another's chance
         exposure_rng, background_draw, occlusion_draw = np.random.default_rng(rng.integers(2**63)), *rng.random(2)
-        if self.camera is not None:
-            image_rgb = change.virtual_rotation(image_rgb, self.camera, R_camera_virtual)
+        if camera is not None:
+            image_rgb = change.virtual_rotation(image_rgb, camera, R_camera_virtual)
             if silhouette is not None and background_draw < settings.background_share:
-                turned = change.virtual_rotation(silhouette, self.camera, R_camera_virtual, cv2.BORDER_CONSTANT)
+                turned = change.virtual_rotation(silhouette, camera, R_camera_virtual, cv2.BORDER_CONSTANT)
                 image_rgb = self._before_another_background(image_rgb, turned, position, rng)
         image_rgb = change.random_exposure(image_rgb, exposure_rng, settings.exposure)
         if occlusion_draw < settings.occlusion_share:

@@ -319,7 +319,7 @@ class NodeInterfaceTest(unittest.TestCase):
         self.addCleanup(publisher.publish, good)
         for changes, says in [
             ({"width": 0, "height": 0}, "camera of 0x0 pixels"),
-            ({"K": [math.nan, 0, 31.5, 0, 60, 23.5, 0, 0, 1]}, "expected numbers"),
+            ({"K": [math.nan, 0, 31.5, 0, 60, 23.5, 0, 0, 1]}, "camera fx is nan"),
             ({"D": [0.1] * 6}, "6 coefficients of distortion"),
         ]:
             message = conversions.camera_to_info(CAMERA, START_NS, "x")

@@ -20,13 +20,19 @@ from colour_bundle import COLOUR_BUNDLE
 from geometry_msgs.msg import PoseStamped, PoseWithCovarianceStamped
 from node_client import STEP_NS, Heard, NodeClient
 from painted_wall import CAMERA, flight, paint, view, write_wall_bundle
-from sensor_msgs.msg import CameraInfo
+from sensor_msgs.msg import CameraInfo, RegionOfInterest
 
 from camera_relocalization_ros.core.geometry import position_quat
 from camera_relocalization_ros.ros import conversions
 
 NODE, IMAGES, PERIOD_S = "/relocalizer", "/camera/image_raw", STEP_NS * 1e-9
 CENTIMETRES_M = 0.02
+
+
+def sensor_around(camera):
+    """A sensor of twice the resolution and 100 to 200 more pixels around the picture that a camera takes."""
+    twice = camera.scaled(2 * camera.width, 2 * camera.height)
+    return twice.cropped(-200, -60, twice.width + 300, twice.height + 200)
 
 
 class NodeLandmarksTest(unittest.TestCase):
@@ -129,7 +135,18 @@ class NodeLandmarksTest(unittest.TestCase):
         assert self.error_m(self.plain.wait_at(status.header.stamp.to_nsec()).pose.position, T) < 2 * CENTIMETRES_M
         assert status.frames_rejected == 0
 
-    def test_8_two_cameras_on_one_camera_info_are_told_and_end(self):
+    def test_8_images_may_be_a_window_of_what_camera_info_describes(self):
+        """Sensor and lens of camera_info are larger; roi and binning say which part of it the images are."""
+        info = conversions.camera_to_info(sensor_around(CAMERA), 0, "camera")
+        info.roi = RegionOfInterest(x_offset=200, y_offset=60, width=2 * CAMERA.width, height=2 * CAMERA.height)
+        info.binning_x = info.binning_y = 2
+        self.info.publish(info)
+        time.sleep(0.5)
+        status, T = self.fly(lambda s: s.stage == RelocalizerStatus.TRACKED, "landmarks are followed")
+        assert status.state == RelocalizerStatus.OK
+        assert self.error_m(self.plain.wait_at(status.header.stamp.to_nsec()).pose.position, T) < CENTIMETRES_M
+
+    def test_9_two_cameras_on_one_camera_info_are_told_and_end(self):
         other = replace(CAMERA, fx=1.01 * CAMERA.fx)
         both = itertools.cycle(conversions.camera_to_info(camera, 0, "camera") for camera in (other, CAMERA))
 

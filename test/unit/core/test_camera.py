@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+import cv2
 import numpy as np
 import pytest
 
@@ -71,3 +72,55 @@ def test_where_the_distortion_bends_back_there_is_no_ray():
 def test_numbers_that_describe_no_camera_are_refused_wherever_they_come_from(change, message):
     with pytest.raises(ValueError, match=message):
         from_plain(CameraIntrinsics, {**to_plain(CAMERA), **change})
+
+
+FISHEYES = [(-0.01, 0.02, -0.003, 0.0005), (0.1, -0.02, 0.01, 0.0), (0.0, 0.0, 0.0, 0.0)]
+
+
+@pytest.mark.parametrize("distortion", FISHEYES)
+def test_a_fisheye_sees_points_where_opencv_does_and_rays_lead_back(distortion):
+    camera = CameraIntrinsics(1280, 960, 420.0, 425.0, 639.0, 470.0, distortion, "equidistant")
+    angles = np.radians(np.linspace(0.0, 79.0, 40))
+    turns = np.linspace(0.0, 6.0, 40)
+    points = np.stack([np.sin(angles) * np.cos(turns), np.sin(angles) * np.sin(turns), np.cos(angles)], axis=1)
+    nowhere = np.zeros(3)
+    expected, _ = cv2.fisheye.projectPoints(points[:, None], nowhere, nowhere, camera.matrix, np.array(distortion))
+    pixels = camera.project(points)
+    np.testing.assert_allclose(pixels, expected[:, 0], atol=1e-6)
+    np.testing.assert_allclose(camera.rays(pixels), points[:, :2] / points[:, 2:], rtol=1e-6, atol=1e-9)
+    # what lies further out has no ray that would be of use
+    assert np.isnan(camera.rays([[639.0, 470.0 + 425.0 * 3]])).all()
+
+
+def test_a_scaled_and_cropped_fisheye_is_still_one():
+    camera = CameraIntrinsics(1280, 960, 420.0, 425.0, 639.0, 470.0, FISHEYES[0], "equidistant")
+    point = np.array([[1.0, -0.5, 1.0]])
+    np.testing.assert_allclose(camera.scaled(640, 480).project(point), (camera.project(point) + 0.5) / 2 - 0.5)
+    np.testing.assert_allclose(camera.cropped(30, 20, 900, 700).project(point), camera.project(point) - [30, 20])
+    assert from_plain(CameraIntrinsics, to_plain(camera)) == camera
+
+
+def test_files_of_a_pinhole_stay_as_they_were():
+    assert list(to_plain(CAMERA)) == ["width", "height", "fx", "fy", "cx", "cy", "distortion"]
+
+
+@pytest.mark.parametrize("model, count", [("omni", 4), ("equidistant", 5), ("plumb_bob", 3)])
+def test_unknown_models_of_distortion_are_refused(model, count):
+    with pytest.raises(ValueError, match=r"camera distortion.*; expected"):
+        CameraIntrinsics(640, 480, 500.0, 500.0, 319.5, 239.5, (0.0,) * count, model)
+
+
+@pytest.mark.parametrize(
+    "distortion, model, expected",
+    [
+        ((0.0,) * 5, "plumb_bob", 0.0),
+        ((-0.28, 0.08, 0.0005, -0.0003, -0.01), "plumb_bob", 0.0),
+        ((-0.5, 0.0, 0.0, 0.0, 0.0), "plumb_bob", 0.30),
+        # a real fisheye, and one whose polynomial bends back 0.58 rad from the axis
+        ((-0.01, 0.02, -0.003, 0.0005), "equidistant", 0.0),
+        ((-1.0, 0.0, 0.0, 0.0), "equidistant", 0.66),
+    ],
+)
+def test_how_much_of_the_picture_the_distortion_does_not_reach(distortion, model, expected):
+    camera = CameraIntrinsics(640, 480, 500.0, 500.0, 319.5, 239.5, distortion, model)
+    assert camera.blind_share() == pytest.approx(expected, abs=0.03)

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import yaml
 from helpers import CAMERA, encoded, fake_image_rgb, fake_trajectory, write_fake_dataset
 
 from camera_relocalization_ros.core.errors import DatasetError
-from camera_relocalization_ros.data.dataset import Dataset, load_image_rgb
+from camera_relocalization_ros.data.dataset import Dataset, joined, load_image_rgb
 from camera_relocalization_ros.data.dataset_writer import DatasetWriter
 from camera_relocalization_ros.data.split_kinds import periodic
 from camera_relocalization_ros.data.splits import save_split
@@ -156,3 +158,85 @@ def test_a_writer_takes_no_pose_that_the_reader_refuses(tmp_path):
     with pytest.raises(DatasetError, match="no stamp or pose"), DatasetWriter(tmp_path / "set", "a", "b") as writer:
         with writer.sequence("one") as sequence:
             sequence.add(1, np.array([0, 1e20, 0]), np.array([0, 0, 0, 1.0]), encoded(fake_image_rgb(0)), ".png")
+
+
+WIDE = replace(CAMERA, width=48, height=64, fx=30.0, cx=23.5, cy=31.5)
+FISHEYE = replace(CAMERA, distortion=(0.1, 0.0, 0.0, 0.0), distortion_model="equidistant")
+
+
+def write_several(path, cameras, of_frames=((0, 1, None), (1, 1, 1))):
+    """Two sequences of three frames, each frame with one of the cameras or with none that is known."""
+    poses = fake_trajectory(3)
+    with DatasetWriter(path, "map", "camera", cameras) as writer:
+        for name, numbers in zip("ab", of_frames):
+            with writer.sequence(name) as sequence:
+                for row, number in enumerate(numbers):
+                    camera = None if number is None else cameras[number]
+                    pose = (int(poses.stamps_ns[row]), poses.positions[row], poses.quats_xyzw[row])
+                    sequence.add(*pose, encoded(fake_image_rgb(row)), ".png", camera=camera)
+    return Dataset.load(path)
+
+
+def test_each_frame_has_its_own_camera(tmp_path):
+    dataset = write_several(tmp_path / "set", [WIDE, FISHEYE])
+    assert dataset.camera is None
+    assert [dataset.camera_of(frame) for frame in dataset.frames] == [WIDE, FISHEYE, None, *[FISHEYE] * 3]
+    assert dataset.cameras == (FISHEYE, WIDE) and dataset.typical_camera == FISHEYE
+    with pytest.raises(DatasetError, match=r"000002\.png: the camera's intrinsics are not known"):
+        dataset.known_camera_of(dataset.frames[2])
+    header = (tmp_path / "set/sequences/a/frames.csv").read_text().splitlines()[0]
+    assert header == "number,stamp_ns,image,x,y,z,qx,qy,qz,qw,camera"
+
+
+def test_a_part_of_one_camera_is_a_data_set_of_one_camera(tmp_path):
+    dataset = write_several(tmp_path / "set", [WIDE, FISHEYE])
+    (dataset.path / "splits").mkdir()
+    (dataset.path / "splits/s.yaml").write_text("parts: {one: {b: [[0, 9]]}, two: {a: [[0, 1]]}}\n")
+    assert Dataset.load(f"{dataset.path}@s.one").camera == FISHEYE
+    assert Dataset.load(f"{dataset.path}@s.two").camera is None
+
+
+def test_joined_data_sets_keep_their_cameras(tmp_path):
+    one = write_fake_dataset(tmp_path / "one", (2,))
+    other = replace(write_fake_dataset(tmp_path / "other", (2,)), camera=WIDE)
+    both = joined([one, other])
+    assert both.camera is None and both.cameras == (CAMERA, WIDE)
+    assert [both.camera_of(frame) for frame in both.frames] == [CAMERA, CAMERA, WIDE, WIDE]
+    assert joined([one, one]).camera == CAMERA
+
+
+def test_one_camera_said_many_times_is_a_data_set_of_one(tmp_path):
+    dataset = write_several(tmp_path / "set", [CAMERA, replace(CAMERA)], ((0, 0, 0), (1, 1, 1)))
+    assert dataset.camera == CAMERA
+    assert "cameras" not in yaml.safe_load((tmp_path / "set/dataset.yaml").read_text())
+
+
+@pytest.mark.parametrize(
+    ("find", "put", "says"),
+    [
+        ("fx", "focal", r"cameras\.csv: columns"),
+        ("30.0", "inf", r"cameras\.csv:2: not the intrinsics"),
+        ("equidistant", "omni", r"cameras\.csv:3: not the intrinsics"),
+        ("\n64,48", "\n64,48,1,1,1,1,plumb_bob,0 0 0 0\n64,48", "3 cameras; the manifest says 2"),
+    ],
+)
+def test_damaged_lists_of_cameras_are_named(tmp_path, find, put, says):
+    write_several(tmp_path / "set", [WIDE, FISHEYE])
+    path = tmp_path / "set/cameras.csv"
+    text = path.read_text()
+    assert find in text
+    path.write_text(text.replace(find, put, 1))
+    with pytest.raises(DatasetError, match=says):
+        Dataset.load(tmp_path / "set")
+    path.unlink()
+    with pytest.raises(DatasetError, match=r"cameras\.csv: No such file"):
+        Dataset.load(tmp_path / "set")
+
+
+@pytest.mark.parametrize("number", ["2", "-1", "x"])
+def test_a_camera_that_the_manifest_has_not_is_refused(tmp_path, number):
+    write_several(tmp_path / "set", [WIDE, FISHEYE])
+    path = tmp_path / "set/sequences/a/frames.csv"
+    path.write_text(path.read_text().replace(",0\n", f",{number}\n", 1))
+    with pytest.raises(DatasetError, match=r"a/frames\.csv"):
+        Dataset.load(tmp_path / "set")

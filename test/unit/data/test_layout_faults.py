@@ -211,17 +211,55 @@ def test_transforms_faults_are_errors_of_the_user(tmp_path, frame, values, says)
 @pytest.mark.parametrize(
     ("frame", "values", "says"),
     [
-        ({"camera_model": "OPENCV_FISHEYE"}, {}, "camera model 'OPENCV_FISHEYE'; expected one of"),
-        ({"camera_model": "OPENCV_FISHEYE"}, {"camera_model": "OPENCV"}, "camera model 'OPENCV_FISHEYE'"),
-        ({"is_fisheye": True}, {}, "camera model is_fisheye; expected one of"),
-        ({}, {"is_fisheye": True}, "camera model is_fisheye; expected one of"),
+        ({"camera_model": "EQUIRECTANGULAR"}, {}, "camera model 'EQUIRECTANGULAR'; expected one of"),
+        ({"camera_model": "FISHEYE624"}, {"camera_model": "OPENCV"}, "camera model 'FISHEYE624'"),
         ({"k4": 0.1}, {}, "distortion k4 = 0.1; expected none beyond"),
     ],
 )
-def test_transforms_lenses_that_are_no_pinholes_are_refused_in_the_frames_too(tmp_path, frame, values, says):
+def test_transforms_lenses_that_are_not_opencvs_are_refused_in_the_frames_too(tmp_path, frame, values, says):
     frames = [{"file_path": name, "transform_matrix": IDENTITY, **frame} for name in ("a.png", "b.png")]
     with pytest.raises(DatasetError, match=says):
         import_transforms_json(write_transforms(tmp_path / "t", frames, **values), tmp_path / "set")
+
+
+@pytest.mark.parametrize("keys", [{"camera_model": "OPENCV_FISHEYE"}, {"is_fisheye": True}])
+@pytest.mark.parametrize("within", [False, True])
+def test_transforms_of_fisheyes_are_read_as_such(tmp_path, keys, within):
+    lens = {"k1": 0.1, "k2": 0.01, "k3": 0.002, "k4": -0.001}
+    frames = [
+        {"file_path": name, "transform_matrix": IDENTITY, **(keys if within else {})} for name in ("a.png", "b.png")
+    ]
+    source = write_transforms(tmp_path / "t", frames, **lens, **({} if within else keys))
+    camera = import_transforms_json(source, tmp_path / "set").camera
+    assert camera.is_fisheye and camera.distortion == (0.1, 0.01, 0.002, -0.001)
+
+
+def test_transforms_intrinsics_of_each_frame(tmp_path):
+    frames = [{"file_path": "a.png", "transform_matrix": IDENTITY}]
+    frames += [{"file_path": "b.png", "transform_matrix": IDENTITY, "fl_x": 75.0, "fl_y": 76.0, "k1": 0.2}]
+    dataset = import_transforms_json(write_transforms(tmp_path / "t", frames, k1=-0.1), tmp_path / "set")
+    first, second = (dataset.camera_of(frame) for frame in dataset.frames)
+    assert dataset.camera is None
+    assert (first.fx, first.fy, first.distortion[0]) == (60.0, 61.0, -0.1)
+    assert (second.fx, second.fy, second.distortion[0]) == (75.0, 76.0, 0.2)
+
+
+def test_transforms_of_pictures_that_were_shrunk_or_cut(tmp_path, caplog):
+    """The intrinsics are of pictures of 128x96; they are 64x48, and one 64x64."""
+    frames = [{"file_path": name, "transform_matrix": IDENTITY} for name in ("a.png", "b.png", "c.png")]
+    source = write_transforms(tmp_path / "t", frames, w=128, h=96, fl_x=120.0, fl_y=122.0, cx=65.0, cy=48.5)
+    (source / "c.png").write_bytes(encoded(fake_image_rgb(1, 64, 64)))
+    dataset = import_transforms_json(source, tmp_path / "set")
+    assert dataset.camera == CameraIntrinsics(64, 48, 60.0, 61.0, 32.0, 23.75)
+    assert "2 of 3 pictures have another size" in caplog.text
+    assert dataset.sequences[0].info["skipped"] == {"picture of other proportions than its camera's": 1}
+
+
+def test_transforms_without_a_size_take_the_pictures(tmp_path):
+    frames = [{"file_path": "a.png", "transform_matrix": IDENTITY}]
+    source = write_transforms(tmp_path / "t", frames, w=None, h=None, fl_x=None, fl_y=None, camera_angle_x=np.pi / 2)
+    camera = import_transforms_json(source, tmp_path / "set").camera
+    assert (camera.width, camera.height, round(camera.fx, 9)) == (64, 48, 32.0)
 
 
 def test_transforms_keys_of_the_frames_win(tmp_path):

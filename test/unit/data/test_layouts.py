@@ -232,14 +232,66 @@ def test_colmap_models_that_colmap_itself_wrote(tmp_path, write):
     assert_colmap(import_colmap(model, tmp_path / "set"))
 
 
+TWO_IMAGES = "1 1 0 0 0 0 0 0 3 a.png\n\n2 1 0 0 0 0 0 0 4 sub dir/b.png\n\n"
+
+
+def test_colmap_of_one_camera_for_each_picture(tmp_path):
+    model = colmap_folder(tmp_path)
+    (model / "images.txt").write_text(TWO_IMAGES)
+    (model / "cameras.txt").write_text("3 PINHOLE 64 48 60 60 32 24\n4 SIMPLE_RADIAL 64 48 70 32 24 0.1\n")
+    dataset = import_colmap(model, tmp_path / "set")
+    first = CameraIntrinsics(64, 48, 60.0, 60.0, 31.5, 23.5)
+    second = CameraIntrinsics(64, 48, 70.0, 70.0, 31.5, 23.5, (0.1, 0.0, 0.0, 0.0, 0.0))
+    assert [dataset.camera_of(frame) for frame in dataset.frames] == [first, second]
+    # equal cameras are one
+    (model / "cameras.txt").write_text("3 PINHOLE 64 48 60 60 32 24\n4 SIMPLE_PINHOLE 64 48 60 32 24\n")
+    assert import_colmap(model, tmp_path / "same").camera == first
+
+
+def test_colmap_cameras_of_unlike_sizes(tmp_path, caplog):
+    model = colmap_folder(tmp_path)
+    (tmp_path / "project/images/sub dir/b.png").write_bytes(encoded(fake_image_rgb(1, 48, 64)))
+    (model / "images.txt").write_text(TWO_IMAGES)
+    # that of the first was shrunk to half its size after the reconstruction
+    (model / "cameras.txt").write_text("3 PINHOLE 128 96 120 120 64 48\n4 PINHOLE 48 64 60 60 24 32\n")
+    dataset = import_colmap(model, tmp_path / "set")
+    expected = [CameraIntrinsics(64, 48, 60.0, 60.0, 31.5, 23.5), CameraIntrinsics(48, 64, 60.0, 60.0, 23.5, 31.5)]
+    assert [dataset.camera_of(frame) for frame in dataset.frames] == expected
+    assert "1 of 2 pictures have another size" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "lens",
+    [
+        "OPENCV_FISHEYE 64 48 60 61 32 24 -0.1 0.02 0.003 -0.004",
+        "RADIAL_FISHEYE 64 48 60 32 24 -0.1 0.02",
+        "SIMPLE_RADIAL_FISHEYE 64 48 60 32 24 -0.1",
+        "FULL_OPENCV 64 48 60 61 32 24 .1 .02 .003 .004 .05 .06 .07 .08",
+        "OPENCV 64 48 60 61 32 24 -0.1 0.01 0.001 -0.002",
+    ],
+)
+def test_colmap_lenses_see_points_where_colmap_does(tmp_path, lens):
+    pycolmap = pytest.importorskip("pycolmap")
+    model = colmap_folder(tmp_path)
+    (model / "images.txt").write_text("1 1 0 0 0 0 0 0 3 a.png\n")
+    # a model that nobody uses does no harm
+    (model / "cameras.txt").write_text(f"3 {lens}\n4 EUCM 64 48 60 61 32 24 0.5 1.0\n")
+    camera = import_colmap(model, tmp_path / "set").camera
+    name, width, height, *parameters = lens.split()
+    colmaps = pycolmap.Camera(model=name, width=int(width), height=int(height), params=list(map(float, parameters)))
+    points = np.array([[0.0, 0.0, 1.0], [0.3, -0.2, 1.0], [-0.4, 0.3, 1.2], [0.5, 0.35, 1.0]])
+    # COLMAP's pixel centres lie at halves
+    np.testing.assert_allclose(camera.project(points) + 0.5, colmaps.img_from_cam(points), atol=1e-6)
+
+
 def test_colmap_refuses_what_it_cannot_mean(tmp_path):
     model = colmap_folder(tmp_path)
-    (model / "images.txt").write_text("1 1 0 0 0 0 0 0 3 a.png\n\n2 1 0 0 0 0 0 0 4 sub dir/b.png\n\n")
-    (model / "cameras.txt").write_text("3 PINHOLE 64 48 60 60 32 24\n4 PINHOLE 64 48 70 70 32 24\n")
-    with pytest.raises(DatasetError, match="of 2 cameras"):
+    (model / "images.txt").write_text("1 1 0 0 0 0 0 0 3 a.png\n")
+    (model / "cameras.txt").write_text("3 FOV 64 48 60 60 32 24 0.9\n")
+    with pytest.raises(DatasetError, match=r"'FOV'; expected one of SIMPLE_PINHOLE.*undistort"):
         import_colmap(model, tmp_path / "set")
-    (model / "cameras.txt").write_text("3 OPENCV_FISHEYE 64 48 60 60 32 24 0 0 0 0\n")
-    with pytest.raises(DatasetError, match="'OPENCV_FISHEYE'; expected one of SIMPLE_PINHOLE"):
+    (model / "cameras.txt").write_text("3 OPENCV 64 48 60 60 32 24\n")
+    with pytest.raises(DatasetError, match="a camera of model OPENCV"):
         import_colmap(model, tmp_path / "set")
     (model / "cameras.txt").write_text("3 PINHOLE 64 48 60 60 32 24\n")
     (model / "images.txt").write_text("1 1 0 0 0 0 0 0 3 ../../secret.png\n")
@@ -301,7 +353,7 @@ def test_transforms_lens_by_angle(tmp_path):
 @pytest.mark.parametrize(
     ("values", "says"),
     [
-        ({"camera_model": "OPENCV_FISHEYE"}, "camera model 'OPENCV_FISHEYE'"),
+        ({"camera_model": "FOV"}, "camera model 'FOV'"),
         ({"frames": []}, "list `frames`"),
         ({"frames": [{"file_path": "../x.png", "transform_matrix": np.eye(4).tolist()}]}, "leads out of"),
         ({"frames": [{"file_path": "/etc/passwd", "transform_matrix": np.eye(4).tolist()}]}, "leads out of"),

@@ -70,3 +70,13 @@ def test_another_aspect_ratio_cannot_be_used(sidecar, size):
 def test_what_is_not_known_is_not_compared(sidecar):
     assert match_camera(sidecar, 640, 480, None).complaint == ""
     assert matched(replace(sidecar, camera=None), replace(CAMERA, fx=300.0)).complaint == ""
+
+
+def test_a_lens_of_another_kind_is_told(sidecar):
+    fisheye = replace(CAMERA, distortion=(0.0,) * 4, distortion_model="equidistant")
+    barrel = replace(CAMERA, distortion=(-0.05, 0.0, 0.0, 0.0, 0.0))
+    assert matched(sidecar, replace(barrel, fx=61.0)).complaint == ""
+    # at the corners, 34 deg off the axis, a fisheye's ray is half as steep again
+    wide = CAMERA.scaled(64, 48)
+    trained = replace(sidecar, camera=replace(wide, fx=30.0, fy=30.0))
+    assert "bends the picture otherwise" in matched(trained, replace(fisheye, fx=30.0, fy=30.0)).complaint

@@ -78,7 +78,34 @@ def test_intrinsics_come_from_both_kinds_of_files(tmp_path):
     assert load_camera(tmp_path / "own.yaml") == X3
 
 
-@pytest.mark.parametrize("text", ["width: 640", CALIBRATION.replace("plumb_bob", "equidistant"), "- 1", "{"])
+FISHEYE = CameraIntrinsics(752, 480, 461.0, 460.0, 362.0, 246.0, (-0.01, 0.02, -0.003, 0.0005), "equidistant")
+CAMCHAIN = """
+cam0:
+  camera_model: pinhole
+  distortion_coeffs: [-0.01, 0.02, -0.003, 0.0005]
+  distortion_model: equidistant
+  intrinsics: [461.0, 460.0, 362.0, 246.0]
+  resolution: [752, 480]
+  rostopic: /cam0/image_raw
+"""
+SECOND = CAMCHAIN.replace("cam0", "cam1").replace("equidistant", "radtan").replace("461.0", "470.0")
+
+
+def test_a_camchain_of_kalibr_and_a_fisheye_of_camera_calibration(tmp_path):
+    (tmp_path / "camchain.yaml").write_text(CAMCHAIN)
+    assert load_camera(tmp_path / "camchain.yaml") == FISHEYE
+    (tmp_path / "two.yaml").write_text(CAMCHAIN + SECOND)
+    with pytest.raises(ConfigError, match=r"/cam1/image_raw.*two.yaml|FILE:cam0"):
+        load_camera(tmp_path / "two.yaml")
+    second = load_camera(tmp_path / "two.yaml:cam1")
+    assert (second.fx, second.distortion) == (470.0, (-0.01, 0.02, -0.003, 0.0005, 0.0))
+    (tmp_path / "ros.yaml").write_text(CALIBRATION.replace("plumb_bob", "equidistant").replace("-0.0002, 0]", "-2e-4]"))
+    assert load_camera(tmp_path / "ros.yaml").is_fisheye
+
+
+@pytest.mark.parametrize(
+    "text", [CAMCHAIN.replace("pinhole", "omni"), "width: 640", CALIBRATION.replace("plumb_bob", "omni"), "- 1", "{"]
+)
 def test_files_that_are_no_intrinsics_are_named(tmp_path, text):
     (tmp_path / "camera.yaml").write_text(text)
     with pytest.raises(ConfigError, match=r"camera.yaml: "):
@@ -90,3 +117,12 @@ def test_opencv_agrees_with_the_new_intrinsics():
     pixels = X3.project(POINTS).reshape(-1, 1, 2)
     expected = cv2.undistortPoints(pixels, X3.matrix, np.array(X3.distortion), P=camera.matrix).reshape(-1, 2)
     np.testing.assert_allclose(camera.project(POINTS), expected, atol=0.05)
+
+
+def test_a_fisheye_becomes_a_pinhole():
+    camera = CameraIntrinsics(640, 480, 300.0, 302.0, 318.0, 241.0, (-0.02, 0.01, 0.0, 0.0), "equidistant")
+    transform = ImageTransform(camera, undistort=True)
+    assert not transform.camera.is_distorted
+    image = transform.apply(picture_of_points(camera))
+    for pixel in transform.camera.project(POINTS):
+        assert np.linalg.norm(blob_near(image, pixel) - pixel) < 0.5
