@@ -133,12 +133,12 @@ def _extract_stay(
             stay=stay,
         )
         progress = tracked(processed_frames(job), Path(bag.filename).name, "image", info["images"])
-        _record_frames(progress, sequence, pictures)
+        _record_frames(progress, sequence)
         if stay.is_part:
             info["images"] = sequence.frame_count + sum(sequence.skipped.values())
 
 
-def _record_frames(frames: Iterable[ProcessedFrame], sequence: SequenceWriter, pictures: PictureTransforms) -> None:
+def _record_frames(frames: Iterable[ProcessedFrame], sequence: SequenceWriter) -> None:
     """Add the sound frames to the sequence in the order of their stamps, and count the others."""
     last_ns = None
     for stamp_ns, frame in in_stamp_order((frame.stamp_ns, frame) for frame in frames):
@@ -152,8 +152,8 @@ def _record_frames(frames: Iterable[ProcessedFrame], sequence: SequenceWriter, p
         if fault:
             sequence.skip(fault)
         elif frame.image_name:
-            camera = pictures.at(stamp_ns).camera
-            sequence.add_stored(stamp_ns, frame.position, frame.quat_xyzw, frame.image_name, frame.number, camera)
+            pose = (frame.position, frame.quat_xyzw)
+            sequence.add_stored(stamp_ns, *pose, frame.image_name, frame.number, frame.camera)
 
 
 def _job(bag_paths: Sequence[Path], options: ExtractionOptions) -> dict[str, Any]:

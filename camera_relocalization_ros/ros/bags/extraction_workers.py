@@ -20,6 +20,7 @@ import cv2
 import numpy as np
 import rosbag
 
+from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.errors import BagError, FrameError
 from camera_relocalization_ros.data.dataset_writer import store_image
 from camera_relocalization_ros.ros.bags.image_encoding import encode
@@ -45,6 +46,7 @@ class ProcessedFrame(NamedTuple):
     image_name: str = ""
     position: np.ndarray | None = None
     quat_xyzw: np.ndarray | None = None
+    camera: CameraIntrinsics | None = None
 
 
 @dataclass(frozen=True)
@@ -70,13 +72,14 @@ class FrameJob:
             return ProcessedFrame(number, image.stamp_ns, "duplicate image" if is_repeat else "")
         try:
             position, quat_xyzw = self.chain.at(image.stamp_ns - self.image_delay_ns)
-            content = encode(image.message(), self.image_format, self.transforms.at(image.stamp_ns))
+            transform = self.transforms.at(image.stamp_ns)
+            content = encode(image.message(), self.image_format, transform)
         except NoPoseError as error:
             return ProcessedFrame(number, image.stamp_ns, str(error))
         except FrameError:
             return ProcessedFrame(number, image.stamp_ns, "image does not decode")
         name = store_image(self.image_folder, number, *content)
-        return ProcessedFrame(number, image.stamp_ns, "", name, position, quat_xyzw)
+        return ProcessedFrame(number, image.stamp_ns, "", name, position, quat_xyzw, transform.camera)
 
 
 def processed_frames(job: FrameJob) -> Iterator[ProcessedFrame]:
