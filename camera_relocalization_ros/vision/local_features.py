@@ -14,6 +14,8 @@ from camera_relocalization_ros.core.errors import ConfigError, FrameError
 DESCRIPTOR_SIZE = 128
 # of the entries of a descriptor of unit length few reach a half; finer steps than this change no match
 BYTES_PER_UNIT = 512
+# of a window: the percentage of points on each side that it need not hold, and places per axis where it is tried
+OUTERMOST, PLACES = 2, 7
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,25 @@ def why_none() -> str:
     return f"OpenCV {cv2.__version__} has no SIFT; landmarks need version 4.4 or newer"
 
 
+@dataclass(frozen=True)
+class Window:
+    """Part of a grey image, in pixels; right and bottom are beyond it."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    @property
+    def area(self) -> int:
+        """Of its pixels, how many there are."""
+        return (self.right - self.left) * (self.bottom - self.top)
+
+    def of(self, grey: np.ndarray) -> np.ndarray:
+        """What it shows, as an image of its own."""
+        return np.ascontiguousarray(grey[self.top : self.bottom, self.left : self.right])
+
+
 class FeatureExtractor:
     """Finds the points of images of one camera; raises ConfigError when OpenCV has no SIFT (before 4.4)."""
 
@@ -70,6 +91,15 @@ class FeatureExtractor:
         """Focal length of the grey images."""
         return self._scaled.fx
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the grey images."""
+        return self._size
+
+    def pixels(self, rays: np.ndarray) -> np.ndarray:
+        """Pixels (n, 2) of a grey image where rays (n, 2) appear: the inverse of `rays`."""
+        return self._scaled.project(np.column_stack([rays, np.ones(len(rays))]))
+
     def grey(self, image_rgb: np.ndarray) -> np.ndarray:
         """An image (H, W, 3) uint8 in the size and the grey in which points are looked for.
 
@@ -85,20 +115,47 @@ class FeatureExtractor:
             grey = cv2.resize(grey, self._size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
         return grey
 
-    def extract(self, grey: np.ndarray) -> LocalFeatures:
-        """The points of an image made by `grey`."""
-        points, descriptors = self._sift.detectAndCompute(grey, None)
+    def extract(self, grey: np.ndarray, window: Window | None = None, scale: float = 1.0) -> LocalFeatures:
+        """The points of an image made by `grey`, or of what a window shows of it; time goes with its area.
+
+        scale: what the image is brought to first; pixels are those of `grey` all the same, focal_px is not.
+        """
+        window = window or Window(0, 0, *grey.shape[::-1])
+        shown, focal_px = window.of(grey), scale * self.focal_px
+        if scale != 1.0:
+            shown = cv2.resize(shown, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        points, descriptors = self._sift.detectAndCompute(shown, None)
         if not points:
             nothing = np.empty((0, 2))
-            return LocalFeatures(nothing, np.empty((0, DESCRIPTOR_SIZE), np.uint8), nothing, self.focal_px)
-        pixels = cv2.KeyPoint_convert(points).astype(np.float64)
+            return LocalFeatures(nothing, np.empty((0, DESCRIPTOR_SIZE), np.uint8), nothing, focal_px)
+        pixels = (cv2.KeyPoint_convert(points).astype(np.float64) + 0.5) / scale - 0.5 + [window.left, window.top]
         rays = self.rays(pixels)
         seen = np.isfinite(rays).all(axis=1)
-        return LocalFeatures(rays[seen], _root_bytes(descriptors[seen]), pixels[seen], self.focal_px)
+        return LocalFeatures(rays[seen], _root_bytes(descriptors[seen]), pixels[seen], focal_px)
 
     def rays(self, pixels: np.ndarray) -> np.ndarray:
         """Rays (n, 2) of pixels (n, 2) of a grey image; NaN where the lens has none."""
         return self._scaled.rays(pixels)
+
+
+def densest_window(pixels: np.ndarray, size: np.ndarray, share: float, margin_px: float) -> Window | None:
+    """The part of an image of `size` (2,), `share` of it at most, that holds most of pixels (n, 2); None without any.
+
+    Where all fit in it is their bounding box, but for the outermost, and a margin.
+    """
+    if not len(pixels):
+        return None
+    low, high = np.percentile(pixels, [OUTERMOST, 100 - OUTERMOST], axis=0)
+    low, high = np.maximum(low - margin_px, 0), np.minimum(high + margin_px, size)
+    excess = np.prod(high - low) / (share * np.prod(size))
+    if excess > 1:
+        extent = (high - low) / np.sqrt(excess)
+        corners = np.stack(np.meshgrid(*np.linspace(low, high - extent, PLACES).T), axis=-1).reshape(-1, 2)
+        inside = ((pixels > corners[:, None]) & (pixels < corners[:, None] + extent)).all(axis=2)
+        low = corners[inside.sum(axis=1).argmax()]
+        high = low + extent
+    (left, top), (right, bottom) = np.floor(low).astype(int).tolist(), np.ceil(high).astype(int).tolist()
+    return Window(left, top, right, bottom)
 
 
 def unit_descriptors(descriptors: np.ndarray) -> np.ndarray:

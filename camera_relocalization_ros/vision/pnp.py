@@ -14,6 +14,8 @@ RANSAC_CONFIDENCE = 0.999
 # of each descent of `refine_pose`, and how often its tolerance then follows the errors: to so many times their median,
 # which is three and a half standard deviations of a coordinate, but no less than a share of the first tolerance
 ITERATIONS, NARROWINGS, MEDIANS, LEAST_SHARE = 5, 2, 3.0, 0.1
+# of `approach_pose`, at most: each lets the errors of right points shrink to a fraction
+APPROACHES = 8
 # six numbers are estimated from two of each point
 LEAST_POINTS = 5
 # metres; nearer points are behind the camera, or as good as
@@ -80,6 +82,24 @@ def refine_pose(
         narrow = np.clip(MEDIANS * np.median(fitting), LEAST_SHARE * tolerance, tolerance)
         pose = _descend(points, rays, pose, narrow)
     return None if pose is None else _with_covariance(points, rays, pose, narrow)
+
+
+def approach_pose(points: np.ndarray, rays: np.ndarray, T_parent_camera: np.ndarray, tolerance: float) -> np.ndarray:
+    """T_parent_camera to refine from, where a pose is so far off that most errors are many tolerances.
+
+    The robust error is made wide enough for most points first, and then narrower by halves (graduated non-convexity,
+    Blake & Zisserman 1987): from afar the nearest minimum of the narrow one is often where only some points agree. Most
+    points must be right. The given pose where they do not fix one.
+    """
+    for _ in range(APPROACHES):
+        reach = MEDIANS * float(np.median(_sizes(points, rays, T_parent_camera))) if len(points) else 0.0
+        if not tolerance < reach < np.inf:
+            break
+        moved = _descend(points, rays, T_parent_camera, reach)
+        if moved is None:
+            break
+        T_parent_camera = moved
+    return T_parent_camera
 
 
 def truncated_error(points: np.ndarray, rays: np.ndarray, T_parent_camera: np.ndarray, tolerance: float) -> float:

@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Sequence
 
 import cv2
@@ -28,6 +31,17 @@ def shared_data(*parts: str) -> Path:
     """A path below the folder of real recordings, which may not exist: tests skip then."""
     default = Path(__file__).resolve().parents[3] / "shared" / "data"
     return Path(os.environ.get("RELOC_SHARED_DATA", default)).joinpath(*parts)
+
+
+def load_benchmark(name: str) -> ModuleType:
+    """The module benchmarks/`name`.py, of which a test runs a slice."""
+    path = Path(__file__).resolve().parents[2] / "benchmarks" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(f"benchmark_{name}", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look for their module there
+    spec.loader.exec_module(module)
+    return module
 
 
 def fake_trajectory(count: int, period_s: float = 0.1) -> Trajectory:

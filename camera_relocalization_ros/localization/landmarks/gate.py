@@ -22,14 +22,17 @@ class GateSettings:
 
     least_found: landmarks that a search among all must agree on, and more than would by chance, by chance_sd standard
     deviations of that number; least_tracked: those that were tracked were found by more before, and chance has no
-    part in them. allowed_share: of right pairs of poses that would differ no more than their covariances say, were
-    errors Gaussian; tail: so many times as far they may differ, for a regression that errs may err by far. Where it has
-    no covariance they may differ by far_m and far_rad.
+    part in them. Of those tracked from the image before that should be in this one least_share must agree, and to
+    most_noise_px, for flow slips off its points little by little. allowed_share: of right pairs of poses that would
+    differ no more than their covariances say, were errors Gaussian; tail: so many times as far they may differ, for a
+    regression that errs may err by far. Where it has no covariance they may differ by far_m and far_rad.
     """
 
     least_found: int = 20
     chance_sd: float = 2.0
     least_tracked: int = 12
+    least_share: float = 0.5
+    most_noise_px: float = 1.5
     most_sd_m: float = 0.05
     most_sd_rad: float = 0.035
     allowed_share: float = 0.999
@@ -75,6 +78,11 @@ def gate(
         return GateDecision(RejectionReason.FEW, f"no pose fits {refinement.matches} matches")
     if found < needed:
         return GateDecision(RejectionReason.FEW, f"{found} landmarks; {needed} are needed")
+    if stage is Stage.TRACKED and refinement.share < settings.least_share:
+        description = f"{refinement.share:.0%} of the tracked landmarks agree; {settings.least_share:.0%} are needed"
+        return GateDecision(RejectionReason.FEW, description)
+    if stage is Stage.TRACKED and refinement.noise_px > settings.most_noise_px:
+        return GateDecision(RejectionReason.UNCERTAIN, f"tracked landmarks agree to {refinement.noise_px:.1f} px only")
     by_chance = refinement.by_chance
     if found <= by_chance + settings.chance_sd * np.sqrt(by_chance):
         description = f"{found} landmarks, of which {by_chance:.0f} may agree by chance"

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 RECENT = 100
 # what a search should take at most: when it ends, what it found is so old
 LONGEST_SEARCH_S = 1.0
+# a search of the whole image that takes longer is made of a smaller one, and so is the first, whose time nobody knows
+BUDGET_S, SMALL_SCALE = 0.5, 0.7
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,8 @@ class HealthMeter:
 
     def __init__(self) -> None:
         self._search_s = self._search_processor_s = self._age_s = math.nan
-        self._searched = 0
+        # of a whole image in full size
+        self._full_s = math.nan
         self._tracked: deque[bool] = deque(maxlen=RECENT)
         # numbers of the images that were searched, of those that `_tracked` looks back on
         self._searches: deque[int] = deque(maxlen=RECENT)
@@ -52,10 +55,16 @@ class HealthMeter:
         """Count a search of the newest image."""
         self._searches.append(self._images)
 
-    def ended(self, search_s: float, processor_s: float) -> None:
-        """Take in what a search took; the newest counts a third, for one may have had bad luck."""
+    def ended(self, search_s: float, processor_s: float, effort: float = 1.0) -> None:
+        """Take in what a search of an effort, see RefinedImage, took; the newest counts a third, for luck differs."""
+        self._full_s = _blend(self._full_s, search_s / effort)
         self._search_s = _blend(self._search_s, search_s)
         self._search_processor_s = _blend(self._search_processor_s, processor_s)
+
+    @property
+    def scale(self) -> float:
+        """Of the next image to search as a whole, so that it fits the budget."""
+        return 1.0 if self._full_s <= BUDGET_S else SMALL_SCALE
 
     @property
     def health(self) -> LandmarkHealth:

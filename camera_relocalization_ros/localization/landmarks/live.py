@@ -119,7 +119,7 @@ class BackgroundLandmarks:
         grey = self._pipeline.grey(image_rgb)
         self._take_refined()
         best = self._pipeline.track(grey, regression)
-        self._newest = grey, regression, best
+        self._newest = grey, regression, self._pipeline.prior(best)
         self._meter.image(best.stage is Stage.TRACKED, self._pipeline.landmarks_age_s)
         self._health = self._meter.health
         return best
@@ -128,10 +128,12 @@ class BackgroundLandmarks:
         """Let the refinement go on, or begin one of the image just estimated if it is time."""
         self._may_go_on.set()
         now_s = time.monotonic()
+        if self._pipeline.is_catching_up:
+            return
         if self._newest and self._pending is None and now_s - self._started_s >= self._period_s:
             self._started_s = now_s
             self._meter.began()
-            self._pending = self._worker.submit(self._refined, *self._newest)
+            self._pending = self._worker.submit(self._refined, *self._newest, self._meter.scale)
 
     def reset(self) -> None:
         """As LandmarkLocalizer has it, also the image that is being refined."""
@@ -142,10 +144,10 @@ class BackgroundLandmarks:
         """End the thread after what it is at."""
         self._worker.shutdown(wait=False)
 
-    def _refined(self, grey: np.ndarray, regression: Estimate, prior: Estimate) -> RefinedImage:
+    def _refined(self, grey: np.ndarray, regression: Estimate, prior: Estimate, scale: float) -> RefinedImage:
         """In the worker's thread: the refined image, and what it took."""
         started_s, started_processor_s = time.perf_counter(), time.thread_time()
-        refined = self._pipeline.refine(grey, regression, prior)
+        refined = self._pipeline.refine(grey, regression, prior, scale)
         processor_s = time.thread_time() - started_processor_s
         return replace(refined, clock_s=time.perf_counter() - started_s, processor_s=processor_s)
 
@@ -158,7 +160,7 @@ class BackgroundLandmarks:
             return
         refined, self._pending = self._pending.result(), None
         self._counts.add(refined.decision)
-        self._meter.ended(refined.clock_s, refined.processor_s)
+        self._meter.ended(refined.clock_s, refined.processor_s, refined.effort)
         if refined.decision.is_accepted:
             self._pipeline.start_tracking(refined)
 

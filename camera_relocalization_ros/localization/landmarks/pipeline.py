@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Callable
 
 import numpy as np
@@ -19,12 +19,17 @@ from camera_relocalization_ros.localization.landmarks.pose_refiner import PoseRe
 from camera_relocalization_ros.localization.landmarks.tracker import LandmarkTracker
 
 NOT_YET = "no landmarks are followed"
+# tracked landmarks whose pose tells where the others are in the image
+LEAST_GUIDING = 8
+# of the processor's time of a search of a whole image: what a guided one takes, and what goes with the image's area
+GUIDED_EFFORT, SCALED_EFFORT = 0.4, 0.75
 
 
 @dataclass(frozen=True)
 class RefinedImage:
     """A grey image, its regression, the pose that landmarks give, and whether the gate accepts it.
 
+    effort: what was searched, as a share of what a whole image in full size takes of the processor's time, about.
     clock_s, processor_s: seconds that it took, on the clock and of the processor's time of its thread; NaN where nobody
     measured them.
     """
@@ -33,6 +38,7 @@ class RefinedImage:
     regression: Estimate
     refinement: Refinement
     decision: GateDecision
+    effort: float = 1.0
     clock_s: float = math.nan
     processor_s: float = math.nan
 
@@ -73,6 +79,7 @@ class LandmarkPipeline:
     ) -> None:
         self.refiner = PoseRefiner(landmark_map, camera, between_steps=between_steps)
         self._tracker = LandmarkTracker(self.refiner)
+        self._tracked: Refinement | None = None
 
     def use_camera(self, camera: CameraIntrinsics) -> None:
         """The next images are of this camera; what was tracked with another one is forgotten."""
@@ -93,18 +100,46 @@ class LandmarkPipeline:
     def reset(self) -> None:
         """Forget earlier images."""
         self._tracker.reset()
+        self._tracked = None
 
     def track(self, grey: np.ndarray, regression: Estimate) -> Estimate:
         """The best pose of an image by its regression and the landmarks of images before it."""
-        tracked = self._tracker.track(grey, regression.stamp_ns)
+        tracked = self._tracked = self._tracker.track(grey, regression.stamp_ns)
         if tracked is None:
             return regression_alone(regression, NOT_YET)
         return fuse(regression, tracked, gate(regression, tracked, Stage.TRACKED), Stage.TRACKED)
 
-    def refine(self, grey: np.ndarray, regression: Estimate, prior: Estimate) -> RefinedImage:
-        """What the landmarks that are searched for near `prior` say of an image with its regression."""
-        refinement = self.refiner.refine_grey(grey, prior.pose)
-        return RefinedImage(grey, regression, refinement, gate(regression, refinement))
+    def prior(self, best: Estimate) -> Estimate:
+        """Where to search from in the image tracked last, of which `best` is the best pose: also a pose by tracked
+        landmarks that is too uncertain to be published, for in the image it is wrong by little.
+        """
+        tracked = self._tracked
+        if tracked is None or not tracked.found or len(tracked.landmarks) < LEAST_GUIDING:
+            return best
+        return replace(best, pose=tracked.pose, stage=Stage.TRACKED)
+
+    @property
+    def is_catching_up(self) -> bool:
+        """Whether what was found in an earlier image is still on its way to the newest one."""
+        return self._tracker.is_catching_up
+
+    def refine(self, grey: np.ndarray, regression: Estimate, prior: Estimate, scale: float = 1.0) -> RefinedImage:
+        """What the landmarks of an image with its regression say, searched for near `prior`, see there.
+
+        Where landmarks are tracked they are looked for where their pose expects them. All are searched for, near the
+        regressed pose and in the image brought to a scale, only where none are, or where that finds too little.
+        """
+        effort = 0.0
+        if prior.stage is Stage.TRACKED:
+            guided = self.refiner.refine_guided(grey, prior.pose)
+            refined, effort = self._gated(grey, regression, guided, GUIDED_EFFORT), GUIDED_EFFORT
+            if refined.decision.is_accepted:
+                return refined
+        effort += SCALED_EFFORT * scale**2 + 1 - SCALED_EFFORT
+        return self._gated(grey, regression, self.refiner.refine_grey(grey, regression.pose, scale), effort)
+
+    def _gated(self, grey: np.ndarray, regression: Estimate, found: Refinement, effort: float) -> RefinedImage:
+        return RefinedImage(grey, regression, found, gate(regression, found), effort)
 
     def start_tracking(self, refined: RefinedImage) -> None:
         """Track the landmarks of a refined image that the gate accepted from now on."""
@@ -118,7 +153,7 @@ class LandmarkPipeline:
         grey = self.grey(image_rgb)
         tracked = self.track(grey, regression)
         # what was tracked is nearer to the truth than what was regressed
-        refined = self.refine(grey, regression, tracked)
+        refined = self.refine(grey, regression, self.prior(tracked))
         if refined.decision.is_accepted:
             self.start_tracking(refined)
         is_tracked = not refined.decision.is_accepted and tracked.stage is Stage.TRACKED

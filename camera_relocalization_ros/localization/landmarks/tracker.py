@@ -1,121 +1,213 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Landmarks of a refined image tracked through the next ones (Lucas & Kanade 1981), and the poses that they give."""
+"""Landmarks of searched images tracked through the next ones (Lucas & Kanade 1981), and the poses that they give.
+
+A search ends some images after the one it looked at. What it found is then tracked through all images that came
+meanwhile, for a single step over all of them is long: too long for the flow, and for the pose to start from.
+"""
 
 from __future__ import annotations
 
 import math
+from collections import deque
 from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
+from camera_relocalization_ros.core.pose import Pose, pose_residual
 from camera_relocalization_ros.localization.landmarks.pose_refiner import PoseRefiner, Refinement, nothing_found
-from camera_relocalization_ros.vision.pnp import refine_pose
+from camera_relocalization_ros.vision.pnp import approach_pose, project, refine_pose
 
 
 @dataclass(frozen=True)
 class TrackingSettings:
     """window_px and levels of the image pyramid; there and back again a point must return within return_px; error that
-    each step adds to where a landmark seems to be; for how long a refined pose is carried on.
+    each step adds to where a landmark seems to be; tolerance_px of what agrees with a pose.
+
+    A landmark is tracked for longest_s after the image in which it was found, over no gap above longest_gap_s. Images
+    are kept for searches that end later, step_s apart or more; of these a find goes through catch_up for each new one.
+    Where it has fewer landmarks than `enough`, those join it that were tracked before; not where both poses differ by
+    more than far_m or far_rad, which are not of one truth.
     """
 
-    window_px: int = 21
+    window_px: int = 9
     levels: int = 4
     return_px: float = 1.0
-    step_error_px: float = 0.3
+    step_error_px: float = 0.2
     tolerance_px: float = 5.0
-    longest_s: float = 2.0
+    longest_s: float = 5.0
     longest_gap_s: float = 0.5
+    step_s: float = 0.08
+    catch_up: int = 10
+    enough: int = 60
+    far_m: float = 0.1
+    far_rad: float = 0.05
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A grey image and its stamp."""
+
+    grey: np.ndarray
+    stamp_ns: int
 
 
 @dataclass(frozen=True)
 class Track:
-    """Landmarks (n,) where they were last seen: pixels (n, 2) of `grey`, by the lens at T_parent_lens.
+    """Landmarks (n,) at pixels (n, 2) of an image by the lens at T_parent_lens.
 
-    refined_ns: stamp of the image in which they were found; steps: images they were tracked through since.
+    found_ns (n,): stamps of the images in which they were found; steps (n,): images they were tracked through since.
     """
 
-    grey: np.ndarray
+    image: Shown
     landmarks: np.ndarray
     pixels: np.ndarray
     T_parent_lens: np.ndarray
-    stamp_ns: int
-    refined_ns: int
-    steps: int = 0
+    found_ns: np.ndarray
+    steps: np.ndarray
+
+    def select(self, rows: np.ndarray) -> Track:
+        """The landmarks at a mask or at indices."""
+        arrays = {name: getattr(self, name)[rows] for name in ("landmarks", "pixels", "found_ns", "steps")}
+        return replace(self, **arrays)
+
+    def with_others(self, other: Track) -> Track:
+        """With the landmarks of another track of the same image that this one lacks."""
+        others = other.select(~np.isin(other.landmarks, self.landmarks))
+        names = ("landmarks", "pixels", "found_ns", "steps")
+        return replace(self, **{name: np.concatenate([getattr(self, name), getattr(others, name)]) for name in names})
 
 
 class LandmarkTracker:
-    """Tracks the landmarks of a refiner's images; the images themselves may be skipped, but not go back in time."""
+    """Tracks what searches found of one stream's images; these may be skipped, but not go back in time."""
 
     def __init__(self, refiner: PoseRefiner, settings: TrackingSettings = TrackingSettings()) -> None:
         self._refiner = refiner
         self._settings = settings
-        self._track: Track | None = None
+        self.reset()
 
-    def start(self, grey: np.ndarray, stamp_ns: int, refinement: Refinement) -> None:
-        """Track the landmarks of a refined image from now on; what was tracked before is given up."""
-        T_parent_lens = self._refiner.lens_pose(refinement.pose)
-        self._track = Track(
-            grey=grey,
-            landmarks=refinement.landmarks,
-            pixels=refinement.pixels,
-            T_parent_lens=T_parent_lens,
-            stamp_ns=stamp_ns,
-            refined_ns=stamp_ns,
-        )
+    def reset(self) -> None:
+        """Track nothing, and forget earlier images."""
+        self._track: Track | None = None
+        # what was found in an earlier image, on its way to the newest one
+        self._late: Track | None = None
+        self._newest: Shown | None = None
+        self._kept: deque[Shown] = deque()
 
     @property
     def age_s(self) -> float:
-        """How long before the newest tracked image its landmarks were found; NaN when none are tracked."""
-        return math.nan if self._track is None else (self._track.stamp_ns - self._track.refined_ns) * 1e-9
+        """How long before the newest image its landmarks were found, the median of them; NaN when it has none."""
+        if self._track is None or not len(self._track.landmarks):
+            return math.nan
+        return float(self._track.image.stamp_ns - np.median(self._track.found_ns)) * 1e-9
 
-    def reset(self) -> None:
-        """Track nothing."""
-        self._track = None
+    @property
+    def is_catching_up(self) -> bool:
+        """Whether what was found in an earlier image is still on its way to the newest one."""
+        return self._late is not None
+
+    def start(self, grey: np.ndarray, stamp_ns: int, refinement: Refinement) -> None:
+        """Track the landmarks that were found in an image, the newest one or one before."""
+        count = len(refinement.landmarks)
+        self._late = Track(
+            image=Shown(grey, stamp_ns),
+            landmarks=refinement.landmarks,
+            pixels=refinement.pixels,
+            T_parent_lens=self._refiner.lens_pose(refinement.pose),
+            found_ns=np.full(count, stamp_ns),
+            steps=np.zeros(count, dtype=int),
+        )
+        if self._newest is None or not self._missed():
+            self._newest = self._late.image
+            self._take_over()
 
     def track(self, grey: np.ndarray, stamp_ns: int) -> Refinement | None:
         """The pose by the landmarks that are found again in the next image; None when none are tracked."""
-        track = self._track
-        if track is None or not self._is_recent(track, stamp_ns):
-            self._track = None
-            return None
-        pixels, is_found = self._flow(track, grey)
-        rays = self._refiner.extractor.rays(pixels)
-        is_found &= np.isfinite(rays).all(axis=1)
-        landmarks, pixels = track.landmarks[is_found], pixels[is_found]
-        rays = self._refiner.true_rays(rays[is_found])
-        focal_px = self._refiner.extractor.focal_px
-        points, tolerance = self._refiner.points[landmarks], self._settings.tolerance_px / focal_px
-        pose = refine_pose(points, rays, track.T_parent_lens, tolerance) if len(points) else None
-        if pose is None:
-            self._track = None
-            return nothing_found(len(landmarks))
-        steps = track.steps + 1
-        # what a step adds is independent of the noise that the residuals show
-        drift2 = steps * (self._settings.step_error_px / focal_px) ** 2
-        pose = replace(pose, covariance=pose.covariance * (1 + drift2 / max(pose.noise, 1e-6) ** 2))
-        refinement = self._refiner.refinement_from(pose, landmarks, pixels)
-        self._track = Track(
-            grey=grey,
-            landmarks=refinement.landmarks,
-            pixels=refinement.pixels,
-            T_parent_lens=pose.T_parent_camera,
-            stamp_ns=stamp_ns,
-            refined_ns=track.refined_ns,
-            steps=steps,
-        )
+        if self._newest is not None and stamp_ns <= self._newest.stamp_ns:
+            self.reset()
+        self._catch_up()
+        refinement = None
+        if self._track is not None:
+            self._track, refinement = self._step(self._track, Shown(grey, stamp_ns))
+        self._keep(Shown(grey, stamp_ns))
         return refinement
 
-    def _is_recent(self, track: Track, stamp_ns: int) -> bool:
-        gap_s, age_s = (stamp_ns - track.stamp_ns) * 1e-9, (stamp_ns - track.refined_ns) * 1e-9
-        return 0 < gap_s <= self._settings.longest_gap_s and age_s <= self._settings.longest_s
+    def _keep(self, image: Shown) -> None:
+        self._newest = image
+        if not self._kept or image.stamp_ns - self._kept[-1].stamp_ns >= self._settings.step_s * 1e9:
+            self._kept.append(image)
+        while image.stamp_ns - self._kept[0].stamp_ns > self._settings.longest_s * 1e9:
+            self._kept.popleft()
+
+    def _catch_up(self) -> None:
+        """Bring what was found later nearer to the newest image, which costs as much as tracking through some."""
+        for image in self._missed()[: self._settings.catch_up]:
+            if self._late is not None:
+                self._late, _ = self._step(self._late, image)
+        if not self._missed():
+            self._take_over()
+
+    def _missed(self) -> list[Shown]:
+        """The images, oldest first, that what was found later has yet to be tracked through, the newest one last."""
+        if self._late is None or self._newest is None:
+            return []
+        after_ns = self._late.image.stamp_ns
+        kept = [image for image in self._kept if after_ns < image.stamp_ns < self._newest.stamp_ns]
+        return [*kept, self._newest] if after_ns < self._newest.stamp_ns else kept
+
+    def _take_over(self) -> None:
+        """Where what was found later has reached the newest image it joins what is tracked, or takes its place."""
+        if self._late is None:
+            return
+        late, self._late = self._late, None
+        is_of_one_image = self._track is not None and self._track.image.stamp_ns == late.image.stamp_ns
+        is_few = len(late.landmarks) < self._settings.enough
+        if self._track is not None and is_of_one_image and is_few and self._agree(late, self._track):
+            late = late.with_others(self._track)
+        self._track = late
+
+    def _agree(self, one: Track, other: Track) -> bool:
+        difference = pose_residual(Pose.from_matrix(one.T_parent_lens), Pose.from_matrix(other.T_parent_lens))
+        distance_m, angle_rad = np.linalg.norm(difference[:3]), np.linalg.norm(difference[3:])
+        return bool(distance_m < self._settings.far_m and angle_rad < self._settings.far_rad)
+
+    def _step(self, track: Track, image: Shown) -> tuple[Track | None, Refinement | None]:
+        """A track in a later image, and the pose there; without one where that gives none."""
+        gap_s = (image.stamp_ns - track.image.stamp_ns) * 1e-9
+        track = track.select(image.stamp_ns - track.found_ns <= self._settings.longest_s * 1e9)
+        if not len(track.landmarks) or not 0 < gap_s <= self._settings.longest_gap_s:
+            return None, None
+        pixels, is_found = self._flow(track, image.grey)
+        rays = self._refiner.extractor.rays(pixels)
+        is_found &= np.isfinite(rays).all(axis=1)
+        found = replace(track, image=image, pixels=pixels, steps=track.steps + 1).select(is_found)
+        rays = self._refiner.true_rays(rays[is_found])
+        focal_px = self._refiner.extractor.focal_px
+        points, tolerance = self._refiner.points[found.landmarks], self._settings.tolerance_px / focal_px
+        start = approach_pose(points, rays, track.T_parent_lens, tolerance)
+        pose = refine_pose(points, rays, start, tolerance) if len(points) else None
+        if pose is None:
+            return None, nothing_found(len(points))
+        found = replace(found.select(pose.inliers), T_parent_lens=pose.T_parent_camera)
+        # what steps add is independent of the noise that the residuals show
+        drift2 = np.mean(found.steps) * (self._settings.step_error_px / focal_px) ** 2
+        pose = replace(pose, covariance=pose.covariance * (1 + drift2 / max(pose.noise, 1e-6) ** 2))
+        refinement = self._refiner.refinement_from(pose, track.select(is_found).landmarks, pixels[is_found])
+        return found, replace(refinement, share=len(found.landmarks) / max(self._expected(track, found), 1))
+
+    def _expected(self, before: Track, now: Track) -> int:
+        """How many of the landmarks that were tracked before the pose of now expects in the image."""
+        rays, depth = project(self._refiner.points[before.landmarks], now.T_parent_lens)
+        pixels, margin = self._refiner.extractor.pixels(rays), self._settings.window_px / 2
+        inside = (pixels > margin) & (pixels < np.array(self._refiner.extractor.size) - margin)
+        return int(((depth > 0) & inside.all(axis=1)).sum())
 
     def _flow(self, track: Track, grey: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Where the points are in `grey` (n, 2), and which of them (n,) return when they are followed back."""
         options = {"winSize": (self._settings.window_px,) * 2, "maxLevel": self._settings.levels}
         before = track.pixels.astype(np.float32)
-        after, went, _ = cv2.calcOpticalFlowPyrLK(track.grey, grey, before, None, **options)
-        back, returned, _ = cv2.calcOpticalFlowPyrLK(grey, track.grey, after, None, **options)
+        after, went, _ = cv2.calcOpticalFlowPyrLK(track.image.grey, grey, before, None, **options)
+        back, returned, _ = cv2.calcOpticalFlowPyrLK(grey, track.image.grey, after, None, **options)
         is_found = (went.ravel() > 0) & (returned.ravel() > 0)
         is_found &= np.linalg.norm(back - before, axis=1) < self._settings.return_px
         return after.astype(np.float64), is_found

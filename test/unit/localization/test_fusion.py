@@ -97,3 +97,13 @@ def test_answers_may_differ_by_twice_what_gaussian_errors_do(distance_m, stage):
     # 99.9 % of six Gaussian numbers lie within 4.74 deviations, here of the root of 0.1^2 + 0.01^2 m
     refined = refinement(pose=Pose(np.array([0.1 + distance_m, 0.0, 0.0]), IDENTITY))
     assert fused_of(estimate(), refined).stage is stage
+
+
+@pytest.mark.parametrize(
+    ("faulty", "word"), [(refinement(share=0.45), "45% of the tracked"), (refinement(noise_px=1.6), "1.6 px only")]
+)
+def test_of_tracked_landmarks_enough_must_still_agree_and_closely(faulty, word):
+    assert gate(estimate(), refinement(share=0.5, noise_px=1.5), Stage.TRACKED).is_accepted
+    assert word in gate(estimate(), faulty, Stage.TRACKED).description
+    # a search has neither lost landmarks nor moved any
+    assert gate(estimate(), faulty).is_accepted

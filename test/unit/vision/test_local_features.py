@@ -5,7 +5,13 @@ import pytest
 
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.errors import ConfigError, FrameError
-from camera_relocalization_ros.vision.local_features import FeatureExtractor, FeatureSettings, unit_descriptors
+from camera_relocalization_ros.vision.local_features import (
+    FeatureExtractor,
+    FeatureSettings,
+    Window,
+    densest_window,
+    unit_descriptors,
+)
 
 CAMERA = CameraIntrinsics(640, 480, 500.0, 500.0, 319.5, 239.5)
 
@@ -28,6 +34,26 @@ def test_rays_do_not_depend_on_the_size_of_the_image(size):
     expected = [(400 - 319.5) / 500, (300 - 239.5) / 500]
     assert np.linalg.norm(features.rays - expected, axis=1).min() < 2e-3
     np.testing.assert_allclose(np.linalg.norm(unit_descriptors(features.descriptors), axis=1), 1, rtol=1e-5)
+
+
+def test_a_window_has_the_points_that_it_shows_where_they_are_in_the_image():
+    extractor = FeatureExtractor(CAMERA)
+    grey = extractor.grey(blob_image())
+    shown = extractor.extract(grey, Window(320, 200, 480, 400))
+    assert np.linalg.norm(shown.pixels - [400, 300], axis=1).min() < 1
+    np.testing.assert_allclose(extractor.pixels(shown.rays), shown.pixels, atol=1e-6)
+    assert len(extractor.extract(grey, Window(0, 0, 200, 200))) == 0
+
+
+def test_the_densest_window_is_all_points_or_the_place_of_most():
+    size, generator = np.array([640, 480]), np.random.default_rng(0)
+    few = generator.uniform([100, 100], [200, 180], (50, 2))
+    window = densest_window(few, size, 0.4, 16.0)
+    assert 70 <= window.left <= 110 and 190 <= window.right <= 230 and window.area < 0.1 * 640 * 480
+    many = np.concatenate([generator.uniform([0, 0], size, (50, 2)), generator.uniform([400, 300], size, (300, 2))])
+    window = densest_window(many, size, 0.4, 16.0)
+    assert window.area <= 0.42 * 640 * 480 and window.left > 200 and window.right > 600 and window.bottom > 440
+    assert densest_window(many[:0], size, 0.4, 16.0) is None
 
 
 def test_an_empty_image_has_no_features():

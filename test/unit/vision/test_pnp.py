@@ -4,7 +4,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from camera_relocalization_ros.core.geometry import transform_points
-from camera_relocalization_ros.vision.pnp import ransac_pose, refine_pose
+from camera_relocalization_ros.vision.pnp import approach_pose, ransac_pose, refine_pose
 
 NOISE = 2e-3
 TOLERANCE = 1e-2
@@ -34,6 +34,20 @@ def test_ransac_and_refinement_find_the_pose_among_wrong_matches():
     pose = refine_pose(points, rays, T_rough, TOLERANCE)
     assert np.abs(error(pose.T_parent_camera, T_true)).max() < 1e-5
     assert set(pose.inliers) >= set(range(60, 100))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_from_afar_the_pose_of_most_points_is_approached(seed):
+    T_true, points, rays, generator = view(seed)
+    rays[:20] = generator.uniform(-0.6, 0.6, (20, 2))
+    T_far = T_true.copy()
+    T_far[:3, :3] = Rotation.from_rotvec([0.2, -0.2, 0.1]).as_matrix() @ T_true[:3, :3]
+    T_far[:3, 3] += 0.3
+    pose = refine_pose(points, rays, approach_pose(points, rays, T_far, TOLERANCE), TOLERANCE)
+    assert np.abs(error(pose.T_parent_camera, T_true)).max() < 1e-5
+    # where points are few or fix nothing it stays where it was
+    nothing = np.empty((0, 3)), np.empty((0, 2))
+    np.testing.assert_array_equal(approach_pose(*nothing, T_far, TOLERANCE), T_far)
 
 
 def test_covariance_is_that_of_the_errors():
