@@ -30,6 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=int, help="seed of weights, order and augmentation (recommended recipe: 0)")
     parser.add_argument("--cache", type=Path, help="folder of cached features (default: feature_cache beside RUN)")
+    parser.add_argument(
+        "--force", action="store_true", help="train also on pictures that stand still while the poses move"
+    )
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="RUN", help="folder to write")
 
 
@@ -50,6 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
         finetune=arguments.finetune,
         cache=arguments.cache,
         lightning_bars=True,
+        force=arguments.force,
     )
     if process().rank == 0:
         for name, value in trained.results.items():

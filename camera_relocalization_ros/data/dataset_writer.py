@@ -21,7 +21,7 @@ from camera_relocalization_ros.core.errors import DatasetError, RelocalizationEr
 from camera_relocalization_ros.core.geometry import canonical_quat, position_origin
 from camera_relocalization_ros.core.output_files import partial_path, write_yaml, writing
 from camera_relocalization_ros.core.plain_values import to_plain
-from camera_relocalization_ros.core.pose import is_pose
+from camera_relocalization_ros.core.pose import Poses, is_pose
 from camera_relocalization_ros.data.camera_lists import write_cameras
 from camera_relocalization_ros.data.dataset import (
     CAMERA_COLUMN,
@@ -33,6 +33,7 @@ from camera_relocalization_ros.data.dataset import (
     VERSION,
     safe_name,
 )
+from camera_relocalization_ros.data.still_pictures import STILL_PICTURE, ranges_of, still_frames
 
 # only in the side folder: what it is being filled with, who fills it, which sequences are whole
 JOB_FILE, LOCK_FILE, ENTRY_FILE = "job.json", "lock", "entry.json"
@@ -120,6 +121,13 @@ class SequenceWriter:
     def leave_out(self, reason: str, count: int) -> None:
         """Count rows of a list of poses that were left out; they are no frames."""
         self.left_out_rows[reason] += count
+
+    def still_ranges(self) -> list[list[int]]:
+        """Numbers [first, last] of the frames whose picture stood still while the poses moved."""
+        rows = list(csv.DictReader((self._folder / FRAMES_FILE).read_text(encoding="utf-8").splitlines()))
+        poses = np.array([[float(row[key]) for key in COLUMNS[3:]] for row in rows]).reshape(-1, 7)
+        paths = [self.image_folder / safe_name(row["image"]) for row in rows]
+        return ranges_of([int(row["number"]) for row in rows], still_frames(paths, Poses.from_rows(poses)))
 
     def close(self) -> None:
         """End the sequence's file."""
@@ -262,6 +270,11 @@ class DatasetWriter:
         finally:
             sequence.close()
         sequence_info = {**(info or {}), "skipped": dict(sequence.skipped)}
+        still = sequence.still_ranges()
+        if still:
+            sequence_info[STILL_PICTURE] = still
+            count = sum(last - first + 1 for first, last in still)
+            logger.warning("%s: in about %d frames the picture stands still while the poses move", name, count)
         if sequence.left_out_rows:
             sequence_info["left_out_rows"] = dict(sequence.left_out_rows)
         entry = {"name": name, "frames": sequence.frame_count, "info": sequence_info}

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Sequence
 
 from camera_relocalization_ros.core.progress import Progress, reporting
+from camera_relocalization_ros.data.still_pictures import refuse_still_pictures
 from camera_relocalization_ros.pipelines.inputs import DataSpec, all_loaded
 from camera_relocalization_ros.training.config import TrainingConfig, load_config
 from camera_relocalization_ros.training.epoch_progress import EpochProgress
@@ -43,6 +44,7 @@ def train_model(
     cache: Path | str | None = None,
     progress: Progress | None = None,
     lightning_bars: bool = False,
+    force: bool = False,
 ) -> TrainedModel:
     """Train a head on cached features of a frozen backbone and write the run `folder`.
 
@@ -50,6 +52,7 @@ def train_model(
     finetune: the folder of a run whose head goes on, together with the backbone's tail. `val_datasets` are watched
     while training. Features go to, or come from, `cache` (default: feature_cache beside `folder`).
     lightning_bars: Lightning draws its own bars on the terminal, with the losses, in place of progress by epochs.
+    force: train also on data whose picture stands still while the poses move.
     An interrupted training goes on where it was. Raises ConfigError or DatasetError.
     """
     folder = Path(folder)
@@ -58,12 +61,15 @@ def train_model(
     file = None if recipe is None or isinstance(recipe, TrainingConfig) else Path(recipe)
     mesh = None if object_mesh is None else Path(object_mesh)
     config = load_config(file, base=base, backbone=backbone, head=head, loss=loss, seed=seed, object_mesh=mesh)
+    training, held_out = all_loaded(datasets), all_loaded(val_datasets)
+    if not force:
+        refuse_still_pictures([*training, *held_out])
     with reporting(progress):
         run = train(
-            all_loaded(datasets),
+            training,
             config,
             folder,
-            val_datasets=all_loaded(val_datasets),
+            val_datasets=held_out,
             cache_folder=None if cache is None else Path(cache),
             start=start,
             callbacks=() if lightning_bars else (EpochProgress(),),

@@ -9,7 +9,13 @@ from camera_relocalization_ros.data.dataset import Dataset
 from camera_relocalization_ros.data.doctor.axes import as_optical, check_convention, check_up_axis
 from camera_relocalization_ros.data.doctor.coverage import Coverage, check_coverage, measure_coverage
 from camera_relocalization_ros.data.doctor.finding import Finding
-from camera_relocalization_ros.data.doctor.image_checks import check_blur, check_duplicates, check_exposure, check_files
+from camera_relocalization_ros.data.doctor.image_checks import (
+    check_blur,
+    check_duplicates,
+    check_exposure,
+    check_files,
+    check_still,
+)
 from camera_relocalization_ros.data.doctor.image_measures import ImageMeasures, measure_images
 from camera_relocalization_ros.data.doctor.recording_checks import check_gaps, check_quaternions, check_stream
 from camera_relocalization_ros.data.doctor.split_checks import check_splits
@@ -45,6 +51,7 @@ def examine(dataset: Dataset) -> Examination:
         check_up_axis(dataset),
         quaternions,
         check_stream(dataset),
+        check_still(dataset),
         check_gaps(dataset),
         check_blur(images),
         check_exposure(images),

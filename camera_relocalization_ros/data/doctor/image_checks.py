@@ -9,8 +9,10 @@ from typing import Sequence
 import numpy as np
 
 from camera_relocalization_ros.core.camera import CameraIntrinsics
+from camera_relocalization_ros.data.dataset import Dataset
 from camera_relocalization_ros.data.doctor.finding import BAD, LOOK, OK, Finding, level_of
 from camera_relocalization_ros.data.doctor.image_measures import ImageMeasures
+from camera_relocalization_ros.data.still_pictures import ranges_of, still_frames
 
 # a frame with less than this share of the median sharpness is blurred (or looks at a bare wall)
 BLURRED = 0.2
@@ -43,6 +45,23 @@ def check_files(measures: ImageMeasures, cameras: Sequence[CameraIntrinsics | No
         return Finding("image files", OK, sentence, values)
     (width, height), _ = sizes.most_common(1)[0]
     return Finding("image files", OK, f"all {len(measures.sizes)} images decode and are {width}x{height}", values)
+
+
+def check_still(dataset: Dataset) -> Finding:
+    """Pictures that stand still while the poses move; values["ranges"] has the numbers of those of each sequence."""
+    found = {s.name: still_frames([f.image_path for f in s.frames], s.trajectory().poses) for s in dataset.sequences}
+    count = int(sum(mask.sum() for mask in found.values()))
+    numbers = {s.name: [frame.number for frame in s.frames] for s in dataset.sequences}
+    ranges = {name: ranges_of(numbers[name], mask) for name, mask in found.items() if mask.any()}
+    values = {"still": count, "ranges": ranges}
+    if not count:
+        return Finding("still picture", OK, "the picture moves where the poses do", values)
+    first = next(iter(ranges.items()))
+    sentence = (
+        f"in {count} of {dataset.frame_count} frames the picture stands still while the poses move (a frozen video "
+        f"link?), first in {first[0]}, frames {first[1][0][0]} to {first[1][0][1]}; leave them out"
+    )
+    return Finding("still picture", BAD, sentence, values)
 
 
 def check_blur(measures: ImageMeasures) -> Finding:

@@ -14,10 +14,11 @@ import rosbag
 from scipy.spatial.transform import Rotation
 
 from camera_relocalization_ros.core.camera import CameraIntrinsics
-from camera_relocalization_ros.core.errors import BagError, FrameError
+from camera_relocalization_ros.core.errors import BagError, FrameError, SyncError
 from camera_relocalization_ros.core.progress import tracked
 from camera_relocalization_ros.core.trajectory import Trajectory
 from camera_relocalization_ros.data.motion_alignment import DelayEstimate, estimate_delay
+from camera_relocalization_ros.data.still_pictures import still_rows, texture_of
 from camera_relocalization_ros.ros.bags.extraction import ExtractionOptions
 from camera_relocalization_ros.ros.bags.reader import (
     image_topic,
@@ -26,7 +27,7 @@ from camera_relocalization_ros.ros.bags.reader import (
     read_recorded_image,
 )
 from camera_relocalization_ros.ros.bags.recorded_cameras import read_camera
-from camera_relocalization_ros.ros.bags.transforms import BagTransforms
+from camera_relocalization_ros.ros.bags.transforms import BagTransforms, FrameChain
 from camera_relocalization_ros.ros.conversions import message_to_bgr
 from camera_relocalization_ros.vision.visual_rotation import RotationPairs, visual_rotations
 
@@ -35,11 +36,15 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class SyncCheck:
-    """What was found, and what it was found from: turns seen in the images, and the poses."""
+    """What was found, and what it was found from: turns seen in the images, and the poses.
+
+    still: of the images, those whose picture stood still while the poses moved.
+    """
 
     estimate: DelayEstimate
     pairs: RotationPairs
     poses: Trajectory
+    still: int = 0
 
     def report(self) -> str:
         """The result in words, and what to type next."""
@@ -49,8 +54,10 @@ class SyncCheck:
             f"images are stamped {1e3 * found.delay_s:+.1f} +- {1e3 * found.sigma_s:.1f} ms after the poses of the "
             f"same moment ({found.pair_count} pairs of images, turns agree to {np.degrees(found.residual_rad):.2f} deg)"
         ]
+        if self.still:
+            lines.append(f"in {self.still} images the picture stands still while the poses move (a frozen video link?)")
         if found.doubt:
-            return f"cannot tell: {found.doubt}\nbest guess, not to be used: {lines[0]}"
+            return f"cannot tell: {found.doubt}\nbest guess, not to be used: {chr(10).join(lines)}"
         if turned_deg > 5.0:
             lines.append(f"the poses' frame is turned by {turned_deg:.0f} deg in the camera: no optical frame of it")
         if abs(found.delay_s) > max(3 * found.sigma_s, 0.005):
@@ -74,9 +81,32 @@ def check_sync(path: Path, options: ExtractionOptions, search_s: tuple[float, fl
         poses = chain.recorded_trajectory()
         if len(poses) < 2:
             raise BagError(f"{path}: {options.child!r} does not move in {options.parent!r}; expected poses along time")
-        pairs = visual_rotations(_grey_images(bag, topic, camera, poses, max_images), camera)
+        textures: dict[int, np.ndarray] = {}
+        images = _with_textures(_grey_images(bag, topic, camera, poses, max_images), textures)
+        pairs = visual_rotations(images, camera)
+        still = _still_count(textures, chain)
+    if 2 * still > len(textures):
+        raise SyncError(
+            f"{path}: in {still} of {len(textures)} images the picture stands still while the poses move (a frozen "
+            "video link?); there is no motion to compare"
+        )
     estimate = estimate_delay(pairs, poses, search_s, options.limits.max_gap_s)
-    return SyncCheck(estimate, pairs, poses)
+    return SyncCheck(estimate, pairs, poses, still)
+
+
+def _with_textures(
+    images: Iterator[tuple[int, np.ndarray]], textures: dict[int, np.ndarray]
+) -> Iterator[tuple[int, np.ndarray]]:
+    """The same images; what each shows is put into `textures` by its stamp."""
+    for stamp_ns, grey in images:
+        textures[stamp_ns] = texture_of(grey)
+        yield stamp_ns, grey
+
+
+def _still_count(textures: dict[int, np.ndarray], chain: FrameChain) -> int:
+    """How many of the images with a pose stood still while it moved."""
+    poses, _ = chain.trajectory(np.array(list(textures), dtype=np.int64))
+    return int(still_rows([textures[int(stamp_ns)] for stamp_ns in poses.stamps_ns], poses.poses).sum())
 
 
 def _grey_images(
