@@ -147,10 +147,12 @@ def airframe_ind(dataset: Dataset, placements: dict[str, int], held_out: int) ->
 def placements_of(dataset: Dataset, given: dict[str, int] | None = None) -> dict[str, int]:
     """The number of the object's placement in each sequence.
 
-    `given`: numbers by shell patterns of sequence names. The other sequences are grouped by where extraction found the
-    object (info T_world_parent), and numbered from 1 as they come, past the numbers given. Raises DatasetError.
+    `given`: numbers by shell patterns of sequence names. Others keep the number that their import tells (info
+    placement), or are grouped by where extraction found the object (info T_world_parent), and numbered from 1 as they
+    come, past the numbers given. Raises DatasetError.
     """
-    numbers = _given_placements(dataset, given or {})
+    told = {s.name: s.info["placement"] for s in dataset.sequences if isinstance(s.info.get("placement"), int)}
+    numbers = {**told, **_given_placements(dataset, given or {})}
     free = (number for number in range(1, 10**6) if number not in numbers.values())
     groups: list[tuple[int, Sequence]] = []
     for sequence in dataset.sequences:

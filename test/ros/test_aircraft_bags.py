@@ -21,7 +21,7 @@ from camera_relocalization_ros.core.errors import BagError, ConfigError
 from camera_relocalization_ros.core.geometry import angular_distance, pose_matrix, position_quat
 from camera_relocalization_ros.ros import conversions
 from camera_relocalization_ros.ros.bags.gimbal_edges import gimbal_edges
-from camera_relocalization_ros.ros.bags.gps_trajectory import gps_trajectory
+from camera_relocalization_ros.ros.bags.gps_trajectory import GpsTopics, gps_trajectory
 from camera_relocalization_ros.ros.bags.reader import open_bag
 from camera_relocalization_ros.ros.bags.simulation_bag import OPTICAL_FRAME, ORIGIN_GEODETIC
 from camera_relocalization_ros.simulation.recording import FlightPlan, Recording
@@ -229,6 +229,28 @@ def test_rtk_gates_by_the_newest_status_and_yaw(tmp_path):
     assert unheaded["RTK yaw unknown"] == 10
     # antenna 2 in the east of antenna 1, on the right of the nose, which so points north
     np.testing.assert_allclose(np.abs(fixed.quats_xyzw[0]), [0, 0, np.sqrt(0.5), np.sqrt(0.5)], atol=1e-9)
+
+
+def test_positions_of_osdk_3_have_no_header_and_their_own_units(tmp_path, capsys):
+    fixes, rows = fix_messages(RECORDING), []
+    for number, (stamp_ns, fix) in enumerate(fixes):
+        rtk = old_type("dji_sdk/A3_RTK")(longitude_RTK=fix.longitude, latitude_RTK=fix.latitude)
+        rtk.height_above_sea_RTK, rtk.position_flag = fix.altitude, 0 if number < 5 else 34 if number < 10 else 50
+        gps = old_type("dji_sdk/A3_GPS")(longitude=round(fix.longitude * 1e7), latitude=round(fix.latitude * 1e7))
+        gps.height_above_sea = round(fix.altitude * 1e3)
+        rows += [("/dji_sdk/A3_RTK", rtk, stamp_ns), ("/dji_sdk/A3_GPS", gps, stamp_ns)]
+    path = write_bag(tmp_path / "osdk3.bag", by_stamp(rows))
+    with open_bag(path) as bag:
+        for topic, minimum, missing in (("A3_RTK", None, 5), ("A3_RTK", 48, 10), ("A3_GPS", None, 0)):
+            options = GpsOptions(ORIGIN, "none", rtk_minimum=minimum)
+            found, skipped = gps_trajectory(bag, options, GpsTopics(fix=f"dji_sdk/{topic}"))
+            assert len(found) + sum(skipped.values()) == len(fixes)
+            assert set(found.stamps_ns.tolist()) == {stamp_ns for stamp_ns, _ in fixes[missing:]} or topic == "A3_GPS"
+            # of A3_GPS: 1e-7 degrees are a centimetre
+            expected = RECORDING.body_positions(found.stamps_ns)
+            assert np.abs(found.positions - expected).max() < (0.02 if topic == "A3_GPS" else 1e-3)
+    assert main(["kml", str(path), "--topic", "dji_sdk/A3_RTK", "-o", str(tmp_path / "track.kml")]) == 0
+    assert f"{len(fixes) - 5} places, skipped: 5 no fix" in capsys.readouterr().out
 
 
 def test_kml_has_the_path_and_the_times(tmp_path, capsys):

@@ -21,6 +21,11 @@ OLD_TYPES = {
     "dji_sdk/Gimbal": "Header header\nint32 ts\nfloat32 pitch\nfloat32 yaw\nfloat32 roll\n",
     "dji_sdk/AttitudeQuaternion": "Header header\nfloat32 q0\nfloat32 q1\nfloat32 q2\nfloat32 q3\nfloat32 wx\n"
     "float32 wy\nfloat32 wz\nint32 ts\n",
+    "dji_sdk/A3_RTK": "int32 date\nint32 time\nfloat64 longitude_RTK\nfloat64 latitude_RTK\n"
+    "float32 height_above_sea_RTK\nfloat32 velocity_north\nfloat32 velocity_east\nfloat32 velocity_ground\n"
+    "int16 yaw\nuint8 position_flag\nuint8 yaw_flag\n",
+    "dji_sdk/A3_GPS": "int32 date\nint32 time\nint32 longitude\nint32 latitude\nint32 height_above_sea\n"
+    "float32 velocity_north\nfloat32 velocity_east\nfloat32 velocity_ground\n",
 }
 
 

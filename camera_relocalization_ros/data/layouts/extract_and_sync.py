@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from camera_relocalization_ros.aircraft.placements import PLACEMENTS, T_map_airframe
 from camera_relocalization_ros.core.errors import DatasetError
 from camera_relocalization_ros.core.image_files import read_image_file
+from camera_relocalization_ros.core.pose import Pose
 from camera_relocalization_ros.core.trajectory import seconds_text, seconds_to_ns
 from camera_relocalization_ros.data.dataset import Dataset, Sequence
 from camera_relocalization_ros.data.dataset_writer import DatasetWriter, SequenceWriter
@@ -22,9 +25,14 @@ from camera_relocalization_ros.data.layouts.folders import (
     new_export,
     recording_folders,
 )
+from camera_relocalization_ros.data.layouts.natural_order import natural_key
 from camera_relocalization_ros.data.layouts.pose_numbers import pose_or_nan, read_number
 from camera_relocalization_ros.data.layouts.stampless import add_image_file
+from camera_relocalization_ros.data.split_kinds import airframe_ind, whole_sequences
+from camera_relocalization_ros.data.splits import save_split
 
+# the thesis' training layout: position_N/PART/seq_NN
+POSITION, PARTS = re.compile(r"position_(\d+)"), ("train", "test")
 IMAGE_NAME = re.compile(r"image_(\d+)\.(png|jpg|jpeg)$")
 PARENT_FRAME, CHILD_FRAME = "world", "camera_optical_frame"
 # more seconds than that are nanoseconds
@@ -36,12 +44,67 @@ def import_extract_and_sync(
 ) -> Dataset:
     """Write the data set `output` and return it: a sequence of the folder, or one for each folder in it.
 
-    The layout knows neither intrinsics nor the names of the frames. Raises DatasetError.
+    The folders position_N/train/seq_NN and position_N/test/seq_NN, in which the thesis kept what it trained on, become
+    sequences with their placement, and the split `official`; several placements make the split `airframe-ind` too,
+    which holds the last one out. The layout knows neither intrinsics nor the names of the frames. Raises DatasetError.
     """
+    recordings = _training_recordings(source)
+    if recordings:
+        return _import_training_layout(recordings, source, output, parent_frame, child_frame)
     folders = recording_folders(source, "images", "the thesis", "folder ")
     with DatasetWriter(output, parent_frame, child_frame) as writer:
         import_recordings(writer, folders, "extract-and-sync", _import_sequence)
     return Dataset.load(output)
+
+
+class _Recording(NamedTuple):
+    folder: Path
+    placement: int
+    part: str
+
+    @property
+    def name(self) -> str:
+        return f"position_{self.placement}_{self.part}_{self.folder.name}"
+
+    @property
+    def info(self) -> dict[str, Any]:
+        """The placement, and where the airframe stood there if it is one of the thesis'."""
+        info: dict[str, Any] = {"source": f"the thesis {self.name}", "placement": self.placement}
+        if self.placement in PLACEMENTS:
+            pose = Pose.from_matrix(T_map_airframe(self.placement))
+            position, quat_xyzw = pose.position.tolist(), pose.quat_xyzw.tolist()
+            info["T_world_parent"] = {"frame": "map", "position": position, "quat_xyzw": quat_xyzw}
+        return info
+
+
+def _training_recordings(source: Path) -> list[_Recording]:
+    """The recordings of the thesis' training layout, placement after placement; none where it is another."""
+    found = []
+    for folder in source.glob("position_*/*/seq_*"):
+        numbered = POSITION.fullmatch(folder.parent.parent.name)
+        if numbered and folder.parent.name in PARTS and (folder / "images").is_dir():
+            found.append(_Recording(folder, int(numbered[1]), folder.parent.name))
+    return sorted(found, key=lambda one: (one.placement, PARTS.index(one.part), natural_key(one.folder.name)))
+
+
+def _import_training_layout(
+    recordings: list[_Recording], source: Path, output: Path, parent_frame: str, child_frame: str
+) -> Dataset:
+    with DatasetWriter(output, parent_frame, child_frame) as writer:
+        for recording in recordings:
+            with writer.sequence(recording.name, recording.info) as sequence:
+                _import_sequence(recording.folder, sequence)
+    dataset = Dataset.load(output)
+    parts = {part: [recording.name for recording in recordings if recording.part == part] for part in PARTS}
+    if all(parts.values()):
+        save_split(
+            output, "official", whole_sequences(dataset, parts), f"folders {' and '.join(PARTS)} of {source.name}"
+        )
+    placements = {recording.name: recording.placement for recording in recordings}
+    if len(set(placements.values())) > 1:
+        last = max(placements.values())
+        save_split(output, "airframe-ind", airframe_ind(dataset, placements, last), f"placement {last} held out")
+    return dataset
 
 
 def export_extract_and_sync(dataset: Dataset, output: Path) -> list[Path]:

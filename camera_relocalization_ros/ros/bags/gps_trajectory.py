@@ -14,7 +14,7 @@ from camera_relocalization_ros.aircraft.gps_poses import GpsOptions, GpsPose, Gp
 from camera_relocalization_ros.aircraft.local_frame import FixFilter, Geodetic
 from camera_relocalization_ros.core.errors import BagError, FrameError
 from camera_relocalization_ros.core.trajectory import Trajectory
-from camera_relocalization_ros.ros.aircraft_messages import fix_of
+from camera_relocalization_ros.ros.aircraft_messages import fix_of, is_osdk_3_fix
 from camera_relocalization_ros.ros.attitude_messages import attitude_of, stamp_of
 from camera_relocalization_ros.ros.bags.aircraft_streams import topic_in_bag
 from camera_relocalization_ros.ros.bags.reader import read_messages, topic_types
@@ -62,13 +62,15 @@ def _needed(bag: rosbag.Bag, options: GpsOptions, topics: GpsTopics) -> dict[str
         needed["attitude"] = topic_in_bag(bag, topics.attitude, "the aircraft's attitude")
     if options.orientation == "rtk_yaw":
         needed["rtk_yaw"] = topic_in_bag(bag, topics.rtk_yaw, "RTK's yaw")
-    if options.rtk_minimum is not None:
+    if options.rtk_minimum is not None and not is_osdk_3_fix(topic_types(bag)[needed["fix"]]):
         needed["rtk_status"] = topic_in_bag(bag, topics.rtk_status, "RTK's status")
     return needed
 
 
 def _feed(poses: GpsPoses, kind: str, message: Any, received_ns: int) -> list[GpsPose]:
     if kind == "fix":
+        if hasattr(message, "position_flag"):
+            poses.add_rtk_status(received_ns, message.position_flag)
         return poses.add_fix(fix_of(message, received_ns))
     if kind == "attitude":
         return poses.add_attitude(stamp_of(message), attitude_of(message))
@@ -97,6 +99,7 @@ def read_places(bag: rosbag.Bag, topic: str) -> tuple[np.ndarray, list[Geodetic]
 def _fix_topic(bag: rosbag.Bag, topic: str) -> str:
     name = topic_in_bag(bag, topic, FIX_TYPE)
     kind = topic_types(bag)[name]
-    if kind != FIX_TYPE:
-        raise BagError(f"{bag.filename}: topic {topic!r} holds {kind}; expected {FIX_TYPE}")
+    if kind != FIX_TYPE and not is_osdk_3_fix(kind):
+        expected = f"{FIX_TYPE}, A3_RTK or A3_GPS"
+        raise BagError(f"{bag.filename}: topic {topic!r} holds {kind}; expected {expected}")
     return name

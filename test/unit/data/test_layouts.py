@@ -21,6 +21,7 @@ from camera_relocalization_ros.data.layouts.extract_and_sync import export_extra
 from camera_relocalization_ros.data.layouts.seven_scenes import export_seven_scenes, import_seven_scenes
 from camera_relocalization_ros.data.layouts.transforms_json import import_transforms_json
 from camera_relocalization_ros.data.layouts.tum import export_tum, import_tum
+from camera_relocalization_ros.data.split_kinds import placements_of
 from camera_relocalization_ros.data.splits import load_split, save_split
 
 PNG = encoded(fake_image_rgb(0))
@@ -119,6 +120,34 @@ def test_source_layout_of_several_flights_and_its_errors(tmp_path):
 
 
 # -- TUM --
+
+
+THESIS_FOLDERS = {
+    "position_1/train/seq_01": 3,
+    "position_1/train/seq_02": 2,
+    "position_1/test/seq_01": 2,
+    "position_2/train/seq_10": 4,
+    "position_6/train/seq_01": 3,
+    "position_6/test/seq_01": 1,
+}
+
+
+def test_the_training_layout_of_the_thesis_is_one_data_set_with_placements_and_splits(tmp_path):
+    for folder, count in THESIS_FOLDERS.items():
+        write_extract_and_sync(tmp_path / "airframe" / folder, [f"{k}.5" for k in range(count)])
+    dataset = import_extract_and_sync(tmp_path / "airframe", tmp_path / "set", parent_frame="wing/base_link")
+    assert {s.name: len(s.frames) for s in dataset.sequences} == {
+        folder.replace("/", "_"): count for folder, count in THESIS_FOLDERS.items()
+    }
+    assert placements_of(dataset) == {s.name: int(s.name[9]) for s in dataset.sequences}
+    placed = dataset.sequences[0].info["T_world_parent"]
+    assert placed["frame"] == "map" and placed["position"] == [-0.405, 2.355, 1.621]
+    # as the columns of table 4.4: mixed, and independent, whose test is all of placement 6
+    counts = {
+        split: {part: Dataset.load(f"{dataset.path}@{split}.{part}").frame_count for part in ("train", "test")}
+        for split in ("official", "airframe-ind")
+    }
+    assert counts == {"official": {"train": 12, "test": 3}, "airframe-ind": {"train": 11, "test": 4}}
 
 
 def test_tum_files_of_evo_are_imported_and_poses_lie_between_theirs(tmp_path):
