@@ -7,12 +7,16 @@ import argparse
 import importlib
 from pathlib import Path
 
+from camera_relocalization_ros.core.errors import DatasetError
+
 NAME = "export-dataset"
 HELP = "Write a data set in another layout."
 # layout: module of core.layouts and its function
 LAYOUTS = {
     "7scenes": ("seven_scenes", "export_seven_scenes"),
+    "colmap": ("colmap_export", "export_colmap"),
     "source": ("extract_and_sync", "export_extract_and_sync"),
+    "transforms": ("transforms_json", "export_transforms_json"),
     "tum": ("tum", "export_tum"),
 }
 
@@ -20,6 +24,7 @@ LAYOUTS = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("dataset", help="DATASET or DATASET@SPLIT.PART")
     parser.add_argument("layout", choices=list(LAYOUTS), help="layout to write; `source` is that of extract-and-sync")
+    parser.add_argument("--binary", action="store_true", help="colmap: cameras.bin and images.bin instead of texts")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="folder to create")
 
 
@@ -28,6 +33,9 @@ def run(arguments: argparse.Namespace) -> int:
 
     module_name, function_name = LAYOUTS[arguments.layout]
     module = importlib.import_module(f"camera_relocalization_ros.data.layouts.{module_name}")
-    for folder in getattr(module, function_name)(Dataset.load(arguments.dataset), arguments.output):
+    if arguments.binary and arguments.layout != "colmap":
+        raise DatasetError(f"layout {arguments.layout} takes no option --binary")
+    options = {"binary": True} if arguments.binary else {}
+    for folder in getattr(module, function_name)(Dataset.load(arguments.dataset), arguments.output, **options):
         print(folder)
     return 0

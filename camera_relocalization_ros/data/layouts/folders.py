@@ -9,7 +9,7 @@ from typing import Callable, Iterator
 
 from camera_relocalization_ros.core.errors import DatasetError
 from camera_relocalization_ros.core.output_files import new_folder
-from camera_relocalization_ros.data.dataset import Dataset
+from camera_relocalization_ros.data.dataset import Dataset, Frame
 from camera_relocalization_ros.data.dataset_writer import DatasetWriter, SequenceWriter
 from camera_relocalization_ros.data.layouts.natural_order import natural_key
 
@@ -47,6 +47,13 @@ def new_export(output: Path) -> Iterator[Path]:
         raise DatasetError(f"{output}: exists already; remove it or choose another name")
     with new_folder(output, DatasetError) as partial:
         yield partial
+
+
+def named_frames(dataset: Dataset) -> Iterator[tuple[str, Frame]]:
+    """Each frame with the name its image gets in an export of all sequences: FOLDER/FILE."""
+    for sequence in dataset.sequences:
+        for frame in sequence.frames:
+            yield f"{sequence.name.replace('/', '_')}/{frame.image_path.name}", frame
 
 
 def export_folders(dataset: Dataset, output: Path) -> list[Path]:

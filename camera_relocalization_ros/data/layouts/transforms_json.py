@@ -13,14 +13,16 @@ import numpy as np
 
 from camera_relocalization_ros.core.camera import EQUIDISTANT, PLUMB_BOB, CameraIntrinsics
 from camera_relocalization_ros.core.errors import DatasetError
-from camera_relocalization_ros.core.image_files import path_inside
+from camera_relocalization_ros.core.image_files import path_inside, read_image_file
+from camera_relocalization_ros.core.output_files import write_json
 from camera_relocalization_ros.core.plain_values import read_json_mapping
 from camera_relocalization_ros.data.dataset import PHOTOGRAPHS, Dataset
 from camera_relocalization_ros.data.dataset_writer import DatasetWriter
+from camera_relocalization_ros.data.layouts.folders import named_frames, new_export
 from camera_relocalization_ros.data.layouts.natural_order import natural_key
 from camera_relocalization_ros.data.layouts.picture_sizes import fitted_cameras, picture_size
 from camera_relocalization_ros.data.layouts.stampless import add_image_file, refuse_without_pictures, synthetic_stamp_ns
-from camera_relocalization_ros.data.splits import Parts, save_split
+from camera_relocalization_ros.data.splits import Parts, is_within, load_split, save_split, split_names
 
 FILE = "transforms.json"
 SEQUENCE = "images"
@@ -64,6 +66,52 @@ def import_transforms_json(source: Path, output: Path) -> Dataset:
     if parts:
         save_split(output, "official", parts, f"the lists of {path.name}")
     return Dataset.load(output)
+
+
+def export_transforms_json(dataset: Dataset, output: Path) -> list[Path]:
+    """Write transforms.json and the images in a folder for each sequence; returns the file.
+
+    Matrices are of OpenGL cameras, to the last digit; each frame has its intrinsics where the data set has several. A
+    split `official` becomes nerfstudio's lists of files.
+    Raises DatasetError when `output` exists, or for distortion that transforms.json has no keys for.
+    """
+    entries = []
+    for name, frame in named_frames(dataset):
+        lens = {} if dataset.camera else _lens_values(dataset, dataset.camera_of(frame))
+        matrix = (frame.pose.matrix @ T_OPENGL_OPTICAL).tolist()
+        entries.append({"file_path": f"images/{name}", **lens, "transform_matrix": matrix})
+    values = {**_lens_values(dataset, dataset.camera), **_official_lists(dataset), "frames": entries}
+    with new_export(output) as root:
+        for name, frame in named_frames(dataset):
+            (root / "images" / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / "images" / name).write_bytes(read_image_file(frame.image_path))
+        write_json(root / FILE, values)
+    return [output / FILE]
+
+
+def _lens_values(dataset: Dataset, camera: CameraIntrinsics | None) -> dict[str, Any]:
+    if camera is None:
+        return {}
+    model = FISHEYE if camera.is_fisheye else "FULL_OPENCV" if any(camera.distortion[5:]) else "OPENCV"
+    keys = FISHEYE_KEYS if camera.is_fisheye else PINHOLES[model]
+    if any(camera.distortion[len(keys) :]):
+        raise DatasetError(f"{dataset.path}: distortion {camera.distortion}; {FILE} has {', '.join(keys)} alone")
+    lens = {"camera_model": model, "w": camera.width, "h": camera.height, "fl_x": camera.fx, "fl_y": camera.fy}
+    # pixel centres lie at halves there
+    return {**lens, "cx": camera.cx + 0.5, "cy": camera.cy + 0.5, **dict(zip(keys, camera.distortion))}
+
+
+def _official_lists(dataset: Dataset) -> dict[str, list[str]]:
+    if "official" not in split_names(dataset.path):
+        return {}
+    parts = load_split(dataset.path, "official")
+    names = [f"images/{name}" for name, _ in named_frames(dataset)]
+    numbers = [(sequence.name, frame.number) for sequence in dataset.sequences for frame in sequence.frames]
+    return {
+        key: [name for name, (s, number) in zip(names, numbers) if is_within(number, parts[part].get(s, []))]
+        for part, key in LISTS.items()
+        if part in parts
+    }
 
 
 def _listed_parts(path: Path, values: dict[str, Any], frames: list[dict[str, Any]]) -> Parts:
