@@ -16,6 +16,7 @@ from camera_relocalization_ros.core.camera import DISTORTION_LENGTHS, EQUIDISTAN
 from camera_relocalization_ros.core.errors import EncodingError, FrameError
 from camera_relocalization_ros.core.image_files import decode_image, image_fault
 from camera_relocalization_ros.core.pose import Pose
+from camera_relocalization_ros.ros.pixel_layouts import MATRICES, is_refused_by_cv_bridge, yuv_to_bgr
 
 # what image_transport appends to the name of an image topic
 COMPRESSED_SUFFIX = "/compressed"
@@ -43,30 +44,39 @@ def message_to_bgr(message: Image | CompressedImage) -> np.ndarray:
 
 
 def image_to_bgr(message: Image) -> np.ndarray:
-    """An Image of any colour encoding cv_bridge knows as (H, W, 3) uint8 BGR; raises EncodingError."""
+    """An Image of any colour encoding that cv_bridge or pixel_layouts know as (H, W, 3) uint8 BGR.
+
+    Raises EncodingError.
+    """
     what = f"image of {message.width}x{message.height} pixels, encoding {message.encoding!r}"
     if not message.width or not message.height:
         raise EncodingError(f"{what}: it is empty")
+    encoding = MATRICES.get(message.encoding, message.encoding)
     # cv_bridge copies, slowly, even when there is nothing to convert
-    wanted = "passthrough" if message.encoding == "bgr8" else "bgr8"
+    wanted = "passthrough" if encoding == "bgr8" else "bgr8"
     try:
-        return np.asarray(_BRIDGE.imgmsg_to_cv2(_without_padding(message), desired_encoding=wanted))
+        if is_refused_by_cv_bridge(encoding):
+            return yuv_to_bgr(message)
+        return np.asarray(_BRIDGE.imgmsg_to_cv2(_without_padding(message, encoding), desired_encoding=wanted))
     except (CvBridgeError, cv2.error, TypeError, ValueError, KeyError, IndexError) as error:
         raise EncodingError(f"{what}: does not convert to BGR ({_first_line(error)})") from error
 
 
-def _without_padding(message: Image) -> Image:
-    """The same image with rows that follow each other at once, because cv_bridge's Python does not look at `step`."""
-    pixel_type, channels = _BRIDGE.encoding_to_dtype_with_channels(message.encoding)
+def _without_padding(message: Image, encoding: str) -> Image:
+    """The same image, its encoding by this name, with rows that follow each other at once.
+
+    cv_bridge's Python does not look at `step`.
+    """
+    pixel_type, channels = _BRIDGE.encoding_to_dtype_with_channels(encoding)
     row_bytes = message.width * channels * np.dtype(pixel_type).itemsize
     if message.step < row_bytes or len(message.data) < message.step * message.height:
         raise ValueError(f"{len(message.data)} bytes with {message.step} a row, a row needs {row_bytes}")
-    if message.step == row_bytes:
+    if message.step == row_bytes and encoding == message.encoding:
         return message
     rows = np.frombuffer(message.data, np.uint8, message.step * message.height).reshape(message.height, message.step)
     size = {"width": message.width, "height": message.height, "step": row_bytes}
     data = rows[:, :row_bytes].tobytes()
-    return Image(encoding=message.encoding, is_bigendian=message.is_bigendian, data=data, **size)
+    return Image(encoding=encoding, is_bigendian=message.is_bigendian, data=data, **size)
 
 
 def compressed_to_bgr(message: CompressedImage) -> np.ndarray:

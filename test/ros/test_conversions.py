@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 import struct
 
+import cv2
 import numpy as np
 import pytest
 from helpers import CAMERA, START_NS, encoded, fake_image_rgb, fake_trajectory
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from camera_relocalization_ros.core.camera import CameraIntrinsics
-from camera_relocalization_ros.core.errors import FrameError
+from camera_relocalization_ros.core.errors import EncodingError, FrameError
 from camera_relocalization_ros.core.geometry import pose_matrix
 from camera_relocalization_ros.core.pose import Pose
 from camera_relocalization_ros.ros import conversions
@@ -193,3 +194,52 @@ def test_poses_and_transforms_round_trip_exactly():
 def test_stamps_are_exact_to_the_nanosecond():
     for stamp_ns in (0, 1, START_NS + 999_999_999, 4_000_000_000_123_456_789):
         assert conversions.stamp_from_ns(stamp_ns).to_nsec() == stamp_ns
+
+
+IMAGE_BGR = np.ascontiguousarray(IMAGE_RGB[..., ::-1])
+# brightness, then the planes of both colours, of which there is one for two by two pixels
+I420 = cv2.cvtColor(IMAGE_BGR, cv2.COLOR_BGR2YUV_I420)
+COLOURS = I420[len(IMAGE_BGR) :].reshape(2, len(IMAGE_BGR) // 2, IMAGE_BGR.shape[1] // 2)
+
+
+def packed(place):
+    """Brightness at byte `place` of each pixel, one colour for two pixels at the other."""
+    pixels = np.empty((*IMAGE_BGR.shape[:2], 2), np.uint8)
+    pixels[..., place] = I420[: len(IMAGE_BGR)]
+    for first, colour in enumerate(COLOURS):
+        pixels[:, first::2, 1 - place] = np.repeat(colour, 2, axis=0)
+    return pixels
+
+
+def planar(order):
+    """Rows of brightness, then rows of both colours in turn."""
+    colours = COLOURS[list(order)].transpose(1, 2, 0).reshape(len(IMAGE_BGR) // 2, -1)
+    return np.vstack([I420[: len(IMAGE_BGR)], colours])
+
+
+@pytest.mark.parametrize("padding", [0, 6])
+@pytest.mark.parametrize(
+    ("encoding", "pixels"),
+    [
+        ("8UC3", IMAGE_BGR),
+        ("8UC1", GREY),
+        ("yuv422_yuy2", packed(0)),
+        ("yuyv", packed(0)),
+        ("uyvy", packed(1)),
+        ("nv12", planar((0, 1))),
+        ("nv21", planar((1, 0))),
+    ],
+)
+def test_encodings_that_cv_bridge_refuses(encoding, pixels, padding):
+    message = message_of(pixels, encoding, padding)
+    whole = {"8UC3": IMAGE_RGB, "8UC1": np.dstack([GREY] * 3)}
+    expected = whole.get(encoding, cv2.cvtColor(I420, cv2.COLOR_YUV2RGB_I420))
+    message.width = IMAGE_RGB.shape[1]
+    # of planes, drivers give the picture's height, or that of all rows
+    for message.height in (len(IMAGE_RGB), len(pixels)):
+        found = conversions.message_to_rgb(message)
+        assert found.shape == expected.shape
+        assert np.abs(found.astype(float) - expected).max() <= (0 if encoding in whole else 1)
+    message.data = message.data[: len(message.data) // 2]
+    with pytest.raises(EncodingError, match=encoding):
+        conversions.message_to_rgb(message)

@@ -14,7 +14,7 @@ import signal
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Iterator, NamedTuple
+from typing import Any, Iterator, NamedTuple
 
 import cv2
 import numpy as np
@@ -22,6 +22,7 @@ import rosbag
 
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.errors import BagError, FrameError
+from camera_relocalization_ros.core.image_files import encoded_suffix
 from camera_relocalization_ros.data.dataset_writer import store_image
 from camera_relocalization_ros.ros.bags.image_encoding import encode
 from camera_relocalization_ros.ros.bags.reader import RecordedImage, places, read_recorded_image
@@ -70,16 +71,27 @@ class FrameJob:
             return ProcessedFrame(number, image.stamp_ns)
         if number in self.stored or is_repeat:
             return ProcessedFrame(number, image.stamp_ns, "duplicate image" if is_repeat else "")
+        message = None
         try:
             position, quat_xyzw = self.chain.at(image.stamp_ns - self.image_delay_ns)
             transform = self.transforms.at(image.stamp_ns)
-            content = encode(image.message(), self.image_format, transform)
+            message = image.message()
+            content = encode(message, self.image_format, transform)
         except NoPoseError as error:
             return ProcessedFrame(number, image.stamp_ns, str(error))
         except FrameError:
-            return ProcessedFrame(number, image.stamp_ns, "image does not decode")
+            return ProcessedFrame(number, image.stamp_ns, f"image does not decode{_kind(message)}")
         name = store_image(self.image_folder, number, *content)
         return ProcessedFrame(number, image.stamp_ns, "", name, position, quat_xyzw, transform.camera)
+
+
+def _kind(message: Any) -> str:
+    """What an image is said to be, in brackets, where that tells why it does not decode."""
+    if hasattr(message, "encoding"):
+        return f" (encoding {message.encoding!r})"
+    if not hasattr(message, "format") or encoded_suffix(message.data) or not message.data:
+        return ""
+    return f" (format {message.format!r})"
 
 
 def processed_frames(job: FrameJob) -> Iterator[ProcessedFrame]:
