@@ -3,6 +3,7 @@
 """What is left of OK on a busy computer: a search for landmarks takes longer there, and images are dropped.
 
     python benchmarks/load.py --virtual --work out/load [--before OTHER_CHECKOUT]
+    python benchmarks/load.py --live --work out/load_live [--before OTHER_CHECKOUT]    (--live --help tells more)
 
 --virtual: in virtual time, so that it repeats exactly whatever else the computer does. Regression, search, tracker and
 fusion are the product's own, on simulated flights at a placement that the model has never seen, in the hall of the map
@@ -235,8 +236,14 @@ def table(rows: dict[str, list[dict[str, float]]]) -> Iterator[str]:
 
 
 def main() -> None:
+    if "--live" in sys.argv[1:]:
+        # it needs ROS, which time that is made up does not
+        import load_live
+
+        load_live.main([one for one in sys.argv[1:] if one != "--live"])
+        return
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--virtual", action="store_true", required=True, help="in virtual time")
+    parser.add_argument("--virtual", action="store_true", required=True, help="in virtual time; or --live")
     parser.add_argument("--bundle", type=Path, default=ROOT / "models" / "airframe")
     parser.add_argument("--work", type=Path, default=Path("out/load"), help="where flights are kept (%(default)s)")
     parser.add_argument("--before", type=Path, metavar="CHECKOUT", help="another checkout, whose code runs beside")

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What is left of OK on a busy computer, live: the demo's flight through the node while other processes are busy.
 
-    python benchmarks/load_live.py --work out/load_live [--before OTHER_CHECKOUT] [--repeat 3]
+    python benchmarks/load.py --live --work out/load_live [--before OTHER_CHECKOUT] [--repeat 3]
 
 A row for each number of busy processes beside (0, 1, 2 and 4), and one for the node on one core alone. Each busy
 process is in a session of its own, as the programs of others are: the kernel shares the processor among sessions first,
