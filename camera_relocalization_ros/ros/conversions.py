@@ -85,7 +85,7 @@ def compressed_to_bgr(message: CompressedImage) -> np.ndarray:
     fault = image_fault(message.data)
     image_bgr = None if fault else decode_image(message.data, cv2.IMREAD_COLOR)
     if image_bgr is None:
-        raise EncodingError(f"{what}: {fault or 'does not decode'}")
+        raise EncodingError(f"{what}: {f'{fault}; ' if fault else ''}does not decode")
     return image_bgr
 
 
