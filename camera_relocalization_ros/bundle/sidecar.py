@@ -81,6 +81,8 @@ class BundleSidecar:
             _check_text(key, getattr(self, key))
         for key, side in (("width", self.preprocessing.width), ("height", self.preprocessing.height)):
             _check(f"preprocessing {key}", side, MIN_SIDE <= side <= MAX_SIDE, f"{MIN_SIDE} to {MAX_SIDE} pixels")
+        if self.preprocessing.is_cropped:
+            _check_crop(self.preprocessing)
         _check("window_length", self.window_length, 1 <= self.window_length <= MAX_WINDOW, f"1 to {MAX_WINDOW}")
         _check("max_gap_s", self.max_gap_s, 0 < self.max_gap_s <= MAX_GAP_S, f"above 0, at most {MAX_GAP_S} s")
         _check("tolerance", self.tolerance, 0 < self.tolerance <= MAX_TOLERANCE, f"above 0, at most {MAX_TOLERANCE}")
@@ -103,6 +105,7 @@ class BundleSidecar:
         values = to_plain(self)
         if self.version < 4:
             del values["position_origin"]
+        values["preprocessing"] = self.preprocessing.to_dict()
         outputs = {"tolerance": values.pop("tolerance"), "made_with": values.pop("tested_with")}
         last = {key: values.pop(key) for key in ("calibration", "origin")}
         return {**values, "test_vector": outputs, **last}
@@ -126,3 +129,11 @@ def _check(key: str, found: Any, fits: bool, expected: str) -> None:
 
 def _check_text(key: str, text: str) -> None:
     _check(key, text[:20], len(text) <= MAX_TEXT and text.isprintable(), TEXT)
+
+
+def _check_crop(size: Preprocessing) -> None:
+    for key, side, part in (
+        ("whole_width", size.whole_width, size.width),
+        ("whole_height", size.whole_height, size.height),
+    ):
+        _check(f"preprocessing {key}", side, part <= side <= MAX_SIDE, f"{part} to {MAX_SIDE} pixels")

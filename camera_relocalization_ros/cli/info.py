@@ -12,6 +12,7 @@ from camera_relocalization_ros.core.errors import RelocalizationError
 if TYPE_CHECKING:
     from camera_relocalization_ros.bundle.model_bundle import Bundle
     from camera_relocalization_ros.core.camera import CameraIntrinsics
+    from camera_relocalization_ros.core.preprocessing import Preprocessing
 
 NAME = "info"
 HELP = "Tell what is in a bag, data set, run or bundle."
@@ -60,7 +61,7 @@ def _describe_bundle(path: Path) -> str:
         f"bundle {path}, id {bundle.bundle_id}: pose of {sidecar.child_frame!r} in {sidecar.parent_frame!r}",
         f"network: {sidecar.backbone}, {sidecar.head}{window}, {sidecar.precision}, {len(bundle.network) / 1e6:.1f} MB",
         f"weights licence: {sidecar.weights_licence or 'not told'}",
-        f"input: {size.width}x{size.height}, resized from any image of that aspect ratio",
+        f"input: {size.width}x{size.height}, {_origin_of(size)}",
         f"camera of training: {lens}",
         f"trained on: {len(bundle.index.positions)} images",
         *(
@@ -76,6 +77,12 @@ def _describe_bundle(path: Path) -> str:
     ]
     origin = yaml.safe_dump(sidecar.origin, sort_keys=False)
     return "\n".join([*lines, *(f"  {line}" for line in origin.splitlines())])
+
+
+def _origin_of(size: Preprocessing) -> str:
+    if not size.is_cropped:
+        return "resized from any image of that aspect ratio"
+    return f"the middle of an image that is resized to {size.whole_width}x{size.whole_height}"
 
 
 def _describe_test_vector(bundle: Bundle) -> str:

@@ -13,6 +13,9 @@ HELP = "Write the mean image, and mean and spread of each channel, of a data set
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("dataset", help="DATASET or DATASET@SPLIT.PART")
     parser.add_argument("--width", type=int, default=320, help="width of the network's input (default: 320)")
+    parser.add_argument(
+        "--square", action="store_true", help="of the middle of each image alone, as a recipe with image.crop: square"
+    )
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="folder for the files")
 
 
@@ -24,7 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
     from camera_relocalization_ros.data.dataset import Dataset
     from camera_relocalization_ros.data.image_statistics import image_statistics
 
-    found = image_statistics(Dataset.load(arguments.dataset), arguments.width)
+    found = image_statistics(Dataset.load(arguments.dataset), arguments.width, arguments.square)
     values = {
         "dataset": arguments.dataset,
         "frames": found.frames,
@@ -36,4 +39,6 @@ def run(arguments: argparse.Namespace) -> int:
     write_bytes(arguments.output / "mean.png", cv2.imencode(".png", picture)[1].tobytes())
     mean, std = (" ".join(f"{value:.1f}" for value in values) for values in (found.channel_mean, found.channel_std))
     print(f"{arguments.output}: mean.png and statistics.json of {found.frames} images; R G B mean {mean}, spread {std}")
+    numbers = ", ".join(f"{value:.4f}" for value in found.channel_mean)
+    print(f"in a recipe, to subtract it: image: {{channel_mean_rgb: [{numbers}]}}")
     return 0

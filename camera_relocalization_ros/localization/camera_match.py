@@ -36,7 +36,8 @@ def match_camera(sidecar: BundleSidecar, width: int, height: int, camera: Camera
         return CameraMatch(str(error) if width and height else f"camera of {width}x{height} pixels", is_usable=False)
     if camera is None or sidecar.camera is None:
         return CameraMatch("")
-    size = (sidecar.preprocessing.width, sidecar.preprocessing.height)
+    # of the whole image, also where a part of it is cut out
+    size = sidecar.preprocessing.whole
     return CameraMatch(compare_cameras(camera.scaled(*size), sidecar.camera.scaled(*size)))
 
 

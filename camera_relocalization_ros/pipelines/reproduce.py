@@ -84,7 +84,7 @@ def reproduce(
     tables = ReproducedTables(numbers, _notes(file, config, parts, finetune), output)
     cells = _cells(output, parts, usable, seeds, heads, losses)
     with reporting(progress):
-        _fill(tables, cells, config, Path(cache) if cache is not None else output / "feature_cache", finetune)
+        _fill(tables, cells, file, Path(cache) if cache is not None else output / "feature_cache", finetune)
     _draw_histograms([cell for _, cell in cells], output / HISTOGRAMS)
     return tables
 
@@ -125,10 +125,12 @@ def _cells(
 
 
 def _fill(
-    tables: ReproducedTables, cells: list[tuple[GridData, Cell]], config: TrainingConfig, cache: Path, finetune: bool
+    tables: ReproducedTables, cells: list[tuple[GridData, Cell]], recipe: Path, cache: Path, finetune: bool
 ) -> None:
     for number, (part, cell) in enumerate(cells, start=1):
         logger.info("cell %d of %d: %s, seed %d", number, len(cells), cell.combination, cell.seed)
+        # a recipe may tell other numbers for some networks and heads
+        config = load_config(recipe, backbone=cell.combination.backbone, head=cell.combination.head)
         summary = run_cell(cell, part, config, cache, finetune)
         medians = summary["position_m"]["median"], summary["orientation_deg"]["median"]
         logger.info("cell %d of %d: median %.3f m, %.2f deg", number, len(cells), *medians)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Tuple  # read from YAML: evaluated at run time
 
 from camera_relocalization_ros.bundle.reference_outputs import MAX_MEMBERS
 from camera_relocalization_ros.bundle.sidecar import MAX_GAP_S, MAX_WINDOW
@@ -18,6 +18,47 @@ MAX_SIZE = 65536
 MAX_SEED = 2**32 - 1
 
 
+WHOLE, SQUARE = CROPS = ("none", "square")
+PUBLISHED, OF_THE_DATA = CHANNEL_MEANS = ("published", "data")
+
+
+@dataclass(frozen=True)
+class ImageConfig:
+    """What the backbone gets to see of an image; a bundle carries it, so flight sees the same.
+
+    `crop`: none, the whole image at the backbone's input width; square, the shorter side at that width and the middle
+    of the longer one (thesis 3.4.1). `channel_mean`: what a backbone that subtracts a mean takes, the published one of
+    its weights, or data, that of the training images (thesis 4.2); three numbers R G B in `channel_mean_rgb`, as
+    `reloc stats` writes, take the place of both. A backbone that scales instead (Inception ResNet V2, EfficientNet)
+    does so whatever is said.
+    """
+
+    crop: str = WHOLE
+    channel_mean: str = PUBLISHED
+    channel_mean_rgb: Tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name, known in (("crop", CROPS), ("channel_mean", CHANNEL_MEANS)):
+            if getattr(self, name) not in known:
+                raise ConfigError(f"no image.{name} {getattr(self, name)!r}; known: {', '.join(known)}")
+        if self.channel_mean_rgb and not (
+            len(self.channel_mean_rgb) == 3 and all(0 <= value <= 255 for value in self.channel_mean_rgb)
+        ):
+            raise ConfigError(
+                f"image.channel_mean_rgb is {list(self.channel_mean_rgb)}; expected R G B, 0 to 255, or none"
+            )
+
+    @property
+    def is_square(self) -> bool:
+        """Whether the middle of the image is cut out."""
+        return self.crop == SQUARE
+
+    @property
+    def wants_data_mean(self) -> bool:
+        """Whether the mean of the training images is wanted and not known yet."""
+        return self.channel_mean == OF_THE_DATA and not self.channel_mean_rgb
+
+
 @dataclass(frozen=True)
 class HeadConfig:
     """Sizes of the part that turns a feature map into a pose.
@@ -25,7 +66,9 @@ class HeadConfig:
     The map is averaged over a grid of grid_rows x grid_cols cells; each cell is projected to cell_channels
     (0: not at all). One cell without projection is the global average pooling of the thesis. With `trunk_map` the
     output of the backbone's cut layer is averaged and read beside its last map. So many `members` are trained side by
-    side, each of these sizes, and their mean is the estimate.
+    side, each of these sizes, and their mean is the estimate. Of Spatial-LSTM's sweeps those along rows have
+    `lstm_hidden` units and those along columns `lstm_columns_hidden` (0: as many). `dropout` is the share of the FC
+    layer's features, of Temporal-GRU's after the recurrent layers, that a training step leaves out.
     """
 
     name: str = "regressor"
@@ -36,20 +79,24 @@ class HeadConfig:
     cell_channels: int = 64
     hidden: int = 512
     lstm_hidden: int = 128
+    lstm_columns_hidden: int = 0
     gru_hidden: int = 128
     window_length: int = 2
     max_gap_s: float = 0.5
+    dropout: float = 0.0
 
     def __post_init__(self) -> None:
         # what a bundle cannot hold is no use in a head
         most = {"members": MAX_MEMBERS, "window_length": MAX_WINDOW}
         for name, value in asdict(self).items():
             if isinstance(value, int) and not isinstance(value, bool):
-                low, high = 0 if name == "cell_channels" else 1, most.get(name, MAX_SIZE)
+                low, high = 0 if name in ("cell_channels", "lstm_columns_hidden") else 1, most.get(name, MAX_SIZE)
                 if not low <= value <= high:
                     raise ConfigError(f"head.{name} is {value}; expected {low} to {high}")
         if not 0 < self.max_gap_s <= MAX_GAP_S:
             raise ConfigError(f"head.max_gap_s is {self.max_gap_s}; expected more than 0, at most {MAX_GAP_S} s")
+        if not 0.0 <= self.dropout < 1.0:
+            raise ConfigError(f"head.dropout is {self.dropout}; expected 0 <= dropout < 1")
 
 
 @dataclass(frozen=True)
@@ -117,11 +164,15 @@ ORIGINALS_ONLY = AugmentationConfig(views=0)
 class OptimiserConfig:
     """How the weights are found; an epoch sees every stored view once.
 
-    `name` is a key of optimisation.OPTIMISERS, `schedule` one of optimisation.SCHEDULES: one_cycle warms up and
-    falls as a cosine over all epochs, plateau falls by plateau_factor after plateau_patience epochs in which the
-    held-out loss did not, constant stays. After `patience` such epochs training stops and the best epoch's weights
-    are kept (0: it never does, and the last are). With ema_decay the weights that count are averages over steps;
-    after n steps the average keeps the smaller of ema_decay and (1 + n) / (10 + n) of itself.
+    `name` is a key of optimisation.OPTIMISERS; epsilon is that of Adam and AdamW, momentum and nesterov are those of
+    SGD. weight_decay pulls weights to zero, of AdamW beside the gradient, of the others in it, which is L2
+    regularisation by half of it. `schedule` is one of optimisation.SCHEDULES: one_cycle warms up and falls as a cosine
+    over all epochs, plateau falls by plateau_factor, to min_learning_rate at the least, after plateau_patience epochs
+    in which the held-out loss did not and not again for plateau_cooldown epochs, step falls by decay_factor every
+    decay_epochs epochs, exponential as far but evenly, constant stays. On a plateau the loss does not fall by
+    plateau_min_delta (0: by a ten-thousandth of itself). After `patience` epochs without a fall training stops and the
+    best epoch's weights are kept (0: it never does, and the last are). With ema_decay the weights that count are
+    averages over steps; after n steps the average keeps the smaller of ema_decay and (1 + n) / (10 + n) of itself.
     """
 
     name: str = "adamw"
@@ -134,6 +185,14 @@ class OptimiserConfig:
     plateau_patience: int = 3
     plateau_factor: float = 0.5
     ema_decay: float = 0.995
+    epsilon: float = 1e-8
+    momentum: float = 0.9
+    nesterov: bool = False
+    plateau_cooldown: int = 0
+    plateau_min_delta: float = 0.0
+    min_learning_rate: float = 0.0
+    decay_epochs: int = 5
+    decay_factor: float = 0.6
 
 
 @dataclass(frozen=True)
@@ -147,6 +206,7 @@ class TrainingConfig:
     backbone: str = "efficientnet_lite0"
     seed: int = 0
     precision: str = "auto"
+    image: ImageConfig = field(default_factory=ImageConfig)
     head: HeadConfig = field(default_factory=HeadConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
@@ -183,12 +243,16 @@ def load_config(
 ) -> TrainingConfig:
     """The recipe `base`, else the recommended one, changed by a YAML file, and that by what else is given.
 
+    The file's by_backbone and by_head name what differs with one of these, which is laid over the rest of the file.
     A loss by its name takes the place of distance and weighting.
     """
     values = (base or TrainingConfig()).to_dict()
-    for key, value in (load_yaml_mapping(path) if path is not None else {}).items():
-        is_section = isinstance(value, dict) and isinstance(values.get(key), dict)
-        values[key] = {**values[key], **value} if is_section else value
+    changes, source = load_yaml_mapping(path) if path is not None else {}, str(path or "recipe")
+    by_backbone, by_head = (_variants(changes, key, source) for key in ("by_backbone", "by_head"))
+    _lay_over(values, changes)
+    chosen_head = head or (values["head"].get("name", "") if isinstance(values["head"], dict) else "")
+    _lay_over(values, by_backbone.get(backbone or values["backbone"], {}))
+    _lay_over(values, by_head.get(chosen_head, {}))
     values.update({key: value for key, value in (("backbone", backbone), ("seed", seed)) if value is not None})
     mesh = str(object_mesh) if object_mesh is not None else None
     for section, key, value in (("head", "name", head), ("loss", "name", loss), ("augmentation", "object_mesh", mesh)):
@@ -196,4 +260,24 @@ def load_config(
             values[section] = {**(values.get(section) or {}), key: value}
     if loss is not None:
         values["loss"] = {**values["loss"], "distance": "", "weighting": ""}
-    return config_from_dict(values, str(path or "recipe"))
+    return config_from_dict(values, source)
+
+
+def _lay_over(values: dict[str, Any], changes: dict[str, Any]) -> None:
+    """Into `values`: of a section only the keys that are named."""
+    for key, value in changes.items():
+        is_section = isinstance(value, dict) and isinstance(values.get(key), dict)
+        values[key] = {**values[key], **value} if is_section else value
+
+
+def _variants(changes: dict[str, Any], key: str, source: str) -> dict[str, dict[str, Any]]:
+    """Taken out of the file's mapping: name -> changes; raises ConfigError for anything else."""
+    found = changes.pop(key, {})
+    if not isinstance(found, dict) or not all(isinstance(part, dict) for part in found.values()):
+        raise ConfigError(f"{source}: {key} is no mapping of names to changes")
+    for name, part in found.items():
+        # also those that are not chosen: a slip of the pen shall not wait for its turn
+        values = TrainingConfig().to_dict()
+        _lay_over(values, part)
+        config_from_dict(values, f"{source}: {key}.{name}")
+    return found

@@ -46,6 +46,11 @@ class GridProjection(nn.Module):
         return torch.relu(self.connect(cells_bnc.flatten(1)))  # (b, hidden)
 
 
+def _dropout(config: HeadConfig) -> nn.Module:
+    # a dropout of nothing would still draw numbers, and so change what follows
+    return nn.Dropout(config.dropout) if config.dropout else nn.Identity()
+
+
 class Head(nn.Module):
     """What all heads have: two steps, and no state when they begin.
 
@@ -69,11 +74,12 @@ class RegressorHead(Head):
 
     def __init__(self, channels: int, config: HeadConfig) -> None:
         super().__init__(channels, config)
+        self.dropout = _dropout(config)
         self.branches = PoseBranches(config.hidden)
 
     def poses(self, features_btf: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Positions (b, t, 3) and quaternions (b, t, 4), frame by frame."""
-        return self.branches(features_btf)
+        return self.branches(self.dropout(features_btf))
 
 
 class SpatialLstmHead(Head):
@@ -84,19 +90,22 @@ class SpatialLstmHead(Head):
             raise ConfigError(f"head.hidden is {config.hidden}; spatial_lstm needs a multiple of {MATRIX_COLUMNS}")
         super().__init__(channels, config)
         self.rows = config.hidden // MATRIX_COLUMNS
+        columns_hidden = config.lstm_columns_hidden or config.lstm_hidden
+        self.dropout = _dropout(config)
         # a bidirectional LSTM over the rows sweeps down and up, one over the columns right and left
         self.vertical = nn.LSTM(MATRIX_COLUMNS, config.lstm_hidden, batch_first=True, bidirectional=True)
-        self.horizontal = nn.LSTM(self.rows, config.lstm_hidden, batch_first=True, bidirectional=True)
-        self.branches = PoseBranches(4 * config.lstm_hidden)
+        self.horizontal = nn.LSTM(self.rows, columns_hidden, batch_first=True, bidirectional=True)
+        self.branches = PoseBranches(2 * config.lstm_hidden + 2 * columns_hidden)
 
     def poses(self, features_btf: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Positions (b, t, 3) and quaternions (b, t, 4), frame by frame."""
         batch, time = features_btf.shape[:2]
-        matrix_brc = features_btf.reshape(batch * time, self.rows, MATRIX_COLUMNS)
+        matrix_brc = self.dropout(features_btf).reshape(batch * time, self.rows, MATRIX_COLUMNS)
         _, (vertical_2bh, _) = self.vertical(matrix_brc)
         _, (horizontal_2bh, _) = self.horizontal(matrix_brc.transpose(1, 2))
-        last_4bh = torch.cat([vertical_2bh, horizontal_2bh])
-        swept_btf = last_4bh.transpose(0, 1).reshape(batch, time, -1)  # (b, t, 4 * lstm_hidden)
+        # (b, 2 * units) of each: down and up, right and left
+        swept_bf = torch.cat([swept.transpose(0, 1).flatten(1) for swept in (vertical_2bh, horizontal_2bh)], dim=1)
+        swept_btf = swept_bf.reshape(batch, time, -1)  # (b, t, 2 * lstm_hidden + 2 * lstm_columns_hidden)
         return self.branches(swept_btf)
 
 
@@ -106,12 +115,13 @@ class TemporalGruHead(Head):
     def __init__(self, channels: int, config: HeadConfig) -> None:
         super().__init__(channels, config, config.window_length)
         self.gru = nn.GRU(config.hidden, config.gru_hidden, num_layers=2, batch_first=True, bidirectional=True)
+        self.dropout = _dropout(config)
         self.branches = PoseBranches(2 * config.gru_hidden)
 
     def poses(self, features_btf: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Positions (b, t, 3) and quaternions (b, t, 4) of a window of t frames, oldest first; t may be 1."""
         hidden_btf, _ = self.gru(features_btf)
-        return self.branches(hidden_btf)
+        return self.branches(self.dropout(hidden_btf))
 
 
 HEADS = {"regressor": RegressorHead, "spatial_lstm": SpatialLstmHead, "temporal_gru": TemporalGruHead}

@@ -81,19 +81,48 @@ class HomoscedasticWeighting(nn.Module):
         return weighted + self.s_position + self.s_orientation
 
 
+class PositionWeighting(nn.Module):
+    """Position alone; the orientation is not learnt."""
+
+    def __init__(self, config: LossConfig) -> None:
+        super().__init__()
+
+    def forward(self, position: torch.Tensor, orientation: torch.Tensor) -> torch.Tensor:
+        # zero times, not left out: every weight keeps a gradient, for which processes wait
+        return position + 0.0 * orientation
+
+
+class OrientationWeighting(nn.Module):
+    """Orientation alone; the position is not learnt."""
+
+    def __init__(self, config: LossConfig) -> None:
+        super().__init__()
+
+    def forward(self, position: torch.Tensor, orientation: torch.Tensor) -> torch.Tensor:
+        return orientation + 0.0 * position
+
+
 DISTANCES = {
     "quaternion_difference": quaternion_difference,
     "quaternion_difference_canonical": quaternion_difference_canonical,
     "quaternion_error": quaternion_error,
     "geodesic": geodesic,
 }
-WEIGHTINGS = {"beta": BetaWeighting, "homoscedastic": HomoscedasticWeighting}
+WEIGHTINGS = {
+    "beta": BetaWeighting,
+    "homoscedastic": HomoscedasticWeighting,
+    "position": PositionWeighting,
+    "orientation": OrientationWeighting,
+}
 LOSSES = {
     "beta": ("quaternion_difference", "beta"),
     "nh": ("quaternion_difference", "homoscedastic"),
     "qeh": ("quaternion_error", "homoscedastic"),
     "nh_canonical": ("quaternion_difference_canonical", "homoscedastic"),
     "geodesic": ("geodesic", "homoscedastic"),
+    # of the thesis' code, not of its text (losses.py: only-position, only-quaternion)
+    "only_position": ("geodesic", "position"),
+    "only_quaternion": ("geodesic", "orientation"),
 }
 
 

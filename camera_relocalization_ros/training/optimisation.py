@@ -9,7 +9,7 @@ import lightning
 import torch
 from lightning.pytorch.callbacks import EarlyStopping
 from torch import nn
-from torch.optim.lr_scheduler import OneCycleLR, ReduceLROnPlateau
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR, ReduceLROnPlateau
 
 from camera_relocalization_ros.core.errors import ConfigError
 from camera_relocalization_ros.training.config import OptimiserConfig
@@ -17,8 +17,14 @@ from camera_relocalization_ros.training.config import OptimiserConfig
 if TYPE_CHECKING:
     from lightning.pytorch.utilities.types import OptimizerConfig, OptimizerLRSchedulerConfig
 
-OPTIMISERS = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}
-ONE_CYCLE, PLATEAU, CONSTANT = SCHEDULES = ("one_cycle", "plateau", "constant")
+OPTIMISERS = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam, "sgd": torch.optim.SGD}
+ONE_CYCLE, PLATEAU, STEP, EXPONENTIAL, CONSTANT = SCHEDULES = (
+    "one_cycle",
+    "plateau",
+    "step",
+    "exponential",
+    "constant",
+)
 HELD_OUT_LOSS = "val_loss"
 
 
@@ -28,12 +34,17 @@ def check_optimiser(config: OptimiserConfig, held_out: bool) -> None:
         raise ConfigError(f"no optimiser.name {config.name!r}; known: {', '.join(OPTIMISERS)}")
     if config.schedule not in SCHEDULES:
         raise ConfigError(f"no optimiser.schedule {config.schedule!r}; known: {', '.join(SCHEDULES)}")
-    for name, low in (("epochs", 1), ("batch_size", 1), ("patience", 0), ("plateau_patience", 0)):
-        if getattr(config, name) < low:
+    lowest = {"epochs": 1, "batch_size": 1, "patience": 0, "plateau_patience": 0, "decay_epochs": 1}
+    lowest.update(plateau_cooldown=0, plateau_min_delta=0, min_learning_rate=0)
+    for name, low in lowest.items():
+        if not getattr(config, name) >= low:
             raise ConfigError(f"optimiser.{name} is {getattr(config, name)}; expected at least {low}")
-    if not config.learning_rate > 0:
-        raise ConfigError(f"optimiser.learning_rate is {config.learning_rate}; expected more than 0")
-    for name in ("plateau_factor", "ema_decay"):
+    for name in ("learning_rate", "epsilon"):
+        if not getattr(config, name) > 0:
+            raise ConfigError(f"optimiser.{name} is {getattr(config, name)}; expected more than 0")
+    if config.nesterov and not (config.name == "sgd" and config.momentum):
+        raise ConfigError("optimiser.nesterov looks ahead along the momentum of sgd; expected both, or nesterov: false")
+    for name in ("plateau_factor", "ema_decay", "momentum", "decay_factor"):
         if not 0.0 <= getattr(config, name) < 1.0:
             raise ConfigError(f"optimiser.{name} is {getattr(config, name)}; expected 0 <= {name} < 1")
     if not held_out and (config.patience or config.schedule == PLATEAU):
@@ -47,13 +58,51 @@ def build_optimiser(
     parameters: Iterable[nn.Parameter], config: OptimiserConfig, steps: int
 ) -> OptimizerConfig | OptimizerLRSchedulerConfig:
     """What Lightning asks of `configure_optimizers`, for a training of `steps` steps."""
+    if config.name == "sgd":
+        own: dict[str, Any] = {"momentum": config.momentum, "nesterov": config.nesterov}
+    else:
+        own = {"eps": config.epsilon}
     # fused: the same arithmetic in a fifth of the time
-    optimiser = OPTIMISERS[config.name](parameters, config.learning_rate, weight_decay=config.weight_decay, fused=True)
-    if config.schedule != ONE_CYCLE:
+    optimiser = OPTIMISERS[config.name](
+        parameters, config.learning_rate, weight_decay=config.weight_decay, fused=True, **own
+    )
+    schedule = _schedule(optimiser, config, steps)
+    if schedule is None:
         return {"optimizer": optimiser}
-    # torch divides by the length of the rise, 0.1 * steps - 1, and by that of the fall
-    schedule = OneCycleLR(optimiser, config.learning_rate, 11 if steps == 10 else max(steps, 2), pct_start=0.1)
     return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def _schedule(optimiser: torch.optim.Optimizer, config: OptimiserConfig, steps: int) -> LRScheduler | None:
+    """What changes the learning rate after each step; None where nothing does, or the held-out loss decides.
+
+    By steps and not by epochs: Lightning would make the change of an epoch after its checkpoint was written.
+    """
+    if config.schedule == ONE_CYCLE:
+        # torch divides by the length of the rise, 0.1 * steps - 1, and by that of the fall
+        return OneCycleLR(optimiser, config.learning_rate, 11 if steps == 10 else max(steps, 2), pct_start=0.1)
+    stretch = config.decay_epochs * max(steps // config.epochs, 1)
+    if config.schedule == STEP:  # thesis 2.2.6
+        return LambdaLR(optimiser, lambda step: config.decay_factor ** (step // stretch))
+    if config.schedule == EXPONENTIAL:  # thesis 2.2.6
+        return LambdaLR(optimiser, lambda step: config.decay_factor ** (step / stretch))
+    return None
+
+
+def plateau_schedule(optimiser: torch.optim.Optimizer, config: OptimiserConfig) -> ReduceLROnPlateau:
+    """Falls when the loss that it is told of no longer does.
+
+    A fall by an absolute amount counts for losses below zero too, which the homoscedastic ones reach.
+    """
+    fall = config.plateau_min_delta
+    return ReduceLROnPlateau(
+        optimiser,
+        factor=config.plateau_factor,
+        patience=config.plateau_patience,
+        cooldown=config.plateau_cooldown,
+        min_lr=config.min_learning_rate,
+        threshold=fall or 1e-4,
+        threshold_mode="abs" if fall else "rel",
+    )
 
 
 class ResumableEarlyStopping(EarlyStopping):
@@ -78,9 +127,7 @@ class PlateauSchedule(lightning.Callback):
         self._resumed: dict[str, Any] = {}
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        self._schedule = ReduceLROnPlateau(
-            trainer.optimizers[0], factor=self._config.plateau_factor, patience=self._config.plateau_patience
-        )
+        self._schedule = plateau_schedule(trainer.optimizers[0], self._config)
         self._schedule.load_state_dict(self._resumed)
 
     def on_validation_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:

@@ -73,7 +73,7 @@ class Run:
 
         Raises ConfigError when the published ones are missing, or are other ones than those of the training.
         """
-        backbone = build_backbone(self.config.backbone)
+        backbone = build_backbone(self.config.backbone, mean_rgb=self.config.image.channel_mean_rgb)
         found = tensors_digest(backbone.state_dict()).hexdigest()
         if self.backbone_sha256 not in ("", found):
             raise ConfigError(
@@ -101,7 +101,7 @@ class Run:
             "parent_frame": self.parent_frame,
             "child_frame": self.child_frame,
             "camera": to_plain(self.camera),
-            "preprocessing": to_plain(self.preprocessing),
+            "preprocessing": self.preprocessing.to_dict(),
             "results": self.results,
             "training_data": to_plain(self.training_data),
             "backbone_sha256": self.backbone_sha256,

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Sequence
 
@@ -21,6 +22,7 @@ from camera_relocalization_ros.training.backbones import build_backbone
 from camera_relocalization_ros.training.checks import check_training, image_size
 from camera_relocalization_ros.training.config import ORIGINALS_ONLY, TrainingConfig
 from camera_relocalization_ros.training.devices import process
+from camera_relocalization_ros.training.features.channel_mean import with_channel_mean
 from camera_relocalization_ros.training.features.feature_cache import FeatureCache, FrozenPart, build_cache
 from camera_relocalization_ros.training.fitting import fit
 from camera_relocalization_ros.training.job import Job, remove_checkpoints
@@ -68,6 +70,10 @@ def train(
     started = time.monotonic()
     check_training(datasets, val_datasets, config, start)
 
+    cache_folder = cache_folder or run_folder.parent / CACHE_FOLDER
+    # what the backbone sees is decided by the training of the head
+    config = replace(config, image=start.config.image) if start else with_channel_mean(config, datasets, cache_folder)
+
     # built in this order, because weights are drawn while it is done
     lightning.seed_everything(config.seed, verbose=False)
     frozen, network = _build(datasets, config, start)
@@ -77,7 +83,6 @@ def train(
     job = Job.of(config, start, frozen, datasets, val_datasets)
     job.check(run_folder)
 
-    cache_folder = cache_folder or run_folder.parent / CACHE_FOLDER
     caches = [build_cache(dataset, frozen, config.augmentation, cache_folder) for dataset in datasets]
     val_caches = [build_cache(dataset, frozen, ORIGINALS_ONLY, cache_folder) for dataset in val_datasets]
     cached = time.monotonic()
@@ -130,8 +135,9 @@ def _build(datasets: Sequence[Dataset], config: TrainingConfig, start: Run | Non
 
     Raises ConfigError for an unknown backbone, and when its weights are missing or other ones than those of `start`.
     """
-    backbone = start.backbone() if start else build_backbone(config.backbone)
-    size = Preprocessing.for_image(backbone.input_width, *image_size(datasets[0]))
+    image = config.image
+    backbone = start.backbone() if start else build_backbone(config.backbone, mean_rgb=image.channel_mean_rgb)
+    size = Preprocessing.for_image(backbone.input_width, *image_size(datasets[0]), image.is_square)
     pooled_backbone = PooledBackbone(backbone, size.width, size.height, config.head)
     if start is None:
         pose_head = PoseHead(pooled_channels(backbone, config.head), config.head)

@@ -132,7 +132,7 @@ def synthetic_images(relocalizer: Relocalizer, datasets: Sequence[Dataset]) -> I
     """Kind and image of out-of-distribution images that need no other data; scrambled ones are of the data sets."""
     frames = [frame for dataset in datasets for frame in dataset.frames]
     rows = np.unique(np.linspace(0, len(frames) - 1, SCRAMBLED_IMAGES).round().astype(int))
-    size = relocalizer.bundle.sidecar.preprocessing
+    width, height = relocalizer.bundle.sidecar.preprocessing.whole
     # twice the network's input, because cameras send more than it takes
     scene = (load_image_rgb(frames[row].image_path) for row in rows)
-    yield from out_of_distribution_images(2 * size.width, 2 * size.height, scene)
+    yield from out_of_distribution_images(2 * width, 2 * height, scene)

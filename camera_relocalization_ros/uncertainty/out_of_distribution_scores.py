@@ -37,13 +37,13 @@ def estimate_images(
     relocalizer: Relocalizer, images: Iterable[tuple[str, np.ndarray]]
 ) -> dict[str, list[Estimate | None]]:
     """Estimates for images (H, W, 3) by kind, None where one was refused; the images of a kind are one stream."""
-    size = relocalizer.bundle.sidecar.preprocessing
+    width, height = relocalizer.bundle.sidecar.preprocessing.whole
     estimates: dict[str, list[Estimate | None]] = {}
     for number, (kind, image_rgb) in enumerate(tracked(images, "out of distribution", "image")):
         if kind not in estimates:
             relocalizer.reset()
         try:
-            estimate = relocalizer.estimate(to_aspect(image_rgb, size.width, size.height), (number + 1) * STEP_NS)
+            estimate = relocalizer.estimate(to_aspect(image_rgb, width, height), (number + 1) * STEP_NS)
             estimates.setdefault(kind, []).append(estimate)
         except FrameError:
             estimates.setdefault(kind, []).append(None)

@@ -31,11 +31,16 @@ CLASSES = (
 BACKBONES = {backbone.name: backbone for backbone in CLASSES}
 
 
-def build_backbone(name: str, pretrained: bool = True) -> Backbone:
-    """The backbone in evaluation mode; raises ConfigError that lists the known names."""
+def build_backbone(name: str, pretrained: bool = True, mean_rgb: tuple[float, ...] = ()) -> Backbone:
+    """The backbone in evaluation mode; raises ConfigError that lists the known names.
+
+    mean_rgb: the colour (3,), 0..255, that it subtracts, where that is another than its weights' publishers'.
+    """
     if name not in BACKBONES:
         raise ConfigError(f"no backbone {name!r}; known: {', '.join(sorted(BACKBONES))}")
     backbone = BACKBONES[name]()
+    if mean_rgb:
+        backbone.set_mean(mean_rgb)
     if pretrained:
         backbone.load_pretrained()
     return backbone.eval().requires_grad_(False)

@@ -16,6 +16,10 @@ class CaffeInput(nn.Module):
         super().__init__()
         self.register_buffer("mean_bgr", torch.tensor(mean_bgr).view(1, 3, 1, 1), persistent=False)
 
+    def set_mean(self, mean_rgb: tuple[float, ...]) -> None:
+        """Subtract this colour (3,), 0..255, from now on."""
+        self.mean_bgr = torch.tensor(mean_rgb[::-1], dtype=torch.float32).view(1, 3, 1, 1)
+
     def forward(self, image_bhw3: torch.Tensor) -> torch.Tensor:
         image_brgb = image_bhw3.permute(0, 3, 1, 2).float()
         return torch.cat([image_brgb[:, 2:3], image_brgb[:, 1:2], image_brgb[:, 0:1]], dim=1) - self.mean_bgr

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from camera_relocalization_ros.core.errors import ConfigError
 from camera_relocalization_ros.training.backbones.weights import (
     DrawnWeights,
     FileWeights,
@@ -23,6 +24,7 @@ class Backbone(nn.Module):
     It is tail(trunk(image)): below `cut_layer` it stays frozen, `tail_layers` and what follows may be fine-tuned.
     The cut layer's output (b, cut_channels, h'', w'') may be read beside the last map.
     `dropped` are the beginnings of the names in a weights file that belong to classifiers and auxiliary heads.
+    One that `subtracts_mean` of the images it was trained on may take another mean in its place.
     """
 
     name: str
@@ -33,6 +35,7 @@ class Backbone(nn.Module):
     cut_channels: int = 0
     tail_layers: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
+    subtracts_mean: bool = False
 
     def trunk(self, image_bhw3: torch.Tensor) -> torch.Tensor:
         """Output of the cut layer (b, c, h', w'); of the whole network where it has no tail."""
@@ -41,6 +44,12 @@ class Backbone(nn.Module):
     def tail(self, x_bchw: torch.Tensor) -> torch.Tensor:
         """The last feature map from the trunk's output."""
         return x_bchw
+
+    def set_mean(self, mean_rgb: tuple[float, ...]) -> None:
+        """Subtract this colour (3,), 0..255, from now on; raises ConfigError where there is no mean to replace."""
+        raise ConfigError(
+            f"backbone {self.name} scales its input and subtracts no mean of images; expected no image.channel_mean_rgb"
+        )
 
     def unfreeze_tail(self) -> list[nn.Parameter]:
         """Let gradients reach the tail alone; returns its parameters."""

@@ -54,6 +54,7 @@ class GoogLeNet(Backbone):
     cut_channels = 528
     tail_layers = ("inception_4e", "inception_5a", "inception_5b")
     mean_bgr = (104.0, 117.0, 123.0)
+    subtracts_mean = True
 
     def __init__(self) -> None:
         super().__init__()
@@ -75,6 +76,9 @@ class GoogLeNet(Backbone):
     def tail(self, x_bchw: torch.Tensor) -> torch.Tensor:
         x_bchw = self.pool(self._inceptions(x_bchw, "4e"))
         return self._inceptions(x_bchw, "5a", "5b")
+
+    def set_mean(self, mean_rgb: tuple[float, ...]) -> None:
+        self.input.set_mean(mean_rgb)
 
     def _inceptions(self, x_bchw: torch.Tensor, *names: str) -> torch.Tensor:
         for name in names:

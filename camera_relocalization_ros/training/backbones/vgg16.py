@@ -26,10 +26,11 @@ class Vgg16(Backbone):
     cut_layer = "pool4"
     cut_channels = 512
     tail_layers = ("conv5_1", "conv5_2", "conv5_3")
+    subtracts_mean = True
 
     def __init__(self) -> None:
         super().__init__()
-        self.input: nn.Module = CaffeInput((104.006, 116.669, 122.679))
+        self.input: CaffeInput | TorchvisionInput = CaffeInput((104.006, 116.669, 122.679))
         self.pool = max_pool(2, 2)
         c_in = 3
         for stage, (c_out, convolutions) in enumerate(STAGES, start=1):
@@ -45,6 +46,9 @@ class Vgg16(Backbone):
 
     def tail(self, x_bchw: torch.Tensor) -> torch.Tensor:
         return self._stage(5, x_bchw)
+
+    def set_mean(self, mean_rgb: tuple[float, ...]) -> None:
+        self.input.set_mean(mean_rgb)
 
     def _stage(self, stage: int, x_bchw: torch.Tensor) -> torch.Tensor:
         _, convolutions = STAGES[stage - 1]
@@ -93,6 +97,10 @@ class TorchvisionInput(nn.Module):
         # of the training images, in 0..1
         for name, values in (("mean", (0.485, 0.456, 0.406)), ("spread", (0.229, 0.224, 0.225))):
             self.register_buffer(name, 255.0 * torch.tensor(values).view(1, 3, 1, 1), persistent=False)
+
+    def set_mean(self, mean_rgb: tuple[float, ...]) -> None:
+        """Subtract this colour (3,), 0..255, from now on; the spread stays."""
+        self.mean = torch.tensor(mean_rgb, dtype=torch.float32).view(1, 3, 1, 1)
 
     def forward(self, image_bhw3: torch.Tensor) -> torch.Tensor:
         return (image_bhw3.permute(0, 3, 1, 2).float() - self.mean) / self.spread

@@ -92,12 +92,11 @@ class FrozenPart:
         camera = to_plain(dataset.camera) if len(dataset.cameras) < 2 else to_plain(_cameras_of_frames(dataset))
         head = self.config.head
         pooling = [type(self.network).__name__, head.grid_rows, head.grid_cols, head.trunk_map]
-        settings = [CACHE_VERSION, LIBRARIES, self.config.backbone, pooling, asdict(self.preprocessing), camera]
+        settings = [CACHE_VERSION, LIBRARIES, self.config.backbone, pooling, self.preprocessing.to_dict(), camera]
+        # only where it is another than that of the weights' publishers, so that older caches stay valid
+        settings += [self.config.image.channel_mean_rgb] if self.config.image.channel_mean_rgb else []
         digest.update(json.dumps([settings, self._views_key(augmentation)]).encode())
-        for frame in dataset.frames:
-            name = os.path.relpath(frame.image_path, dataset.path)
-            digest.update(f"{name} {frame.stamp_ns} {_size_and_time(frame.image_path)}".encode())
-            digest.update(frame.position.tobytes() + frame.quat_xyzw.tobytes())
+        image_digest(digest, dataset)
         return digest.hexdigest()[:20]
 
     def _views_key(self, augmentation: AugmentationConfig) -> list:
@@ -111,6 +110,14 @@ class FrozenPart:
                 pictures = background_files(Path(augmentation.backgrounds))
                 files.append([f"{path.name} {_size_and_time(path)}" for path in pictures])
         return [self.config.seed, {**asdict(augmentation), "object_mesh": "", "backgrounds": ""}, files]
+
+
+def image_digest(digest: Any, dataset: Dataset) -> None:
+    """Feed a hash with the images of a data set, by name, size and time of change, and with their poses."""
+    for frame in dataset.frames:
+        name = os.path.relpath(frame.image_path, dataset.path)
+        digest.update(f"{name} {frame.stamp_ns} {_size_and_time(frame.image_path)}".encode())
+        digest.update(frame.position.tobytes() + frame.quat_xyzw.tobytes())
 
 
 def build_cache(dataset: Dataset, frozen: FrozenPart, augmentation: AugmentationConfig, folder: Path) -> FeatureCache:

@@ -56,8 +56,7 @@ class ViewMaker:
                 f"{dataset.path}: no camera intrinsics; expected them for virtual rotations and silhouettes "
                 "(extract with camera_info, or train with augmentation.views: 0)"
             )
-        working = _working(preprocessing)
-        camera = dataset.known_camera_of(dataset.frames[0]).scaled(working.width, working.height)
+        camera = dataset.known_camera_of(dataset.frames[0]).scaled(*_working(preprocessing).whole)
         if not augmentation.replaces_backgrounds:
             return cls(preprocessing, augmentation, seed, camera)
         mesh = load_mesh(Path(augmentation.object_mesh))
@@ -140,4 +139,5 @@ class ViewMaker:
 
 
 def _working(preprocessing: Preprocessing) -> Preprocessing:
-    return Preprocessing(WORKING_SCALE * preprocessing.width, WORKING_SCALE * preprocessing.height)
+    """Of the whole image: a view that is turned away shows what the crop leaves out."""
+    return preprocessing.uncropped().scaled(WORKING_SCALE)

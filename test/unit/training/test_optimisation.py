@@ -2,16 +2,17 @@
 import csv
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
-import yaml
 from helpers import write_fake_dataset
 from torch.optim.swa_utils import AveragedModel
 
 from camera_relocalization_ros.core.errors import ConfigError, DatasetError
 from camera_relocalization_ros.training.config import OptimiserConfig, load_config
 from camera_relocalization_ros.training.devices import Process, trainer_precision, trainer_processes
-from camera_relocalization_ros.training.optimisation import build_optimiser, check_optimiser
+from camera_relocalization_ros.training.heads import build_head
+from camera_relocalization_ros.training.optimisation import build_optimiser, check_optimiser, plateau_schedule
 from camera_relocalization_ros.training.pose_training import averaging
 from camera_relocalization_ros.training.train import train
 
@@ -30,21 +31,114 @@ def test_shipped_recipes_can_be_trained(name):
     check_optimiser(recipe.finetune, held_out=True)
 
 
+def thesis(backbone=None, head=None):
+    return load_config(RECIPES / "thesis.yaml", backbone=backbone, head=head)
+
+
 def test_the_recipe_of_the_thesis_says_what_the_thesis_says():
-    values = yaml.safe_load((RECIPES / "thesis.yaml").read_text(encoding="utf-8"))
-    optimiser, head = values["optimiser"], values["head"]
-    assert (optimiser["name"], optimiser["learning_rate"], optimiser["weight_decay"]) == ("adam", 2e-4, 0.0)
-    assert (optimiser["schedule"], optimiser["patience"]) == ("plateau", 7)
-    assert (head["grid_rows"], head["grid_cols"], head["cell_channels"], head["hidden"]) == (1, 1, 0, 2048)
-    assert values["augmentation"] == {"views": 0}
+    recipe = thesis()
+    optimiser, head = recipe.optimiser, recipe.head
+    assert (optimiser.name, optimiser.learning_rate, optimiser.epsilon) == ("adam", 2e-4, 1e-8)  # 4.2
+    assert (optimiser.weight_decay, head.dropout) == (0.0, 0.0)  # 4.2
+    assert (optimiser.epochs, optimiser.patience) == (500, 7)
+    assert (head.grid_rows, head.grid_cols, head.cell_channels, head.hidden) == (1, 1, 0, 2048)  # 3.4.1
+    assert recipe.augmentation.views == 0
+    assert (recipe.image.crop, recipe.image.channel_mean) == ("square", "data")
     # the thesis fine-tuned in the same way, and averaged no weights
-    assert values["finetune"] == optimiser and optimiser["ema_decay"] == 0.0
+    assert recipe.finetune == optimiser and optimiser.ema_decay == 0.0
+
+
+def test_every_value_of_the_thesis_recipe_says_where_it_is_from():
+    lines = (RECIPES / "thesis.yaml").read_text(encoding="utf-8").splitlines()
+    values = [line for line in lines if line and not line.lstrip().startswith("#")]
+    # sections, grid_cols beside grid_rows, what no head reads, and the anchors' second use have none of their own
+    silent = {"image:", "head:", "loss:", "augmentation:", "optimiser:", "by_backbone:", "by_head:", "temporal_gru:"}
+    silent |= {"grid_cols:", "cell_channels:", "beta:", "finetune:"}
+    told = [line for line in values if line.split()[0] not in silent]
+    assert len(told) > 25 and all("#" in line for line in told), [line for line in told if "#" not in line]
+
+
+@pytest.mark.parametrize(
+    "backbone, batch_size, schedule",
+    [
+        ("googlenet_imagenet", 64, "constant"),
+        ("googlenet_places365", 64, "constant"),
+        ("vgg16_hybrid1365", 32, "constant"),
+        ("inception_resnet_v2_imagenet", 20, "plateau"),
+        ("efficientnet_lite0", 64, "plateau"),
+    ],
+)
+def test_networks_of_the_thesis_have_their_batch_and_schedule(backbone, batch_size, schedule):
+    for section in (thesis(backbone).optimiser, thesis(backbone).finetune):
+        assert (section.batch_size, section.schedule) == (batch_size, schedule)
+        assert (section.plateau_factor, section.plateau_patience, section.plateau_cooldown) == (0.8, 2, 1)
+        assert section.min_learning_rate == 1e-6
+
+
+@pytest.mark.parametrize("name, features, fc", [("spatial_lstm", 192, 2048), ("temporal_gru", 1024, 1024)])
+def test_heads_of_the_thesis_have_its_widths(name, features, fc):
+    head = build_head(512, thesis(head=name).head)
+    assert head.branches.position.in_features == features and head.frame_features.connect.out_features == fc
+
+
+def test_step_and_exponential_decay_are_equations_2_6_and_2_7():
+    for schedule, expected in (
+        ("step", [0.6 ** (epoch // 2) for epoch in range(6)]),
+        ("exponential", [np.exp(epoch / 2 * np.log(0.6)) for epoch in range(6)]),
+    ):
+        config = OptimiserConfig(name="sgd", schedule=schedule, epochs=6, learning_rate=1.0, decay_epochs=2)
+        built = build_optimiser([torch.nn.Parameter(torch.zeros(1))], config, steps=6 * 10)
+        found = []
+        for step in range(6 * 10):
+            if step % 10 == 0:
+                found.append(built["optimizer"].param_groups[0]["lr"])
+            built["optimizer"].step()
+            built["lr_scheduler"]["scheduler"].step()
+        np.testing.assert_allclose(found, expected)
+
+
+def test_sgd_with_nesterov_is_equation_2_5():
+    weight = torch.nn.Parameter(torch.tensor([1.0]))
+    config = OptimiserConfig(name="sgd", schedule="constant", nesterov=True, momentum=0.9, learning_rate=0.1)
+    optimiser = build_optimiser([weight], config, steps=2)["optimizer"]
+    at, velocity = 1.0, 0.0
+    for _ in range(3):
+        weight.grad = 2 * weight.detach()
+        optimiser.step()
+        # in the form of the thesis: v_t = mu v - alpha g, phi_t = phi - mu v_{t-1} + (1 + mu) v_t
+        before, velocity = velocity, 0.9 * velocity - 0.1 * 2 * at
+        at = at - 0.9 * before + 1.9 * velocity
+        assert weight.item() == pytest.approx(at, rel=1e-5)
+
+
+def test_a_plateau_rests_after_a_fall_and_has_a_floor():
+    config = OptimiserConfig(
+        learning_rate=1.0,
+        plateau_factor=0.5,
+        plateau_patience=1,
+        plateau_cooldown=2,
+        plateau_min_delta=0.1,
+        min_learning_rate=0.3,
+    )
+    optimiser = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], config.learning_rate)
+    schedule, rates = plateau_schedule(optimiser, config), []
+    # below zero, and falling by less than counts
+    for loss in (-1.0, -1.05, -1.05, -1.05, -1.05, -1.05, -1.05, -1.05):
+        schedule.step(loss)
+        rates.append(optimiser.param_groups[0]["lr"])
+    assert rates == [1.0, 1.0, 0.5, 0.5, 0.5, 0.5, 0.3, 0.3]
 
 
 @pytest.mark.parametrize(
     "changes, message",
     [
-        ({"optimiser": {"name": "sgd"}}, "no optimiser.name 'sgd'; known: adamw, adam"),
+        ({"optimiser": {"name": "lion"}}, "no optimiser.name 'lion'; known: adamw, adam, sgd"),
+        ({"optimiser": {"nesterov": True}}, "optimiser.nesterov looks ahead along the momentum of sgd"),
+        ({"optimiser": {"decay_epochs": 0}}, "optimiser.decay_epochs is 0; expected at least 1"),
+        ({"image": {"crop": "round"}}, "no image.crop 'round'; known: none, square"),
+        ({"image": {"channel_mean_rgb": [1.0, 2.0]}}, "image.channel_mean_rgb is"),
+        ({"image": {"channel_mean_rgb": [1.0, 2.0, 3.0]}}, "backbone toy scales its input"),
+        ({"head": {"dropout": 1.0}}, "head.dropout is 1.0"),
         ({"optimiser": {"schedule": "steps"}}, "no optimiser.schedule 'steps'"),
         ({"optimiser": {"epochs": 0}}, "optimiser.epochs is 0; expected at least 1"),
         ({"optimiser": {"learning_rate": 0.0}}, "optimiser.learning_rate is 0.0"),
