@@ -54,12 +54,18 @@ class Spread:
 def methods_for(
     data_set: str, heads: Sequence[str] | None = None, losses: Sequence[str] | None = None
 ) -> list[tuple[str, str]]:
-    """Pairs of head and loss: those of the thesis, or all of the given heads times the given losses."""
-    if heads or losses:
-        return [
-            (head, loss) for head in heads or ("spatial_lstm", "regressor") for loss in losses or ("qeh", "nh", "beta")
-        ]
-    return [*METHODS, *(TEMPORAL_METHODS if data_set == TEMPORAL_DATA_SET else ())]
+    """Pairs of head and loss: those of the thesis, or all of the given heads times the given losses.
+
+    Where only one of both is given, the other is the thesis': with losses alone, Temporal-GRU too where table 4.17 is.
+    """
+    thesis = [*METHODS, *(TEMPORAL_METHODS if data_set == TEMPORAL_DATA_SET else ())]
+    if not heads and not losses:
+        return thesis
+    return [
+        (head, loss)
+        for head in heads or dict.fromkeys(head for head, _ in thesis)
+        for loss in losses or dict.fromkeys(loss for _, loss in METHODS)
+    ]
 
 
 def over_seeds(summaries: list[dict[str, Any]]) -> dict[str, dict[str, Spread]]:

@@ -84,7 +84,7 @@ def _tables() -> dict[str, dict[str, Callable[[Row], str]]]:
 
 TABLES = _tables()
 # a terminal is narrower than a page
-MAX_NAME, NOT_IN_TERMINAL = 48, ("mean [m]", "std [m]", "mean [deg]", "std [deg]")
+MAX_NAME, GAP, NOT_IN_TERMINAL = 56, "...", ("mean [m]", "std [m]", "mean [deg]", "std [deg]")
 
 
 def tables(rows: list[Row], left_out: tuple[str, ...] = ()) -> list[Table]:
@@ -103,17 +103,26 @@ def _table(title: str, columns: dict[str, Callable[[Row], str]], rows: list[Row]
 
 
 def terminal_tables(rows: list[Row]) -> str:
-    """Aligned columns without NOT_IN_TERMINAL; in parentheses are intervals."""
+    """Aligned columns without NOT_IN_TERMINAL and long names without their middle; in parentheses are intervals."""
     return "\n\n".join(map(_aligned, tables(rows, NOT_IN_TERMINAL))) + "\n"
 
 
 def _aligned(table: Table) -> str:
-    cells = [[cell[:MAX_NAME] for cell in line] for line in [[table.title, *table.columns], *table.cells]]
+    names = _shortened([line[0] for line in table.cells])
+    cells = [[table.title, *table.columns], *([name, *line[1:]] for name, line in zip(names, table.cells))]
     widths = [max(map(len, column)) for column in zip(*cells)]
     return "\n".join(
         "  ".join([line[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(line[1:], widths[1:]))])
         for line in cells
     )
+
+
+def _shortened(names: list[str]) -> list[str]:
+    """Long names without their middle: the end tells head and loss. Whole, where two would be alike."""
+    kept = (MAX_NAME - len(GAP)) // 2
+    short = [name if len(name) <= MAX_NAME else f"{name[:kept]}{GAP}{name[-kept:]}" for name in names]
+    is_clear = len(set(short)) == len(set(names))
+    return short if is_clear else names
 
 
 def markdown_tables(rows: list[Row]) -> str:

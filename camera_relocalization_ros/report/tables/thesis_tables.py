@@ -10,6 +10,7 @@ from typing import Any, Iterator
 
 from camera_relocalization_ros.core.pose_errors import STATISTICS
 from camera_relocalization_ros.evaluation.thesis_grid import (
+    AIRFRAME,
     METHODS,
     QUANTITIES,
     SEVEN_SCENES,
@@ -85,10 +86,27 @@ class Table:
 def tables(found: Reproduction) -> list[Table]:
     """One table of methods for each network that was trained; for airframe-ind 4.17 as well, all networks in one."""
     made = [_methods_table(found, backbone) for backbone in found.backbones]
-    temporal = list(_temporal_rows(found))
-    if any(row.ours for row in temporal):
-        made.append(Table(TEMPORAL_TABLE, f"Temporal-GRU on {TEMPORAL_DATA_SET}, by network", temporal))
+    if TEMPORAL_DATA_SET in found.data_sets:
+        title = f"Temporal-GRU on {TEMPORAL_DATA_SET}, by network"
+        made.append(Table(TEMPORAL_TABLE, title, list(_temporal_rows(found))))
     return made
+
+
+def absences(found: Reproduction) -> list[str]:
+    """Why tables of the thesis are left out, or have no numbers of ours."""
+    lines = [f"{backbone} is skipped: {reason}" for backbone, reason in found.skipped.items()]
+    numbers = METHOD_TABLES[found.experiment]
+    lines += [
+        f"Table {numbers[backbone]} is left out: {backbone} was not asked for"
+        for backbone in THESIS_BACKBONES
+        if backbone not in (*found.backbones, *found.skipped)
+    ]
+    # one table of all networks
+    if found.experiment == AIRFRAME and TEMPORAL_DATA_SET not in found.data_sets:
+        lines.append(f"Table {TEMPORAL_TABLE} is left out: it is about {TEMPORAL_DATA_SET}, which is none of the data.")
+    elif found.experiment == AIRFRAME and not any(row.ours for row in _temporal_rows(found)):
+        lines.append(f"Table {TEMPORAL_TABLE} has no numbers of ours: head temporal_gru was not trained with qeh, nh.")
+    return lines
 
 
 def markdown(table: Table) -> str:
@@ -123,7 +141,7 @@ def report(found: Reproduction, notes: list[str]) -> str:
     """All tables as one Markdown page that begins with `notes`."""
     lines = [f"# {found.experiment}: the thesis' tables again", ""]
     lines += [f"- {note}" for note in notes]
-    lines += [f"- {backbone} is skipped: {reason}" for backbone, reason in found.skipped.items()]
+    lines += [f"- {line}" for line in absences(found)]
     lines += ["- Every cell is position in metres / orientation in degrees; a dash says that there is no number."]
     if _seeds(found) > 1:
         lines += [f"- Ours are means over {_seeds(found)} seeds +- sample standard deviation."]

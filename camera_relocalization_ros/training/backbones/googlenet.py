@@ -111,7 +111,7 @@ class GoogLeNetPlaces365(GoogLeNet):
     """Zhou et al. 2017."""
 
     name = "googlenet_places365"
-    # mean pixel of the Places images that their authors give for the 205 classes; the file for 365 is a mean image
+    # that of its authors' binaryproto
     mean_bgr = (104.051, 112.514, 116.676)
     weights = LocalWeights(
         name="googlenet_places365",

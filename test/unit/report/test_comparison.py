@@ -36,6 +36,24 @@ def test_thesis_alone_is_its_best_of_each_data_set():
     assert any("airframe-ind" in row.name for row in rows)
 
 
+def test_head_and_loss_of_the_thesis_rows_are_seen_in_a_terminal():
+    rows = comparison_rows([made_result(20)], ("thesis:airframe-ind",))
+    names = [row.name for row in rows if row.kind == "reference"]
+    assert len(names) == 22
+    shown = [line.split("  ")[0] for line in comparison_text.terminal_tables(rows).splitlines()]
+    shown = [name for name in shown if name.startswith("thesis 4.")]
+    # no two are alike, and each tells table, head and loss
+    assert len(set(shown)) == len(names) and max(map(len, shown)) <= comparison_text.MAX_NAME
+    for name, short in zip(names, shown):
+        assert short.split(",")[0] == name.split(",")[0] and short.split(", ")[-2:] == name.split(", ")[-2:]
+
+
+def test_names_that_differ_in_their_middle_stay_whole():
+    rows = comparison_rows([made_result(20, name=f"{'a' * 30}{n}{'b' * 30}") for n in range(2)])
+    text = comparison_text.terminal_tables(rows)
+    assert all(f"{'a' * 30}{n}{'b' * 30}" in text for n in range(2))
+
+
 @pytest.mark.parametrize("reference", ["paper", "thesis:moon"])
 def test_unknown_reference_lists_the_known(reference):
     with pytest.raises(ResultError, match="expected thesis or one of.*thesis:redkitchen"):

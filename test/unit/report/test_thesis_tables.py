@@ -190,6 +190,26 @@ def test_the_temporal_models_have_a_table_by_network():
     assert methods_for("chess", ["regressor"], ["geodesic"]) == [("regressor", "geodesic")]
 
 
+def test_losses_alone_keep_the_heads_of_the_thesis():
+    losses = ["qeh", "nh"]
+    heads = ("spatial_lstm", "regressor")
+    assert methods_for("airframe-mixed", None, losses) == [(head, loss) for head in heads for loss in losses]
+    assert methods_for("airframe-ind", None, losses)[-2:] == list(TEMPORAL_METHODS)
+
+
+def test_a_table_that_is_left_out_or_has_no_numbers_of_ours_says_why():
+    lstm = Combination("airframe-ind", "efficientnet_lite0", *QEH_LSTM)
+    found = kitchen(experiment="airframe", data_sets=("airframe-ind",), summaries={lstm: [fake_summary(1, 2)]})
+    page = report(found, [])
+    assert "0.247 / 7.67" in page, "the thesis' own stand there nevertheless"
+    assert "Table 4.17 has no numbers of ours: head temporal_gru was not trained" in page
+    assert "Table 4.11 is left out: googlenet_imagenet was not asked for" in page
+    assert "vgg16_hybrid1365 is skipped: weights file is missing" in page and "Table 4.14 is left out" not in page
+    mixed = report(kitchen(experiment="airframe", data_sets=("airframe-mixed",), summaries={}), [])
+    assert "Table 4.17 is left out: it is about airframe-ind" in mixed
+    assert "4.17" not in report(kitchen(), [])
+
+
 def test_a_data_set_that_the_thesis_does_not_have_gets_dashes():
     combination = Combination("garage", "efficientnet_lite0", *QEH_LSTM)
     found = kitchen(data_sets=("garage",), summaries={combination: [fake_summary(1, 2)]}, baselines={})

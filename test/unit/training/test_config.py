@@ -37,6 +37,33 @@ def test_a_file_changes_the_recipe_that_is_gone_on_with(tmp_path):
     assert load_config(None, base=base) == base
 
 
+def test_what_differs_by_network_and_head_is_laid_over_the_rest(tmp_path):
+    path = tmp_path / "recipe.yaml"
+    path.write_text(
+        "optimiser: {epochs: 5, batch_size: 64}\n"
+        "by_backbone: {vgg16_random: {optimiser: {batch_size: 32}}}\n"
+        "by_head: {temporal_gru: {head: {hidden: 1024}}}\n"
+    )
+    plain, vgg16, gru = (
+        load_config(path, backbone=backbone, head=head)
+        for backbone, head in ((None, None), ("vgg16_random", None), ("vgg16_random", "temporal_gru"))
+    )
+    assert (plain.optimiser.batch_size, plain.head.hidden) == (64, TrainingConfig().head.hidden)
+    assert (vgg16.optimiser.batch_size, vgg16.optimiser.epochs, vgg16.head.hidden) == (32, 5, plain.head.hidden)
+    assert (gru.optimiser.batch_size, gru.head.hidden) == (32, 1024)
+    # a name that the file itself gives counts too
+    path.write_text(path.read_text() + "head: {name: temporal_gru}\n")
+    assert load_config(path).head.hidden == 1024
+
+
+@pytest.mark.parametrize("text", ["by_head: 3", "by_head: {a: 3}", "by_backbone: {vgg16_random: {hed: {}}}"])
+def test_slips_in_what_differs_are_errors_before_its_turn(tmp_path, text):
+    path = tmp_path / "recipe.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match="recipe.yaml.*by_"):
+        load_config(path)
+
+
 def test_backgrounds_are_replaced_where_the_object_is_known():
     known = load_config(None, object_mesh=Path("wing.ply")).augmentation
     assert known.replaces_backgrounds and known.object_mesh == "wing.ply"

@@ -142,3 +142,19 @@ def test_the_sign_of_a_members_quaternion_makes_no_difference(monkeypatch):
 def test_sizes_that_make_no_head_are_refused(size, value):
     with pytest.raises(ConfigError, match=f"head.{size} is {value}; expected"):
         small("temporal_gru", **{size: value})
+
+
+def test_dropout_is_of_training_alone():
+    for name in HEADS:
+        head = build_head(4, HeadConfig(name=name, grid_rows=1, grid_cols=1, hidden=64, dropout=0.5))
+        features = torch.rand(2, 2, 64)
+        trained, flown = head.train().poses(features)[0], head.eval().poses(features)[0]
+        assert not torch.allclose(trained, flown) and torch.equal(flown, head.poses(features)[0])
+
+
+def test_sweeps_along_columns_have_a_width_of_their_own():
+    sizes = {"name": "spatial_lstm", "hidden": 64, "grid_rows": 1, "grid_cols": 1, "lstm_hidden": 6}
+    alike, apart = (build_head(4, HeadConfig(**sizes, lstm_columns_hidden=units)) for units in (0, 5))
+    assert (alike.horizontal.hidden_size, apart.horizontal.hidden_size, apart.vertical.hidden_size) == (6, 5, 6)
+    assert apart.branches.position.in_features == 2 * 6 + 2 * 5
+    assert apart.poses(torch.rand(2, 3, 64))[0].shape == (2, 3, 3)

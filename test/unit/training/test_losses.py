@@ -150,3 +150,17 @@ def test_geodesic_is_the_angle_scipy_gives():
     truth, estimate = random_quats(200, 1), random_quats(200, 2)
     relative = Rotation.from_quat(truth.numpy()).inv() * Rotation.from_quat(estimate.numpy())
     np.testing.assert_allclose(geodesic(truth, estimate)[:, 0].numpy(), relative.magnitude(), atol=1e-6)
+
+
+@pytest.mark.parametrize("name, is_of_position", [("only_position", True), ("only_quaternion", False)])
+def test_losses_of_one_quantity_look_at_that_alone(name, is_of_position):
+    position, quat = torch.rand(4, 3), torch.nn.functional.normalize(torch.rand(4, 4), dim=1)
+    truth, quat_gt = torch.zeros(4, 3), torch.tensor([[0.0, 0.0, 0.0, 1.0]]).repeat(4, 1)
+    loss = PoseLoss(LossConfig(name=name))
+    value = loss(position, quat, truth, quat_gt)
+    if is_of_position:
+        assert value.item() == pytest.approx(position.sum(dim=1).mean().item())
+    else:
+        angle = 2 * torch.atan2(quat[:, :3].norm(dim=1), quat[:, 3])
+        assert value.item() == pytest.approx(angle.mean().item(), rel=1e-4)
+    assert not list(loss.parameters())
