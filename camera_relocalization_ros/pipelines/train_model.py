@@ -9,6 +9,7 @@ from typing import Any, Sequence
 
 from camera_relocalization_ros.core.progress import Progress, reporting
 from camera_relocalization_ros.data.still_pictures import refuse_still_pictures
+from camera_relocalization_ros.pipelines.epoch_pictures import EpochPictures
 from camera_relocalization_ros.pipelines.inputs import DataSpec, all_loaded
 from camera_relocalization_ros.training.config import TrainingConfig, load_config
 from camera_relocalization_ros.training.epoch_progress import EpochProgress
@@ -72,6 +73,6 @@ def train_model(
             val_datasets=held_out,
             cache_folder=None if cache is None else Path(cache),
             start=start,
-            callbacks=() if lightning_bars else (EpochProgress(),),
+            callbacks=(EpochPictures(folder), *(() if lightning_bars else (EpochProgress(),))),
         )
     return TrainedModel(folder, run)

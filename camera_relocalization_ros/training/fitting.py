@@ -27,9 +27,11 @@ from camera_relocalization_ros.training.optimisation import (
     PlateauSchedule,
     ResumableEarlyStopping,
 )
-from camera_relocalization_ros.training.pose_training import PoseTraining
+from camera_relocalization_ros.training.pose_training import EPOCH_STATISTICS, QUANTITIES, PoseTraining
 from camera_relocalization_ros.training.samples import OrderedDraws, TrainingDraws, WindowSamples
 
+# of epochs.csv and TensorBoard, and too many for a summary
+DETAILS = {f"val_{what}_{name}_{unit}" for what, unit in QUANTITIES for name in EPOCH_STATISTICS}
 LAST, BEST, EPOCHS = "last", "best", "epochs.csv"
 logger = logging.getLogger(__name__)
 
@@ -68,7 +70,8 @@ def fit(
             metrics.update(trainer.validate(module, val_loader, verbose=False)[0])
         trainer.strategy.barrier()
     module.eval().cpu()
-    return {"epochs": len(table.rows), **{name: round(float(value), 4) for name, value in metrics.items()}}
+    kept = {name: value for name, value in metrics.items() if name not in DETAILS}
+    return {"epochs": len(table.rows), **{name: round(float(value), 4) for name, value in kept.items()}}
 
 
 @contextlib.contextmanager

@@ -21,6 +21,15 @@ from camera_relocalization_ros.training.pose_network import PoseNetwork
 if TYPE_CHECKING:
     from lightning.pytorch.utilities.types import OptimizerConfig, OptimizerLRSchedulerConfig
 
+# of the errors of an epoch beside their median, as the code of the thesis logs them (models/metrics.py)
+EPOCH_STATISTICS: dict[str, Callable[[np.ndarray], Any]] = {
+    "mean": np.mean,
+    "max": np.max,
+    "std": np.std,
+    "min": np.min,
+    "rmse": lambda values: np.sqrt(np.mean(np.square(values))),
+}
+QUANTITIES = (("position", "m"), ("orientation", "deg"))
 Batch = Tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 Tensors = Union[Tuple[torch.Tensor, ...], List[torch.Tensor]]
 
@@ -51,7 +60,9 @@ class PoseTraining(lightning.LightningModule):
         self.network = network
         self.loss = PoseLoss(loss)
         self._config = optimiser
-        self._errors: list[np.ndarray] = []
+        # position (3) and quaternion (4) of estimate and truth, batch by batch
+        self._held_out: list[list[np.ndarray]] = []
+        self.held_out: tuple[Poses, Poses] | None = None
         self.average = None
         if optimiser.ema_decay:
             self.average = AveragedModel(network, multi_avg_fn=averaging(optimiser.ema_decay))
@@ -90,15 +101,19 @@ class PoseTraining(lightning.LightningModule):
         cells_btcn, position_bt3, quat_bt4 = batch
         values = (*self.estimator(cells_btcn), position_bt3, quat_bt4)
         newest = [value[:, -1].float().cpu().numpy() for value in values]
-        errors = pose_errors(Poses(*newest[:2]), Poses(*newest[2:]))
-        self._errors.append(np.stack([errors.position_m, errors.orientation_deg]))
+        self._held_out.append(newest)
         self.log(HELD_OUT_LOSS, self._loss(*values), batch_size=len(position_bt3))
 
     def on_validation_epoch_end(self) -> None:
-        position_m, orientation_deg = np.median(np.concatenate(self._errors, axis=1), axis=1)
-        self._errors.clear()
-        self.log("val_position_m", float(position_m), prog_bar=True)
-        self.log("val_orientation_deg", float(orientation_deg), prog_bar=True)
+        newest = [np.concatenate(parts) for parts in zip(*self._held_out)]
+        self._held_out.clear()
+        # of the last epoch, for whoever wants to draw it
+        self.held_out = Poses(*newest[:2]), Poses(*newest[2:])
+        errors = pose_errors(*self.held_out)
+        for (quantity, unit), values in zip(QUANTITIES, (errors.position_m, errors.orientation_deg)):
+            self.log(f"val_{quantity}_{unit}", float(np.median(values)), prog_bar=True)
+            for name, statistic in EPOCH_STATISTICS.items():
+                self.log(f"val_{quantity}_{name}_{unit}", float(statistic(values)))
 
     def configure_optimizers(self) -> OptimizerConfig | OptimizerLRSchedulerConfig:
         parameters = [parameter for parameter in self.parameters() if parameter.requires_grad]

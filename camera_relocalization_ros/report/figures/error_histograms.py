@@ -20,14 +20,15 @@ def plot_error_histograms(path: Path, title: str, errors: dict[str, PoseErrors])
     figure = new_figure(11, 4.5)
     figure.suptitle(title)
     left, right = figure.subplots(1, 2, sharey=True)
-    _cumulative(left, {name: e.position_m for name, e in errors.items()}, "position error [m]")
-    _cumulative(right, {name: e.orientation_deg for name, e in errors.items()}, "orientation error [deg]")
+    draw_cumulative(left, {name: e.position_m for name, e in errors.items()}, "position error [m]")
+    draw_cumulative(right, {name: e.orientation_deg for name, e in errors.items()}, "orientation error [deg]")
     left.set_ylabel("share of frames")
     right.legend(loc="lower right", fontsize="small")
     save_figure(figure, path)
 
 
-def _cumulative(axes: Axes, errors: dict[str, np.ndarray], label: str) -> None:
+def draw_cumulative(axes: Axes, errors: dict[str, np.ndarray], label: str) -> None:
+    """Share of frames with an error of at most so much: errors (n,) by the name of their line."""
     for name, values in errors.items():
         axes.plot(np.sort(values), np.arange(1, len(values) + 1) / len(values), label=name)
     axes.set_xlim(0, float(np.quantile(np.concatenate(list(errors.values())), SHOWN_SHARE)) or None)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Data set -> cache -> training -> run -> bundle -> pose, with a toy backbone."""
 
+import csv
 import logging
 import warnings
 from dataclasses import replace
@@ -313,6 +314,20 @@ def test_the_command_watches_held_out_data_and_goes_on_from_a_run(tmp_path, toy_
     run = load_run(tmp_path / "tuned")
     assert run.tail and run.results["epochs"] == 5 and "val_loss" in run.results
     assert run.config.head == toy_config().head and run.config.backbone == "toy"
+    # each epoch's errors in numbers, and as pictures in the folder and in TensorBoard
+    with open("head/epochs.csv", newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    for what, unit in (("position", "m"), ("orientation", "deg")):
+        for row in rows:
+            low, high, mean, std, rmse = (
+                float(row[f"val_{what}_{name}_{unit}"]) for name in ("min", "max", "mean", "std", "rmse")
+            )
+            assert low <= float(row[f"val_{what}_{unit}"]) <= high and rmse**2 == pytest.approx(mean**2 + std**2)
+    pictures = sorted(path.name for path in Path("head/epochs").iterdir())
+    assert pictures == [f"epoch_{number:04d}.png" for number in range(len(rows))] and len(rows) == 3
+    assert cv2.imread("head/epochs/epoch_0002.png").std() > 1
+    events = b"".join(path.read_bytes() for path in Path("head/tensorboard").iterdir())
+    assert b"held_out" in events and b"val_orientation_rmse_deg" in events
 
 
 def test_fine_tuning_takes_the_head_of_its_start(tmp_path, toy_config):
