@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Iterable, Sequence
 
 import cv2
 import numpy as np
@@ -22,7 +23,7 @@ COLOURS = colormaps["inferno"]
 BLUR_SHARE = 0.008
 # the brightest colour is for this quantile, or a few pixels would darken the rest
 BRIGHTEST = 0.995
-FIGURE_WIDTH, FILTER_COLUMNS = 11.0, 16
+FIGURE_WIDTH, FILTER_COLUMNS, MAP_COLUMNS = 11.0, 16, 8
 
 
 @dataclass(frozen=True)
@@ -78,13 +79,30 @@ def draw_filters(filters_nrc3: np.ndarray, title: str) -> Figure:
     """Filters (n, rows, cols, 3) side by side; grey is 0, and each is stretched to its own largest weight."""
     largest = np.abs(filters_nrc3).max(axis=(1, 2, 3), keepdims=True)
     pictures = 0.5 + 0.5 * filters_nrc3 / np.maximum(largest, 1e-12)
-    lines = -(-len(pictures) // FILTER_COLUMNS)
-    figure = new_figure(FIGURE_WIDTH, FIGURE_WIDTH / FILTER_COLUMNS * lines * 1.2 + 0.7)
+    return draw_channels([("", pictures, range(len(pictures)))], title, FILTER_COLUMNS)
+
+
+def draw_activations(maps: list[tuple[str, np.ndarray, np.ndarray]], title: str) -> Figure:
+    """Of each layer the maps (n, h, w) of some channels (n,); black is the least answer of a map, white its largest."""
+    groups = []
+    for layer, maps_nhw, channels in maps:
+        low, high = maps_nhw.min(axis=(1, 2), keepdims=True), maps_nhw.max(axis=(1, 2), keepdims=True)
+        grey_nhw = (maps_nhw - low) / np.maximum(high - low, 1e-12)
+        groups.append((layer, np.repeat(grey_nhw[..., None], 3, axis=3), channels))
+    return draw_channels(groups, title, MAP_COLUMNS)
+
+
+def draw_channels(groups: Sequence[tuple[str, np.ndarray, Iterable[int]]], title: str, columns: int) -> Figure:
+    """Pictures (n, h, w, 3) of the channels (n,) of each layer, side by side under their numbers."""
+    lines = [-(-len(pictures) // columns) for _, pictures, _ in groups]
+    shape = groups[0][1].shape[1:3]
+    figure = new_figure(FIGURE_WIDTH, FIGURE_WIDTH / columns * shape[0] / shape[1] * sum(lines) * 1.2 + 0.7)
     figure.suptitle(title, fontsize="medium")
-    grid = figure.subplots(lines, FILTER_COLUMNS, squeeze=False).flat
-    for number, axes in enumerate(grid):
+    grid = figure.subplots(sum(lines), columns, squeeze=False)
+    for axes in grid.flat:
         axes.axis("off")
-        if number < len(pictures):
-            axes.imshow(pictures[number], interpolation="nearest")
-            axes.set_title(str(number), fontsize="x-small", pad=2)
+    for row, (layer, pictures, channels) in zip(np.cumsum([0, *lines[:-1]]), groups):
+        for axes, picture, channel in zip(grid[row:].flat, pictures, channels):
+            axes.imshow(picture, interpolation="nearest")
+            axes.set_title(f"{layer} {channel}".strip(), fontsize="x-small", pad=2)
     return figure

@@ -23,7 +23,8 @@ from camera_relocalization_ros.training.explain.guided_relu import GuidedRelus
 
 _log = logging.getLogger(__name__)
 Explained = Callable[[torch.Tensor], torch.Tensor]
-FILTERS = "filters"
+FILTERS, ACTIVATIONS, MAXIMISATION = "filters", "activations", "maximisation"
+BLURRED, BLACK = BASELINES = ("blurred", "black")
 # images that are worked on at once
 BATCH = 8
 # standard deviation of the blur, as a share of the image's width
@@ -34,18 +35,34 @@ BLUR_SHARE = 0.05
 class SaliencySettings:
     """How finely is looked.
 
-    SmoothGrad averages over `samples` copies with noise of `noise_sd` grey levels. Integrated gradients takes `steps`
-    on each stretch of its way, and halves stretches until the contributions sum to the change within `max_gap` of it,
-    or about `max_steps` are done.
+    SmoothGrad averages over `samples` copies with noise of `noise_sd` grey levels, or where `noise_share` is not 0 of
+    that share of the image's own range; `absolute`: sizes are averaged, whatever their signs. Integrated gradients
+    begins at `baseline`, one of BASELINES, takes `steps` on each stretch of its way, and halves stretches until the
+    contributions sum to the change within `max_gap` of it, or about `max_steps` are done.
     Occlusion covers squares of 1 / `squares` of the image's width, each half over the one before.
     """
 
     samples: int = 25
     noise_sd: float = 25.5
+    noise_share: float = 0.0
+    absolute: bool = False
+    baseline: str = BLURRED
     steps: int = 16
     max_steps: int = 512
     max_gap: float = 0.01
     squares: int = 10
+
+    def __post_init__(self) -> None:
+        if self.baseline not in BASELINES:
+            raise ConfigError(f"no baseline {self.baseline!r}; known: {', '.join(BASELINES)}")
+        if self.samples < 1 or not 0 <= self.noise_share <= 1:
+            raise ConfigError(
+                f"{self.samples} samples with noise of {self.noise_share} of the range; expected 1 or more, and 0 to 1"
+            )
+
+
+# thesis eq. 2.23 and 2.24; its code averages absolute values (saliency.py:50-64, with "absolute" of keras-vis)
+AS_THESIS = SaliencySettings(samples=50, noise_share=0.2, absolute=True, baseline=BLACK)
 
 
 def mean_colour(image_1hw3: torch.Tensor) -> torch.Tensor:
@@ -54,13 +71,18 @@ def mean_colour(image_1hw3: torch.Tensor) -> torch.Tensor:
 
 
 def without_detail(image_1hw3: torch.Tensor) -> torch.Tensor:
-    """The baseline of integrated gradients: the image blurred over a twentieth of its width.
+    """The usual baseline of integrated gradients: the image blurred over a twentieth of its width.
 
     Not one colour: there all places meet the kinks of the ReLUs at once, the estimate jumps about near the baseline,
     and hundreds of steps miss that by several percent.
     """
     blurred = cv2.GaussianBlur(image_1hw3[0].detach().numpy(), (0, 0), image_1hw3.shape[2] * BLUR_SHARE)
     return torch.from_numpy(blurred)[None]
+
+
+def start_of_the_way(image_1hw3: torch.Tensor, settings: SaliencySettings) -> torch.Tensor:
+    """Where integrated gradients begins; from black it is thesis eq. 2.23."""
+    return torch.zeros_like(image_1hw3) if settings.baseline == BLACK else without_detail(image_1hw3)
 
 
 def gradient(explained: Explained, image_1hw3: torch.Tensor, settings: SaliencySettings) -> torch.Tensor:
@@ -76,15 +98,22 @@ def guided_backpropagation(explained: Explained, image_1hw3: torch.Tensor, setti
 
 def smoothgrad(explained: Explained, image_1hw3: torch.Tensor, settings: SaliencySettings) -> torch.Tensor:
     """Mean gradient around the image (Smilkov et al. 2017), per grey level; always with the same noise."""
+    spread = float(image_1hw3.max() - image_1hw3.min())
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return NoiseTunnel(Saliency(explained)).attribute(
             image_1hw3.clone().requires_grad_(),
             nt_samples=settings.samples,
             nt_samples_batch_size=BATCH,
-            stdevs=settings.noise_sd,
-            abs=False,
+            stdevs=settings.noise_share * spread if settings.noise_share else settings.noise_sd,
+            abs=settings.absolute,
         )
+
+
+def guided_smoothgrad(explained: Explained, image_1hw3: torch.Tensor, settings: SaliencySettings) -> torch.Tensor:
+    """The mean of guided backpropagation around the image: both together, as the thesis has it (2.3.3)."""
+    with GuidedRelus():
+        return smoothgrad(explained, image_1hw3, settings)
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,19 +127,19 @@ class _Stretch:
 
 
 def integrated_gradients(explained: Explained, image_1hw3: torch.Tensor, settings: SaliencySettings) -> torch.Tensor:
-    """Contributions that sum to the change from the blurred image to this one (Sundararajan et al. 2017).
+    """Contributions that sum to the change from the baseline to this image (Sundararajan et al. 2017).
 
     The stretch of the way that is furthest from its own change is halved until all together are near enough.
     """
-    change = change_from_baseline(explained, image_1hw3)
+    change = change_from_baseline(explained, image_1hw3, settings)
     allowed = settings.max_gap * abs(change)
-    stretches = [_stretch(explained, image_1hw3, settings.steps, 0.0, 1.0)]
+    stretches = [_stretch(explained, image_1hw3, settings, 0.0, 1.0)]
     while sum(s.gap for s in stretches) > allowed and 2 * len(stretches) * settings.steps < settings.max_steps:
         worst = max(stretches, key=lambda s: s.gap)
         middle = (worst.start + worst.end) / 2
         stretches.remove(worst)
         for start, end in ((worst.start, middle), (middle, worst.end)):
-            stretches.append(_stretch(explained, image_1hw3, settings.steps, start, end))
+            stretches.append(_stretch(explained, image_1hw3, settings, start, end))
     found = torch.stack([s.contributions for s in stretches]).sum(dim=0)
     total = float(found.double().sum())
     if abs(total - change) > allowed:
@@ -118,10 +147,13 @@ def integrated_gradients(explained: Explained, image_1hw3: torch.Tensor, setting
     return found
 
 
-def _stretch(explained: Explained, image_1hw3: torch.Tensor, steps: int, start: float, end: float) -> _Stretch:
-    first, last = (torch.lerp(without_detail(image_1hw3), image_1hw3, share) for share in (start, end))
+def _stretch(
+    explained: Explained, image_1hw3: torch.Tensor, settings: SaliencySettings, start: float, end: float
+) -> _Stretch:
+    baseline = start_of_the_way(image_1hw3, settings)
+    first, last = (torch.lerp(baseline, image_1hw3, share) for share in (start, end))
     contributions = IntegratedGradients(explained).attribute(
-        last, baselines=first, n_steps=steps, internal_batch_size=BATCH
+        last, baselines=first, n_steps=settings.steps, internal_batch_size=BATCH
     )
     with torch.no_grad():
         change = float(explained(last)) - float(explained(first))
@@ -160,9 +192,14 @@ METHODS = {
 }
 
 
+# on demand, as they add little to the others
+COMBINED = {"guided_smoothgrad": Method("guided\nSmoothGrad", guided_smoothgrad, True)}
+ALL_METHODS = {**METHODS, **COMBINED}
+
+
 def check_methods(names: list[str]) -> None:
     """Raise ConfigError that lists the known names."""
-    known = (*METHODS, FILTERS)
+    known = (*ALL_METHODS, FILTERS, ACTIVATIONS, MAXIMISATION)
     for name in names:
         if name not in known:
             raise ConfigError(f"no method {name!r}; known: {', '.join(known)}")
@@ -171,15 +208,18 @@ def check_methods(names: list[str]) -> None:
 def saliency(
     name: str, explained: Explained, image_rgb: np.ndarray, settings: SaliencySettings | None = None
 ) -> np.ndarray:
-    """Attributions (h, w, 3) of METHODS[name] to the network's input (h, w, 3)."""
+    """Attributions (h, w, 3) of ALL_METHODS[name] to the network's input (h, w, 3)."""
     image_1hw3 = torch.from_numpy(image_rgb).float()[None]
-    return METHODS[name].attribute(explained, image_1hw3, settings or SaliencySettings())[0].detach().numpy()
+    return ALL_METHODS[name].attribute(explained, image_1hw3, settings or SaliencySettings())[0].detach().numpy()
 
 
-def change_from_baseline(explained: Explained, image_1hw3: torch.Tensor) -> float:
+def change_from_baseline(
+    explained: Explained, image_1hw3: torch.Tensor, settings: SaliencySettings | None = None
+) -> float:
     """The number for the image less that for the baseline of integrated gradients."""
     with torch.no_grad():
-        return float(explained(image_1hw3)) - float(explained(without_detail(image_1hw3)))
+        baseline = start_of_the_way(image_1hw3, settings or SaliencySettings())
+        return float(explained(image_1hw3)) - float(explained(baseline))
 
 
 def first_filters(backbone: Backbone) -> np.ndarray:

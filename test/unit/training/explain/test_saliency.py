@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn import functional
 
 from camera_relocalization_ros.bundle.retrieval import RetrievalIndex
+from camera_relocalization_ros.cli import explain
 from camera_relocalization_ros.cli.main import main
 from camera_relocalization_ros.core.preprocessing import Preprocessing
 from camera_relocalization_ros.data.dataset import Dataset
@@ -27,6 +28,7 @@ from camera_relocalization_ros.training.explain.explained_pose import (
     position_scalar,
 )
 from camera_relocalization_ros.training.explain.saliency import (
+    AS_THESIS,
     METHODS,
     SaliencySettings,
     change_from_baseline,
@@ -210,6 +212,22 @@ def test_the_command_draws_frames_by_number_and_the_worst(tmp_path, run_and_data
     assert [path.name for path in (tmp_path / "worst").iterdir()] == [f"frame_{row}.png"]
 
 
+def test_as_the_thesis_draws_all_of_its_methods(tmp_path, run_and_data, monkeypatch):
+    run, data = map(str, run_and_data("regressor"))
+    asked = []
+    real = explain.saliency_settings
+    monkeypatch.setattr(explain, "saliency_settings", lambda arguments: asked.append(real(arguments)) or asked[0])
+    # pictures of sixteen channels take most of the time
+    monkeypatch.setattr(explain, "CHANNELS", 2)
+    options = ["--frames", "0", "--as-thesis", "--samples", "2"]
+    assert main(["explain", run, data, *options, "-o", str(tmp_path / "out")]) == 0
+    names = {"frame_0.png", "frame_0_activations.png", "filters.png", "maximisation.png"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == names
+    # what is said beside the preset wins over it
+    assert asked == [replace(AS_THESIS, samples=2)]
+    assert (AS_THESIS.samples, AS_THESIS.noise_share, AS_THESIS.baseline) == (50, 0.2, "black")
+
+
 @pytest.mark.parametrize("is_fine_tuned", [False, True])
 def test_the_answer_is_that_of_flight_with_its_window(run_and_data, tmp_path, is_fine_tuned):
     run, data = run_and_data("temporal_gru", is_fine_tuned)
@@ -237,6 +255,9 @@ def test_a_fine_tuned_run_is_explained_by_its_own_tail(run_and_data):
         (["--frames", "10"], "no frame 10; expected one of 0 to 9"),
         (["--frames", "-1"], "no frame -1; expected one of 0 to 9"),
         (["--methods", "lime"], "no method 'lime'; known: gradient"),
+        (["--baseline", "white"], "no baseline 'white'; known: blurred, black"),
+        (["--samples", "0"], "0 samples"),
+        (["--methods", "activations", "--layers", "third"], "no layer 'third' in backbone toy; known: first, second"),
     ],
 )
 def test_what_cannot_be_explained_is_told_in_one_line(tmp_path, run_and_data, capsys, options, expected):
