@@ -42,8 +42,9 @@ def check_optimiser(config: OptimiserConfig, held_out: bool) -> None:
     for name in ("learning_rate", "epsilon"):
         if not getattr(config, name) > 0:
             raise ConfigError(f"optimiser.{name} is {getattr(config, name)}; expected more than 0")
-    if config.nesterov and not (config.name == "sgd" and config.momentum):
-        raise ConfigError("optimiser.nesterov looks ahead along the momentum of sgd; expected both, or nesterov: false")
+    # another optimiser has neither: a search may try both with one recipe
+    if config.name == "sgd" and config.nesterov and not config.momentum:
+        raise ConfigError("optimiser.nesterov looks ahead along optimiser.momentum, which is 0; expected more")
     for name in ("plateau_factor", "ema_decay", "momentum", "decay_factor"):
         if not 0.0 <= getattr(config, name) < 1.0:
             raise ConfigError(f"optimiser.{name} is {getattr(config, name)}; expected 0 <= {name} < 1")

@@ -8,7 +8,8 @@ import pytest
 
 from camera_relocalization_ros.core.errors import ConfigError
 from camera_relocalization_ros.core.plain_values import load_yaml_mapping
-from camera_relocalization_ros.training.config import TrainingConfig
+from camera_relocalization_ros.training.config import TrainingConfig, load_config
+from camera_relocalization_ros.training.optimisation import check_optimiser
 from camera_relocalization_ros.training.search.search_space import (
     DEFAULT_SPACE,
     load_search_space,
@@ -22,6 +23,21 @@ SHIPPED = Path(__file__).resolve().parents[4] / "config" / "training" / "search.
 def test_the_shipped_file_is_the_default():
     assert load_yaml_mapping(SHIPPED) == DEFAULT_SPACE
     assert load_search_space(SHIPPED) == load_search_space(None)
+
+
+def test_what_the_thesis_searched_can_be_trained():
+    space, base = (
+        load_search_space(SHIPPED.with_name("thesis_search.yaml")),
+        load_config(SHIPPED.with_name("thesis.yaml")),
+    )
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    names = set()
+    for _ in range(20):
+        config = suggested_config(base, space, study.ask())
+        check_optimiser(config.optimiser, held_out=True)
+        names.add((config.optimiser.name, config.optimiser.schedule))
+        assert 10**-4.11 < config.optimiser.learning_rate < 10**-3.79 and 0 <= config.head.dropout <= 0.3
+    assert {("adam", "step"), ("sgd", "plateau")} <= names
 
 
 def test_a_drawn_recipe_differs_from_its_base_in_what_was_searched_alone():
