@@ -53,5 +53,5 @@ def run(arguments: argparse.Namespace) -> int:
         cache=arguments.cache,
     )
     print(tables.text())
-    print(f"written to {arguments.output}: {TABLES}, {RESULTS_CSV}, {RESULTS_JSON}, histograms, cells")
+    print(f"written to {arguments.output}: {TABLES}, {RESULTS_CSV}, {RESULTS_JSON}, pictures, cells")
     return 0

@@ -15,6 +15,7 @@ from camera_relocalization_ros.core.shipped_files import shipped_file
 from camera_relocalization_ros.data.dataset import Dataset, safe_name
 from camera_relocalization_ros.data.splits import load_split
 from camera_relocalization_ros.evaluation.thesis_grid import DATA_SETS, Combination, methods_for
+from camera_relocalization_ros.pipelines.reproduce_pictures import draw_pictures
 from camera_relocalization_ros.report.figures.error_histograms import plot_error_histograms
 from camera_relocalization_ros.report.tables.thesis_tables import Reproduction, csv_text, report, to_dict
 from camera_relocalization_ros.training.backbones import BACKBONES as KNOWN
@@ -86,6 +87,7 @@ def reproduce(
     with reporting(progress):
         _fill(tables, cells, file, Path(cache) if cache is not None else output / "feature_cache", finetune)
     _draw_histograms([cell for _, cell in cells], output / HISTOGRAMS)
+    draw_pictures(cells, output)
     return tables
 
 

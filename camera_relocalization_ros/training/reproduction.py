@@ -30,6 +30,7 @@ from camera_relocalization_ros.training.run_folder import Run, load_run
 from camera_relocalization_ros.training.train import train
 
 CELL, ERRORS, BASELINES, HEAD_FOLDER = "cell.json", "errors.npz", "baselines.json", "head"
+ESTIMATES = "estimates.npz"
 # the last tenth of every stretch of about so many frames is held out where there is nothing else to stop by; few and
 # long ones would show too little of the volume
 HELD_OUT_CYCLE, HELD_OUT_SHARE, HELD_OUT_FEWEST = 50, 0.1, 2
@@ -130,9 +131,14 @@ def run_cell(
         run = trained(cell.folder, start)
     else:
         run = trained(cell.folder)
-    errors = pose_errors(estimate_poses(run, data.test, cache_folder), data.test.poses)
-    with new_file(cell.folder / ERRORS) as path, open(path, "wb") as file:
-        np.savez_compressed(file, **vars(errors))
+    estimates = estimate_poses(run, data.test, cache_folder)
+    errors = pose_errors(estimates, data.test.poses)
+    for name, arrays in (
+        (ESTIMATES, {"positions": estimates.positions, "quats_xyzw": estimates.quats_xyzw}),
+        (ERRORS, vars(errors)),
+    ):
+        with new_file(cell.folder / name) as path, open(path, "wb") as file:
+            np.savez_compressed(file, **arrays)
     summary = errors.summary()
     _finish(cell.folder, digest, started, summary)
     return summary
@@ -142,6 +148,14 @@ def load_errors(cell: Cell) -> PoseErrors:
     """The error of every test frame of a finished cell."""
     with np.load(cell.folder / ERRORS, allow_pickle=False) as arrays:
         return PoseErrors(arrays["position_m"], arrays["orientation_deg"])
+
+
+def load_estimates(cell: Cell) -> Poses | None:
+    """The pose that a finished cell estimates for every test frame; None for one from before they were kept."""
+    if not (cell.folder / ESTIMATES).is_file():
+        return None
+    with np.load(cell.folder / ESTIMATES, allow_pickle=False) as arrays:
+        return Poses(arrays["positions"], arrays["quats_xyzw"])
 
 
 def run_baselines(cell: Cell, data: GridData, cache_folder: Path) -> dict[str, dict[str, Any]]:

@@ -175,6 +175,10 @@ def test_the_airframe_tables_hold_the_temporal_models(workplace, capsys):
     assert "## Table 4.17: Temporal-GRU on airframe-ind" in printed
     assert "hangar is no data set of the thesis" in printed
     assert printed.count("0.268 / 5.16") == 1
+    # and a picture of each kind, as chapter 4 has them
+    for kind in ("histograms", "trajectories", "saliency"):
+        for data_set in ("airframe-ind", "hangar"):
+            assert (workplace / "out" / kind / f"{data_set}-toy.png").stat().st_size > 5000, kind
 
 
 @pytest.mark.parametrize(("loss", "p"), [("beta", 2), ("nh", 1), ("qeh", 1)])

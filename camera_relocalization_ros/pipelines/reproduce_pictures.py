@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The thesis' tables that are pictures, of own cells: trajectories from above (4.15), saliency (4.10 and 4.16)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Sequence
+
+import numpy as np
+
+from camera_relocalization_ros.data.dataset import Dataset
+from camera_relocalization_ros.report.figures.canvas import save_figure
+from camera_relocalization_ros.report.figures.epoch_figure import draw_epoch
+from camera_relocalization_ros.report.figures.saliency_figures import Row, draw_saliency
+from camera_relocalization_ros.training.explain.explained_pose import ExplainedFrames
+from camera_relocalization_ros.training.explain.saliency import ALL_METHODS, AS_THESIS, saliency
+from camera_relocalization_ros.training.reproduction import Cell, GridData, load_errors, load_estimates
+from camera_relocalization_ros.training.run_folder import load_run
+
+TRAJECTORIES, SALIENCY = "trajectories", "saliency"
+# what the thesis draws both of
+OF_THE_THESIS = ("spatial_lstm", "qeh")
+# the gradient as it is, and the sharpest of its pictures
+METHODS = ("gradient", "guided_smoothgrad")
+
+
+def draw_pictures(cells: Sequence[tuple[GridData, Cell]], output: Path) -> None:
+    """One of each kind for each data set and network, of Spatial-LSTM with QEH where it was trained, first seed.
+
+    What lies there is kept: a finished cell is never trained again.
+    """
+    for (data_set, backbone), (data, cell) in _shown(cells).items():
+        name = f"{data_set}-{backbone}.png"
+        title = f"{data_set}, {backbone}, {cell.combination.head}, {cell.combination.loss}"
+        estimates = load_estimates(cell)
+        if estimates is not None and not (output / TRAJECTORIES / name).is_file():
+            save_figure(draw_epoch(estimates, data.test.poses, title), output / TRAJECTORIES / name)
+        if not (output / SALIENCY / name).is_file():
+            _draw_saliency(cell, data.test, title, output / SALIENCY / name)
+
+
+def _shown(cells: Sequence[tuple[GridData, Cell]]) -> dict[tuple[str, str], tuple[GridData, Cell]]:
+    shown: dict[tuple[str, str], tuple[GridData, Cell]] = {}
+    # False comes first
+    for data, cell in sorted(cells, key=lambda pair: not _is_of_the_thesis(pair[1])):
+        shown.setdefault((cell.combination.data_set, cell.combination.backbone), (data, cell))
+    return shown
+
+
+def _is_of_the_thesis(cell: Cell) -> bool:
+    return (cell.combination.head, cell.combination.loss) == OF_THE_THESIS
+
+
+def _draw_saliency(cell: Cell, dataset: Dataset, title: str, path: Path) -> None:
+    """The test frame of the median position error: position and orientation, in the settings of the thesis."""
+    errors = load_errors(cell)
+    row = int(np.argsort(errors.position_m)[len(errors.position_m) // 2])
+    frames = ExplainedFrames(load_run(cell.folder), dataset)
+    image, rows = frames.image(row), []
+    for name in METHODS:
+        maps = {what: saliency(name, explained, image, AS_THESIS) for what, explained in frames.explained(row).items()}
+        units = {"position": "m per grey level", "orientation": "deg per grey level"}
+        rows.append(Row(ALL_METHODS[name].title, maps, units))
+    save_figure(draw_saliency(image, rows, f"{title}, frame {row}"), path)
