@@ -4,17 +4,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Sequence
 
+from camera_relocalization_ros.core.pose import Poses
 from camera_relocalization_ros.core.progress import Progress, reporting
 from camera_relocalization_ros.data.still_pictures import refuse_still_pictures
-from camera_relocalization_ros.pipelines.epoch_pictures import EpochPictures
 from camera_relocalization_ros.pipelines.inputs import DataSpec, all_loaded
+from camera_relocalization_ros.report.figures.canvas import save_figure
+from camera_relocalization_ros.report.figures.epoch_figure import draw_epoch
 from camera_relocalization_ros.training.config import TrainingConfig, load_config
-from camera_relocalization_ros.training.epoch_progress import EpochProgress
+from camera_relocalization_ros.training.epoch_progress import EpochPictures, EpochProgress
 from camera_relocalization_ros.training.run_folder import Run, load_run
 from camera_relocalization_ros.training.train import train
+
+EPOCH_PICTURES = "epochs"
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,13 @@ def train_model(
             val_datasets=held_out,
             cache_folder=None if cache is None else Path(cache),
             start=start,
-            callbacks=(EpochPictures(folder), *(() if lightning_bars else (EpochProgress(),))),
+            callbacks=(EpochPictures(partial(_draw_epoch, folder)), *(() if lightning_bars else (EpochProgress(),))),
         )
     return TrainedModel(folder, run)
+
+
+def _draw_epoch(folder: Path, name: str, estimates: Poses, truth: Poses) -> object:
+    """The figure of an epoch's estimates of held-out data, after it was written below the run's folder."""
+    figure = draw_epoch(estimates, truth, f"{folder.name}, {name.replace('_', ' ')}, held-out data")
+    save_figure(figure, folder / EPOCH_PICTURES / f"{name}.png")
+    return figure

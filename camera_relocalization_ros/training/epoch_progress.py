@@ -1,12 +1,45 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Epochs of a training as progress for whoever asked, in place of Lightning's bars."""
+"""Epochs of a training for whoever asked: progress in place of Lightning's bars, and pictures of held-out data."""
 
 from __future__ import annotations
 
+from typing import Any, Callable
+
 import lightning
 from lightning.pytorch.callbacks import ProgressBar
+from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.trainer.states import TrainerFn
 
+from camera_relocalization_ros.core.pose import Poses
 from camera_relocalization_ros.core.progress import Task
+from camera_relocalization_ros.training.pose_training import PoseTraining
+
+# a picture takes as long as many an epoch: of longer trainings every other epoch has one, every third, ...
+MAX_PICTURES = 50
+
+
+class EpochPictures(lightning.Callback):
+    """Has what epochs estimate on held-out data drawn, and at the end what the kept weights do.
+
+    `draw` is given a name for the picture, estimates and truth (N each), keeps the picture, and returns the figure of
+    matplotlib, which goes to TensorBoard. Nothing is drawn where no data is held out.
+    """
+
+    def __init__(self, draw: Callable[[str, Poses, Poses], Any]) -> None:
+        self._draw = draw
+
+    def on_validation_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Called after every epoch, and once more with the weights that are kept."""
+        assert isinstance(pl_module, PoseTraining)
+        if trainer.sanity_checking or not trainer.is_global_zero or pl_module.held_out is None:
+            return
+        is_kept = trainer.state.fn == TrainerFn.VALIDATING
+        every = -(-(trainer.max_epochs or 1) // MAX_PICTURES)
+        if not is_kept and trainer.current_epoch % every:
+            return
+        figure = self._draw("kept" if is_kept else f"epoch_{trainer.current_epoch:04d}", *pl_module.held_out)
+        if isinstance(trainer.logger, TensorBoardLogger):
+            trainer.logger.experiment.add_figure("held_out", figure, trainer.global_step)
 
 
 class EpochProgress(ProgressBar):

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Sequence
 
 from camera_relocalization_ros.core.output_files import write_json
+from camera_relocalization_ros.core.plain_values import read_json_mapping
 from camera_relocalization_ros.core.preprocessing import Preprocessing
 from camera_relocalization_ros.data.dataset import Dataset
 from camera_relocalization_ros.data.image_statistics import channel_mean
@@ -21,7 +22,7 @@ from camera_relocalization_ros.training.checks import image_size
 from camera_relocalization_ros.training.config import TrainingConfig
 from camera_relocalization_ros.training.features.feature_cache import image_digest
 
-FOLDER = "channel_means"
+FOLDER, KEY = "channel_means", "channel_mean_rgb"
 
 
 def with_channel_mean(config: TrainingConfig, datasets: Sequence[Dataset], cache_folder: Path) -> TrainingConfig:
@@ -44,8 +45,8 @@ def _kept(datasets: Sequence[Dataset], size: Preprocessing, folder: Path) -> tup
         image_digest(digest, dataset)
     path = folder / f"{digest.hexdigest()[:20]}.json"
     try:
-        red, green, blue = map(float, json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, TypeError, ValueError):
+        red, green, blue = map(float, read_json_mapping(path)[KEY])
+    except (OSError, KeyError, TypeError, ValueError):
         red, green, blue = (round(float(value), 4) for value in channel_mean(datasets, size))
-        write_json(path, [red, green, blue])
+        write_json(path, {KEY: [red, green, blue]})
     return red, green, blue
