@@ -39,7 +39,7 @@ class Preprocessing:
         if not square:
             return cls(input_width, round(input_width * image_height / image_width))
         short = min(image_width, image_height)
-        # rounded down, as the code of the thesis does (asiron/deep-camera-relocalization, image_utils.py:49)
+        # rounded down, as the code of the thesis does (asiron/deep-camera-relocalization, image_utils.py:47)
         return cls(input_width, input_width, input_width * image_width // short, input_width * image_height // short)
 
     @property
