@@ -13,6 +13,7 @@ from camera_relocalization_ros.cli.main import main
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.errors import DatasetError, FrameError
 from camera_relocalization_ros.core.plain_values import to_plain
+from camera_relocalization_ros.core.trajectory import Trajectory
 from camera_relocalization_ros.data.dataset import Dataset, load_image_rgb
 from camera_relocalization_ros.data.pose_stream import StreamLimits
 from camera_relocalization_ros.ros import conversions
@@ -74,6 +75,22 @@ def test_frames_without_trustworthy_pose_or_image_are_counted_by_reason(tmp_path
         "image does not decode": 2,
         "duplicate stamp": 1,
     }
+
+
+@pytest.mark.parametrize(
+    ("shift_s", "factor", "says"),
+    [
+        (40, 1.0, "about 40.0 s ahead of that of the images"),
+        (0, 1000.0, "positions in millimetres? With the factor 0.001"),
+    ],
+)
+def test_a_tracker_with_another_clock_or_unit_is_suspected(tmp_path, caplog, shift_s, factor, says):
+    poses = fake_trajectory(31)
+    off = Trajectory(poses.stamps_ns + shift_s * 1000 * MS, factor * poses.positions, poses.quats_xyzw)
+    bag = flight(tmp_path / "f.bag", poses.stamps_ns[5:25], poses=off)
+    with pytest.raises(DatasetError, match="no frame was kept"):
+        extract([bag], COMPRESSED_TOPIC, "map", FRAME, tmp_path / "out")
+    assert says in caplog.text
 
 
 def test_max_gap_is_the_callers_choice(tmp_path):

@@ -17,7 +17,12 @@ from camera_relocalization_ros.data.doctor.image_checks import (
     check_still,
 )
 from camera_relocalization_ros.data.doctor.image_measures import ImageMeasures, measure_images
-from camera_relocalization_ros.data.doctor.recording_checks import check_gaps, check_quaternions, check_stream
+from camera_relocalization_ros.data.doctor.recording_checks import (
+    check_gaps,
+    check_quaternions,
+    check_scale,
+    check_stream,
+)
 from camera_relocalization_ros.data.doctor.split_checks import check_splits
 
 
@@ -51,6 +56,7 @@ def examine(dataset: Dataset) -> Examination:
         check_up_axis(dataset),
         quaternions,
         check_stream(dataset),
+        check_scale(dataset),
         check_still(dataset),
         check_gaps(dataset),
         check_blur(images),

@@ -10,8 +10,9 @@ import numpy as np
 from camera_relocalization_ros.core.geometry import angular_distance
 from camera_relocalization_ros.core.trajectory import Trajectory
 from camera_relocalization_ros.data.dataset import Dataset, Sequence
-from camera_relocalization_ros.data.doctor.finding import OK, Finding, level_of
+from camera_relocalization_ros.data.doctor.finding import LOOK, OK, Finding, level_of
 from camera_relocalization_ros.data.pose_stream import PoseStream, StreamLimits
+from camera_relocalization_ros.data.pose_suspicions import distance_suspicion
 
 # frames further apart than this, and than this many typical steps, have a gap between them
 GAP_S, GAP_STEPS = 0.5, 3.0
@@ -103,6 +104,14 @@ def check_stream(dataset: Dataset) -> Finding:
         f"{STREAM.max_speed:.0f} m/s (swapped markers, a lost map, or images that are in no order); cut them out"
     )
     return Finding("pose stream", level_of((repeats + jumps) / dataset.frame_count, 0.0, 0.02), sentence, values)
+
+
+def check_scale(dataset: Dataset) -> Finding:
+    """Positions are in metres, as far as numbers alone tell."""
+    distance = float(np.median(np.linalg.norm(dataset.poses.positions, axis=1)))
+    suspicion = distance_suspicion(dataset.poses.positions)
+    sentence = suspicion or f"the cameras are typically {distance:.3g} m from the parent's zero"
+    return Finding("scale", LOOK if suspicion else OK, sentence, {"median_distance": distance})
 
 
 def _streams(dataset: Dataset) -> list[Sequence]:

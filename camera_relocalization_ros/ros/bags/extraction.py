@@ -6,7 +6,7 @@ from __future__ import annotations
 import logging
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Iterable, Sequence
+from typing import Any, Iterable, Iterator, Sequence
 
 import numpy as np
 import rosbag
@@ -17,6 +17,7 @@ from camera_relocalization_ros.core.progress import tracked
 from camera_relocalization_ros.data.dataset import Dataset
 from camera_relocalization_ros.data.dataset_writer import DatasetWriter, SequenceWriter
 from camera_relocalization_ros.data.pose_stream import StreamLimits
+from camera_relocalization_ros.data.pose_suspicions import clock_suspicion, unit_suspicion
 from camera_relocalization_ros.ros.bags.extraction_workers import FrameJob, ProcessedFrame, processed_frames
 from camera_relocalization_ros.ros.bags.pose_sources import PoseSources
 from camera_relocalization_ros.ros.bags.reader import image_count, image_topic, in_stamp_order, open_bag
@@ -133,14 +134,30 @@ def _extract_stay(
             stay=stay,
         )
         progress = tracked(processed_frames(job), Path(bag.filename).name, "image", info["images"])
-        _record_frames(progress, sequence)
+        span_ns = _record_frames(progress, sequence)
+        for suspicion in filter(None, _suspicions(chain, span_ns, options)):
+            logger.warning("%s: %s", bag.filename, suspicion)
         if stay.is_part:
             info["images"] = sequence.frame_count + sum(sequence.skipped.values())
 
 
-def _record_frames(frames: Iterable[ProcessedFrame], sequence: SequenceWriter) -> None:
-    """Add the sound frames to the sequence in the order of their stamps, and count the others."""
-    last_ns = None
+def _suspicions(chain: FrameChain, images_ns: tuple[int, int] | None, options: ExtractionOptions) -> Iterator[str]:
+    """What the streams of poses look like that is no fault of theirs, beside images of such first and last stamps."""
+    delay_ns = round(options.image_delay_s * 1e9)
+    for stream in chain.streams:
+        stamps_ns = stream.recorded.stamps_ns
+        if images_ns is not None:
+            first_ns, last_ns = (stamp_ns - delay_ns for stamp_ns in images_ns)
+            yield clock_suspicion((first_ns, last_ns), (int(stamps_ns[0]), int(stamps_ns[-1])))
+        yield unit_suspicion(stream.recorded, options.limits)
+
+
+def _record_frames(frames: Iterable[ProcessedFrame], sequence: SequenceWriter) -> tuple[int, int] | None:
+    """Add the sound frames to the sequence in the order of their stamps, and count the others.
+
+    Returns first and last stamp of all, None where there was no image.
+    """
+    first_ns, last_ns = None, None
     for stamp_ns, frame in in_stamp_order((frame.stamp_ns, frame) for frame in frames):
         fault = frame.fault
         if last_ns is not None and stamp_ns <= last_ns:
@@ -149,11 +166,13 @@ def _record_frames(frames: Iterable[ProcessedFrame], sequence: SequenceWriter) -
                 (sequence.image_folder / frame.image_name).unlink()
         else:
             last_ns = stamp_ns
+            first_ns = stamp_ns if first_ns is None else first_ns
         if fault:
             sequence.skip(fault)
         elif frame.image_name:
             pose = (frame.position, frame.quat_xyzw)
             sequence.add_stored(stamp_ns, *pose, frame.image_name, frame.number, frame.camera)
+    return None if first_ns is None or last_ns is None else (first_ns, last_ns)
 
 
 def _job(bag_paths: Sequence[Path], options: ExtractionOptions) -> dict[str, Any]:
