@@ -33,8 +33,10 @@ class Replay:
 
     @property
     def warning(self) -> str:
-        """What a reader of the errors must know first; empty when there is nothing."""
-        return training_warning(self.live.frames.info.trained_on, len(self.live.truth))
+        """What a reader of the errors must know first, in lines; empty when there is nothing."""
+        info = self.live.frames.info
+        never = f"{self.bundle}: {info.never_ok}" if info.never_ok else ""
+        return "\n".join(text for text in (never, training_warning(info.trained_on, len(self.live.truth))) if text)
 
     def to_dict(self) -> dict[str, Any]:
         """All numbers, as plain values for JSON."""

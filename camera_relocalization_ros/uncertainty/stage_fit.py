@@ -19,7 +19,7 @@ from camera_relocalization_ros.localization.estimate import Estimate
 from camera_relocalization_ros.localization.landmarks.pipeline import LandmarkPipeline
 
 # of fewer poses of a stage nothing is known of one in a thousand
-LEAST_SAMPLES = 200
+LEAST_SAMPLES = 500
 # the share of the errors, the largest, that the tail is fitted to
 TAIL_SHARE = 0.05
 # one of this number of images is searched for landmarks, and these are followed into the others
@@ -89,21 +89,26 @@ def _calibrated(bundle: Bundle, calibration: ErrorCalibration, regressions: Regr
 def _published(
     bundle: Bundle, dataset: Dataset, regressions: list[Estimate], task: str
 ) -> Iterator[tuple[Estimate, Pose]]:
-    """Poses that could be OK, as in flight, with the true ones: of a bundle without a map the regressed ones."""
-    if bundle.landmark_map is None or dataset.camera is None:
+    """Poses that could be OK, as in flight, with the true ones: of a bundle without a map the regressed ones.
+
+    Raises DatasetError where the intrinsics of some frames are known, and of one are not.
+    """
+    camera = dataset.typical_camera
+    if bundle.landmark_map is None or camera is None:
         yield from ((e, frame.pose) for e, frame in zip(regressions, dataset.frames) if e.state is State.OK)
         return
-    pipeline, rows = LandmarkPipeline(bundle.landmark_map, dataset.camera), iter(regressions)
+    pipeline, rows = LandmarkPipeline(bundle.landmark_map, camera), iter(regressions)
     for sequence in tracked(dataset.sequences, task, "sequence", len(dataset.sequences)):
         pipeline.reset()
         for number, frame in enumerate(sequence.frames):
             regression = next(rows)
+            pipeline.use_camera(dataset.known_camera_of(frame))
             grey = pipeline.grey(load_image_rgb(frame.image_path))
             best = pipeline.track(grey, regression)
             if best.state is State.OK:
                 yield best, frame.pose
             if number % SEARCHED == 0:
-                refined = pipeline.refine(grey, regression, best)
+                refined = pipeline.refine(grey, regression, pipeline.prior(best))
                 if refined.decision.is_accepted:
                     yield refined.fused, frame.pose
                     pipeline.start_tracking(refined)

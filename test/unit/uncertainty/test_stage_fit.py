@@ -16,6 +16,7 @@ from camera_relocalization_ros.bundle.model_bundle import load_bundle
 from camera_relocalization_ros.core.pose import Pose
 from camera_relocalization_ros.core.state import State
 from camera_relocalization_ros.localization.estimate import Estimate
+from camera_relocalization_ros.uncertainty import stage_fit
 from camera_relocalization_ros.uncertainty.stage_fit import Regressions, reach, with_stages
 
 
@@ -51,7 +52,8 @@ def regressions(path, count):
     return Regressions(dataset, estimates)
 
 
-def test_a_model_without_a_map_is_calibrated_by_its_regressed_poses(tmp_path):
+def test_a_model_without_a_map_is_calibrated_by_its_regressed_poses(tmp_path, monkeypatch):
+    monkeypatch.setattr(stage_fit, "LEAST_SAMPLES", 300)
     bundle = load_bundle(COLOUR_BUNDLE)
     found = with_stages(bundle, calibration(), [regressions(tmp_path / "many", 301)])
     assert set(found.stages) == {"regression"} and found.stages["regression"].frames == 300
