@@ -131,7 +131,7 @@ def _read_model(source: Path) -> tuple[dict[int, _Camera], list[_Image]]:
         cameras_text = (source / "cameras.txt").read_text("utf-8")
         return dict(_text_cameras(cameras_text)), list(_text_images(source / "images.txt"))
     found = "neither cameras.bin nor cameras.txt in it" if source.is_dir() else "no such folder"
-    raise DatasetError(f"{source}: {found}; expected a model of COLMAP")
+    raise DatasetError(f"{source}: {found}; expected a model of COLMAP, as PROJECT/sparse/0")
 
 
 def _find_images(source: Path) -> Path:
