@@ -87,6 +87,7 @@ class LandmarkPipeline:
         if refiner is not self.refiner:
             self.refiner = refiner
             self._tracker = LandmarkTracker(refiner)
+            self._tracked = None
 
     def grey(self, image_rgb: np.ndarray) -> np.ndarray:
         """What the other methods take of an image; raises FrameError when it is of another camera."""

@@ -46,7 +46,7 @@ class RefinementSettings:
     search_px: float = 12.0
     last_search_px: float = 4.0
     least_inliers: int = 8
-    guided_share: float = 0.4
+    guided_share: float = 0.25
     guided_margin_px: float = 16.0
 
 

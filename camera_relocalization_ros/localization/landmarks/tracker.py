@@ -33,7 +33,7 @@ class TrackingSettings:
     window_px: int = 9
     levels: int = 4
     return_px: float = 1.0
-    step_error_px: float = 0.2
+    step_error_px: float = 0.15
     tolerance_px: float = 5.0
     longest_s: float = 5.0
     longest_gap_s: float = 0.5
