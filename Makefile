@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test onboard demo test lint format clean
+.PHONY: help setup setup-test onboard demo test torture lint format clean
 
 help:
 	@echo "make demo      simulate a flight, fly the shipped model on it, say how good it was (out/demo)"
 	@echo "make test      unit, ROS and integration tests, and lint; some: make test SUITES=\"unit lint\""
+	@echo "make torture   break it on purpose for half an hour: kills, full disks, changed inputs"
 	@echo "make setup     only install what these two need"
 	@echo "make onboard   only install what flies, without torch (GPU=1: onnxruntime-gpu)"
 	@echo "make lint | format | clean"
@@ -20,10 +21,13 @@ onboard:
 	@bash setup/setup.sh onboard
 
 demo: setup
-	@. ./env.sh && reloc demo -o out/demo
+	@. ./env.sh && reloc demo -o out/demo --overwrite
 
 test: setup-test
 	@. ./env.sh && test/run_all.sh $(SUITES)
+
+torture: setup-test
+	@. ./env.sh && python test/torture/torture.py
 
 lint: setup
 	@. ./env.sh && test/lint.sh

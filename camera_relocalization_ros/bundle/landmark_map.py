@@ -13,6 +13,7 @@ from camera_relocalization_ros.bundle.error_calibration import landmark_covarian
 from camera_relocalization_ros.core.array_files import load_arrays
 from camera_relocalization_ros.core.camera_correction import CameraCorrection
 from camera_relocalization_ros.core.errors import BundleError
+from camera_relocalization_ros.core.plain_values import READ_FAULTS
 from camera_relocalization_ros.core.pose import MAX_POSITION_M, Poses
 from camera_relocalization_ros.vision.local_features import DESCRIPTOR_SIZE, FeatureSettings, unit_descriptors
 
@@ -126,7 +127,7 @@ def load_map(path: Path | str) -> LandmarkMap:
         landmark_map = LandmarkMap(**{name: array.astype(types[name]) for name, array in arrays.items()})
         _check(landmark_map)
         return landmark_map
-    except (TypeError, ValueError) as error:
+    except READ_FAULTS as error:
         raise BundleError(f"{path}: no landmark map of this reloc map ({error}); make it again") from error
 
 

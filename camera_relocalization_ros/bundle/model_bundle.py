@@ -23,8 +23,15 @@ from camera_relocalization_ros.bundle.reference_outputs import (
 from camera_relocalization_ros.bundle.retrieval import RetrievalIndex, load_index, save_index
 from camera_relocalization_ros.bundle.sidecar import BundleSidecar, PositionRange
 from camera_relocalization_ros.core.errors import BundleError
-from camera_relocalization_ros.core.output_files import new_file, new_folder, write_yaml, writing
-from camera_relocalization_ros.core.plain_values import read_yaml_mapping
+from camera_relocalization_ros.core.output_files import (
+    check_replaceable,
+    found_folder,
+    new_file,
+    new_folder,
+    write_yaml,
+    writing,
+)
+from camera_relocalization_ros.core.plain_values import READ_FAULTS, one_line, read_bounded, read_yaml_mapping
 
 FORMAT = "camera_relocalization_bundle"
 # of bundles that have a place for all there is; 4 differs from 3 by the origin of its positions alone
@@ -39,7 +46,7 @@ FILES = {
     3: (NETWORK, TRAINING, TEST_VECTOR),
     4: (NETWORK, TRAINING, TEST_VECTOR),
 }
-MAX_SIDECAR_BYTES = 2**20
+MAX_SIDECAR_BYTES, MAX_FILE_BYTES = 2**20, 2**29
 NEVER_OK = "not calibrated, so none of its poses is OK: how far it errs is not known; see reloc map and reloc calibrate"
 
 
@@ -84,16 +91,18 @@ def load_bundle(path: Path | str, with_map: bool = True) -> Bundle:
 
     with_map: False leaves a map of landmarks unread, that of another version too: who makes a new one needs none.
     """
-    path = Path(path)
+    path = found_folder(Path(path))
     _check_folder(path)
     version, sidecar, checksums, training_range = _read_sidecar(path / SIDECAR)
     if not with_map:
         checksums.pop(LANDMARKS, None)
-    contents = {name: _checked_bytes(path / name, checksum) for name, checksum in checksums.items()}
+    for name in set(checksums) - {NETWORK}:
+        _checked_bytes(path / name, checksums[name])
+    network = _checked_bytes(path / NETWORK, checksums[NETWORK])
     index, reference_outputs = _read_arrays(path, version)
     index = replace(index, origin=np.array(sidecar.position_origin))
     landmark_map = load_map(path / LANDMARKS) if LANDMARKS in checksums else None
-    bundle = Bundle(path, checksums[NETWORK][:12], sidecar, contents[NETWORK], index, reference_outputs, landmark_map)
+    bundle = Bundle(path, checksums[NETWORK][:12], sidecar, network, index, reference_outputs, landmark_map)
     if training_range is not None:
         _check_range(path / SIDECAR, training_range, bundle.training_range)
     size = sidecar.preprocessing
@@ -110,8 +119,7 @@ def save_bundle(
 ) -> None:
     """Write a bundle folder, whole or not at all; an older bundle at `path` is replaced, anything else refused."""
     path = Path(path)
-    if path.exists() and not (path / SIDECAR).is_file():
-        raise BundleError(f"{path}: exists and is no bundle; choose another name")
+    check_replaceable(path, (SIDECAR,), BundleError)
     with new_folder(path, BundleError) as partial:
         (partial / NETWORK).write_bytes(network)
         save_index(partial / TRAINING, index)
@@ -200,8 +208,8 @@ def _read_sidecar(path: Path) -> tuple[int, BundleSidecar, dict[str, str], dict[
         names = (*FILES[version], LANDMARKS) if has_map else FILES[version]
         checksums = {name: str(values["sha256"][name]) for name in names}
         return version, sidecar, checksums, values["training_range"] if version > 1 else None
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        reason = " ".join(str(error).split())
+    except READ_FAULTS as error:
+        reason = one_line(error)
         raise BundleError(f"{path}: not a valid sidecar ({type(error).__name__}: {reason})") from error
 
 
@@ -220,7 +228,7 @@ def _check_range(path: Path, claimed: dict[str, Any], found: PositionRange) -> N
     """Raise BundleError unless the claim is what the training positions say."""
     try:
         fits = np.allclose([claimed["min"], claimed["max"]], [found.min, found.max], rtol=1e-5, atol=1e-5)
-    except (KeyError, TypeError, ValueError):
+    except READ_FAULTS:
         fits = False
     if not fits:
         raise BundleError(f"{path}: training_range is {claimed}; expected {found.min} to {found.max} as in {TRAINING}")
@@ -228,9 +236,9 @@ def _check_range(path: Path, claimed: dict[str, Any], found: PositionRange) -> N
 
 def _checked_bytes(path: Path, expected_sha256: str) -> bytes:
     try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise BundleError(f"{path}: {error.strerror}") from error
+        content = read_bounded(path, MAX_FILE_BYTES)
+    except (OSError, ValueError) as error:
+        raise BundleError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
     found = _sha256(content)
     if found != expected_sha256:
         raise BundleError(

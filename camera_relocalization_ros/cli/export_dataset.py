@@ -20,6 +20,9 @@ LAYOUTS = {
     "tum": ("tum", "export_tum"),
 }
 
+# what a folder of one of these layouts holds
+MARKS = ("seq-*", "labels", "*/labels", "groundtruth.txt", "*/groundtruth.txt", "transforms.json", "**/cameras.*")
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("dataset", help="DATASET or DATASET@SPLIT.PART")
@@ -29,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    from camera_relocalization_ros.core.output_files import replaced_folder
     from camera_relocalization_ros.data.dataset import Dataset
 
     module_name, function_name = LAYOUTS[arguments.layout]
@@ -36,6 +40,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.binary and arguments.layout != "colmap":
         raise DatasetError(f"layout {arguments.layout} takes no option --binary")
     options = {"binary": True} if arguments.binary else {}
-    for folder in getattr(module, function_name)(Dataset.load(arguments.dataset), arguments.output, **options):
-        print(folder)
+    dataset = Dataset.load(arguments.dataset)
+    with replaced_folder(arguments.output, MARKS, arguments.overwrite, DatasetError) as target:
+        folders = getattr(module, function_name)(dataset, target, **options)
+    for folder in folders:
+        print(arguments.output / folder.relative_to(target))
     return 0

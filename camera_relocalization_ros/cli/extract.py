@@ -31,19 +31,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    from camera_relocalization_ros.core.errors import DatasetError
+    from camera_relocalization_ros.core.output_files import replaced_folder
+    from camera_relocalization_ros.data.dataset import MANIFEST
     from camera_relocalization_ros.pipelines.extract import extract
 
-    extracted = extract(
-        arguments.bags,
-        arguments.output,
-        **bag_settings(arguments),
-        image_format=arguments.format,
-        resize=arguments.resize,
-        undistort=arguments.undistort,
-        image_delay_s=arguments.image_delay,
-    )
+    with replaced_folder(arguments.output, (MANIFEST,), arguments.overwrite, DatasetError) as target:
+        extracted = extract(
+            arguments.bags,
+            target,
+            **bag_settings(arguments),
+            image_format=arguments.format,
+            resize=arguments.resize,
+            undistort=arguments.undistort,
+            image_delay_s=arguments.image_delay,
+        )
     dataset = extracted.dataset
-    print(f"{dataset.path}: {dataset.frame_count} frames in {len(dataset.sequences)} sequences")
+    print(f"{arguments.output}: {dataset.frame_count} frames in {len(dataset.sequences)} sequences")
     for sequence in dataset.sequences:
         counts = sorted(extracted.skipped[sequence.name].items())
         skipped = ", ".join(f"{count} {reason}" for reason, count in counts)

@@ -42,6 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    from camera_relocalization_ros.core.output_files import replaced_folder
+    from camera_relocalization_ros.data.dataset import MANIFEST, Dataset
+
     module_name, function_name, accepted = LAYOUTS[arguments.layout]
     options = {option for _, _, options in LAYOUTS.values() for option in options}
     given = {option: value for option in options if (value := getattr(arguments, option)) is not None}
@@ -50,7 +53,9 @@ def run(arguments: argparse.Namespace) -> int:
         flag = FLAGS.get(foreign[0], foreign[0].replace("_", "-"))
         raise DatasetError(f"layout {arguments.layout} takes no option --{flag}")
     module = importlib.import_module(f"camera_relocalization_ros.data.layouts.{module_name}")
-    dataset = getattr(module, function_name)(arguments.source, arguments.output, **given)
+    with replaced_folder(arguments.output, (MANIFEST,), arguments.overwrite, DatasetError) as target:
+        getattr(module, function_name)(arguments.source, target, **given)
+    dataset = Dataset.load(arguments.output)
     print(f"{dataset.path}: {dataset.frame_count} frames in {len(dataset.sequences)} sequences")
     for sequence in dataset.sequences:
         for key, what in (("skipped", "skipped"), ("left_out_rows", "rows of poses left out")):

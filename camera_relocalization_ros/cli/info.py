@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Sequence
 
 from camera_relocalization_ros.core.errors import RelocalizationError
+from camera_relocalization_ros.core.plain_values import MAX_YAML_BYTES, printable, read_text
 
 if TYPE_CHECKING:
     from camera_relocalization_ros.bundle.model_bundle import Bundle
@@ -23,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    print(describe(arguments.path))
+    print(printable(describe(arguments.path)))
     return 0
 
 
@@ -40,11 +41,18 @@ def describe(spec: str) -> str:
     if (path / model_bundle.SIDECAR).is_file():
         return _describe_bundle(path)
     if (path / "run.yaml").is_file():
-        return f"run {path}\n{(path / 'run.yaml').read_text(encoding='utf-8')}"
+        return _describe_run(path)
     if (path / dataset.MANIFEST).is_file() or "@" in path.name:
         return _describe_dataset(spec)
     found = "none of those" if path.exists() else "no such file or folder"
     raise RelocalizationError(f"{spec}: {found}; expected a bag, data set, run or bundle")
+
+
+def _describe_run(path: Path) -> str:
+    try:
+        return f"run {path}\n{read_text(path / 'run.yaml', MAX_YAML_BYTES)}"
+    except (OSError, ValueError) as error:
+        raise RelocalizationError(f"{path / 'run.yaml'}: not the summary of a run ({error})") from error
 
 
 def _describe_bundle(path: Path) -> str:

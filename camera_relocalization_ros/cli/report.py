@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import argparse
+import shlex
+import sys
 from pathlib import Path
 
 from camera_relocalization_ros.cli.object_arguments import add_object_arguments, object_of
@@ -36,11 +38,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     from camera_relocalization_ros.core.output_files import write_text
+    from camera_relocalization_ros.core.plain_values import printable
     from camera_relocalization_ros.evaluation.result_files import load_result, result_folders
     from camera_relocalization_ros.report.pages.result_page import PageInput, result_page
 
     folders = [found for path in arguments.results for found in result_folders(path)]
     inputs = [PageInput.of(folder, load_result(folder), arguments.images) for folder in folders]
+    for folder, each in zip(folders, inputs):
+        if any(each.result.images) and not any(each.images):
+            lies = shlex.quote(each.result.info.image_folder)
+            print(f"{folder}: its pictures lie outside it; --images {printable(lies)} shows them", file=sys.stderr)
     drawn = object_of(arguments)
     edges = None if drawn is None else drawn.edges()
     pictures = tuple((Path(path), caption) for path, caption in arguments.picture)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from camera_relocalization_ros.core.errors import DatasetError
+from camera_relocalization_ros.core.output_files import taken_text
 
 NAME = "split"
 HELP = "Divide a data set into parts and say whether they leak; other commands take DATASET@NAME.PART."
@@ -61,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     from camera_relocalization_ros.data.dataset import Dataset
-    from camera_relocalization_ros.data.splits import save_split
+    from camera_relocalization_ros.data.splits import save_split, split_path
 
     dataset = Dataset.load(arguments.dataset)
     _refuse_strange_options(arguments)
@@ -71,6 +72,8 @@ def run(arguments: argparse.Namespace) -> int:
     # all are looked at before the first is written
     for name, parts in splits.items():
         _refuse_bad_split(dataset, name, parts)
+        if split_path(dataset.path, name).exists() and not arguments.overwrite:
+            raise DatasetError(taken_text(split_path(dataset.path, name)))
     for name, parts in splits.items():
         save_split(dataset.path, name, parts, made_by)
         _tell(arguments, name)

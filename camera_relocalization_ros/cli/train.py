@@ -52,6 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
         object_mesh=arguments.object_mesh,
         finetune=arguments.finetune,
         cache=arguments.cache,
+        overwrite=arguments.overwrite,
         lightning_bars=True,
         force=arguments.force,
     )

@@ -41,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     from camera_relocalization_ros.core.errors import ConfigError
+    from camera_relocalization_ros.core.output_files import writing
     from camera_relocalization_ros.data.dataset import Dataset
     from camera_relocalization_ros.training.config import load_config
     from camera_relocalization_ros.training.search.search_space import load_search_space
@@ -58,7 +59,8 @@ def run(arguments: argparse.Namespace) -> int:
     )
     # the first epochs tell little: a schedule may still be warming up
     prune_after = None if arguments.no_pruning else recipe.optimiser.epochs // 4
-    arguments.output.mkdir(parents=True, exist_ok=True)
+    with writing(arguments.output, ConfigError):
+        arguments.output.mkdir(parents=True, exist_ok=True)
     storage = arguments.storage or f"sqlite:///{arguments.output.resolve() / 'study.db'}"
     study = open_study(storage, arguments.study, prune_after)
     timeout_s = None if arguments.timeout is None else 60 * arguments.timeout

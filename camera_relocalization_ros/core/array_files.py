@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import lzma
 import math
+import struct
 import zipfile
 import zlib
 from pathlib import Path
@@ -11,8 +13,12 @@ from typing import Iterable
 
 import numpy as np
 
+from camera_relocalization_ros.core.plain_values import READ_FAULTS, one_line
+
 # the descriptors of two million training images
 MAX_BYTES = 512 * 2**20
+# NotImplementedError, of a compression that zipfile does not know, is a RuntimeError
+BAD_ZIP = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, SyntaxError)
 
 
 def load_arrays(path: Path | str, names: Iterable[str], max_bytes: int = MAX_BYTES) -> dict[str, np.ndarray]:
@@ -27,8 +33,8 @@ def load_arrays(path: Path | str, names: Iterable[str], max_bytes: int = MAX_BYT
             if total > max_bytes:
                 raise ValueError(f"{total} bytes of arrays; expected at most {max_bytes}")
             return {name: _read(archive, member) for name, member in members.items()}
-    except (KeyError, OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
-        raise ValueError(f"not the arrays that were expected: {error}") from error
+    except (*READ_FAULTS, EOFError, RuntimeError, MemoryError, struct.error, *BAD_ZIP) as error:
+        raise ValueError(f"not the arrays that were expected: {one_line(error)[:200]}") from error
 
 
 def _read(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:

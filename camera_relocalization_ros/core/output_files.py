@@ -2,24 +2,28 @@
 """Files and folders that we write: whole or not there, and a failure is one line that names the path and the cause.
 
 What is written lies under a side name, `NAME.partial`, until it is whole; the next run that writes the same path takes
-that name again, so that a kill leaves nothing behind for ever. A folder that is replaced waits as `NAME.replaced`
-until the new one has its name. Nothing is forced to the disk: this is about a process that ends, not about the power.
+that name again, so that a kill leaves nothing behind for ever. A folder is replaced by exchanging two names at once;
+where the file system cannot do that the old one waits as `NAME.replaced` until the new one has its name, and readers
+find it there (`found_folder`). Nothing is forced to the disk: this is about a process that ends, not about the power.
 """
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import shutil
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any, Iterable, Iterator
 
 import yaml
 
 from camera_relocalization_ros.core.errors import RelocalizationError
 
-PARTIAL, REPLACED = ".partial", ".replaced"
+PARTIAL, REPLACED, SUCCESSOR = ".partial", ".replaced", ".new"
+# from linux/fs.h and fcntl.h
+RENAME_EXCHANGE, AT_FDCWD = 2, -100
 
 
 def partial_path(path: Path, own: bool = False) -> Path:
@@ -70,9 +74,10 @@ def new_file(
 def new_folder(path: Path | str, kind: type[RelocalizationError] = RelocalizationError) -> Iterator[Path]:
     """An empty folder under the side name for the block to fill, which replaces `path` when the block ends well.
 
-    A kill at any point leaves the old folder whole, at `path` or as NAME.replaced, see `recover_folder`.
+    A kill at any point leaves the old folder whole, at `path` or as NAME.replaced, see `recover_folder`. A link is
+    followed.
     """
-    path = Path(path)
+    path = Path(os.path.realpath(path))
     partial = partial_path(path)
     with writing(path, kind):
         recover_folder(path)
@@ -84,6 +89,54 @@ def new_folder(path: Path | str, kind: type[RelocalizationError] = Relocalizatio
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
             raise
+
+
+@contextmanager
+def replaced_folder(
+    path: Path, marks: Iterable[str], overwrite: bool, kind: type[RelocalizationError] = RelocalizationError
+) -> Iterator[Path]:
+    """The path for a block to create a folder at: `path` itself, or NAME.new where one is to be replaced in the end.
+
+    For what takes long and goes on after a kill: until the block ends well, the old folder stays as it is.
+    marks: patterns of files, of which what is replaced must have one. Raises an error of that kind where it has none,
+    or where a folder is there and is not to be overwritten.
+    """
+    path = Path(os.path.realpath(path))
+    with writing(path, kind):
+        recover_folder(path)
+    if not is_taken(path):
+        yield path
+        return
+    if not overwrite:
+        raise kind(taken_text(path))
+    check_replaceable(path, marks, kind)
+    successor = path.with_name(path.name + SUCCESSOR)
+    yield successor
+    with writing(path, kind):
+        _swap(successor, path)
+
+
+def is_taken(path: Path) -> bool:
+    """Whether something lies at a path that writing there would destroy: no empty folder, and no device."""
+    return path.is_file() or (path.is_dir() and any(path.iterdir()))
+
+
+def taken_text(path: Path) -> str:
+    """What is said of a path that is taken."""
+    return f"{path}: exists already; choose another name, or replace it with --overwrite"
+
+
+def check_replaceable(path: Path, marks: Iterable[str], kind: type[RelocalizationError] = RelocalizationError) -> None:
+    """Raise an error of that kind when a folder is taken and holds nothing of the patterns `marks`: it is not ours."""
+    marks = tuple(marks)
+    if is_taken(path) and not (path.is_dir() and any(any(path.glob(mark)) for mark in marks)):
+        raise kind(f"{path}: exists and holds no {' or '.join(marks)}, so it is not replaced; choose another name")
+
+
+def found_folder(path: Path) -> Path:
+    """Where a folder is to be read: as NAME.replaced where its replacement was killed between two renames."""
+    replaced = path.with_name(path.name + REPLACED) if path.name else path
+    return replaced if os.path.isdir(replaced) and not os.path.exists(path) else path
 
 
 def recover_folder(path: Path) -> None:
@@ -119,10 +172,21 @@ def _swap(partial: Path, path: Path) -> None:
     if not path.exists():
         os.replace(partial, path)
         return
+    if _exchanged(partial, path):
+        shutil.rmtree(partial, ignore_errors=True)
+        return
     replaced = path.with_name(path.name + REPLACED)
     os.replace(path, replaced)
     os.replace(partial, path)
     shutil.rmtree(replaced, ignore_errors=True)
+
+
+def _exchanged(one: Path, other: Path) -> bool:
+    """Exchange two names at once, so that neither is ever missing; False where system or file system cannot."""
+    exchange = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if exchange is None:
+        return False
+    return bool(exchange(AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), RENAME_EXCHANGE) == 0)
 
 
 def _remove_file(path: Path) -> None:

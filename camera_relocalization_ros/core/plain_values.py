@@ -32,6 +32,8 @@ MAX_YAML_BYTES = 2**22
 MAX_DIGITS = 40
 # a line for each of two million images
 MAX_TEXT_BYTES = 2**28
+# what values from a file bring about where they are not those that were expected
+READ_FAULTS = (OSError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
 ITEMS = {float: "numbers", int: "whole numbers", str: "strings"}
 
 
@@ -146,6 +148,16 @@ def _mapping(content: bytes, load: Callable[[str], Any]) -> dict[str, Any]:
     if values is not None and not isinstance(values, dict):
         raise ValueError(f"expected a mapping, found {type(values).__name__}")
     return values or {}
+
+
+def printable(text: str) -> str:
+    """The text with what steers terminals written out: names in files that others send may hold it."""
+    return "".join(c if c.isprintable() or c in "\n\t" else repr(c)[1:-1] for c in text)
+
+
+def one_line(text: object) -> str:
+    """The same in one line."""
+    return " ".join(printable(str(text)).split())
 
 
 def load_yaml_mapping(path: Path | str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from scipy.spatial.transform import Rotation, Slerp
 from camera_relocalization_ros.core.errors import SyncError
 from camera_relocalization_ros.core.geometry import canonical_quat, pose_matrix
 from camera_relocalization_ros.core.output_files import write_text
+from camera_relocalization_ros.core.plain_values import read_text
 from camera_relocalization_ros.core.pose import Pose, Poses, is_pose
 
 # as many nanoseconds as int64 holds: until the year 2262
@@ -124,8 +125,8 @@ def read_stamps(path: Path) -> np.ndarray:
 def table_lines(path: Path) -> Iterator[tuple[int, str, list[str]]]:
     """Number, text and fields of each line that is neither empty nor a comment; raises SyncError when unreadable."""
     try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_text(path)
+    except (OSError, ValueError) as error:
         raise SyncError(f"{path}: not a readable text file ({error})") from error
     for number, line in enumerate(text.splitlines(), start=1):
         fields = line.replace(",", " ").split()

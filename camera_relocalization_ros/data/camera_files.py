@@ -8,7 +8,7 @@ from typing import Any
 
 from camera_relocalization_ros.core.camera import EQUIDISTANT, CameraIntrinsics, distortion_model
 from camera_relocalization_ros.core.errors import ConfigError
-from camera_relocalization_ros.core.plain_values import from_plain, load_yaml_mapping
+from camera_relocalization_ros.core.plain_values import READ_FAULTS, from_plain, load_yaml_mapping, one_line
 
 
 def load_camera(path: Path) -> CameraIntrinsics:
@@ -24,10 +24,10 @@ def load_camera(path: Path) -> CameraIntrinsics:
         elif member or any(_is_kalibr(value) for value in values.values()):
             values = _from_kalibr(values, member)
         return from_plain(CameraIntrinsics, values)
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+    except READ_FAULTS as error:
         raise ConfigError(
-            f"{path}: not the intrinsics of a camera ({type(error).__name__}: {error}); expected the file of "
-            "camera_calibration or of kalibr, or width, height, fx, fy, cx, cy, distortion"
+            f"{path}: not the intrinsics of a camera ({type(error).__name__}: {one_line(error)[:200]}); expected "
+            "the file of camera_calibration or of kalibr, or width, height, fx, fy, cx, cy, distortion"
         ) from error
 
 

@@ -21,7 +21,15 @@ from camera_relocalization_ros.core.errors import DatasetError
 from camera_relocalization_ros.core.frames import FramePair
 from camera_relocalization_ros.core.geometry import position_origin
 from camera_relocalization_ros.core.image_files import decode_image, image_fault, read_image_file
-from camera_relocalization_ros.core.plain_values import from_plain, read_yaml_mapping
+from camera_relocalization_ros.core.output_files import found_folder
+from camera_relocalization_ros.core.plain_values import (
+    READ_FAULTS,
+    from_plain,
+    one_line,
+    read_text,
+    read_yaml_mapping,
+    scalar,
+)
 from camera_relocalization_ros.core.pose import MAX_POSITION_M, Pose, Poses, is_pose
 from camera_relocalization_ros.core.trajectory import Trajectory
 from camera_relocalization_ros.data.camera_lists import read_cameras
@@ -228,6 +236,7 @@ def load_image_rgb(path: Path) -> np.ndarray:
 
 
 def _load_folder(path: Path) -> Dataset:
+    path = found_folder(path)
     manifest_path = path / MANIFEST
     if not path.exists():
         raise DatasetError(f"{path}: no such data set")
@@ -243,12 +252,12 @@ def _load_folder(path: Path) -> Dataset:
         camera = from_plain(CameraIntrinsics, manifest["camera"], "camera") if manifest["camera"] else None
         cameras = _load_cameras(path, manifest["cameras"]) if "cameras" in manifest else ()
         sequences = tuple(_load_sequence(path, entry, cameras) for entry in manifest["sequences"])
+        parent_frame, child_frame = (scalar(str, manifest[key]) for key in ("parent_frame", "child_frame"))
         origin = _position_origin(manifest, sequences)
-        return Dataset(
-            path, manifest["parent_frame"], manifest["child_frame"], camera, sequences, position_origin=origin
-        )
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        raise DatasetError(f"{manifest_path}: not a valid manifest ({type(error).__name__}: {error})") from error
+        return Dataset(path, parent_frame, child_frame, camera, sequences, position_origin=origin)
+    except READ_FAULTS as error:
+        reason = f"{type(error).__name__}: {one_line(error)}"
+        raise DatasetError(f"{manifest_path}: not a valid manifest ({reason})") from error
 
 
 def _position_origin(manifest: dict[str, Any], sequences: tuple[Sequence, ...]) -> np.ndarray:
@@ -256,8 +265,8 @@ def _position_origin(manifest: dict[str, Any], sequences: tuple[Sequence, ...]) 
     if "position_origin" not in manifest:
         return position_origin(np.array([f.position for s in sequences for f in s.frames]).reshape(-1, 3))
     origin = np.array(manifest["position_origin"], dtype=np.float64)
-    if origin.shape != (3,) or not np.isfinite(origin).all():
-        raise ValueError(f"position_origin {manifest['position_origin']!r}; expected three finite numbers")
+    if origin.shape != (3,) or not (np.abs(origin) <= MAX_POSITION_M).all():
+        raise ValueError(f"position_origin {manifest['position_origin']!r}; expected three numbers within 1e8 m")
     return origin
 
 
@@ -274,17 +283,17 @@ def _load_sequence(dataset_path: Path, entry: dict[str, Any], cameras: tuple[Cam
     folder = dataset_path / "sequences" / safe_name(name)
     frames_path = folder / FRAMES_FILE
     try:
-        with open(frames_path, newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file)
-            columns = (*COLUMNS, CAMERA_COLUMN) if cameras else COLUMNS
-            if tuple(reader.fieldnames or ()) != columns:
-                raise DatasetError(f"{frames_path}: columns {reader.fieldnames}; expected {list(columns)}")
-            frames = tuple(_frame(folder, row, cameras) for row in reader)
+        reader = csv.DictReader(read_text(frames_path).splitlines())
+        columns = (*COLUMNS, CAMERA_COLUMN) if cameras else COLUMNS
+        if tuple(reader.fieldnames or ()) != columns:
+            found = one_line(reader.fieldnames)[:200]
+            raise DatasetError(f"{frames_path}: columns {found}; expected {list(columns)}")
+        frames = tuple(_frame(folder, row, cameras) for row in reader)
     except OSError as error:
         raise DatasetError(f"{frames_path}: {error.strerror}") from error
-    except (TypeError, ValueError) as error:
-        raise DatasetError(f"{frames_path}: a row that does not parse ({error})") from error
-    _check_images(folder / "images", frames)
+    except (*READ_FAULTS, csv.Error) as error:
+        raise DatasetError(f"{frames_path}: a row that does not parse ({one_line(error)[:200]})") from error
+    _check_images(dataset_path, folder / "images", frames)
     if len(frames) != entry["frames"]:
         raise DatasetError(f"{frames_path}: {len(frames)} frames; the manifest says {entry['frames']}")
     if any(a.stamp_ns >= b.stamp_ns for a, b in zip(frames, frames[1:])):
@@ -292,12 +301,23 @@ def _load_sequence(dataset_path: Path, entry: dict[str, Any], cameras: tuple[Cam
     return Sequence(name, frames, entry.get("info") or {})
 
 
-def _check_images(folder: Path, frames: tuple[Frame, ...]) -> None:
-    """Raise DatasetError when an image is missing or empty: a power cut leaves empty what was not on the disk yet."""
+def _check_images(dataset_path: Path, folder: Path, frames: tuple[Frame, ...]) -> None:
+    """Raise DatasetError when an image is missing, empty or elsewhere.
+
+    A power cut leaves empty what was not on the disk yet. With a link out of the data set, who passes it on would pass
+    on other files of this machine.
+    """
+    root = dataset_path.resolve()
     try:
-        sizes = {item.name: item.stat().st_size for item in os.scandir(folder)}
+        items = list(os.scandir(folder))
+        sizes = {item.name: item.stat().st_size if item.is_file() else 0 for item in items}
+        away = [item.path for item in items if item.is_symlink() and root not in Path(item.path).resolve().parents]
     except OSError as error:
         raise DatasetError(f"{folder}: {error.strerror}; expected a folder of images") from error
+    if root not in folder.resolve().parents:
+        away = [str(folder)]
+    if away:
+        raise DatasetError(f"{away[0]}: a link that leads out of {dataset_path}; copy what it leads to")
     for frame in frames:
         if not sizes.get(frame.image_path.name):
             found = "is empty" if frame.image_path.name in sizes else "is missing"
@@ -311,7 +331,10 @@ def _frame(folder: Path, row: dict[str, str], cameras: tuple[CameraIntrinsics, .
         raise ValueError(f"frame {row['number']}: not a position within {MAX_POSITION_M:g} m and a unit quaternion")
     image_path = folder / "images" / safe_name(row["image"])
     camera = _numbered(cameras, row[CAMERA_COLUMN]) if cameras else None
-    return Frame(int(row["number"]), int(row["stamp_ns"]), image_path, position, quat_xyzw, camera)
+    number, stamp_ns = int(row["number"]), int(row["stamp_ns"])
+    if not max(abs(number), abs(stamp_ns)) < 2**63:
+        raise ValueError(f"number {number}, stamp {stamp_ns}: beyond 64 bits")
+    return Frame(number, stamp_ns, image_path, position, quat_xyzw, camera)
 
 
 def _numbered(cameras: tuple[CameraIntrinsics, ...], number: str) -> CameraIntrinsics | None:

@@ -19,8 +19,8 @@ import numpy as np
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.errors import DatasetError, RelocalizationError
 from camera_relocalization_ros.core.geometry import canonical_quat, position_origin
-from camera_relocalization_ros.core.output_files import partial_path, write_yaml, writing
-from camera_relocalization_ros.core.plain_values import to_plain
+from camera_relocalization_ros.core.output_files import is_taken, partial_path, taken_text, write_yaml, writing
+from camera_relocalization_ros.core.plain_values import read_json_mapping, to_plain
 from camera_relocalization_ros.core.pose import Poses, is_pose
 from camera_relocalization_ros.data.camera_lists import write_cameras
 from camera_relocalization_ros.data.dataset import (
@@ -172,8 +172,8 @@ class DatasetWriter:
         self._entries: list[dict[str, Any]] = []
 
     def __enter__(self) -> DatasetWriter:
-        if self.path.exists():
-            raise DatasetError(f"{self.path}: exists already; remove it or choose another name")
+        if is_taken(self.path):
+            raise DatasetError(taken_text(self.path))
         with writing(self._partial, DatasetError):
             self._partial.mkdir(parents=True, exist_ok=True)
             self._take_lock()
@@ -255,7 +255,10 @@ class DatasetWriter:
         path = self._partial / "sequences" / safe_name(name) / ENTRY_FILE
         if not path.is_file():
             return False
-        self._entries.append(json.loads(path.read_text(encoding="utf-8")))
+        try:
+            self._entries.append(read_json_mapping(path))
+        except (OSError, ValueError):
+            return False  # it is written again
         return True
 
     @contextmanager

@@ -10,7 +10,7 @@ import yaml
 
 from camera_relocalization_ros.core.errors import DatasetError
 from camera_relocalization_ros.core.output_files import write_text
-from camera_relocalization_ros.core.plain_values import read_yaml_mapping
+from camera_relocalization_ros.core.plain_values import READ_FAULTS, one_line, read_yaml_mapping
 
 Parts = Dict[str, Dict[str, List[List[int]]]]
 
@@ -37,8 +37,8 @@ def load_split(dataset_path: Path, name: str) -> Parts:
             str(part): {str(name): _ranges(ranges) for name, ranges in sequences.items()}
             for part, sequences in parts.items()
         }
-    except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise DatasetError(f"{path}: not a valid split ({type(error).__name__}: {error})") from error
+    except READ_FAULTS as error:
+        raise DatasetError(f"{path}: not a valid split ({type(error).__name__}: {one_line(error)})") from error
 
 
 def load_split_part(dataset_path: Path, part: str) -> dict[str, list[list[int]]]:

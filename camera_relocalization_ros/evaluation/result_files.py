@@ -4,14 +4,23 @@
 from __future__ import annotations
 
 import csv
+import io
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Iterable
+from typing import Any, Iterable, Iterator
 
 import numpy as np
 
 from camera_relocalization_ros.core.errors import ConfigError, DatasetError, ResultError
-from camera_relocalization_ros.core.output_files import new_file, write_yaml, writing
-from camera_relocalization_ros.core.plain_values import from_plain, load_yaml_mapping, to_plain
+from camera_relocalization_ros.core.output_files import check_replaceable, new_file, new_folder, write_yaml
+from camera_relocalization_ros.core.plain_values import (
+    READ_FAULTS,
+    from_plain,
+    load_yaml_mapping,
+    one_line,
+    read_text,
+    to_plain,
+)
 from camera_relocalization_ros.core.pose_errors import PoseErrors
 from camera_relocalization_ros.core.state import Stage, State
 from camera_relocalization_ros.core.trajectory import Trajectory, write_tum
@@ -23,7 +32,7 @@ FORMAT, VERSION = "camera_relocalization_result", 2
 MANIFEST, FRAMES_FILE = "result.yaml", "frames.csv"
 # for people to read; computed anew from the frames
 RELIABILITY = "reliability"
-MAX_ROWS, MAX_FIELD = 2_000_000, 4096
+MAX_ROWS, MAX_FIELD, MAX_FRAMES_BYTES = 2_000_000, 4096, 2**28
 TEXTS = ("sequence", "placement", "image", "reason")
 AXES = ("x", "y", "z", "qx", "qy", "qz", "qw")
 TRUTH, ESTIMATE = tuple(f"truth_{axis}" for axis in AXES), AXES
@@ -36,11 +45,25 @@ COLUMNS = ("stamp_ns", *TEXTS, "state", "stage", "score", *TRUTH, *ESTIMATE, *ER
 BASELINE_SUFFIXES = (": position_error_m", ": orientation_error_deg")
 
 
+@contextmanager
+def new_result(folder: Path) -> Iterator[Path]:
+    """The folder for a block to write a result to, or results below it, which becomes `folder` when it ends well.
+
+    An older result, or folder of results, is replaced; raises ResultError for anything else.
+    """
+    check_replaceable(folder, (MANIFEST, f"*/{MANIFEST}"), ResultError)
+    with new_folder(folder, ResultError) as partial:
+        yield partial
+
+
 def write_result(folder: Path, result: Result) -> None:
-    """Write a result's files, result.yaml last: without it a folder is no result. Raises ResultError."""
-    with writing(folder, ResultError):
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / MANIFEST).unlink(missing_ok=True)
+    """Write a result, whole or not at all; as `new_result`. Raises ResultError."""
+    with new_result(folder) as partial:
+        write_result_files(partial, result)
+
+
+def write_result_files(folder: Path, result: Result) -> None:
+    """Write a result's files into a folder, result.yaml last: without it a folder is no result. Raises ResultError."""
     _write_frames(folder / FRAMES_FILE, result)
     _write_trajectories(folder, result)
     table = [row.to_dict() for row in reliability_rows(result)] if result.has_states else []
@@ -70,16 +93,21 @@ def load_result(folder: Path | str) -> Result:
         return _result(info, rows, baselines)
     except (ConfigError, DatasetError) as error:
         raise ResultError(str(error)) from error
-    except (OSError, ValueError, TypeError, KeyError, OverflowError, csv.Error) as error:
-        raise ResultError(f"{folder}: not a result ({type(error).__name__}: {error})") from error
+    except (*READ_FAULTS, csv.Error) as error:
+        raise ResultError(f"{folder}: not a result ({type(error).__name__}: {one_line(error)[:200]})") from error
 
 
 def image_path(folder: Path, result: Result, row: int, override: Path | None = None) -> Path | None:
-    """The image file of a row, None where it was not kept; a row's name never leads out of the image folder."""
+    """The image file of a row, None where it was not kept, or lies outside the folder that the user named.
+
+    That is `override`, else the result's own: a result that others send must not show other files of this machine.
+    """
     if not result.images[row] or not (override or result.info.image_folder):
         return None
+    named = override or folder
     # joining an absolute folder gives that folder
-    return (override or folder / result.info.image_folder) / str(result.images[row])
+    path = (override or folder / result.info.image_folder) / str(result.images[row])
+    return path if named.resolve() in path.resolve().parents else None
 
 
 def _write_frames(path: Path, result: Result) -> None:
@@ -125,7 +153,7 @@ def _write_trajectories(folder: Path, result: Result) -> None:
 def _read_rows(path: Path) -> tuple[dict[str, list[str]], list[str]]:
     """Texts by column, and the names of the baselines."""
     csv.field_size_limit(MAX_FIELD)
-    with open(path, newline="", encoding="utf-8") as file:
+    with io.StringIO(read_text(path, MAX_FRAMES_BYTES), newline="") as file:
         reader = csv.reader(file)
         header = next(reader, [])
         further = header[len(COLUMNS) :]

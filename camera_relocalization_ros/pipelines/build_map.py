@@ -3,16 +3,18 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Sequence
+from typing import Iterator, Sequence
 
 import numpy as np
 
 from camera_relocalization_ros.bundle.landmark_map import LandmarkMap
 from camera_relocalization_ros.bundle.model_bundle import Bundle, check_extensible, load_bundle, replace_map
+from camera_relocalization_ros.core.errors import DatasetError
 from camera_relocalization_ros.core.progress import Progress, reporting, tracked
-from camera_relocalization_ros.data.dataset import Dataset, joined
+from camera_relocalization_ros.data.dataset import Dataset, Frame, joined
 from camera_relocalization_ros.data.provenance import check_frames
 from camera_relocalization_ros.localization.landmarks.pose_refiner import PoseRefiner
 from camera_relocalization_ros.mapping.builder import MapSettings, build_landmarks, compressed, survey
@@ -22,6 +24,10 @@ from camera_relocalization_ros.mapping.map_report import map_report
 from camera_relocalization_ros.pipelines.inputs import DataSpec, all_loaded
 from camera_relocalization_ros.uncertainty.landmark_error_fit import with_measured_deviation
 from camera_relocalization_ros.vision.local_features import FeatureSettings
+
+# fewer make no pose that can be confirmed; maps that refine most poses have thousands
+LEAST_LANDMARKS, FEW_LANDMARKS = 20, 1000
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -73,6 +79,7 @@ def build_map(
 def _build(bundle: Bundle, dataset: Dataset, settings: MapSettings, in_flight: FeatureSettings) -> BuiltMap:
     raw = survey(dataset, settings.features)
     landmarks, correction = build_landmarks(raw, settings)
+    _check_count(len(landmarks), dataset)
     view = raw.corrected(correction)
 
     def as_flown(some: Landmarks) -> LandmarkMap:
@@ -81,13 +88,17 @@ def _build(bundle: Bundle, dataset: Dataset, settings: MapSettings, in_flight: F
     left_out = folds(view.placement)
     own = [replace(frame, camera=dataset.camera_of(frame)) for frame in dataset.frames]
     frames = [[own[image] for image in sampled(images)] for images in left_out]
-    # one after the other: the maps of all folds would not fit into memory together
-    remaining = (landmarks_without(landmarks, view, images, settings.tolerance_px) for images in left_out)
     camera = dataset.typical_camera
     assert camera is not None, "survey has refused it"
-    refiners = (PoseRefiner(as_flown(some), camera) for some in remaining)
-    trials = tracked(zip(refiners, frames), "errors", "part", len(frames))
-    landmark_map, errors = with_measured_deviation(as_flown(landmarks), trials)
+
+    def trials() -> Iterator[tuple[PoseRefiner, list[Frame]]]:
+        # one after the other: the maps of all folds would not fit into memory together
+        for images, tried in tracked(list(zip(left_out, frames)), "errors", "part", len(frames)):
+            remaining = landmarks_without(landmarks, view, images, settings.tolerance_px)
+            if len(remaining) >= LEAST_LANDMARKS:
+                yield PoseRefiner(as_flown(remaining), camera), tried
+
+    landmark_map, errors = with_measured_deviation(as_flown(landmarks), trials())
     tried_images = sum(map(len, frames))
     return BuiltMap(
         bundle=bundle.path,
@@ -98,3 +109,12 @@ def _build(bundle: Bundle, dataset: Dataset, settings: MapSettings, in_flight: F
         tried_images=tried_images,
         report=map_report(landmarks, view, errors, tried_images),
     )
+
+
+def _check_count(landmarks: int, dataset: Dataset) -> None:
+    """Raise DatasetError for landmarks that no pose can hang on; warn of few."""
+    found = f"{dataset.path}: {landmarks} landmarks of {dataset.frame_count} images"
+    if landmarks < LEAST_LANDMARKS:
+        raise DatasetError(f"{found}; expected at least {LEAST_LANDMARKS}: more images, from more places")
+    if landmarks < FEW_LANDMARKS:
+        logger.warning("%s are few, and few poses will be refined; more images, from more places, give more", found)

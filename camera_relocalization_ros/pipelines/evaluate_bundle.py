@@ -18,7 +18,7 @@ from camera_relocalization_ros.data.dataset import Dataset
 from camera_relocalization_ros.evaluation.evaluate import Evaluation, evaluate_stages
 from camera_relocalization_ros.evaluation.metrics import summarise
 from camera_relocalization_ros.evaluation.offline_result import offline_result
-from camera_relocalization_ros.evaluation.result_files import write_result
+from camera_relocalization_ros.evaluation.result_files import new_result, write_result_files
 from camera_relocalization_ros.evaluation.results import Result
 from camera_relocalization_ros.localization.classify import OkLimits
 from camera_relocalization_ros.localization.landmarks.staged_relocalizer import method_name, parse_stages
@@ -89,8 +89,9 @@ class BundleEvaluation:
 
         Raises ResultError.
         """
-        for name, stage in self.stages.items():
-            write_result(Path(folder) / name if len(self.stages) > 1 else Path(folder), stage.result)
+        with new_result(Path(folder)) as partial:
+            for name, stage in self.stages.items():
+                write_result_files(partial / name if len(self.stages) > 1 else partial, stage.result)
 
 
 def evaluate_bundle(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from camera_relocalization_ros.core.pose_errors import PoseErrors
 from camera_relocalization_ros.core.progress import Progress, reporting
 from camera_relocalization_ros.data.provenance import training_warning
-from camera_relocalization_ros.evaluation.result_files import write_result
+from camera_relocalization_ros.evaluation.result_files import new_result, write_result_files
 from camera_relocalization_ros.evaluation.results import Result
 
 if TYPE_CHECKING:
@@ -52,8 +52,9 @@ class Replay:
         frames = self.live.frames
         if name:
             frames = replace(frames, info=replace(frames.info, name=name))
-        stored = store_images(with_baselines(frames, self.baselines), Path(folder), self.bag, self.live.topic)
-        write_result(Path(folder), stored)
+        with new_result(Path(folder)) as partial:
+            stored = store_images(with_baselines(frames, self.baselines), partial, self.bag, self.live.topic)
+            write_result_files(partial, stored)
         return stored
 
 

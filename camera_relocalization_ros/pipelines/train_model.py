@@ -15,9 +15,10 @@ from camera_relocalization_ros.pipelines.inputs import DataSpec, all_loaded
 from camera_relocalization_ros.report.figures.canvas import save_figure
 from camera_relocalization_ros.report.figures.epoch_figure import draw_epoch
 from camera_relocalization_ros.training.config import TrainingConfig, load_config
+from camera_relocalization_ros.training.devices import process
 from camera_relocalization_ros.training.epoch_progress import EpochPictures, EpochProgress
-from camera_relocalization_ros.training.run_folder import Run, load_run
-from camera_relocalization_ros.training.train import train
+from camera_relocalization_ros.training.run_folder import Run, load_run, new_run
+from camera_relocalization_ros.training.train import CACHE_FOLDER, train
 
 EPOCH_PICTURES = "epochs"
 
@@ -48,6 +49,7 @@ def train_model(
     object_mesh: Path | str | None = None,
     finetune: Path | str | None = None,
     cache: Path | str | None = None,
+    overwrite: bool = False,
     progress: Progress | None = None,
     lightning_bars: bool = False,
     force: bool = False,
@@ -59,7 +61,8 @@ def train_model(
     while training. Features go to, or come from, `cache` (default: feature_cache beside `folder`).
     lightning_bars: Lightning draws its own bars on the terminal, with the losses, in place of progress by epochs.
     force: train also on data whose picture stands still while the poses move.
-    An interrupted training goes on where it was. Raises ConfigError or DatasetError.
+    An interrupted training goes on where it was. Where `folder` holds a finished run that is refused, or with
+    `overwrite` replaced in the end. Raises ConfigError or DatasetError.
     """
     folder = Path(folder)
     start = load_run(Path(finetune)) if finetune is not None else None
@@ -70,15 +73,16 @@ def train_model(
     training, held_out = all_loaded(datasets), all_loaded(val_datasets)
     if not force:
         refuse_still_pictures([*training, *held_out])
-    with reporting(progress):
+    cache = folder.parent / CACHE_FOLDER if cache is None else Path(cache)
+    with reporting(progress), new_run(folder, overwrite, process().rank == 0) as target:
         run = train(
             training,
             config,
-            folder,
+            target,
             val_datasets=held_out,
-            cache_folder=None if cache is None else Path(cache),
+            cache_folder=cache,
             start=start,
-            callbacks=(EpochPictures(partial(_draw_epoch, folder)), *(() if lightning_bars else (EpochProgress(),))),
+            callbacks=(EpochPictures(partial(_draw_epoch, target)), *(() if lightning_bars else (EpochProgress(),))),
         )
     return TrainedModel(folder, run)
 

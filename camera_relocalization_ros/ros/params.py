@@ -15,6 +15,8 @@ from camera_relocalization_ros.core.plain_values import from_plain, to_plain
 
 P = TypeVar("P")
 
+# a ROS duration holds 68 years; a node that waits for days is not meant to work
+MAX_SECONDS = 1e6
 TRANSPORTS = ("raw", "compressed")
 TF_MODES = ("none", "camera", "object", "odom")
 PUBLISH_STATES = ("all", "ok")
@@ -107,7 +109,7 @@ class NodeParams:
         for name in ("image_width", "image_height", "threads", "path_length"):
             self._check_range(name, getattr(self, name) >= 0, "0 or more")
         for name in ("stale_after", "tf_timeout", "diagnostic_period", "max_prediction"):
-            self._check_range(name, 0 < getattr(self, name) < math.inf, "seconds above 0")
+            self._check_range(name, 0 < getattr(self, name) <= MAX_SECONDS, f"seconds above 0, at most {MAX_SECONDS:g}")
         for one in fields(self):
             limits = setting_of(one)
             if limits is not None:

@@ -14,12 +14,14 @@ import lightning
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 from torch.utils.data import DataLoader, Sampler
 
-from camera_relocalization_ros.core.output_files import new_file
+from camera_relocalization_ros.core.errors import ConfigError
+from camera_relocalization_ros.core.output_files import new_file, writing
 from camera_relocalization_ros.training.config import OptimiserConfig
 from camera_relocalization_ros.training.devices import process, trainer_precision, trainer_processes
-from camera_relocalization_ros.training.job import CHECKPOINTS, Job
+from camera_relocalization_ros.training.job import CHECKPOINTS, Job, WholeCheckpoints, sound_checkpoint
 from camera_relocalization_ros.training.log_levels import log_level
 from camera_relocalization_ros.training.optimisation import (
     HELD_OUT_LOSS,
@@ -55,14 +57,16 @@ def fit(
     if rank == 0:
         job.begin(run_folder)
     last, best = (run_folder / CHECKPOINTS / f"{name}.ckpt" for name in (LAST, BEST))
-    if last.is_file() and rank == 0:
+    going_on = sound_checkpoint(last, module, sets_aside=rank == 0)
+    if going_on is not None and rank == 0:
         logger.info("going on with the training of %s", run_folder)
     loader = _loader(samples, TrainingDraws(samples, optimiser.batch_size, seed, rank, processes))
     val_loader = _loader(val_samples, OrderedDraws(val_samples)) if val_samples is not None else None
     table = EpochTable(run_folder / EPOCHS)
     with _quiet_lightning():
         trainer = _trainer(optimiser, precision, run_folder, [*callbacks, table])
-        trainer.fit(module, loader, val_loader, ckpt_path=last if last.is_file() else None)
+        with writing(run_folder, ConfigError, "the training's checkpoint or table "), _interrupted_as_others():
+            trainer.fit(module, loader, val_loader, ckpt_path=going_on)
         # the trainer's own are empty where a training is taken up again that had no epoch left
         metrics = dict(table.metrics)
         if optimiser.patience:
@@ -72,6 +76,15 @@ def fit(
     module.eval().cpu()
     kept = {name: value for name, value in metrics.items() if name not in DETAILS}
     return {"epochs": len(table.rows), **{name: round(float(value), 4) for name, value in kept.items()}}
+
+
+@contextlib.contextmanager
+def _interrupted_as_others() -> Iterator[None]:
+    """KeyboardInterrupt for what Lightning makes of Ctrl-C and of SIGTERM."""
+    try:
+        yield
+    except (SystemExit, SIGTERMException) as error:
+        raise KeyboardInterrupt from error
 
 
 @contextlib.contextmanager
@@ -108,6 +121,7 @@ def _trainer(
         enable_model_summary=False,
         use_distributed_sampler=False,
         num_sanity_val_steps=0,
+        plugins=[WholeCheckpoints()],
         log_every_n_steps=1,
         **trainer_processes(),
     )

@@ -15,6 +15,7 @@ import torch
 
 from camera_relocalization_ros.core.errors import ConfigError
 from camera_relocalization_ros.core.output_files import new_file, write_json
+from camera_relocalization_ros.core.plain_values import READ_FAULTS, read_json_mapping
 from camera_relocalization_ros.core.pose import Poses
 from camera_relocalization_ros.core.pose_errors import PoseErrors, pose_errors
 from camera_relocalization_ros.data.dataset import Dataset, Sequence
@@ -162,7 +163,12 @@ def run_baselines(cell: Cell, data: GridData, cache_folder: Path) -> dict[str, d
     """Name -> summary of the baselines on the test data, with the training images and backbone of a finished cell."""
     path = cell.folder.parent / BASELINES
     if path.is_file():
-        return json.loads(path.read_text(encoding="utf-8"))
+        try:
+            return read_json_mapping(path)
+        except (OSError, ValueError) as error:
+            raise ConfigError(
+                f"{path}: not the errors of baselines ({error}); delete it, they are made again"
+            ) from error
     # retrieval has the published network's features, also where a tail was trained
     head_folder = cell.folder / HEAD_FOLDER
     run = load_run(head_folder if head_folder.is_dir() else cell.folder)
@@ -249,9 +255,9 @@ def _finished(folder: Path, digest: str) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = read_json_mapping(path)
         found, summary = values["digest"], values["summary"]
-    except (OSError, KeyError, TypeError, ValueError) as error:
+    except READ_FAULTS as error:
         raise ConfigError(f"{path}: not a finished cell ({error}); delete {folder} to train it again") from error
     if found != digest:
         raise ConfigError(

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Iterator
 
 import numpy as np
 import torch
@@ -18,8 +19,14 @@ from camera_relocalization_ros.bundle.training_set import TrainingSet
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.errors import ConfigError
 from camera_relocalization_ros.core.frames import FramePair
-from camera_relocalization_ros.core.output_files import write_yaml, writing
-from camera_relocalization_ros.core.plain_values import from_plain, read_bounded, read_yaml_mapping, to_plain
+from camera_relocalization_ros.core.output_files import SUCCESSOR, found_folder, replaced_folder, write_yaml, writing
+from camera_relocalization_ros.core.plain_values import (
+    READ_FAULTS,
+    from_plain,
+    read_bounded,
+    read_yaml_mapping,
+    to_plain,
+)
 from camera_relocalization_ros.core.preprocessing import Preprocessing
 from camera_relocalization_ros.training.backbones import BACKBONES, build_backbone
 from camera_relocalization_ros.training.backbones.contract import Backbone
@@ -31,10 +38,7 @@ SUMMARY, HEAD, TAIL, TRAINING = "run.yaml", "head.pt", "tail.pt", "training.npz"
 FILES = (HEAD, TAIL, TRAINING)
 # weights of a head, or of a backbone's tail
 MAX_WEIGHTS_BYTES = 2**31
-READ_ERRORS = (
-    *(OSError, EOFError, AttributeError, KeyError, TypeError, ValueError, RuntimeError, ArithmeticError),
-    pickle.UnpicklingError,
-)
+READ_ERRORS = (*READ_FAULTS, EOFError, RuntimeError, pickle.UnpicklingError)
 
 
 @dataclass(frozen=True)
@@ -111,9 +115,27 @@ class Run:
         write_yaml(folder / SUMMARY, summary, ConfigError)
 
 
+@contextmanager
+def new_run(folder: Path, overwrite: bool, swaps: bool = True) -> Iterator[Path]:
+    """The folder for a block to train in: `folder`, or NAME.new where a finished run is to be replaced in the end.
+
+    swaps: False for processes that train with the one that replaces it. Raises ConfigError where `folder` holds a
+    finished run and is not to be overwritten.
+    """
+    if not (found_folder(folder) / SUMMARY).is_file():
+        # empty, or of an interrupted training, which goes on
+        yield folder
+        return
+    if not swaps:
+        yield folder.with_name(folder.name + SUCCESSOR)
+        return
+    with replaced_folder(folder, (SUMMARY,), overwrite, ConfigError) as target:
+        yield target
+
+
 def read_summary(folder: Path) -> dict[str, Any]:
     """What run.yaml says; raises ConfigError when the folder holds no finished training."""
-    path = Path(folder) / SUMMARY
+    path = found_folder(Path(folder)) / SUMMARY
     if not path.is_file():
         raise ConfigError(f"{folder}: no {SUMMARY} in it; expected the folder of a finished reloc train")
     try:
@@ -151,7 +173,7 @@ def _tensors(content: bytes) -> dict[str, torch.Tensor]:
 
 def load_run(folder: Path) -> Run:
     """The inverse of `Run.save`; raises ConfigError that names the file."""
-    folder = Path(folder)
+    folder = found_folder(Path(folder))
     summary = read_summary(folder)
     try:
         recipe = summary["config"]

@@ -104,6 +104,7 @@ def test_parameters_of_the_right_type_are_taken():
         ({"bundle": "b", "threads": True}, "~threads is True .bool.; expected int"),
         ({"bundle": "b", "threads": -1}, "~threads is -1"),
         ({"bundle": "b", "stale_after": 0.0}, "~stale_after is 0.0"),
+        ({"bundle": "b", "stale_after": 1e10}, "~stale_after is 1.*; expected seconds above 0, at most 1e"),
         ({"bundle": "b", "stale_after": float("nan")}, "~stale_after is nan"),
         ({"bundle": "b", "providers": "CPUExecutionProvider"}, "expected a list of strings"),
         ({"bundle": "b", "providers": []}, "~providers is empty"),

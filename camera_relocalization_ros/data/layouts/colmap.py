@@ -17,6 +17,7 @@ from camera_relocalization_ros.core.camera import EQUIDISTANT, PLUMB_BOB, Camera
 from camera_relocalization_ros.core.errors import DatasetError
 from camera_relocalization_ros.core.geometry import invert
 from camera_relocalization_ros.core.image_files import path_inside, read_list
+from camera_relocalization_ros.core.plain_values import READ_FAULTS, read_text
 from camera_relocalization_ros.data.dataset import PHOTOGRAPHS, Dataset
 from camera_relocalization_ros.data.dataset_writer import DatasetWriter
 from camera_relocalization_ros.data.layouts.folders import folder_sequence
@@ -63,7 +64,8 @@ PARAMETER_COUNTS = {
     "EUCM": 6,
     "EQUIRECTANGULAR": 2,
 }
-READ_ERRORS = (OSError, ValueError, IndexError, KeyError, struct.error, UnicodeDecodeError)
+MAX_NAME = 4096
+READ_ERRORS = (*READ_FAULTS, struct.error)
 
 
 class _Camera(NamedTuple):
@@ -128,7 +130,7 @@ def _read_model(source: Path) -> tuple[dict[int, _Camera], list[_Image]]:
         with open(source / "cameras.bin", "rb") as cameras, open(source / "images.bin", "rb") as images:
             return dict(_binary_cameras(cameras, source)), list(_binary_images(images))
     if (source / "cameras.txt").is_file():
-        cameras_text = (source / "cameras.txt").read_text("utf-8")
+        cameras_text = read_text(source / "cameras.txt")
         return dict(_text_cameras(cameras_text)), list(_text_images(source / "images.txt"))
     found = "neither cameras.bin nor cameras.txt in it" if source.is_dir() else "no such folder"
     raise DatasetError(f"{source}: {found}; expected a model of COLMAP, as PROJECT/sparse/0")
@@ -221,6 +223,8 @@ def _binary_images(file: BinaryIO) -> Iterator[_Image]:
     for _ in range(_unpack(file, "<Q")[0]):
         _, *pose, camera_id = _unpack(file, "<i7di")
         name = b"".join(iter(lambda: _unpack(file, "c")[0], b"\0"))
+        if len(name) > MAX_NAME:
+            raise ValueError(f"a name of {len(name)} bytes")
         (point_count,) = _unpack(file, "<Q")
         file.seek(24 * point_count, 1)  # x, y and a point's number, 8 bytes each
         yield _Image(name.decode("utf-8"), camera_id, _pose(pose[:4], pose[4:]))

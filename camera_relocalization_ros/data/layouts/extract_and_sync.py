@@ -15,6 +15,7 @@ import numpy as np
 from camera_relocalization_ros.aircraft.placements import PLACEMENTS, T_map_airframe
 from camera_relocalization_ros.core.errors import DatasetError
 from camera_relocalization_ros.core.image_files import read_image_file
+from camera_relocalization_ros.core.plain_values import read_text
 from camera_relocalization_ros.core.pose import Pose
 from camera_relocalization_ros.core.trajectory import seconds_text, seconds_to_ns
 from camera_relocalization_ros.data.dataset import Dataset, Sequence
@@ -143,7 +144,7 @@ def _import_sequence(folder: Path, sequence: SequenceWriter) -> None:
 
 def _read_label(path: Path) -> tuple[int, np.ndarray]:
     try:
-        fields = [field.strip() for field in path.read_text(encoding="utf-8").split(",")]
+        fields = [field.strip() for field in read_text(path).split(",")]
         values = [read_number(field) for field in fields[1:]]
         if len(values) != 7:
             raise ValueError(f"{len(fields)} fields")

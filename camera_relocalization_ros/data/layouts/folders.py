@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Callable, Iterator
 
 from camera_relocalization_ros.core.errors import DatasetError
-from camera_relocalization_ros.core.output_files import new_folder
+from camera_relocalization_ros.core.output_files import is_taken, new_folder, taken_text
 from camera_relocalization_ros.data.dataset import Dataset, Frame
 from camera_relocalization_ros.data.dataset_writer import DatasetWriter, SequenceWriter
 from camera_relocalization_ros.data.layouts.natural_order import natural_key
@@ -43,8 +43,8 @@ def import_recordings(
 @contextmanager
 def new_export(output: Path) -> Iterator[Path]:
     """The folder to write, which becomes `output` when it is whole; raises DatasetError when `output` exists."""
-    if output.exists():
-        raise DatasetError(f"{output}: exists already; remove it or choose another name")
+    if is_taken(output):
+        raise DatasetError(taken_text(output))
     with new_folder(output, DatasetError) as partial:
         yield partial
 

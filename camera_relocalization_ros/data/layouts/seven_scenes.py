@@ -11,6 +11,7 @@ import numpy as np
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.errors import DatasetError
 from camera_relocalization_ros.core.image_files import read_image_file
+from camera_relocalization_ros.core.plain_values import read_text
 from camera_relocalization_ros.core.progress import tracked
 from camera_relocalization_ros.data.dataset import Dataset, Sequence
 from camera_relocalization_ros.data.dataset_writer import DatasetWriter, SequenceWriter
@@ -109,7 +110,7 @@ def _read_pose(path: Path) -> np.ndarray | None:
     Not numpy's loadtxt: it takes the # of -1.#INF for the start of a comment, and reads -1.
     """
     try:
-        lines = [line.split() for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
+        lines = [line.split() for line in read_text(path).splitlines() if not line.startswith("#")]
         T_scene_camera = np.array([[read_number(field) for field in fields] for fields in lines if fields], float)
     except (OSError, ValueError) as error:
         raise DatasetError(f"{path}: not a 4x4 matrix of numbers ({error})") from error
@@ -122,7 +123,7 @@ def _official_part(path: Path, dataset: Dataset) -> dict[str, list[list[int]]]:
     """Whole sequences that a split file ("sequence1" in each line) names, as ranges of frame numbers."""
     if not path.is_file():
         return {}
-    wanted = {int(number) for number in re.findall(r"\d+", path.read_text(encoding="utf-8"))}
+    wanted = {int(number) for number in re.findall(r"\d+", read_text(path))}
     named = {int(re.sub(r"\D", "", s.name)): s for s in dataset.sequences}
     return {
         sequence.name: [[sequence.frames[0].number, sequence.frames[-1].number]]

@@ -15,7 +15,7 @@ from camera_relocalization_ros.core.camera import EQUIDISTANT, PLUMB_BOB, Camera
 from camera_relocalization_ros.core.errors import DatasetError
 from camera_relocalization_ros.core.image_files import path_inside, read_image_file
 from camera_relocalization_ros.core.output_files import write_json
-from camera_relocalization_ros.core.plain_values import read_json_mapping
+from camera_relocalization_ros.core.plain_values import READ_FAULTS, read_json_mapping
 from camera_relocalization_ros.data.dataset import PHOTOGRAPHS, Dataset
 from camera_relocalization_ros.data.dataset_writer import DatasetWriter
 from camera_relocalization_ros.data.layouts.folders import named_frames, new_export
@@ -148,7 +148,7 @@ def _read(path: Path) -> dict[str, Any]:
 def _pose(path: Path, frame: dict[str, Any]) -> np.ndarray:
     try:
         matrix = np.array(frame["transform_matrix"], dtype=np.float64)
-    except (KeyError, TypeError, ValueError) as error:
+    except READ_FAULTS as error:
         raise DatasetError(f"{path}: {frame.get('file_path')!r} has no matrix `transform_matrix` ({error})") from error
     if matrix.shape not in ((4, 4), (3, 4)):
         raise DatasetError(f"{path}: {frame.get('file_path')!r}: matrix of shape {matrix.shape}; expected 4x4 or 3x4")
@@ -186,7 +186,7 @@ def _camera(path: Path, values: dict[str, Any], image_path: Path) -> CameraIntri
     is_fisheye = is_fisheye or model == FISHEYE
     try:
         given = {key: float(values[key]) for key in LENS_KEYS if values.get(key) is not None}
-    except (TypeError, ValueError) as error:
+    except READ_FAULTS as error:
         raise DatasetError(f"{path}: intrinsics that are no numbers ({error})") from error
     keys = FISHEYE_KEYS if is_fisheye else PINHOLES[model]
     if "k4" not in keys and given.get("k4"):

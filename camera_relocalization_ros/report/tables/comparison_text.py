@@ -9,11 +9,13 @@ import re
 from dataclasses import dataclass
 from typing import Callable, List
 
+from camera_relocalization_ros.core.plain_values import printable
 from camera_relocalization_ros.evaluation.consistency import PARTS
 from camera_relocalization_ros.evaluation.metrics import LIMITS, limit_name
 from camera_relocalization_ros.report.tables.comparison import Row
 
 NOTHING = "-"
+MARKDOWN_SPECIAL = re.compile(r"[\\`\[\]<>|&]")
 LATEX_SPECIAL = {c: rf"\{c}" for c in "&%$#_{}"}
 LATEX_SPECIAL.update({"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"})
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -132,8 +134,13 @@ def markdown_tables(rows: list[Row]) -> str:
 
 def _markdown(table: Table) -> str:
     lines = [[table.title, *table.columns], ["---", *("---:" for _ in table.columns)]]
-    lines += [[cell.replace("|", "\\|") for cell in line] for line in table.cells]
+    lines += [[*map(_markdown_text, line)] for line in table.cells]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+
+
+def _markdown_text(text: str) -> str:
+    """A text of which nothing is taken for a link, a tag, a picture or the end of a cell."""
+    return MARKDOWN_SPECIAL.sub(lambda found: "\\" + found[0], " ".join(printable(text).split()))
 
 
 def latex_tables(rows: list[Row]) -> str:

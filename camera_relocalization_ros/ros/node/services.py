@@ -42,6 +42,7 @@ class NodeServices:
     def __init__(self, node: RelocalizationNode) -> None:
         self._node = node
         self._is_loading = threading.Lock()
+        self._is_localizing = threading.Lock()
 
     def reset(self, _request: TriggerRequest) -> TriggerResponse:
         """Forget earlier images."""
@@ -74,10 +75,15 @@ class NodeServices:
         images = [image for image in (request.image, request.compressed) if image.data]
         if len(images) != 1:
             return _no_pose(f"the request has {len(images)} images; expected one")
+        # one at a time: each takes the memory of a picture and of a run of the network, and time from the stream
+        if not self._is_localizing.acquire(blocking=False):
+            return _no_pose("another image is being looked at; ask again")
         try:
             estimate = self._node.estimate_alone(images[0])
         except FrameError as error:
             return _no_pose(str(error))
+        finally:
+            self._is_localizing.release()
         if estimate.state == State.LOST:
             return _no_pose(estimate.reason, estimate.score)
         return _pose(estimate, self._node.relocalizer.bundle.sidecar.parent_frame)

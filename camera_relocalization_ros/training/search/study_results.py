@@ -27,6 +27,11 @@ def ended_trials(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
     ]
 
 
+def interrupted_count(study: optuna.Study) -> int:
+    """Trials that were killed, or ended by Ctrl-C; those that somebody works on now count too."""
+    return len(study.get_trials(deepcopy=False)) - len(ended_trials(study))
+
+
 def best_trials(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
     """Trials that were trained to the end, best first."""
     return sorted(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)), key=_score)
@@ -78,6 +83,8 @@ def write_results(study: optuna.Study, recipe: TrainingConfig, space: SearchSpac
             f"# The best of {len(ended_trials(study))} trials of the study {study.study_name!r}, trial {trial.number}: "
             f"{trial.user_attrs['position_m']:.3f} m, {trial.user_attrs['orientation_deg']:.2f} deg on held-out data.\n"
         )
+        if count := interrupted_count(study):
+            comment += f"# {count} trials were interrupted or go on: undisturbed, another recipe might be the best.\n"
         with new_file(folder / BEST, own=True) as path:
             path.write_text(comment + yaml.safe_dump(best_recipe, sort_keys=False), encoding="utf-8")
 

@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import logging
 import math
+import shutil
 import tempfile
 import time
 from contextlib import contextmanager, suppress
@@ -24,6 +26,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from camera_relocalization_ros.core.errors import ConfigError, DatasetError, RelocalizationError
+from camera_relocalization_ros.core.output_files import writing
 from camera_relocalization_ros.core.pose import Poses
 from camera_relocalization_ros.core.pose_errors import PoseErrors
 from camera_relocalization_ros.data.dataset import Dataset, check_same_frames
@@ -32,7 +35,7 @@ from camera_relocalization_ros.training.config import TrainingConfig
 from camera_relocalization_ros.training.features.feature_cache import files_of_views
 from camera_relocalization_ros.training.log_levels import log_level
 from camera_relocalization_ros.training.search.search_space import SearchSpace, suggested_config
-from camera_relocalization_ros.training.search.study_results import ended_trials, write_results
+from camera_relocalization_ros.training.search.study_results import ended_trials, interrupted_count, write_results
 from camera_relocalization_ros.training.train import train
 
 SAMPLERS = {"random": optuna.samplers.RandomSampler, "tpe": optuna.samplers.TPESampler}
@@ -41,6 +44,8 @@ TRIALS_BEFORE_PRUNING = 5
 # what a recipe can bring about: it cannot be, its network gives numbers that are no pose, it needs too much
 HOPELESS = (RelocalizationError, ValueError, ArithmeticError, torch.cuda.OutOfMemoryError)
 STORAGE_FAULTS = (SQLAlchemyError, optuna.exceptions.StorageInternalError)
+TRIAL_FOLDER, TRIAL_LOCK = "trial_", "lock"
+INTERRUPTED = "%d trials were interrupted: what is tried and which recipe is best may differ from an undisturbed study"
 OPENING_ATTEMPTS, OPENING_PAUSE_S = 5, 0.5
 logger = logging.getLogger(__name__)
 
@@ -149,6 +154,8 @@ def search(
     deadline = time.monotonic() + (math.inf if timeout_s is None else timeout_s)
     with _quiet_optuna(), _storage_errors():
         _same_task(study, task.identity(reference))
+        if count := interrupted_count(study):
+            logger.warning(INTERRUPTED, count)
         while len(ended_trials(study)) < trials and time.monotonic() < deadline:
             trial = study.ask()
             study.sampler = SAMPLERS[sampler](seed=seed + trial.number)
@@ -221,12 +228,11 @@ def _run_trial(study: optuna.Study, trial: optuna.Trial, task: Search, reference
 def _train(task: Search, trial: optuna.Trial, reporting: Reporting, folder: Path) -> tuple[float, float]:
     config = suggested_config(task.recipe, task.space, trial)
     # the study keeps what is worth keeping of a trial; its weights are not
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f"trial_{trial.number}_", dir=folder) as run_folder:
+    with _trial_folder(folder, trial.number) as run_folder:
         run = train(
             task.datasets,
             config,
-            Path(run_folder),
+            run_folder,
             val_datasets=task.val_datasets,
             cache_folder=task.cache_folder,
             callbacks=[reporting],
@@ -235,6 +241,24 @@ def _train(task: Search, trial: optuna.Trial, reporting: Reporting, folder: Path
     if not all(map(math.isfinite, errors)):
         raise ConfigError(f"trial {trial.number}: training diverged; errors are {errors}")
     return errors
+
+
+@contextmanager
+def _trial_folder(folder: Path, number: int) -> Iterator[Path]:
+    """A folder for one trial; those of killed trials, whose locks fell, are removed. Raises ConfigError."""
+    with writing(folder, ConfigError):
+        folder.mkdir(parents=True, exist_ok=True)
+        for left in folder.glob(f"{TRIAL_FOLDER}*"):
+            with suppress(OSError), open(left / TRIAL_LOCK, "ab") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(left, ignore_errors=True)
+        path = Path(tempfile.mkdtemp(prefix=f"{TRIAL_FOLDER}{number}_", dir=folder))
+    try:
+        with open(path / TRIAL_LOCK, "ab") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def _epochs(study: optuna.Study, trial: optuna.Trial) -> dict[int, float]:

@@ -5,16 +5,20 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+from pathlib import Path
 
 import pytest
 import yaml
 
 from camera_relocalization_ros.core.errors import DatasetError, RelocalizationError
 from camera_relocalization_ros.core.output_files import (
+    found_folder,
     new_file,
     new_folder,
     partial_path,
     recover_folder,
+    replaced_folder,
     write_bytes,
     write_json,
     write_text,
@@ -110,8 +114,10 @@ def test_a_folder_is_recoverable_when_its_replacement_is_killed(tmp_path, monkey
     filled(tmp_path / "folder", "old")
     with monkeypatch.context() as patch:
         patch.setattr("camera_relocalization_ros.core.output_files.os.replace", replace_until_killed)
+        patch.setattr("camera_relocalization_ros.core.output_files._exchanged", lambda *_: False)
         with pytest.raises(Killed), new_folder(tmp_path / "folder") as partial:
             (partial / "content").write_text("new")
+    assert (found_folder(tmp_path / "folder") / "content").read_text() == "old"
     recover_folder(tmp_path / "folder")
     assert os.listdir(tmp_path) == ["folder"]
     assert (tmp_path / "folder" / "content").read_text() == "old"
@@ -123,3 +129,33 @@ def test_a_folder_replaced_but_for_the_old_ones_removal_is_the_new_one(tmp_path)
     recover_folder(tmp_path / "folder")
     assert os.listdir(tmp_path) == ["folder"]
     assert (tmp_path / "folder" / "content").read_text() == "new"
+
+
+def test_names_are_exchanged_so_that_a_folder_is_never_missing(tmp_path, monkeypatch):
+    filled(tmp_path / "folder", "old")
+    seen = []
+    removed = shutil.rmtree
+
+    def removing(path, **options):
+        seen.append(((tmp_path / "folder" / "content").read_text(), (Path(path) / "content").exists()))
+        removed(path, **options)
+
+    with new_folder(tmp_path / "folder") as partial:
+        (partial / "content").write_text("new")
+        monkeypatch.setattr("camera_relocalization_ros.core.output_files.shutil.rmtree", removing)
+    assert seen == [("new", True)], "the new one has its name before the old one is removed"
+
+
+def test_a_folder_is_replaced_only_when_asked_and_only_by_its_kind(tmp_path):
+    filled(tmp_path / "folder", "old")
+    with pytest.raises(DatasetError, match="folder: exists already; .*--overwrite"):
+        with replaced_folder(tmp_path / "folder", ("content",), False, DatasetError):
+            pytest.fail("nothing is begun")
+    with pytest.raises(DatasetError, match="holds no dataset.yaml, so it is not replaced"):
+        with replaced_folder(tmp_path / "folder", ("dataset.yaml",), True, DatasetError):
+            pytest.fail("nothing is begun")
+    with replaced_folder(tmp_path / "folder", ("content",), True) as successor:
+        filled(successor, "new")
+        assert (tmp_path / "folder" / "content").read_text() == "old"
+    assert (tmp_path / "folder" / "content").read_text() == "new"
+    assert os.listdir(tmp_path) == ["folder"]

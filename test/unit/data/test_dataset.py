@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -240,3 +241,44 @@ def test_a_camera_that_the_manifest_has_not_is_refused(tmp_path, number):
     path.write_text(path.read_text().replace(",0\n", f",{number}\n", 1))
     with pytest.raises(DatasetError, match=r"a/frames\.csv"):
         Dataset.load(tmp_path / "set")
+
+
+@pytest.mark.parametrize("what", ["image", "folder", "sequence"])
+def test_a_link_out_of_the_data_set_is_refused(tmp_path, what):
+    path = write_fake_dataset(tmp_path / "set").frames[0].image_path
+    linked = {"image": path, "folder": path.parent, "sequence": path.parent.parent}[what]
+    linked.rename(tmp_path / "elsewhere")
+    linked.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(DatasetError, match="a link that leads out of"):
+        Dataset.load(tmp_path / "set")
+
+
+def test_a_link_to_the_data_set_or_within_it_is_followed(tmp_path):
+    path = write_fake_dataset(tmp_path / "set").frames[0].image_path
+    path.rename(tmp_path / "set" / "moved.png")
+    path.symlink_to(tmp_path / "set" / "moved.png")
+    (tmp_path / "link").symlink_to(tmp_path / "set")
+    assert Dataset.load(tmp_path / "link").frame_count == 12
+
+
+def test_a_pipe_in_a_data_set_is_not_waited_for(tmp_path):
+    path = write_fake_dataset(tmp_path / "set").path / "sequences" / "flight0" / "frames.csv"
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(DatasetError, match="frames.csv: a row that does not parse .expected a plain file"):
+        Dataset.load(tmp_path / "set")
+
+
+@pytest.mark.parametrize("value", ["null", "[[[[" * 3000, "9" * 5000, "'1'", "2015-13-45 00:00:00"])
+@pytest.mark.parametrize("key", ["camera", "sequences", "version", "parent_frame"])
+def test_strange_values_of_a_manifest_are_one_line(tmp_path, key, value):
+    path = write_fake_dataset(tmp_path / "set").path / "dataset.yaml"
+    values = yaml.safe_load(path.read_text())
+    del values[key]
+    path.write_text(yaml.safe_dump(values) + f"{key}: {value}\n")
+    if (key, value) in {("camera", "null"), ("parent_frame", "'1'")}:
+        assert Dataset.load(tmp_path / "set").frame_count == 12
+        return
+    with pytest.raises(DatasetError, match="dataset.yaml") as refused:
+        Dataset.load(tmp_path / "set")
+    assert "\n" not in str(refused.value)

@@ -137,8 +137,8 @@ def test_command(tmp_path, capsys):
     assert values["images"]["object masked"]["moved"] == dict.fromkeys(QUANTITIES, 0.0)
     assert cv2.imread(str(out / "background.png")).shape[1] > 1000
     box = ["--box", *map(str, BOX.ravel())]
-    assert main(["background", bundle, str(tmp_path / "blind"), *box, "-o", str(out)]) == 1
+    assert main(["background", bundle, str(tmp_path / "blind"), *box, "-o", str(out), "--overwrite"]) == 1
     assert "no camera intrinsics" in capsys.readouterr().err
     behind = ["--box", "0", "0", "-9", "1", "1", "-8"]
-    assert main(["background", bundle, str(tmp_path / "flight"), *behind, "-o", str(out)]) == 1
+    assert main(["background", bundle, str(tmp_path / "flight"), *behind, "-o", str(out), "--overwrite"]) == 1
     assert "no frame shows both object and background" in capsys.readouterr().err

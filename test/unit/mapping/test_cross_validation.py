@@ -2,7 +2,9 @@
 import numpy as np
 import pytest
 import synthetic_scene
+from helpers import write_fake_dataset
 
+from camera_relocalization_ros.core.errors import DatasetError
 from camera_relocalization_ros.mapping.builder import MapSettings, Survey, build_landmarks
 from camera_relocalization_ros.mapping.cross_validation import (
     BLOCK,
@@ -12,6 +14,7 @@ from camera_relocalization_ros.mapping.cross_validation import (
     landmarks_without,
     sampled,
 )
+from camera_relocalization_ros.pipelines import build_map
 
 
 @pytest.mark.parametrize("placement", [np.ones(700), np.ones(45), np.ones(1), np.repeat([4, 1, 9], [30, 50, 20])])
@@ -64,3 +67,14 @@ def test_a_landmark_stays_where_enough_placements_are_left():
     left = np.bincount(at[at[:, 1] != 4, 0], minlength=len(landmarks))
     # all of them were seen at three; some have lost one of these
     assert 0.8 * np.sum(left >= 3) < len(remaining) <= np.sum(left >= 3) < len(landmarks)
+
+
+def test_landmarks_that_no_pose_can_hang_on_are_refused_and_few_are_told(tmp_path, caplog):
+    dataset = write_fake_dataset(tmp_path / "set", counts=(3,))
+    with pytest.raises(DatasetError, match="set: 19 landmarks of 3 images; expected at least 20"):
+        build_map._check_count(19, dataset)
+    build_map._check_count(102, dataset)
+    assert "102 landmarks of 3 images are few" in caplog.text
+    caplog.clear()
+    build_map._check_count(5000, dataset)
+    assert not caplog.text

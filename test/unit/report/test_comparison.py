@@ -129,3 +129,9 @@ def test_ok_answers_trust_and_times_have_tables_of_their_own():
     groups = [row.numbers for row in comparison_rows([result], by="placements") if row.kind == "group"]
     assert [numbers["accepted"] for numbers in groups] == [0.0, 1.0]
     assert "ok_position_m_max" not in groups[0] and groups[1]["ok_position_m_max"] == ok.position_m.max()
+
+
+def test_markdown_takes_no_name_for_markup():
+    name = "[a](http://b) <img src=x> `c` | d"
+    text = comparison_text.markdown_tables(comparison_rows([made_result(40, name=name)], ()))
+    assert r"\[a\](http://b) \<img src=x\> \`c\` \| d" in text

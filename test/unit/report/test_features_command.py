@@ -49,8 +49,8 @@ def test_command(tmp_path, capsys):
     assert {line["sequence"] for line in lines} == {"flight0", "flight1"}
     for name in ("feature_map.png", "nearest.png"):
         assert cv2.imread(str(tmp_path / "out" / name)).size > 100_000
-    assert main([*command, "--frames", "11"]) == 1
+    assert main([*command, "--overwrite", "--frames", "11"]) == 1
     assert "--frames 11" in capsys.readouterr().err
     # without the training data there are poses, but no pictures of it
-    assert main([*command, "--worst", "1"]) == 0
+    assert main([*command, "--overwrite", "--worst", "1"]) == 0
     assert f"0 of {COUNT} training images found" in capsys.readouterr().out

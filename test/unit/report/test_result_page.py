@@ -27,15 +27,15 @@ WORST_BY_DESIGN = 17
 def write_with_images(folder: Path, count: int = 60, seed: int = 0, **info):
     """A result in `folder` with a plain image per frame whose colour tells the frame's number; row 17 is the worst."""
     result = made_result(count, seed, image_folder="images", **info)
-    (folder / "images").mkdir(parents=True)
-    for row in range(count):
-        result.images[row] = f"{row:04d}.png"
-        # grey of 4 x the frame's number
-        cv2.imwrite(str(folder / "images" / result.images[row]), np.full((48, 64, 3), 4 * row, dtype=np.uint8))
+    result.images[:] = [f"{row:04d}.png" for row in range(count)]
     result.estimate[WORST_BY_DESIGN, 0] += 3.0
     result.states[10], result.states[40:44] = State.LOST, State.DEGRADED
     result.estimate[20] = np.nan
     write_result(folder, result)
+    (folder / "images").mkdir()
+    for row in range(count):
+        # grey of 4 x the frame's number
+        cv2.imwrite(str(folder / "images" / result.images[row]), np.full((48, 64, 3), 4 * row, dtype=np.uint8))
     return load_result(folder)
 
 
@@ -94,6 +94,21 @@ def test_images_that_are_gone_or_no_images_are_grey(tmp_path):
     assert thumbnail_sheets([None, None]).sources == []
 
 
+def test_pictures_outside_the_result_are_shown_only_where_the_user_names_their_folder(tmp_path, capsys):
+    write_with_images(tmp_path / "elsewhere")
+    pictures = tmp_path / "elsewhere" / "images"
+    result = made_result(60, image_folder=str(pictures))
+    result.images[:] = [path.name for path in sorted(pictures.iterdir())]
+    write_result(tmp_path / "result", result)
+    assert not any(PageInput.of(tmp_path / "result", result).images)
+    assert all(PageInput.of(tmp_path / "result", result, pictures).images)
+    (pictures / "0003.png").unlink()
+    (pictures / "0003.png").symlink_to(tmp_path / "elsewhere" / "result.yaml")
+    assert PageInput.of(tmp_path / "result", result, pictures).images[3] is None
+    assert main(["report", str(tmp_path / "result"), "-o", str(tmp_path / "page.html")]) == 0
+    assert f"pictures lie outside it; --images {pictures} shows them" in capsys.readouterr().err
+
+
 def test_page_without_images_states_covariances_or_camera():
     result = made_result(40, camera=None)
     nothing = np.full((40, 6, 6), np.nan)
@@ -114,13 +129,13 @@ def test_command(tmp_path, capsys):
     text = page.read_text(encoding="utf-8")
     assert [each["name"] for each in flight_of(text)["results"]] == ["made", "other"]
     assert text.count("what it looks at") == 2
-    assert main(["report", str(tmp_path), "-o", str(page)]) == 1
+    assert main(["report", str(tmp_path), "-o", str(page), "--overwrite"]) == 1
     assert "no result.yaml in it or right below" in capsys.readouterr().err
     mesh = write_box_ply(tmp_path / "box.ply", 0.5)
-    assert main(["report", str(tmp_path / "run"), "-o", str(page), "--mesh", str(mesh)]) == 0
+    assert main(["report", str(tmp_path / "run"), "-o", str(page), "--mesh", str(mesh), "--overwrite"]) == 0
     assert len(flight_of(page.read_text(encoding="utf-8"))["edges"]) == 12
     picture.write_text("no picture")
-    assert main(["report", str(tmp_path / "run"), "-o", str(page), *added]) == 1
+    assert main(["report", str(tmp_path / "run"), "-o", str(page), *added, "--overwrite"]) == 1
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: the page's script is not tried")

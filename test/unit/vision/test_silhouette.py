@@ -1,4 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
+import os
+import signal
+
 import cv2
 import numpy as np
 import pytest
@@ -8,6 +11,7 @@ from scipy.spatial.transform import Rotation
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.errors import ConfigError
 from camera_relocalization_ros.core.geometry import invert, pose_matrix, transform_points
+from camera_relocalization_ros.data import mesh_files
 from camera_relocalization_ros.data.mesh_files import load_mesh
 from camera_relocalization_ros.vision.silhouette import NEAR_M, ObjectMesh
 
@@ -109,3 +113,16 @@ def test_a_sheet_has_its_border_and_a_fold_shows_from_twenty_degrees_on():
         left = np.array([[[0, 0, 0], [0, 1, 0], [-1, 0.5, 0]]])
         right = bend.apply(np.array([[0, 0, 0], [0, 1, 0], [1, 0.5, 0]]))[None]
         assert len(ObjectMesh(np.concatenate([left, right]).astype(float)).edges()) == count
+
+
+def test_a_reader_that_dies_or_fails_takes_nobody_with_it(tmp_path):
+    def dies(_path):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def fails(_path):
+        raise IndexError("corner 7 of\n3")
+
+    with pytest.raises(ConfigError, match="a.ply: a damaged mesh, which ended the process that read it"):
+        mesh_files._isolated(dies, tmp_path / "a.ply")
+    with pytest.raises(ConfigError, match=r"a.ply: a damaged mesh \(corner 7 of 3\)"):
+        mesh_files._isolated(fails, tmp_path / "a.ply")

@@ -115,7 +115,7 @@ def test_a_recipe_that_cannot_be_is_a_failed_trial_and_the_study_goes_on(tmp_pat
     assert all("no head 'transformer'" in row["problem"] for row in found if row["state"] == "fail")
 
 
-def test_an_interrupted_trial_does_not_count_and_another_run_continues(tmp_path, task, monkeypatch):
+def test_an_interrupted_trial_does_not_count_and_another_run_continues(tmp_path, task, monkeypatch, caplog):
     study, real, calls = memory_study(tmp_path), tuning.train, []
 
     def interrupted(*arguments, **settings):
@@ -131,6 +131,8 @@ def test_an_interrupted_trial_does_not_count_and_another_run_continues(tmp_path,
     again = memory_study(tmp_path)
     search(again, task(), tmp_path, 3)
     assert [row["state"] for row in rows(tmp_path)] == ["complete", "interrupted", "complete", "complete"]
+    assert "1 trials were interrupted: what is tried and which recipe is best may differ" in caplog.text
+    assert "# 1 trials were interrupted" in (tmp_path / "best.yaml").read_text()
     assert len(ended_trials(again)) == 3
     search(again, task(), tmp_path, 3)
     assert len(again.trials) == 4, "a study that is full is left alone"
@@ -243,6 +245,16 @@ def test_two_processes_share_one_study(tmp_path, storage, folders):
 
 def _numbers(printed):
     return [line.split()[2] for line in printed.splitlines() if line.startswith("INFO trial ")]
+
+
+def test_folders_of_killed_trials_are_removed_and_those_at_work_stay(tmp_path):
+    killed = tmp_path / "trial_3_killed"
+    killed.mkdir()
+    (killed / "lock").touch()
+    with tuning._trial_folder(tmp_path, 4) as first, tuning._trial_folder(tmp_path, 5) as second:
+        assert not killed.exists()
+        assert first.is_dir() and second.is_dir()
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_command(tmp_path, monkeypatch, capsys):

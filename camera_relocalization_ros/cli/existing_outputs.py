@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The one rule of all commands for outputs that exist: refused, or replaced as a whole with --overwrite."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Iterator
+
+from camera_relocalization_ros.core.errors import RelocalizationError
+from camera_relocalization_ros.core.output_files import is_taken, taken_text
+
+RULE = (
+    "An output that exists is refused and stays as it is; with --overwrite it is replaced when the new one is whole. "
+    "What was interrupted goes on when the same command is given again."
+)
+# these add to the folder that they are given; what is finished in it stays
+ADDING = ("tune", "reproduce")
+# what a command writes into a folder where other things may lie
+FILES_OF_FOLDERS = {
+    "stats": ("statistics.json",),
+    "features": ("features.json",),
+    "background": ("background.json",),
+    "explain": ("filters.png", "frame_*.png"),
+    # a folder that a training was interrupted in is no run yet, and the training goes on
+    "train": ("run.yaml",),
+}
+
+
+def add_overwrite(parser: argparse.ArgumentParser, name: str) -> None:
+    """Give a command that writes an output the option --overwrite."""
+    writes = any(action.dest == "output" for action in parser._actions)
+    if name not in ADDING and (writes or name == "split"):
+        parser.add_argument(
+            "--overwrite", action="store_true", help="replace the output if it exists; else that is refused"
+        )
+
+
+def refuse_taken_outputs(arguments: argparse.Namespace) -> None:
+    """Raise RelocalizationError when an output exists that the command was not told to overwrite."""
+    if getattr(arguments, "overwrite", True):
+        return
+    for path in _outputs(arguments):
+        if is_taken(path):
+            raise RelocalizationError(taken_text(path))
+
+
+def _outputs(arguments: argparse.Namespace) -> Iterator[Path]:
+    output: Path | None = getattr(arguments, "output", None)
+    if output is not None:
+        patterns = FILES_OF_FOLDERS.get(arguments.command)
+        yield from [output] if patterns is None else (path for pattern in patterns for path in output.glob(pattern))
+    if getattr(arguments, "json", None) is not None:
+        yield arguments.json
+    if getattr(arguments, "object_mesh", None) is not None and arguments.command == "simulate":
+        yield arguments.object_mesh

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: BSD-3-Clause
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+from helpers import OWN_PROCESS, write_fake_dataset
+
+from camera_relocalization_ros.cli import main as program
+from camera_relocalization_ros.cli.main import main, parser
+
+SPLIT = ["split", "set", "--period", "4", "--part", "train=0-2", "--part", "test=3-3"]
+# each writes without training; data set and split are there
+COMMANDS = {
+    "split": ([*SPLIT, "--name", "again"], "set/splits/again.yaml"),
+    "stats": (["stats", "set", "-o", "out"], "out/statistics.json"),
+    "export-dataset": (["export-dataset", "set", "source", "-o", "out"], "out/labels/pos_00000.txt"),
+    "import": (["import", "source", "layout", "-o", "out"], "out/dataset.yaml"),
+    "doctor": (["doctor", "set", "-o", "out.html"], "out.html"),
+}
+
+
+@pytest.mark.parametrize("name", list(COMMANDS))
+def test_what_exists_is_refused_and_stays_and_is_replaced_when_asked(tmp_path, monkeypatch, capsys, name):
+    monkeypatch.chdir(tmp_path)
+    write_fake_dataset(tmp_path / "set")
+    assert main(["export-dataset", "set", "source", "-o", "layout"]) == 0
+    words, written = COMMANDS[name]
+    assert main(words) == 0
+    (tmp_path / written).write_text("what a user would miss")
+    capsys.readouterr()
+    assert main(words) == 1
+    assert "exists already; choose another name, or replace it with --overwrite" in capsys.readouterr().err
+    assert (tmp_path / written).read_text() == "what a user would miss"
+    assert main([*words, "--overwrite"]) == 0
+    assert (tmp_path / written).read_text() != "what a user would miss"
+    assert not [path for path in os.listdir(tmp_path) if path.endswith((".partial", ".new", ".replaced"))]
+
+
+def test_every_command_that_writes_says_the_rule():
+    top = parser()
+    assert "with --overwrite it is replaced when the new one is whole" in " ".join(top.format_help().split())
+    (commands,) = (action for action in top._actions if isinstance(action, argparse._SubParsersAction))
+    for name, command in commands.choices.items():
+        flags = {flag for action in command._actions for flag in action.option_strings}
+        assert ("--overwrite" in flags) == ("--output" in flags or name == "split") or name in ("tune", "reproduce")
+
+
+def test_a_folder_that_may_not_be_written_is_one_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    write_fake_dataset(tmp_path / "set")
+    (tmp_path / "file").touch()
+    for command in (["export-dataset", "set", "tum", "-o", "file/tum"], ["stats", "set", "-o", "file/out"]):
+        assert main(command) == 1
+        error = capsys.readouterr().err
+        assert "file" in error and "ot a directory" in error and error.count("\n") == 1, error
+
+
+def test_the_system_s_errors_are_one_line_with_path_and_cause(monkeypatch, capsys, tmp_path):
+    write_fake_dataset(tmp_path / "set")
+
+    def full(_arguments):
+        raise OSError(28, "No space left on device", "out/picture.png")
+
+    monkeypatch.setattr("camera_relocalization_ros.cli.info.run", full)
+    assert main(["info", str(tmp_path / "set")]) == 1
+    assert capsys.readouterr().err == "reloc info: out/picture.png: No space left on device\n"
+
+
+def test_sigterm_ends_a_command_as_ctrl_c_does(tmp_path):
+    write_fake_dataset(tmp_path / "set")
+    # a program that waits in the middle of writing until it is ended
+    waits = (
+        "import sys, time\n"
+        "from camera_relocalization_ros.cli import info\n"
+        "from camera_relocalization_ros.cli.main import main\n"
+        "from camera_relocalization_ros.core.output_files import new_file\n"
+        "def run(arguments):\n"
+        "    with new_file('file') as partial:\n"
+        "        partial.write_text('half')\n"
+        "        print('ready', flush=True)\n"
+        "        time.sleep(60)\n"
+        "info.run = run\n"
+        "sys.exit(main(['info', 'set']))\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", waits],
+        cwd=tmp_path,
+        env=OWN_PROCESS,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGTERM)
+    assert process.communicate(timeout=30)[1] == "reloc info: interrupted\n"
+    assert process.returncode == 1
+    assert os.listdir(tmp_path) == ["set"]
+
+
+def test_a_command_in_a_thread_leaves_signals_alone(tmp_path, capsys):
+    write_fake_dataset(tmp_path / "set")
+    codes = []
+    thread = threading.Thread(target=lambda: codes.append(program.main(["info", str(tmp_path / "set")])))
+    thread.start()
+    thread.join()
+    assert codes == [0]
