@@ -22,7 +22,7 @@ from camera_relocalization_ros.bundle.reference_outputs import (
 )
 from camera_relocalization_ros.bundle.retrieval import RetrievalIndex, load_index, save_index
 from camera_relocalization_ros.bundle.sidecar import BundleSidecar, PositionRange
-from camera_relocalization_ros.core.errors import BundleError
+from camera_relocalization_ros.core.errors import BundleError, one_line
 from camera_relocalization_ros.core.output_files import (
     check_replaceable,
     found_folder,
@@ -31,7 +31,7 @@ from camera_relocalization_ros.core.output_files import (
     write_yaml,
     writing,
 )
-from camera_relocalization_ros.core.plain_values import READ_FAULTS, one_line, read_bounded, read_yaml_mapping
+from camera_relocalization_ros.core.plain_values import READ_FAULTS, read_bounded, read_yaml_mapping
 
 FORMAT = "camera_relocalization_bundle"
 # of bundles that have a place for all there is; 4 differs from 3 by the origin of its positions alone

@@ -7,8 +7,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Sequence
 
-from camera_relocalization_ros.core.errors import RelocalizationError
-from camera_relocalization_ros.core.plain_values import MAX_YAML_BYTES, printable, read_text
+from camera_relocalization_ros.core.errors import RelocalizationError, printable
 
 if TYPE_CHECKING:
     from camera_relocalization_ros.bundle.model_bundle import Bundle
@@ -49,6 +48,8 @@ def describe(spec: str) -> str:
 
 
 def _describe_run(path: Path) -> str:
+    from camera_relocalization_ros.core.plain_values import MAX_YAML_BYTES, read_text
+
     try:
         return f"run {path}\n{read_text(path / 'run.yaml', MAX_YAML_BYTES)}"
     except (OSError, ValueError) as error:

@@ -15,9 +15,8 @@ from typing import Iterator
 
 from camera_relocalization_ros.cli.existing_outputs import RULE, add_overwrite, refuse_taken_outputs
 from camera_relocalization_ros.cli.progress_bars import ProgressBars
-from camera_relocalization_ros.core.errors import RelocalizationError
+from camera_relocalization_ros.core.errors import RelocalizationError, one_line
 from camera_relocalization_ros.core.missing_package import missing_package_message
-from camera_relocalization_ros.core.plain_values import one_line
 from camera_relocalization_ros.core.program import let_waiting_threads_sleep
 from camera_relocalization_ros.core.progress import reporting
 

@@ -37,8 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    from camera_relocalization_ros.core.errors import printable
     from camera_relocalization_ros.core.output_files import write_text
-    from camera_relocalization_ros.core.plain_values import printable
     from camera_relocalization_ros.evaluation.result_files import load_result, result_folders
     from camera_relocalization_ros.report.pages.result_page import PageInput, result_page
 

@@ -13,7 +13,8 @@ from typing import Iterable
 
 import numpy as np
 
-from camera_relocalization_ros.core.plain_values import READ_FAULTS, one_line
+from camera_relocalization_ros.core.errors import one_line
+from camera_relocalization_ros.core.plain_values import READ_FAULTS
 
 # the descriptors of two million training images
 MAX_BYTES = 512 * 2**20

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The errors a user can cause; each message names the file, topic or key, what was found and what was expected."""
+"""The errors a user can cause; each message names the file, topic or key, what was found and what was expected.
+
+In one line, and without what steers terminals.
+"""
 
 
 class RelocalizationError(Exception):
@@ -66,3 +69,13 @@ class SyncError(RelocalizationError):
 
 class ResultError(RelocalizationError):
     """The result of an evaluation is missing, damaged, or does not fit another one."""
+
+
+def printable(text: str) -> str:
+    """The text with what steers terminals written out: names in files that others send may hold it."""
+    return "".join(c if c.isprintable() or c in "\n\t" else repr(c)[1:-1] for c in text)
+
+
+def one_line(text: object) -> str:
+    """The same in one line."""
+    return " ".join(printable(str(text)).split())

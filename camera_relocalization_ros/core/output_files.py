@@ -17,8 +17,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Iterable, Iterator
 
-import yaml
-
 from camera_relocalization_ros.core.errors import RelocalizationError
 
 PARTIAL, REPLACED, SUCCESSOR = ".partial", ".replaced", ".new"
@@ -102,6 +100,7 @@ def replaced_folder(
     or where a folder is there and is not to be overwritten.
     """
     path = Path(os.path.realpath(path))
+    marks = tuple(marks)
     with writing(path, kind):
         recover_folder(path)
     if not is_taken(path):
@@ -111,6 +110,9 @@ def replaced_folder(
         raise kind(taken_text(path))
     check_replaceable(path, marks, kind)
     successor = path.with_name(path.name + SUCCESSOR)
+    if any(any(successor.glob(mark)) for mark in marks):
+        # finished, or the old one, by a run that was killed just before or after the exchange of names
+        shutil.rmtree(successor, ignore_errors=True)
     yield successor
     with writing(path, kind):
         _swap(successor, path)
@@ -165,6 +167,9 @@ def write_json(path: Path | str, values: Any, kind: type[RelocalizationError] = 
 
 def write_yaml(path: Path | str, values: Any, kind: type[RelocalizationError] = RelocalizationError) -> None:
     """Write plain values as YAML, keys in their order, with its folder; raises an error of that kind."""
+    # every command imports this module, and without PyYAML it is to say what is missing
+    import yaml
+
     write_text(path, yaml.safe_dump(values, sort_keys=False), kind)
 
 

@@ -150,16 +150,6 @@ def _mapping(content: bytes, load: Callable[[str], Any]) -> dict[str, Any]:
     return values or {}
 
 
-def printable(text: str) -> str:
-    """The text with what steers terminals written out: names in files that others send may hold it."""
-    return "".join(c if c.isprintable() or c in "\n\t" else repr(c)[1:-1] for c in text)
-
-
-def one_line(text: object) -> str:
-    """The same in one line."""
-    return " ".join(printable(str(text)).split())
-
-
 def load_yaml_mapping(path: Path | str) -> dict[str, Any]:
     """The mapping in a YAML file, {} when it is empty; raises ConfigError."""
     try:

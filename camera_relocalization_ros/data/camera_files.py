@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from camera_relocalization_ros.core.camera import EQUIDISTANT, CameraIntrinsics, distortion_model
-from camera_relocalization_ros.core.errors import ConfigError
-from camera_relocalization_ros.core.plain_values import READ_FAULTS, from_plain, load_yaml_mapping, one_line
+from camera_relocalization_ros.core.errors import ConfigError, one_line
+from camera_relocalization_ros.core.plain_values import READ_FAULTS, from_plain, load_yaml_mapping
 
 
 def load_camera(path: Path) -> CameraIntrinsics:

@@ -17,19 +17,12 @@ import cv2
 import numpy as np
 
 from camera_relocalization_ros.core.camera import CameraIntrinsics
-from camera_relocalization_ros.core.errors import DatasetError
+from camera_relocalization_ros.core.errors import DatasetError, one_line
 from camera_relocalization_ros.core.frames import FramePair
 from camera_relocalization_ros.core.geometry import position_origin
 from camera_relocalization_ros.core.image_files import decode_image, image_fault, read_image_file
 from camera_relocalization_ros.core.output_files import found_folder
-from camera_relocalization_ros.core.plain_values import (
-    READ_FAULTS,
-    from_plain,
-    one_line,
-    read_text,
-    read_yaml_mapping,
-    scalar,
-)
+from camera_relocalization_ros.core.plain_values import READ_FAULTS, from_plain, read_text, read_yaml_mapping, scalar
 from camera_relocalization_ros.core.pose import MAX_POSITION_M, Pose, Poses, is_pose
 from camera_relocalization_ros.core.trajectory import Trajectory
 from camera_relocalization_ros.data.camera_lists import read_cameras

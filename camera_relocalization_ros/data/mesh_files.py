@@ -16,9 +16,8 @@ from typing import Callable
 
 import numpy as np
 
-from camera_relocalization_ros.core.errors import ConfigError
+from camera_relocalization_ros.core.errors import ConfigError, one_line
 from camera_relocalization_ros.core.missing_package import missing_package_message
-from camera_relocalization_ros.core.plain_values import one_line
 from camera_relocalization_ros.vision.silhouette import ObjectMesh
 
 MESH_SUFFIXES = (".ply", ".stl", ".obj")

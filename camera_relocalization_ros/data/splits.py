@@ -8,9 +8,9 @@ from typing import Any, Dict, List
 
 import yaml
 
-from camera_relocalization_ros.core.errors import DatasetError
+from camera_relocalization_ros.core.errors import DatasetError, one_line
 from camera_relocalization_ros.core.output_files import write_text
-from camera_relocalization_ros.core.plain_values import READ_FAULTS, one_line, read_yaml_mapping
+from camera_relocalization_ros.core.plain_values import READ_FAULTS, read_yaml_mapping
 
 Parts = Dict[str, Dict[str, List[List[int]]]]
 

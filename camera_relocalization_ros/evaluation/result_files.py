@@ -11,16 +11,9 @@ from typing import Any, Iterable, Iterator
 
 import numpy as np
 
-from camera_relocalization_ros.core.errors import ConfigError, DatasetError, ResultError
+from camera_relocalization_ros.core.errors import ConfigError, DatasetError, ResultError, one_line
 from camera_relocalization_ros.core.output_files import check_replaceable, new_file, new_folder, write_yaml
-from camera_relocalization_ros.core.plain_values import (
-    READ_FAULTS,
-    from_plain,
-    load_yaml_mapping,
-    one_line,
-    read_text,
-    to_plain,
-)
+from camera_relocalization_ros.core.plain_values import READ_FAULTS, from_plain, load_yaml_mapping, read_text, to_plain
 from camera_relocalization_ros.core.pose_errors import PoseErrors
 from camera_relocalization_ros.core.state import Stage, State
 from camera_relocalization_ros.core.trajectory import Trajectory, write_tum

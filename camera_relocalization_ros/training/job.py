@@ -17,9 +17,9 @@ from typing import Any, Sequence
 import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 
-from camera_relocalization_ros.core.errors import ConfigError
+from camera_relocalization_ros.core.errors import ConfigError, one_line
 from camera_relocalization_ros.core.output_files import new_file, write_text, writing
-from camera_relocalization_ros.core.plain_values import READ_FAULTS, one_line
+from camera_relocalization_ros.core.plain_values import READ_FAULTS
 from camera_relocalization_ros.data.dataset import Dataset
 from camera_relocalization_ros.training.config import ORIGINALS_ONLY, TrainingConfig
 from camera_relocalization_ros.training.features.feature_cache import FrozenPart

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What the README tells a user to type, typed in an empty folder; the flights are shorter and the images smaller."""
+"""What the README tells a user to type, typed in an empty folder; flights and training are shorter, images smaller."""
 
 import json
 import re
@@ -24,6 +24,8 @@ def test_from_own_bags_to_a_flying_model(tmp_path):
     for name in steps.split():
         assert f"reloc {name} " in commands
     shorter = re.sub(r"--duration \d+", "--duration 12 --width 480", commands)
+    (tmp_path / "short.yaml").write_text("augmentation: {views: 1}\noptimiser: {epochs: 3}\n")
+    shorter = shorter.replace("reloc train ", "reloc train --config short.yaml ")
     done = subprocess.run(
         ["bash", "-euc", shorter], cwd=str(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )

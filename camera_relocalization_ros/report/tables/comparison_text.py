@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Callable, List
 
-from camera_relocalization_ros.core.plain_values import printable
+from camera_relocalization_ros.core.errors import printable
 from camera_relocalization_ros.evaluation.consistency import PARTS
 from camera_relocalization_ros.evaluation.metrics import LIMITS, limit_name
 from camera_relocalization_ros.report.tables.comparison import Row

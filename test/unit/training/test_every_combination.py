@@ -38,8 +38,14 @@ SMALL = {
 }
 
 
+# the branch that a loss leaves alone
+UNTRAINED = {"only_position": "branches.orientation.", "only_quaternion": "branches.position."}
+
+
 @pytest.fixture(scope="module", params=ARCHITECTURES)
 def backbone(request):
+    # whatever ran before
+    torch.manual_seed(0)
     return build_backbone(request.param)
 
 
@@ -48,7 +54,9 @@ def stored(backbone):
     """The trunk's output for a window of two images (1, t, c, m)."""
     images = torch.randint(0, 256, (WINDOW, HEIGHT, WIDTH, 3), generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
-        return Trunk(backbone, WIDTH, HEIGHT)(images)[None]
+        outputs = Trunk(backbone, WIDTH, HEIGHT)(images)[None]
+    # drawn weights answer in hundreds, which saturate the gates of a head: their gradient is zero then
+    return outputs / outputs.std()
 
 
 @pytest.fixture
@@ -94,7 +102,9 @@ def test_a_step_down_the_gradient(backbone, stored, parts, loss_name):
     assert torch.isfinite(value)
     for name, parameter in trained.items():
         assert torch.isfinite(parameter.grad).all(), name
-        assert torch.isfinite(parameter).all() and not torch.equal(parameter, before[name]), name
+        assert torch.isfinite(parameter).all(), name
+        is_of_the_other = UNTRAINED.get(loss_name, "none") in name
+        assert torch.equal(parameter, before[name]) == is_of_the_other, name
     # the backbone is shared by all combinations
     with torch.no_grad():
         for name, parameter in trained.items():
