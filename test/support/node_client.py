@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import Any
 
 import numpy as np
@@ -52,6 +53,8 @@ class Heard:
     def wait_connected(self) -> Heard:
         """Itself, once it hears a publisher."""
         wait_for(self.subscriber.get_num_connections, f"{self.subscriber.name} is published", 60.0)
+        # the publisher counts a listener only after it has told it so
+        time.sleep(0.2)
         return self
 
     def stop(self) -> None:

@@ -67,6 +67,8 @@ class BadStartTest(unittest.TestCase):
         assert node.poll() is None
         shutil.copytree(self.bundle, late)
         wait_for(lambda: "localizes images" in log.read_text(), "it starts", 30.0)
+        # that it runs, is said by another thread: a signal that comes while rospy writes a line may block its thread
+        wait_for(lambda: "no image came" in log.read_text(), "it runs", 30.0)
         assert log.read_text().count("FATAL") == 1
 
     def test_unknown_parameter(self):
