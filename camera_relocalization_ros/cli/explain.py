@@ -88,8 +88,8 @@ def saliency_settings(arguments: argparse.Namespace) -> SaliencySettings:
     from camera_relocalization_ros.training.explain.saliency import AS_THESIS, SaliencySettings
 
     given = {"samples": arguments.samples, "noise_share": arguments.noise, "baseline": arguments.baseline}
-    told = {name: value for name, value in given.items() if value is not None}
-    return replace(AS_THESIS if arguments.as_thesis else SaliencySettings(), **told)
+    changes = {name: value for name, value in given.items() if value is not None}
+    return replace(AS_THESIS if arguments.as_thesis else SaliencySettings(), **changes)
 
 
 def _draw_filters(frames: ExplainedFrames, arguments: argparse.Namespace) -> None:

@@ -151,8 +151,8 @@ def placements_of(dataset: Dataset, given: dict[str, int] | None = None) -> dict
     placement), or are grouped by where extraction found the object (info T_world_parent), and numbered from 1 as they
     come, past the numbers given. Raises DatasetError.
     """
-    told = {s.name: s.info["placement"] for s in dataset.sequences if isinstance(s.info.get("placement"), int)}
-    numbers = {**told, **_given_placements(dataset, given or {})}
+    recorded = {s.name: s.info["placement"] for s in dataset.sequences if isinstance(s.info.get("placement"), int)}
+    numbers = {**recorded, **_given_placements(dataset, given or {})}
     free = (number for number in range(1, 10**6) if number not in numbers.values())
     groups: list[tuple[int, Sequence]] = []
     for sequence in dataset.sequences:

@@ -24,14 +24,14 @@ def run_node(name: str, start: Callable[[], Callable[[], None] | None]) -> int:
     knows only how to start it again, and what is wrong would be told every two seconds.
     """
     rospy.init_node(name)
-    waits, told = WAIT in rospy.myargv(), ""
+    waits, said = WAIT in rospy.myargv(), ""
     while not rospy.is_shutdown():
         try:
             run = start()
         except RelocalizationError as error:
-            if str(error) != told:
-                told = str(error)
-                rospy.logfatal(told)
+            if str(error) != said:
+                said = str(error)
+                rospy.logfatal(said)
             if not waits:
                 return 1
             # by the computer's clock: that of a simulation may stand still

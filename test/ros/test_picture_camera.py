@@ -158,15 +158,15 @@ def test_rectified_pictures_have_p_and_no_distortion(tmp_path, caplog, topic, re
 
 
 def test_the_node_uses_p_for_rectified_images_and_says_so(monkeypatch):
-    told = []
-    monkeypatch.setattr(rospy, "logwarn", told.append)
+    warnings = []
+    monkeypatch.setattr(rospy, "logwarn", warnings.append)
     monkeypatch.setattr(rospy, "logwarn_throttle", lambda _period_s, _line: None)
     watch = CameraWatch(load_bundle(COLOUR_BUNDLE).sidecar, "rectified")
     watch.on_image(160, 120, "another_frame")
     watch.on_info(info_of())
     assert watch.camera == RECTIFIED
-    assert any("pictures are rectified" in line for line in told)
-    assert any("'another_frame'" in line for line in told)
+    assert any("pictures are rectified" in line for line in warnings)
+    assert any("'another_frame'" in line for line in warnings)
 
 
 def test_rectified_without_p_and_rectified_by_a_turn():

@@ -68,8 +68,8 @@ def test_covariances_and_scores_of_a_calibrated_bundle(tmp_path, capsys):
     result = load_result(tmp_path / "told")
     assert result.info.name == "mine" and result.has_covariance and result.has_states
     assert (result.info.ok_position_m, result.info.ok_orientation_deg) == (20.0, 180.0)
-    told = yaml.safe_load((tmp_path / "told" / "result.yaml").read_text())["reliability"]
-    assert [(row["state"], row["promised"], row["kept"], row["count"]) for row in told] == [
+    rows = yaml.safe_load((tmp_path / "told" / "result.yaml").read_text())["reliability"]
+    assert [(row["state"], row["promised"], row["kept"], row["count"]) for row in rows] == [
         ("OK", 0.999, 5, 5),
         ("DEGRADED", None, 1, 1),
     ]

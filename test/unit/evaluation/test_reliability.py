@@ -56,8 +56,8 @@ def test_the_table_in_words_and_in_the_summary():
     assert text.splitlines()[0] == "errors below 0.1 m and 3 deg, which is what OK promises:"
     assert "OK        all         99.9 %    66.7 %   4 of 6       11.0 cm, 3.5 deg" in text
     assert "DEGRADED  regression  nothing   50.0 %   1 of 2       70.0 cm, 8.0 deg" in text
-    told = summarise(flight(), intervals=False)["reliability"]
-    assert [row["seen"] for row in told] == [1.0, 1 / 3, 2 / 3, 0.5]
+    rows = summarise(flight(), intervals=False)["reliability"]
+    assert [row["seen"] for row in rows] == [1.0, 1 / 3, 2 / 3, 0.5]
 
 
 def test_where_no_pose_has_a_state_nothing_was_promised():

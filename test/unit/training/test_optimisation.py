@@ -54,8 +54,8 @@ def test_every_value_of_the_thesis_recipe_says_where_it_is_from():
     # sections, grid_cols beside grid_rows, what no head reads, and the anchors' second use have none of their own
     silent = {"image:", "head:", "loss:", "augmentation:", "optimiser:", "by_backbone:", "by_head:", "temporal_gru:"}
     silent |= {"grid_cols:", "cell_channels:", "beta:", "finetune:"}
-    told = [line for line in values if line.split()[0] not in silent]
-    assert len(told) > 25 and all("#" in line for line in told), [line for line in told if "#" not in line]
+    cited = [line for line in values if line.split()[0] not in silent]
+    assert len(cited) > 25 and all("#" in line for line in cited), [line for line in cited if "#" not in line]
 
 
 @pytest.mark.parametrize(
