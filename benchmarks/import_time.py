@@ -24,6 +24,16 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = "camera_relocalization_ros"
 NODE = "ros.node.startup"
+# as the node's program does; older checkouts lack some of it
+START = """
+import importlib, sys
+try:
+    from {package}.core.program import prepare_process
+    prepare_process()
+except ImportError:
+    pass
+importlib.import_module("{package}.{module}")
+"""
 
 
 def environment(checkout: Path) -> dict[str, str]:
@@ -41,7 +51,8 @@ def time_import(checkout: Path, module: str) -> tuple[float, float]:
     """Seconds on the clock and of the processor that a new Python needs to import a module."""
     before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     # elsewhere than in a checkout, which lacks the messages
-    subprocess.run([sys.executable, "-c", f"import {PACKAGE}.{module}"], cwd="/", env=environment(checkout), check=True)
+    program = START.format(package=PACKAGE, module=module)
+    subprocess.run([sys.executable, "-c", program], cwd="/", env=environment(checkout), check=True)
     clock_s, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
     return clock_s, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 

@@ -10,10 +10,10 @@ else as a whole. `benchmarks/refinement.py` has errors and trust of all images, 
 
 from __future__ import annotations
 
-from camera_relocalization_ros.core.program import let_waiting_threads_sleep
+from camera_relocalization_ros.core.program import prepare_process
 
 # before NumPy, as in the node
-let_waiting_threads_sleep()
+prepare_process()
 
 # isort: split
 import argparse

@@ -17,10 +17,10 @@ and the shares of truths in the 90 % ellipsoids of OK poses, least and greatest 
 
 from __future__ import annotations
 
-from camera_relocalization_ros.core.program import let_waiting_threads_sleep
+from camera_relocalization_ros.core.program import prepare_process
 
 # before NumPy, as in the node
-let_waiting_threads_sleep()
+prepare_process()
 
 # isort: split
 import argparse

@@ -14,10 +14,10 @@ import json
 from pathlib import Path
 
 import camera_relocalization_ros as reloc
-from camera_relocalization_ros.core.program import let_waiting_threads_sleep
+from camera_relocalization_ros.core.program import prepare_process
 
 # before NumPy and PyTorch are loaded, as the commands do
-let_waiting_threads_sleep()
+prepare_process()
 
 from camera_relocalization_ros.data.layouts.seven_scenes import import_seven_scenes
 from camera_relocalization_ros.data.split_kinds import periodic

@@ -17,7 +17,7 @@ from camera_relocalization_ros.cli.existing_outputs import RULE, add_overwrite, 
 from camera_relocalization_ros.cli.progress_bars import ProgressBars
 from camera_relocalization_ros.core.errors import RelocalizationError, one_line
 from camera_relocalization_ros.core.missing_package import missing_package_message
-from camera_relocalization_ros.core.program import let_waiting_threads_sleep
+from camera_relocalization_ros.core.program import prepare_process
 from camera_relocalization_ros.core.progress import reporting
 
 # in the order in which a user meets them
@@ -71,7 +71,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str] | None = None) -> int:
     """Exit code: 0 done, 1 the command could not do it (one line says why), 2 wrong usage (argparse)."""
-    let_waiting_threads_sleep()
+    prepare_process()
     arguments = parser().parse_args(argv)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
     logging.getLogger("camera_relocalization_ros").setLevel(logging.INFO)

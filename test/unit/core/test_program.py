@@ -40,6 +40,14 @@ def test_importing_the_library_changes_nothing():
     assert run_python(f"import os; {imports}; print([name in os.environ for name in {VARIABLES}])") == "[False, False]"
 
 
+def test_our_programs_alone_have_functions_looked_up_when_they_are_called():
+    flags = "print(bool(sys.getdlopenflags() & os.RTLD_NOW), bool(sys.getdlopenflags() & os.RTLD_LAZY))"
+    imports = "import os, sys, camera_relocalization_ros.cli.main, camera_relocalization_ros.localization.relocalizer"
+    assert run_python(f"{imports}; {flags}") == "True False"
+    program = "import os, sys; from camera_relocalization_ros.core.program import prepare_process; prepare_process()"
+    assert run_python(f"{program}; {flags}") == "False True"
+
+
 @pytest.mark.parametrize(
     "start",
     [
