@@ -8,12 +8,12 @@ from typing import Any
 import genpy
 import numpy as np
 import rospy
-from genpy.dynamic import generate_dynamic
 from sensor_msgs.msg import NavSatStatus
 
 from camera_relocalization_ros.aircraft.dji import NAMED_ORDER, GimbalConvention
 from camera_relocalization_ros.aircraft.local_frame import Fix, Geodetic
 from camera_relocalization_ros.core.errors import FrameError
+from camera_relocalization_ros.ros.message_classes import message_class
 
 # of OSDK 3.1 and 3.2 (the thesis' time), in whichever package
 OSDK_3_FIXES = ("A3_RTK", "A3_GPS")
@@ -32,8 +32,8 @@ class AnyDecoder:
         header = message._connection_header
         try:
             if header["md5sum"] not in self._classes:
-                classes = generate_dynamic(header["type"], header["message_definition"])
-                self._classes[header["md5sum"]] = classes[header["type"]]
+                found = message_class(header["type"], header["message_definition"], header["md5sum"])
+                self._classes[header["md5sum"]] = found
             return self._classes[header["md5sum"]]().deserialize(message._buff)
         except (KeyError, genpy.MessageException, genpy.DeserializationError) as error:
             raise FrameError(f"{header.get('type', 'a message')} does not deserialise ({error})") from error

@@ -1,16 +1,25 @@
 # SPDX-License-Identifier: BSD-3-Clause
+import os
+import resource
+import struct
+import tempfile
+
 import numpy as np
 import pytest
 import rosbag
+from aircraft import old_type
 from helpers import CAMERA, START_NS, fake_trajectory, shared_data
 from ros_helpers import IMAGE_TOPIC, image_records, tf_records, write_bag
+from sensor_msgs.msg import Image
 
 from camera_relocalization_ros.cli.main import main
-from camera_relocalization_ros.core.errors import BagError
+from camera_relocalization_ros.core.errors import BagError, FrameError
 from camera_relocalization_ros.ros.bags import reader as bag_reader
+from camera_relocalization_ros.ros.bags import records
 from camera_relocalization_ros.ros.bags.description import describe_bag
-from camera_relocalization_ros.ros.bags.reader import image_topic, open_bag, read_images
+from camera_relocalization_ros.ros.bags.reader import image_topic, open_bag, read_images, read_messages
 from camera_relocalization_ros.ros.bags.recorded_cameras import read_camera
+from camera_relocalization_ros.ros.message_classes import message_class
 
 COMPRESSED_TOPIC = f"{IMAGE_TOPIC}/compressed"
 STAMPS_NS = fake_trajectory(5).stamps_ns
@@ -59,6 +68,62 @@ def test_damaged_messages_are_an_error_and_not_a_loss(flight):
     flight.write_bytes(content)
     with pytest.raises(BagError, match="not a whole bag"), open_bag(flight) as bag:
         list(read_images(bag, COMPRESSED_TOPIC))
+
+
+def test_a_record_that_lies_about_its_size_takes_no_memory(flight):
+    content = flight.read_bytes()
+    index = struct.unpack_from("<Q", content, content.index(b"index_pos=") + len(b"index_pos="))[0]
+    flight.write_bytes(content[:index] + struct.pack("<L", 2**32 - 1) + content[index + 4 :])
+    os.truncate(flight, 2**32 + 2**20)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(BagError, match="a record of 4294967295 bytes; expected at most 536870912"), open_bag(flight):
+        pass
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 2**16
+
+
+@pytest.mark.parametrize(("size", "says"), [(2**32 - 1, "a chunk of 4294967295 bytes"), (1000, "other than the 1000")])
+def test_a_chunk_that_holds_more_than_it_says_is_not_unpacked(flight, size, says):
+    packed = flight.with_name("packed.bag")
+    with rosbag.Bag(str(flight)) as source, rosbag.Bag(str(packed), "w", compression="bz2") as bag:
+        for topic, message, stamp in source.read_messages():
+            bag.write(topic, message, stamp)
+    with open_bag(packed) as bag:
+        assert len(list(read_images(bag, COMPRESSED_TOPIC))) == 5
+    content = packed.read_bytes()
+    at = content.index(b"size=", content.index(b"compression=bz2")) + len(b"size=")
+    packed.write_bytes(content[:at] + struct.pack("<L", size) + content[at + 4 :])
+    with pytest.raises(BagError, match=says), open_bag(packed) as bag:
+        list(read_images(bag, COMPRESSED_TOPIC))
+
+
+def test_nothing_is_written_to_read_types_that_are_not_installed(tmp_path, monkeypatch):
+    kind = old_type("dji_sdk/Gimbal")
+    path = write_bag(tmp_path / "old.bag", [("/gimbal", kind(yaw=7.0), START_NS)])
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    records._message_types.clear()
+    (tmp_path / "temporary").mkdir()
+    with open_bag(path) as bag:
+        assert [message.yaw for _, message, _ in read_messages(bag, ["/gimbal"])] == [7.0]
+    assert not list((tmp_path / "temporary").iterdir())
+
+
+def test_an_installed_type_is_the_installed_class():
+    assert message_class("sensor_msgs/Image", Image._full_text, Image._md5sum) is Image
+
+
+@pytest.mark.parametrize(
+    ("kind", "definition"),
+    [
+        ("dji_sdk/../os", "uint8 a"),
+        ("dji_sdk/Thing", "uint8 a; b"),
+        ("dji_sdk/Thing", "uint8[123456789] a"),
+        ("dji_sdk/Thing", "dji_sdk/Missing a"),
+        ("dji_sdk/Thing", f"uint8 a\n{'=' * 80}\nMSG: os/a b\nuint8 a"),
+    ],
+)
+def test_a_definition_is_types_and_names(kind, definition):
+    with pytest.raises(FrameError):
+        message_class(kind, definition, "")
 
 
 def test_errors_of_the_caller_are_not_blamed_on_the_bag(flight):

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import genpy.dynamic
 import pymap3d
 from geometry_msgs.msg import QuaternionStamped, Vector3Stamped
 from sensor_msgs.msg import NavSatFix
@@ -13,6 +12,7 @@ from std_msgs.msg import Header
 
 from camera_relocalization_ros.ros import conversions
 from camera_relocalization_ros.ros.bags.simulation_bag import ORIGIN_GEODETIC
+from camera_relocalization_ros.ros.message_classes import message_class
 from camera_relocalization_ros.simulation.recording import Recording
 
 HEADER_TEXT = "\n" + "=" * 80 + "\nMSG: std_msgs/Header\nuint32 seq\ntime stamp\nstring frame_id\n"
@@ -31,7 +31,7 @@ OLD_TYPES = {
 
 def old_type(name: str) -> type:
     """The message class of an OSDK 3.2 type."""
-    return genpy.dynamic.generate_dynamic(name, OLD_TYPES[name] + HEADER_TEXT)[name]
+    return message_class(name, OLD_TYPES[name] + HEADER_TEXT, md5sum="")
 
 
 def header(stamp_ns: int) -> Header:

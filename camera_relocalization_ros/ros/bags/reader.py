@@ -15,7 +15,14 @@ import numpy as np
 import rosbag
 
 from camera_relocalization_ros.core.errors import BagError, FrameError
-from camera_relocalization_ros.ros.bags.records import READ_ERRORS, Place, message_places, open_unindexed, read_record
+from camera_relocalization_ros.ros.bags.records import (
+    READ_ERRORS,
+    Place,
+    message_places,
+    open_indexed,
+    open_unindexed,
+    read_record,
+)
 
 # how an image topic is called in the node's parameter `transport`
 TRANSPORTS = {"sensor_msgs/Image": "raw", "sensor_msgs/CompressedImage": "compressed"}
@@ -65,7 +72,7 @@ def open_bag(path: Path | str, reindex: bool = False) -> Iterator[rosbag.Bag]:
     if not path.is_file():
         raise BagError(f"{path}: {'a folder' if path.is_dir() else 'no such file'}; expected a bag")
     try:
-        bag = rosbag.Bag(str(path), "r")
+        bag = open_indexed(path)
     except rosbag.ROSBagUnindexedException as error:
         if not reindex:
             raise BagError(

@@ -7,17 +7,49 @@ it, and repairs a bag without an index only by changing the file. It is finished
 
 from __future__ import annotations
 
+import bz2
 import io
+import os
 import struct
 from pathlib import Path
 from typing import Any, Iterable, NamedTuple
 
 import genpy
 import rosbag
-from rosbag.bag import _ROSBagNoEncryptor
+from rosbag.bag import _message_types, _ROSBagNoEncryptor
+
+from camera_relocalization_ros.core.errors import FrameError
+from camera_relocalization_ros.ros.message_classes import message_class
 
 READ_ERRORS = (rosbag.ROSBagException, genpy.MessageException, EOFError, OSError, ValueError, KeyError, struct.error)
 FORMAT_VERSION = 200
+# of a record: recorders end a chunk of messages below one megabyte, and the largest image that is read has 2**26 pixels
+MAX_RECORD_BYTES = 2**29
+MAX_LINE_BYTES = 4096
+
+
+class RecordSizeError(ValueError):
+    """A record that says of itself that it is larger than any; no error of rosbag's, which takes those for a cut."""
+
+
+class _BoundedFile(io.BufferedReader):
+    """A bag's file, of which a size that lies takes no memory: neither more than there is nor than a record has."""
+
+    def __init__(self, path: Path | str) -> None:
+        super().__init__(io.FileIO(path))
+        self._size = os.fstat(self.fileno()).st_size
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """As a file has it; raises RecordSizeError."""
+        left = max(0, self._size - self.tell())
+        wanted = left if size is None or size < 0 else min(size, left)
+        if wanted > MAX_RECORD_BYTES:
+            raise RecordSizeError(f"a record of {wanted} bytes; expected at most {MAX_RECORD_BYTES}")
+        return super().read(wanted)
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        """As a file has it, but of no more than MAX_LINE_BYTES."""
+        return super().readline(MAX_LINE_BYTES if size is None or size < 0 else min(size, MAX_LINE_BYTES))
 
 
 class Place(NamedTuple):
@@ -49,12 +81,26 @@ class _ChunkView:
         """Nothing: the file is the bag's."""
 
 
+def open_indexed(path: Path, allow_unindexed: bool = False) -> rosbag.Bag:
+    """A bag open for reading; raises one of READ_ERRORS, RecordSizeError where rosbag only says that no index is."""
+    try:
+        bag = rosbag.Bag(_BoundedFile(path), "r", allow_unindexed=allow_unindexed)
+    except rosbag.ROSBagUnindexedException as error:
+        if isinstance(error.__context__, RecordSizeError):
+            raise error.__context__ from error
+        raise
+    bag._filename = str(path)
+    return bag
+
+
 def message_places(bag: rosbag.Bag, topics: Iterable[str]) -> list[Place]:
-    """Where the messages of some topics lie, in the order of their arrival."""
+    """Where the messages of some topics lie, in the order of their arrival; their classes are found now."""
     if bag.version != FORMAT_VERSION:
         raise rosbag.ROSBagException(f"format {bag.version / 100}; `rosbag fix` makes 2.0 of it")
     names = list(topics)
     connections = list(bag._get_connections(names)) if names else []
+    for connection in connections:
+        _find_class(connection)
     return [Place(entry.chunk_pos, entry.offset) for entry in bag._get_entries(connections)] if connections else []
 
 
@@ -65,19 +111,44 @@ def read_record(bag: rosbag.Bag, place: Place, raw: bool = False) -> tuple[str, 
     if is_plain and reader.decompressed_chunk_pos != place.chunk:
         reader.decompressed_chunk_io = _ChunkView(bag._file, chunk.data_pos)
         reader.decompressed_chunk_pos = place.chunk
+    elif chunk.compression == rosbag.Compression.BZ2 and reader.decompressed_chunk_pos != place.chunk:
+        reader.decompressed_chunk_io = io.BytesIO(_decompressed(bag, chunk))
+        reader.decompressed_chunk_pos = place.chunk
     record: tuple[str, Any, genpy.Time] = reader.seek_and_read_message_data_record(place, raw)
     return record
 
 
+def _find_class(connection: Any) -> None:
+    # rosbag would build it in a folder that stays when the process is killed
+    if connection.md5sum not in _message_types:
+        try:
+            found = message_class(connection.datatype, connection.msg_def, connection.md5sum)
+        except FrameError as error:
+            raise rosbag.ROSBagException(str(error)) from error
+        _message_types[connection.md5sum] = found
+
+
+def _decompressed(bag: rosbag.Bag, chunk: Any) -> bytes:
+    """What a chunk holds; raises RecordSizeError rather than more than it says, or than any holds."""
+    if chunk.uncompressed_size > MAX_RECORD_BYTES:
+        raise RecordSizeError(f"a chunk of {chunk.uncompressed_size} bytes; expected at most {MAX_RECORD_BYTES}")
+    bag._file.seek(chunk.data_pos)
+    content = bag._encryptor.decrypt_chunk(bag._file.read(chunk.compressed_size))
+    inside = bz2.BZ2Decompressor().decompress(content, chunk.uncompressed_size + 1)
+    if len(inside) != chunk.uncompressed_size:
+        raise RecordSizeError(f"a chunk that holds other than the {chunk.uncompressed_size} bytes that it says")
+    return inside
+
+
 def reopen_in_child(bag: rosbag.Bag) -> None:
     """Give a forked process a file of its own: otherwise it shares the place in the file with its parent."""
-    bag._file = open(bag.filename, "rb")  # noqa: SIM115  lives as long as the process
+    bag._file = _BoundedFile(bag.filename)
     bag._reader.decompressed_chunk_pos = None
 
 
 def open_unindexed(path: Path) -> tuple[rosbag.Bag, int]:
     """A bag with an index made in memory from the chunks that are whole, and the bytes at its end that are lost."""
-    bag = rosbag.Bag(str(path), "r", allow_unindexed=True)
+    bag = open_indexed(path, allow_unindexed=True)
     end = 0
     try:
         for position in bag.reindex():
