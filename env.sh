@@ -16,6 +16,15 @@ if [ -f "$RELOC_ROOT/.catkin_ws/devel/setup.sh" ] && [ -x "$RELOC_ROOT/.venv/bin
   fi
   export VIRTUAL_ENV="$RELOC_ROOT/.venv"
   export PATH="$RELOC_ROOT/.venv/bin:$RELOC_ROOT/scripts:$PATH"
+  # commands and options of reloc by the tabulator, where a person types
+  case "$-" in
+    *i*)
+      if command -v register-python-argcomplete >/dev/null; then
+        if [ -n "${ZSH_VERSION:-}" ]; then autoload -U bashcompinit && bashcompinit; fi
+        eval "$(register-python-argcomplete reloc)"
+      fi
+      ;;
+  esac
 else
   echo "env.sh: not set up yet; run 'make setup' (or 'make onboard') in $RELOC_ROOT first" >&2
 fi

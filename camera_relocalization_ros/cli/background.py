@@ -6,10 +6,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from camera_relocalization_ros.cli.early_checks import check_bundle, check_data
 from camera_relocalization_ros.cli.object_arguments import add_object_arguments, object_of
 
 NAME = "background"
 HELP = "How much a bundle relies on the background: its answers when that, or the object, is masked, blurred, swapped."
+EXAMPLE = "reloc background out/bundle out/unseen --box -0.9 -0.4 0 0.9 0.4 0.6 -o out/background"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,6 +26,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="pixels around the silhouette that count as the object, because poses are not exact (default: 4)",
     )
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder for background.json and .png")
+
+
+def check(arguments: argparse.Namespace) -> None:
+    check_bundle(arguments.bundle)
+    check_data(arguments.dataset)
 
 
 def run(arguments: argparse.Namespace) -> int:

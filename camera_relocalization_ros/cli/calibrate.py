@@ -6,8 +6,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from camera_relocalization_ros.cli.early_checks import check_bundle, check_data
+
 NAME = "calibrate"
 HELP = "Fit a bundle's covariance and lost detection to data that it was not trained on, and store them in it."
+EXAMPLE = "reloc calibrate out/bundle out/calibration"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,6 +30,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SHARE",
         help="of the out-of-distribution images that may be called OK (default: 0.01)",
     )
+
+
+def check(arguments: argparse.Namespace) -> None:
+    check_bundle(arguments.bundle)
+    check_data(*arguments.datasets)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 NAME = "compare"
 HELP = "Set results of evaluate and replay side by side, with baselines and the thesis' numbers."
+EXAMPLE = "reloc compare out/offline out/live --common"
 # as in comparison_text, which loads more than a parser needs
 FORMATS = ("terminal", "markdown", "latex", "csv")
 

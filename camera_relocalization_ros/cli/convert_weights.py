@@ -8,6 +8,7 @@ from pathlib import Path
 
 NAME = "convert-weights"
 HELP = "Convert a .caffemodel to a backbone's weights file, with its checksum beside it."
+EXAMPLE = "reloc convert-weights vgg16.caffemodel --prototxt deploy.prototxt --backbone vgg16_hybrid1365"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -6,10 +6,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from camera_relocalization_ros.cli.early_checks import check_bundle
 from camera_relocalization_ros.cli.replay import describe
 
 NAME = "demo"
 HELP = "Simulate a flight, play it into the live node, and tell and draw how good the answers were."
+EXAMPLE = "reloc demo --duration 20 -o out/demo"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,6 +20,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rate", type=float, default=10.0, metavar="HZ", help="images per second (default: 10)")
     parser.add_argument("--seed", type=int, default=1000, metavar="K", help="flight path and light (default: 1000)")
     parser.add_argument("-o", "--output", type=Path, default=Path("out/demo"), metavar="DIR", help="folder to write")
+
+
+def check(arguments: argparse.Namespace) -> None:
+    check_bundle(arguments.bundle)
 
 
 def run(arguments: argparse.Namespace) -> int:

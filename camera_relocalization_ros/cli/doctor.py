@@ -8,6 +8,7 @@ from pathlib import Path
 
 NAME = "doctor"
 HELP = "Tell whether a data set is fit for training, what is wrong with it, and where to fly next."
+EXAMPLE = "reloc doctor out/flights -o out/doctor.html"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -7,11 +7,14 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from camera_relocalization_ros.cli.early_checks import check_bundle, check_data
+
 if TYPE_CHECKING:
     from camera_relocalization_ros.pipelines.evaluate_bundle import BundleEvaluation
 
 NAME = "evaluate"
 HELP = "Errors of a bundle on a data set, offline, beside what retrieval and a constant pose reach."
+EXAMPLE = "reloc evaluate out/bundle out/flights@blocks.test -o out/offline"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,6 +45,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", type=Path, metavar="RESULT", help="folder for reloc compare and reloc report")
     parser.add_argument("--name", default="", help="of the result in tables (default: that of its folder)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the errors as JSON")
+
+
+def check(arguments: argparse.Namespace) -> None:
+    check_bundle(arguments.bundle)
+    check_data(arguments.dataset)
 
 
 def run(arguments: argparse.Namespace) -> int:

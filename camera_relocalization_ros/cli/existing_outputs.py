@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 from typing import Iterator
 
@@ -36,13 +37,26 @@ def add_overwrite(parser: argparse.ArgumentParser, name: str) -> None:
         )
 
 
-def refuse_taken_outputs(arguments: argparse.Namespace) -> None:
-    """Raise RelocalizationError when an output exists that the command was not told to overwrite."""
+def refuse_bad_outputs(arguments: argparse.Namespace) -> None:
+    """Raise RelocalizationError when an output exists that is not to be overwritten, or cannot be written."""
+    _refuse_unwritable_outputs(arguments)
     if getattr(arguments, "overwrite", True):
         return
     for path in _outputs(arguments):
         if is_taken(path):
             raise RelocalizationError(taken_text(path))
+
+
+def _refuse_unwritable_outputs(arguments: argparse.Namespace) -> None:
+    for name in ("output", "json"):
+        path: Path | None = getattr(arguments, name, None)
+        if path is None:
+            continue
+        above = next(folder for folder in path.absolute().parents if folder.exists())
+        if not above.is_dir():
+            raise RelocalizationError(f"{path}: cannot be written ({above} is a file, not a directory)")
+        if not path.exists() and not os.access(above, os.W_OK | os.X_OK):
+            raise RelocalizationError(f"{path}: cannot be written (no permission to write in {above})")
 
 
 def _outputs(arguments: argparse.Namespace) -> Iterator[Path]:

@@ -7,6 +7,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from camera_relocalization_ros.cli.early_checks import check_data, check_run_folder
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 
 NAME = "explain"
 HELP = "Draw which parts of an image a trained network's position and orientation hang on."
+EXAMPLE = "reloc explain out/run out/unseen -o out/explained"
 UNITS = {"position": "m", "orientation": "deg"}
 # of a layer, the channels that are drawn
 CHANNELS = 16
@@ -50,6 +53,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="its methods (2.3.3), all of them: 50 copies, noise 0.2 of the range, mean of sizes, from black",
     )
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER", help="where the PNGs go")
+
+
+def check(arguments: argparse.Namespace) -> None:
+    check_run_folder(arguments.run_folder)
+    check_data(arguments.dataset)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -7,11 +7,14 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from camera_relocalization_ros.cli.early_checks import check_data, check_run_folder
+
 if TYPE_CHECKING:
     from camera_relocalization_ros.pipelines.export_bundle import PrecisionCost
 
 NAME = "export"
 HELP = "Turn a finished training into an ONNX bundle, and check it against PyTorch."
+EXAMPLE = "reloc export out/run -o out/bundle"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,6 +30,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--evaluate", metavar="DATASET", help="print errors, size and time on this data, beside those of fp32"
     )
+
+
+def check(arguments: argparse.Namespace) -> None:
+    check_run_folder(arguments.run_folder)
+    check_data(arguments.calibrate, arguments.evaluate)
 
 
 def run(arguments: argparse.Namespace) -> int:

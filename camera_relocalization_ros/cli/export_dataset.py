@@ -11,6 +11,7 @@ from camera_relocalization_ros.core.errors import DatasetError
 
 NAME = "export-dataset"
 HELP = "Write a data set in another layout."
+EXAMPLE = "reloc export-dataset out/flights tum -o out/tum"
 # layout: module of core.layouts and its function
 LAYOUTS = {
     "7scenes": ("seven_scenes", "export_seven_scenes"),

@@ -10,6 +10,10 @@ from camera_relocalization_ros.cli.bag_arguments import add_bag_arguments, bag_s
 
 NAME = "extract"
 HELP = "Turn bags into a data set: each image with the pose at its stamp. When interrupted, the same command resumes."
+EXAMPLE = (
+    "reloc extract out/flight1.bag --image-topic /dji_sdk/image_raw/compressed "
+    "--parent wing/base_link --child M100/camera_optical_frame -o out/flights"
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -6,8 +6,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from camera_relocalization_ros.cli.early_checks import check_bundle, check_data
+
 NAME = "features"
 HELP = "Map of the features of a data set beside the training images (t-SNE), and what the worst frames look like."
+EXAMPLE = "reloc features out/bundle out/unseen --train out/flights@blocks.train -o out/features"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,6 +26,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--nearest", type=int, default=4, metavar="K", help="training images for each (default: 4)")
     parser.add_argument("--seed", type=int, default=0, help="of the map (default: 0)")
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder for features.json, .csv and pictures")
+
+
+def check(arguments: argparse.Namespace) -> None:
+    check_bundle(arguments.bundle)
+    check_data(arguments.dataset, *arguments.train)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 NAME = "gimbal-check"
 HELP = "Tell which gimbal convention a bag follows, by camera poses that its TF holds."
+EXAMPLE = "reloc gimbal-check out/flight1.bag --parent M100/base_link --child M100/camera_optical_frame"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

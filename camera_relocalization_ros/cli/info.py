@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 NAME = "info"
 HELP = "Tell what is in a bag, data set, run or bundle."
+EXAMPLE = "reloc info out/flight1.bag"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

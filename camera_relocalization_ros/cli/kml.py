@@ -10,6 +10,7 @@ from camera_relocalization_ros.core.errors import BagError
 
 NAME = "kml"
 HELP = "Write the satellite positions of a bag as a KML file, for Google Earth."
+EXAMPLE = "reloc kml out/flight1.bag -o out/flight1.kml"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

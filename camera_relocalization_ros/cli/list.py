@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 NAME = "list"
 HELP = "List backbones (and whether their weights are found), heads and losses."
+EXAMPLE = "reloc list"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -10,74 +10,66 @@ import os
 import signal
 import sys
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Iterator
 
-from camera_relocalization_ros.cli.existing_outputs import RULE, add_overwrite, refuse_taken_outputs
-from camera_relocalization_ros.cli.progress_bars import ProgressBars
+from camera_relocalization_ros.cli.existing_outputs import RULE, add_overwrite, refuse_bad_outputs
+from camera_relocalization_ros.cli.help_text import COMMANDS, CommandFormatter, ShowVersion, commands_text
+from camera_relocalization_ros.cli.progress_bars import progress_shown
 from camera_relocalization_ros.core.errors import RelocalizationError, one_line
 from camera_relocalization_ros.core.missing_package import missing_package_message
 from camera_relocalization_ros.core.program import prepare_process
-from camera_relocalization_ros.core.progress import reporting
+from camera_relocalization_ros.core.progress import reporting, silent
 
-# in the order in which a user meets them
-COMMANDS = (
-    "simulate",
-    "sync_check",
-    "extract",
-    "import_dataset",
-    "info",
-    "trajectory",
-    "kml",
-    "gimbal_check",
-    "split",
-    "stats",
-    "doctor",
-    "train",
-    "tune",
-    "convert_weights",
-    "list",
-    "export",
-    "calibrate",
-    "map",
-    "evaluate",
-    "explain",
-    "features",
-    "background",
-    "compare",
-    "report",
-    "reproduce",
-    "replay",
-    "demo",
-    "to_bag",
-    "export_dataset",
-)
+USAGE = "reloc [-h] [--version] [-q] COMMAND ..."
 
 
 def parser() -> argparse.ArgumentParser:
-    """The parser of all commands; a command's module offers NAME, HELP, add_arguments and run."""
-    top = argparse.ArgumentParser(
-        prog="reloc", description="Visual relocalization: bags to data sets to models to poses.", epilog=RULE
+    """The parser of all commands; a module of one offers NAME, HELP, EXAMPLE, add_arguments, run, and maybe check."""
+    top = argparse.ArgumentParser(prog="reloc", usage=USAGE, formatter_class=CommandFormatter)
+    top.add_argument("--version", action=ShowVersion)
+    _add_quiet(top, False)
+    # grouped below, and not listed a second time
+    commands = top.add_subparsers(
+        prog="reloc", dest="command", metavar="COMMAND", required=True, help=argparse.SUPPRESS
     )
-    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    helps = {}
     for module_name in COMMANDS:
         module = importlib.import_module(f"camera_relocalization_ros.cli.{module_name}")
-        command = commands.add_parser(module.NAME, help=module.HELP, description=module.HELP)
+        example = f"example: {module.EXAMPLE}"
+        command = commands.add_parser(
+            module.NAME, help=module.HELP, description=module.HELP, epilog=example, formatter_class=CommandFormatter
+        )
         module.add_arguments(command)
         add_overwrite(command, module.NAME)
-        command.set_defaults(run=module.run)
+        _add_quiet(command, argparse.SUPPRESS)
+        command.set_defaults(run=module.run, check=getattr(module, "check", None))
+        helps[module_name] = module.NAME, module.HELP
+    top.description = commands_text(helps)
+    top.epilog = f"`reloc COMMAND --help` has every option and an example. {RULE}"
     return top
+
+
+def _add_quiet(parser: argparse.ArgumentParser, default: bool | str) -> None:
+    parser.add_argument(
+        "-q", "--quiet", action="store_true", default=default, help="no progress and no remarks: results and warnings"
+    )
 
 
 def main(argv: list[str] | None = None) -> int:
     """Exit code: 0 done, 1 the command could not do it (one line says why), 2 wrong usage (argparse)."""
     prepare_process()
-    arguments = parser().parse_args(argv)
+    top = parser()
+    _complete(top)
+    arguments = top.parse_args(argv)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
-    logging.getLogger("camera_relocalization_ros").setLevel(logging.INFO)
+    logging.getLogger("camera_relocalization_ros").setLevel(logging.WARNING if arguments.quiet else logging.INFO)
     try:
-        refuse_taken_outputs(arguments)
-        with _ended_as_by_ctrl_c(), reporting(ProgressBars()):
+        refuse_bad_outputs(arguments)
+        with _ended_as_by_ctrl_c(), reporting(silent if arguments.quiet else progress_shown()):
+            if arguments.check is not None:
+                # what is wrong is said before libraries are loaded that take seconds, and before work that takes hours
+                arguments.check(arguments)
             return arguments.run(arguments)
     except RelocalizationError as error:
         print(f"reloc {arguments.command}: {one_line(error)}", file=sys.stderr)
@@ -100,6 +92,16 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print(f"reloc {arguments.command}: interrupted", file=sys.stderr)
         return 1
+
+
+def _complete(top: argparse.ArgumentParser) -> None:
+    """Answer a shell that completes a line, where argcomplete is installed, and end."""
+    if "_ARGCOMPLETE" not in os.environ:
+        return
+    with suppress(ImportError):
+        import argcomplete
+
+        argcomplete.autocomplete(top)
 
 
 @contextmanager

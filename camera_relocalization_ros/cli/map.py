@@ -6,8 +6,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from camera_relocalization_ros.cli.early_checks import check_bundle, check_data
+
 NAME = "map"
 HELP = "Add a map of landmarks of training images to a bundle: poses get centimetres where they can."
+EXAMPLE = "reloc map out/flights@blocks.train --bundle out/bundle"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,6 +27,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--keep-camera", action="store_true", help="take the data set's intrinsics and camera frame as exact"
     )
+
+
+def check(arguments: argparse.Namespace) -> None:
+    check_bundle(arguments.bundle)
+    check_data(*arguments.datasets)
 
 
 def run(arguments: argparse.Namespace) -> int:

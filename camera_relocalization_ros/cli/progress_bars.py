@@ -1,14 +1,31 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Progress as bars on the terminal."""
+"""Progress on a terminal as bars, in a file as one line for each long task."""
 
 from __future__ import annotations
 
+import logging
+import sys
+import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tqdm import tqdm
 
-    from camera_relocalization_ros.core.progress import Step
+    from camera_relocalization_ros.core.progress import Progress, Step
+
+# of a task that took less nothing is written into a file
+LONG_S = 10.0
+logger = logging.getLogger(__name__)
+
+
+def shows_bars() -> bool:
+    """Whether a person looks on: standard error is a terminal, and not a file, a pipe or a log."""
+    return sys.stderr.isatty()
+
+
+def progress_shown() -> Progress:
+    """The callback for `core.progress` that fits where standard error goes."""
+    return ProgressBars() if shows_bars() else ProgressLines()
 
 
 class ProgressBars:
@@ -32,3 +49,19 @@ class ProgressBars:
         if step.note:
             bar.set_postfix_str(step.note, refresh=False)
         bar.update(step.done - bar.n)
+
+
+class ProgressLines:
+    """A line for each task that took long, when it is over; a callback for `core.progress`."""
+
+    def __init__(self, long_s: float = LONG_S) -> None:
+        self._long_s = long_s
+        self._begun: dict[str, float] = {}
+
+    def __call__(self, step: Step) -> None:
+        """Note when the step's task began, or say how long it took."""
+        begun, now = self._begun.setdefault(step.task, time.monotonic()), time.monotonic()
+        if step.is_over:
+            del self._begun[step.task]
+            if now - begun >= self._long_s:
+                logger.info("%s: %d %ss in %.0f s", step.task, step.done, step.unit, now - begun)

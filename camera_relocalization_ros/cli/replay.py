@@ -7,11 +7,17 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from camera_relocalization_ros.cli.early_checks import check_bags, check_bundle
+
 if TYPE_CHECKING:
     from camera_relocalization_ros.pipelines.replay import Replay
 
 NAME = "replay"
 HELP = "Play a bag into the live node and compare what it publishes with the bag's TF."
+EXAMPLE = (
+    "reloc replay out/bundle out/flight2.bag --image-topic /dji_sdk/image_raw/compressed "
+    "--parent wing/base_link --child M100/camera_optical_frame -o out/live"
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,6 +43,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", type=Path, metavar="RESULT", help="folder for reloc compare and reloc report")
     parser.add_argument("--name", default="", help="of the result in tables (default: that of its folder)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the errors as JSON")
+
+
+def check(arguments: argparse.Namespace) -> None:
+    check_bundle(arguments.bundle)
+    check_bags([arguments.bag])
 
 
 def run(arguments: argparse.Namespace) -> int:

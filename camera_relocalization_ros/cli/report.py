@@ -12,6 +12,7 @@ from camera_relocalization_ros.cli.object_arguments import add_object_arguments,
 
 NAME = "report"
 HELP = "Write results of evaluate and replay as one HTML page with pictures, which needs no network."
+EXAMPLE = "reloc report out/offline out/live -o out/report.html"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -6,15 +6,16 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from camera_relocalization_ros.cli.early_checks import check_recipe
+
 NAME = "reproduce"
 HELP = "Train the thesis' grid of networks, heads and losses on own data and print its tables beside ours."
+EXAMPLE = "reloc reproduce 7scenes redkitchen=out/kitchen@holdout --seeds 0 1 2 -o out/tables"
 DATA = """data:
   NAME=DATASET@SPLIT     parts train and test of a split; part val, where it has one, is watched while training
   NAME=TRAIN,TEST        two of DATASET or DATASET@SPLIT.PART
 NAME is the thesis': chess, fire, heads, office, pumpkin, redkitchen, stairs; airframe-mixed, airframe-ind.
 Another name is fine and has a dash in place of the thesis' numbers.
-
-example: reloc reproduce 7scenes redkitchen=out/kitchen@holdout --seeds 0 1 2 -o out/tables
 """
 
 
@@ -35,6 +36,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", type=Path, required=True, metavar="FOLDER", help="folder to write; finished cells in it stay"
     )
+
+
+def check(arguments: argparse.Namespace) -> None:
+    check_recipe(arguments.config)
 
 
 def run(arguments: argparse.Namespace) -> int:

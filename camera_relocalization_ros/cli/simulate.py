@@ -8,6 +8,7 @@ from pathlib import Path
 
 NAME = "simulate"
 HELP = "Fly a simulated M100 around an airframe and record a bag."
+EXAMPLE = "reloc simulate --placement 1 --duration 60 --rate 5 --compressed -o out/flight1.bag"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

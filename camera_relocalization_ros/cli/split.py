@@ -13,6 +13,7 @@ from camera_relocalization_ros.core.output_files import taken_text
 
 NAME = "split"
 HELP = "Divide a data set into parts and say whether they leak; other commands take DATASET@NAME.PART."
+EXAMPLE = "reloc split out/flights blocks --name blocks"
 KINDS = {
     "periodic": "stretches of every N frames: --period N --part NAME=FIRST-LAST ...",
     "sequences": "whole sequences: --part NAME=PATTERN,PATTERN ...; the pattern rest takes those that are left",

@@ -8,6 +8,7 @@ from pathlib import Path
 
 NAME = "stats"
 HELP = "Write the mean image, and mean and spread of each channel, of a data set as a network sees it."
+EXAMPLE = "reloc stats out/flights@blocks.train -o out/statistics"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

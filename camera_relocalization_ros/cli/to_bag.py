@@ -8,6 +8,7 @@ from pathlib import Path
 
 NAME = "to-bag"
 HELP = "Write a data set as a bag: images, camera_info, TF."
+EXAMPLE = "reloc to-bag out/flights -o out/again.bag"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

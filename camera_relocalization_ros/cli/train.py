@@ -4,10 +4,14 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
+
+from camera_relocalization_ros.cli.early_checks import check_data, check_recipe, check_run_folder
 
 NAME = "train"
 HELP = "Train a head on cached features of a frozen backbone, or fine-tune the backbone's tail with it."
+EXAMPLE = "reloc train out/flights@blocks.train --val out/flights@blocks.val -o out/run"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,6 +40,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="RUN", help="folder to write")
 
 
+def check(arguments: argparse.Namespace) -> None:
+    check_recipe(arguments.config)
+    check_run_folder(arguments.finetune)
+    check_data(*arguments.datasets, *arguments.val)
+
+
 def run(arguments: argparse.Namespace) -> int:
     from camera_relocalization_ros.pipelines.train_model import train_model
     from camera_relocalization_ros.training.devices import process
@@ -53,7 +63,8 @@ def run(arguments: argparse.Namespace) -> int:
         finetune=arguments.finetune,
         cache=arguments.cache,
         overwrite=arguments.overwrite,
-        lightning_bars=True,
+        # Lightning draws on standard output
+        lightning_bars=sys.stdout.isatty() and not arguments.quiet,
         force=arguments.force,
     )
     if process().rank == 0:

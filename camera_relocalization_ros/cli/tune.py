@@ -6,8 +6,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from camera_relocalization_ros.cli.early_checks import check_data, check_recipe
+
 NAME = "tune"
 HELP = "Search for a better recipe: random or TPE, on held-out data, on one machine or several."
+EXAMPLE = "reloc tune out/flights@blocks.train --val out/flights@blocks.val --space space.yaml -o out/study"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,6 +40,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-pruning", action="store_true", help="train hopeless trials to the end")
     parser.add_argument("--cache", type=Path, help="folder of cached features (default: feature_cache in FOLDER)")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER", help="folder to write")
+
+
+def check(arguments: argparse.Namespace) -> None:
+    check_recipe(arguments.config)
+    check_data(*arguments.datasets, *arguments.val)
 
 
 def run(arguments: argparse.Namespace) -> int:

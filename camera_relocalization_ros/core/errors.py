@@ -4,6 +4,10 @@
 In one line, and without what steers terminals.
 """
 
+from __future__ import annotations
+
+from typing import Iterable
+
 
 class RelocalizationError(Exception):
     """Root of all errors that a command prints as one line and answers with exit code 1."""
@@ -79,3 +83,17 @@ def printable(text: str) -> str:
 def one_line(text: object) -> str:
     """The same in one line."""
     return " ".join(printable(str(text)).split())
+
+
+def unknown_name(what: str, name: object, known: Iterable[str]) -> str:
+    """What is said of a name that is not among the known ones: all of them, and first the one that was meant."""
+    return f"no {what} {name!r}{did_you_mean(name, known)}; known: {', '.join(known)}"
+
+
+def did_you_mean(name: object, known: Iterable[str]) -> str:
+    """The known name that is spelled almost the same, as a question; "" where there is none."""
+    import difflib  # what flies loads this module, and nothing in flight asks
+
+    # a name out of a file may be no text, or endless
+    nearest = difflib.get_close_matches(str(name)[:80], list(known), n=1)
+    return f" (did you mean {nearest[0]!r}?)" if nearest else ""

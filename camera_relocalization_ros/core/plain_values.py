@@ -18,7 +18,7 @@ from typing import Any, Callable, Tuple, TypeVar, Union, get_args, get_origin, g
 
 import yaml
 
-from camera_relocalization_ros.core.errors import ConfigError
+from camera_relocalization_ros.core.errors import ConfigError, did_you_mean
 
 T = TypeVar("T")
 
@@ -48,7 +48,8 @@ def from_plain(kind: type[T], values: Any, path: str = "") -> T:
     known = {str(one.metadata.get(KEY, one.name)): one for one in fields(kind)}  # type: ignore[arg-type]  # a dataclass
     unknown = [key for key in values if key not in known]
     if unknown:
-        raise ValueError(f"unknown key {_shortened(_join(path, unknown[0]))}; known: {', '.join(known)}")
+        meant = did_you_mean(unknown[0], known)
+        raise ValueError(f"unknown key {_shortened(_join(path, unknown[0]))}{meant}; known: {', '.join(known)}")
     hints, found = get_type_hints(kind), {}
     for key, one in known.items():
         if key in values:

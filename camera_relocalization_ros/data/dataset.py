@@ -311,10 +311,13 @@ def _check_images(dataset_path: Path, folder: Path, frames: tuple[Frame, ...]) -
         away = [str(folder)]
     if away:
         raise DatasetError(f"{away[0]}: a link that leads out of {dataset_path}; copy what it leads to")
+    gone = [frame.image_path for frame in frames if frame.image_path.name not in sizes]
+    if gone:
+        count = f", and {len(gone) - 1} more of {len(frames)}" if len(gone) > 1 else ""
+        raise DatasetError(f"{gone[0]}: is missing{count}; if it was moved put it back, else make the data set again")
     for frame in frames:
-        if not sizes.get(frame.image_path.name):
-            found = "is empty" if frame.image_path.name in sizes else "is missing"
-            raise DatasetError(f"{frame.image_path}: {found}; the data set is damaged, make it again")
+        if not sizes[frame.image_path.name]:
+            raise DatasetError(f"{frame.image_path}: is empty; the data set is damaged, make it again")
 
 
 def _frame(folder: Path, row: dict[str, str], cameras: tuple[CameraIntrinsics, ...]) -> Frame:

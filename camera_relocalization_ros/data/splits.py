@@ -8,7 +8,7 @@ from typing import Any, Dict, List
 
 import yaml
 
-from camera_relocalization_ros.core.errors import DatasetError, one_line
+from camera_relocalization_ros.core.errors import DatasetError, did_you_mean, one_line
 from camera_relocalization_ros.core.output_files import write_text
 from camera_relocalization_ros.core.plain_values import READ_FAULTS, read_yaml_mapping
 
@@ -29,7 +29,7 @@ def load_split(dataset_path: Path, name: str) -> Parts:
     """All parts of a split; raises DatasetError that lists what there is."""
     known = split_names(dataset_path)
     if name not in known:
-        raise DatasetError(f"{dataset_path}: no split {name!r}; the data set has {known}")
+        raise DatasetError(f"{dataset_path}: no split {name!r}{did_you_mean(name, known)}; the data set has {known}")
     path = split_path(dataset_path, name)
     try:
         parts = read_yaml_mapping(path)["parts"]
@@ -45,9 +45,13 @@ def load_split_part(dataset_path: Path, part: str) -> dict[str, list[list[int]]]
     """Ranges of frame numbers by sequence of the part `SPLIT.PART`; raises DatasetError that lists what there is."""
     name, _, part_name = part.partition(".")
     parts = load_split(dataset_path, name)
+    if not part_name:
+        ways = " or ".join(f"{dataset_path}@{name}.{known}" for known in sorted(parts))
+        raise DatasetError(f"{dataset_path}@{part}: names a split and none of its parts; expected {ways}")
     if part_name not in parts:
         path = split_path(dataset_path, name)
-        raise DatasetError(f"{path}: no part {part_name!r}; it has {sorted(parts)}")
+        meant = did_you_mean(part_name, parts)
+        raise DatasetError(f"{path}: no part {part_name!r}{meant}; it has {sorted(parts)}")
     return parts[part_name]
 
 

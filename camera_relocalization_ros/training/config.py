@@ -9,7 +9,7 @@ from typing import Any, Tuple  # read from YAML: evaluated at run time
 
 from camera_relocalization_ros.bundle.reference_outputs import MAX_MEMBERS
 from camera_relocalization_ros.bundle.sidecar import MAX_GAP_S, MAX_WINDOW
-from camera_relocalization_ros.core.errors import ConfigError
+from camera_relocalization_ros.core.errors import ConfigError, unknown_name
 from camera_relocalization_ros.core.plain_values import dataclass_from_dict, load_yaml_mapping
 
 # of a layer; a slip of the pen shall not ask for more memory than there is
@@ -40,7 +40,7 @@ class ImageConfig:
     def __post_init__(self) -> None:
         for name, known in (("crop", CROPS), ("channel_mean", CHANNEL_MEANS)):
             if getattr(self, name) not in known:
-                raise ConfigError(f"no image.{name} {getattr(self, name)!r}; known: {', '.join(known)}")
+                raise ConfigError(unknown_name(f"image.{name}", getattr(self, name), known))
         if self.channel_mean_rgb and not (
             len(self.channel_mean_rgb) == 3 and all(0 <= value <= 255 for value in self.channel_mean_rgb)
         ):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from camera_relocalization_ros.core.errors import ConfigError
+from camera_relocalization_ros.core.errors import ConfigError, unknown_name
 from camera_relocalization_ros.training.config import HeadConfig
 
 # the FC 2048 of the thesis becomes 64 x 32; other sizes keep 32 columns
@@ -130,5 +130,5 @@ HEADS = {"regressor": RegressorHead, "spatial_lstm": SpatialLstmHead, "temporal_
 def build_head(channels: int, config: HeadConfig) -> Head:
     """The head for feature maps of `channels`; raises ConfigError that lists the known names."""
     if config.name not in HEADS:
-        raise ConfigError(f"no head {config.name!r}; known: {', '.join(sorted(HEADS))}")
+        raise ConfigError(unknown_name("head", config.name, sorted(HEADS)))
     return HEADS[config.name](channels, config)

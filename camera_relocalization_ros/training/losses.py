@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from camera_relocalization_ros.core.errors import ConfigError
+from camera_relocalization_ros.core.errors import ConfigError, unknown_name
 from camera_relocalization_ros.training.config import LossConfig
 
 SMALL = 1e-6
@@ -128,7 +128,7 @@ LOSSES = {
 
 def _known(what: str, name: str, choices: dict[str, Any]) -> Any:
     if name not in choices:
-        raise ConfigError(f"no {what} {name!r}; known: {', '.join(choices)}")
+        raise ConfigError(unknown_name(what, name, choices))
     return choices[name]
 
 

@@ -11,7 +11,7 @@ from lightning.pytorch.callbacks import EarlyStopping
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR, ReduceLROnPlateau
 
-from camera_relocalization_ros.core.errors import ConfigError
+from camera_relocalization_ros.core.errors import ConfigError, unknown_name
 from camera_relocalization_ros.training.config import OptimiserConfig
 
 if TYPE_CHECKING:
@@ -31,9 +31,9 @@ HELD_OUT_LOSS = "val_loss"
 def check_optimiser(config: OptimiserConfig, held_out: bool) -> None:
     """Raises ConfigError for unknown names and for what needs held-out data when there is none."""
     if config.name not in OPTIMISERS:
-        raise ConfigError(f"no optimiser.name {config.name!r}; known: {', '.join(OPTIMISERS)}")
+        raise ConfigError(unknown_name("optimiser.name", config.name, OPTIMISERS))
     if config.schedule not in SCHEDULES:
-        raise ConfigError(f"no optimiser.schedule {config.schedule!r}; known: {', '.join(SCHEDULES)}")
+        raise ConfigError(unknown_name("optimiser.schedule", config.schedule, SCHEDULES))
     lowest = {"epochs": 1, "batch_size": 1, "patience": 0, "plateau_patience": 0, "decay_epochs": 1}
     lowest.update(plateau_cooldown=0, plateau_min_delta=0, min_learning_rate=0)
     for name, low in lowest.items():

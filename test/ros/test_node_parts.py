@@ -18,7 +18,7 @@ from helpers import CAMERA, CHILD_FRAME, PARENT_FRAME, START_NS, fake_image_rgb
 from sensor_msgs.msg import CameraInfo
 
 from camera_relocalization_ros.bundle.model_bundle import load_bundle
-from camera_relocalization_ros.core.errors import ConfigError, FrameError
+from camera_relocalization_ros.core.errors import BundleError, ConfigError, FrameError
 from camera_relocalization_ros.core.state import Stage, State
 from camera_relocalization_ros.localization.landmarks.health import LandmarkHealth
 from camera_relocalization_ros.localization.landmarks.live import RefinementCounts
@@ -28,6 +28,7 @@ from camera_relocalization_ros.ros.fault_isolation import FaultIsolation
 from camera_relocalization_ros.ros.node.camera_watch import CameraWatch
 from camera_relocalization_ros.ros.node.diagnostics import NodeDiagnostics
 from camera_relocalization_ros.ros.node.landmark_worker import NodeLandmarks
+from camera_relocalization_ros.ros.node.model_loading import bundle_folder
 from camera_relocalization_ros.ros.node.newest_frame import NewestFrame
 from camera_relocalization_ros.ros.node.outputs.body_pose import BodyFrames
 from camera_relocalization_ros.ros.node.reset_counter import ResetCounter
@@ -374,3 +375,13 @@ def test_a_body_is_not_located_in_what_moves_with_it():
 
 def test_before_the_first_answer_no_clock_is_missed(monkeypatch):
     assert diagnosed_timing(monkeypatch, [], 0.0).level == DiagnosticStatus.OK
+
+
+def test_a_bundle_of_the_users_shell_is_found_or_the_whole_path_is_asked_for(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert bundle_folder("~/models/wing") == tmp_path / "models" / "wing"
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BundleError, match=r"out/wing: no such bundle in .*; give .* such as bundle:=\$PWD/out/wing"):
+        bundle_folder("out/wing")
+    (tmp_path / "out" / "wing").mkdir(parents=True)
+    assert str(bundle_folder("out/wing")) == "out/wing"

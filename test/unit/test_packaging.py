@@ -156,7 +156,7 @@ def test_reloc_says_what_to_type_where_a_package_is_missing(bare_environment):
     [
         "info flight.bag",
         "extract flight.bag --image-topic image --parent world --child camera -o set",
-        "replay bundle flight.bag --image-topic image --parent world --child camera",
+        f"replay {ROOT}/test/data/colour_bundle {ROOT}/README.md --image-topic image --parent world --child camera",
     ],
 )
 def test_reloc_says_what_needs_ros(bare_environment, tmp_path, command):

@@ -16,12 +16,25 @@ from camera_relocalization_ros.ros.params import NodeParams
 
 def load_model(path: Path | str, params: NodeParams) -> Relocalizer:
     """A relocalizer that is warm; raises BundleError when the bundle is damaged or not what is expected."""
+    path = bundle_folder(path)
     relocalizer = Relocalizer.from_bundle(path, params.providers, params.threads, rospy.logwarn)
     sidecar = relocalizer.bundle.sidecar
     check_frames(path, sidecar, FramePair(params.parent_frame, params.child_frame), "the parameters")
     if params.image_width:
         check_size(path, sidecar, (params.image_width, params.image_height), "~image_width and ~image_height")
     return relocalizer
+
+
+def bundle_folder(path: Path | str) -> Path:
+    """The folder that a parameter or a request names, ~ being the user's; raises BundleError.
+
+    roslaunch starts its nodes in a folder of its own, so that a path which was right in the user's shell is not.
+    """
+    folder = Path(path).expanduser()
+    if not folder.is_absolute() and not folder.exists():
+        where = f"in {Path.cwd()}, where this node was started"
+        raise BundleError(f"{folder}: no such bundle {where}; give the whole path, such as bundle:=$PWD/{folder}")
+    return folder
 
 
 def load_successor(

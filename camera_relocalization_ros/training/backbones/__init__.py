@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from camera_relocalization_ros.core.errors import ConfigError
+from camera_relocalization_ros.core.errors import ConfigError, unknown_name
 from camera_relocalization_ros.training.backbones.contract import Backbone
 from camera_relocalization_ros.training.backbones.efficientnet_lite0 import EfficientNetLite0
 from camera_relocalization_ros.training.backbones.googlenet import (
@@ -37,7 +37,7 @@ def build_backbone(name: str, pretrained: bool = True, mean_rgb: tuple[float, ..
     mean_rgb: the colour (3,), 0..255, that it subtracts, where that is another than its weights' publishers'.
     """
     if name not in BACKBONES:
-        raise ConfigError(f"no backbone {name!r}; known: {', '.join(sorted(BACKBONES))}")
+        raise ConfigError(unknown_name("backbone", name, sorted(BACKBONES)))
     backbone = BACKBONES[name]()
     if mean_rgb:
         backbone.set_mean(mean_rgb)

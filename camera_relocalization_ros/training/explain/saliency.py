@@ -17,7 +17,7 @@ import torch
 from captum.attr import IntegratedGradients, NoiseTunnel, Occlusion, Saliency
 from torch import nn
 
-from camera_relocalization_ros.core.errors import ConfigError
+from camera_relocalization_ros.core.errors import ConfigError, unknown_name
 from camera_relocalization_ros.training.backbones.contract import Backbone
 from camera_relocalization_ros.training.explain.guided_relu import GuidedRelus
 
@@ -54,7 +54,7 @@ class SaliencySettings:
 
     def __post_init__(self) -> None:
         if self.baseline not in BASELINES:
-            raise ConfigError(f"no baseline {self.baseline!r}; known: {', '.join(BASELINES)}")
+            raise ConfigError(unknown_name("baseline", self.baseline, BASELINES))
         if self.samples < 1 or not 0 <= self.noise_share <= 1:
             raise ConfigError(
                 f"{self.samples} samples with noise of {self.noise_share} of the range; expected 1 or more, and 0 to 1"
@@ -202,7 +202,7 @@ def check_methods(names: list[str]) -> None:
     known = (*ALL_METHODS, FILTERS, ACTIVATIONS, MAXIMISATION)
     for name in names:
         if name not in known:
-            raise ConfigError(f"no method {name!r}; known: {', '.join(known)}")
+            raise ConfigError(unknown_name("method", name, known))
 
 
 def saliency(

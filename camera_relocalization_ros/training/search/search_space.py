@@ -9,7 +9,7 @@ from typing import Any, Dict, Union, get_type_hints
 
 from optuna.trial import BaseTrial
 
-from camera_relocalization_ros.core.errors import ConfigError
+from camera_relocalization_ros.core.errors import ConfigError, unknown_name
 from camera_relocalization_ros.core.plain_values import load_yaml_mapping, scalar
 from camera_relocalization_ros.training.config import TrainingConfig, config_from_dict
 
@@ -96,7 +96,7 @@ def _parameters(kind: type, prefix: str = "") -> dict[str, type]:
 
 def _dimension(path: Any, entry: Any, kinds: dict[str, type], source: str) -> Range | Choices:
     if path not in kinds:
-        raise ConfigError(f"{source}: no parameter {path!r}; known: {', '.join(kinds)}")
+        raise ConfigError(f"{source}: {unknown_name('parameter', path, kinds)}")
     keys = set(entry) if isinstance(entry, dict) else set()
     where, kind = f"{source}: {path}", kinds[path]
     if keys == CHOICES_KEYS:

@@ -25,7 +25,7 @@ from optuna.trial import TrialState
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from camera_relocalization_ros.core.errors import ConfigError, DatasetError, RelocalizationError
+from camera_relocalization_ros.core.errors import ConfigError, DatasetError, RelocalizationError, unknown_name
 from camera_relocalization_ros.core.output_files import writing
 from camera_relocalization_ros.core.pose import Poses
 from camera_relocalization_ros.core.pose_errors import PoseErrors
@@ -149,7 +149,7 @@ def search(
     """
     for what, chosen, known in (("sampler", sampler, SAMPLERS), ("objective", task.objective, OBJECTIVES)):
         if chosen not in known:
-            raise ConfigError(f"no {what} {chosen!r}; known: {', '.join(known)}")
+            raise ConfigError(unknown_name(what, chosen, known))
     reference = task.reference()
     deadline = time.monotonic() + (math.inf if timeout_s is None else timeout_s)
     with _quiet_optuna(), _storage_errors():

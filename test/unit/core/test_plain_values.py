@@ -80,9 +80,9 @@ def test_what_is_not_given_has_its_default_and_a_whole_number_is_a_float():
 @pytest.mark.parametrize(
     ("values", "says"),
     [
-        ({"nam": "b"}, "unknown key 'nam'; known: name, inner, "),
+        ({"nam": "b"}, "unknown key 'nam' (did you mean 'name'?); known: name, inner, "),
         ({"renamed": 1}, "unknown key 'renamed'"),
-        ({"inner": {"size": 1, "sise": 2}}, "unknown key 'inner.sise'; known: size, rate"),
+        ({"inner": {"size": 1, "sise": 2}}, "unknown key 'inner.sise' (did you mean 'size'?); known: size, rate"),
         ({None: 1}, "unknown key 'None'"),
         ({"name": 3}, "name is 3 (int); expected str"),
         ({"name": None}, "name is None (NoneType); expected str"),

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What can be said of a command's inputs at once: before PyTorch is loaded, a flight flown, features computed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Iterable
+
+from camera_relocalization_ros.core.errors import BagError, ConfigError
+
+
+def check_data(*specs: str | Path | None) -> None:
+    """Raise DatasetError unless each DATASET or DATASET@SPLIT.PART can be read; None is one that was not asked for."""
+    from camera_relocalization_ros.data.dataset import Dataset
+
+    for spec in specs:
+        if spec is not None:
+            Dataset.load(spec)
+
+
+def check_bundle(path: Path | None) -> None:
+    """Raise BundleError unless there is a bundle; None is the shipped one."""
+    from camera_relocalization_ros.bundle.model_bundle import load_bundle
+
+    if path is not None:
+        load_bundle(path, with_map=False)
+
+
+def check_bags(paths: Iterable[Path]) -> None:
+    """Raise BagError where a bag is missing."""
+    for path in paths:
+        if not path.exists():
+            raise BagError(f"{path}: no such bag")
+
+
+def check_recipe(path: Path | None) -> None:
+    """Raise ConfigError for a recipe with keys or types that none has; None is the recommended one."""
+    from camera_relocalization_ros.training.config import load_config
+
+    load_config(path)
+
+
+def check_run_folder(path: Path | None) -> None:
+    """Raise ConfigError unless a training has finished in the folder; None is no folder."""
+    from camera_relocalization_ros.core.output_files import found_folder
+
+    if path is not None and not (found_folder(path) / "run.yaml").is_file():
+        raise ConfigError(f"{path}: no run.yaml in it; expected the folder of a finished reloc train")
