@@ -7,6 +7,7 @@ import argparse
 from pathlib import Path
 
 from camera_relocalization_ros.cli.early_checks import check_bundle, check_data
+from camera_relocalization_ros.cli.next_step import print_next
 
 NAME = "calibrate"
 HELP = "Fit a bundle's covariance and lost detection to data that it was not trained on, and store them in it."
@@ -45,4 +46,5 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.bundle, arguments.datasets, arguments.negatives, false_accept=arguments.false_accept
     )
     print(calibration_report(calibrated.fit, calibrated.blocks, calibrated.out_of_distribution_scores))
+    print_next(arguments, "reloc", "evaluate", arguments.bundle, "TEST_DATA", "-o", "RESULT")
     return 0

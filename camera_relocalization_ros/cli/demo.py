@@ -7,6 +7,7 @@ import argparse
 from pathlib import Path
 
 from camera_relocalization_ros.cli.early_checks import check_bundle
+from camera_relocalization_ros.cli.next_step import print_next
 from camera_relocalization_ros.cli.replay import describe
 
 NAME = "demo"
@@ -40,4 +41,5 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"\n{images} images of {bag}, flown at placement {PLACEMENT}, which the model has never seen:")
     print(describe(flown.replay))
     print(f"errors: {flown.errors}, picture: {flown.picture}, report: {flown.page}")
+    print_next(arguments, "xdg-open", flown.page, why="the flight to turn, and the worst frames")
     return 0

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from camera_relocalization_ros.cli.early_checks import check_bundle, check_data
+from camera_relocalization_ros.cli.next_step import print_next_for_bundle
 
 if TYPE_CHECKING:
     from camera_relocalization_ros.pipelines.evaluate_bundle import BundleEvaluation
@@ -73,6 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"result: {arguments.output}")
     if arguments.json:
         write_json(arguments.json, evaluated.to_dict())
+    print_next_for_bundle(arguments, evaluated.bundle)
     return 0
 
 
@@ -81,6 +83,7 @@ def describe(evaluated: BundleEvaluation) -> str:
     from camera_relocalization_ros.evaluation.rejection_table import rejection_table
     from camera_relocalization_ros.evaluation.reliability import reliability_table
     from camera_relocalization_ros.evaluation.summary_text import errors_table, ok_summary
+    from camera_relocalization_ros.evaluation.verdict import verdict_lines
 
     stages = evaluated.stages.values()
     lines = [evaluated.warning] if evaluated.warning else []
@@ -91,4 +94,7 @@ def describe(evaluated: BundleEvaluation) -> str:
     calibration, report = evaluated.bundle.sidecar.error_calibration, evaluated.published.evaluation.consistency
     if evaluated.out_of_distribution_scores and calibration is not None and report is not None:
         lines.append(rejection_table(calibration, report.scores, evaluated.out_of_distribution_scores))
+    published = evaluated.published
+    if published.summary:
+        lines += ["", *verdict_lines(published.result, published.summary)]
     return "\n".join(lines)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from camera_relocalization_ros.cli.early_checks import check_data, check_run_folder
+from camera_relocalization_ros.cli.next_step import print_next
 
 if TYPE_CHECKING:
     from camera_relocalization_ros.pipelines.export_bundle import PrecisionCost
@@ -52,6 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(precision_table(precision_costs(exported, dataset)))
     elif arguments.precision != "fp32":
         print(f"what the errors of {arguments.precision} are beside those of fp32, --evaluate DATASET prints")
+    print_next(arguments, "reloc", "map", "TRAINING_DATA", "--bundle", arguments.output, why="for poses to centimetres")
     return 0
 
 

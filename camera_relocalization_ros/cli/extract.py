@@ -7,6 +7,7 @@ import argparse
 from pathlib import Path
 
 from camera_relocalization_ros.cli.bag_arguments import add_bag_arguments, bag_settings
+from camera_relocalization_ros.cli.next_step import print_next
 
 NAME = "extract"
 HELP = "Turn bags into a data set: each image with the pose at its stamp. When interrupted, the same command resumes."
@@ -56,6 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
         counts = sorted(extracted.skipped[sequence.name].items())
         skipped = ", ".join(f"{count} {reason}" for reason, count in counts)
         print(f"  {sequence.name}: {len(sequence.frames)} frames, skipped: {skipped or 'none'}")
+    print_next(arguments, "reloc", "doctor", arguments.output, why="is it fit for training")
     return 0
 
 

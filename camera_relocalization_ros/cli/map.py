@@ -7,6 +7,7 @@ import argparse
 from pathlib import Path
 
 from camera_relocalization_ros.cli.early_checks import check_bundle, check_data
+from camera_relocalization_ros.cli.next_step import print_next
 
 NAME = "map"
 HELP = "Add a map of landmarks of training images to a bundle: poses get centimetres where they can."
@@ -48,4 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
     )
     print(built.report)
     print(f"{arguments.bundle}: a map of {built.size_bytes / 1e6:.1f} MB, of {built.images} images")
+    print(built.verdict)
+    why = "on a flight that was not trained on"
+    print_next(arguments, "reloc", "calibrate", arguments.bundle, "OTHER_DATA", why=why)
     return 0

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from camera_relocalization_ros.cli.early_checks import check_bags, check_bundle
+from camera_relocalization_ros.cli.next_step import print_next
 
 if TYPE_CHECKING:
     from camera_relocalization_ros.pipelines.replay import Replay
@@ -72,6 +73,9 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"result: {arguments.output}")
     if arguments.json:
         write_json(arguments.json, replayed.to_dict())
+    if arguments.output:
+        page = arguments.output.with_suffix(".html")
+        print_next(arguments, "reloc", "report", arguments.output, "-o", page, why="for pictures and the worst frames")
     return 0
 
 
@@ -84,7 +88,7 @@ def describe(replayed: Replay) -> str:
     lines = [text] if (text := ok_summary(values)) else []
     errors = errors_table({"live node": replayed.errors, **replayed.baselines})
     promise = [text] if (text := reliability_table(replayed.live.frames)) else []
-    return "\n".join([*lines, errors, describe_counts(values), *promise])
+    return "\n".join([*lines, errors, describe_counts(values), *promise, "", *replayed.verdicts])
 
 
 def describe_counts(values: dict[str, Any]) -> str:

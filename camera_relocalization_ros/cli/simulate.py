@@ -6,6 +6,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from camera_relocalization_ros.cli.next_step import print_next
+
 NAME = "simulate"
 HELP = "Fly a simulated M100 around an airframe and record a bag."
 EXAMPLE = "reloc simulate --placement 1 --duration 60 --rate 5 --compressed -o out/flight1.bag"
@@ -42,4 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
         save_airframe_mesh(arguments.object_mesh)
     count = write_simulated_bag(Recording(plan), arguments.output, arguments.compressed)
     print(f"{arguments.output}: {count} images, {arguments.output.stat().st_size / 1e6:.0f} MB")
+    topic = "/dji_sdk/image_raw/compressed" if arguments.compressed else "/dji_sdk/image_raw"
+    where = ("--image-topic", topic, "--parent", "wing/base_link", "--child", "M100/camera_optical_frame")
+    print_next(arguments, "reloc", "extract", arguments.output, *where, "-o", "DATASET")
     return 0

@@ -8,6 +8,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+from camera_relocalization_ros.cli.next_step import print_next
 from camera_relocalization_ros.core.errors import DatasetError
 from camera_relocalization_ros.core.output_files import taken_text
 
@@ -78,6 +79,10 @@ def run(arguments: argparse.Namespace) -> int:
     for name, parts in splits.items():
         save_split(dataset.path, name, parts, made_by)
         _tell(arguments, name)
+    name, parts = next(iter(splits.items()))
+    if "train" in parts:
+        held_out = ["--val", f"{arguments.dataset}@{name}.val"] if "val" in parts else []
+        print_next(arguments, "reloc", "train", f"{arguments.dataset}@{name}.train", *held_out, "-o", "RUN")
     return 0
 
 

@@ -8,10 +8,16 @@ import sys
 from pathlib import Path
 
 from camera_relocalization_ros.cli.early_checks import check_data, check_recipe, check_run_folder
+from camera_relocalization_ros.cli.next_step import print_next
 
 NAME = "train"
 HELP = "Train a head on cached features of a frozen backbone, or fine-tune the backbone's tail with it."
 EXAMPLE = "reloc train out/flights@blocks.train --val out/flights@blocks.val -o out/run"
+
+NOT_VALIDATED = (
+    "validation is missing: how good it is on images that it has not seen is not known yet; --val watches held-out "
+    "data while training, reloc evaluate tries the bundle on it"
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -70,4 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
     if process().rank == 0:
         for name, value in trained.results.items():
             print(f"{name}: {value}")
+        if not arguments.val:
+            print(NOT_VALIDATED)
+        print_next(arguments, "reloc", "export", arguments.output, "-o", "BUNDLE")
     return 0

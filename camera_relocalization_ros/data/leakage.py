@@ -89,7 +89,10 @@ class Leakage:
             causes.append(f"{self.near} of {self.frames} photographs were taken within {limits} of a training image")
         if self.same_images:
             causes.append(f"{self.same_images} images are training images too")
-        return f"LEAK: {', and '.join(causes)}; only what beats the {oracle} counts"
+        said = f"{', and '.join(causes)}; only what beats the {oracle} counts"
+        if self.same_images:
+            return f"LEAK: {said}"
+        return f"CLOSE: {said}, and another flight will be worse; a split of kind blocks leaves time between"
 
 
 def find_leakage(train: Dataset, test: Dataset, limit_s: float = APART_S) -> Leakage:

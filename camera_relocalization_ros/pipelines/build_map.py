@@ -27,6 +27,8 @@ from camera_relocalization_ros.vision.local_features import FeatureSettings
 
 # fewer make no pose that can be confirmed; maps that refine most poses have thousands
 LEAST_LANDMARKS, FEW_LANDMARKS = 20, 1000
+# of images that were left out, fewer with a pose say that the map has gaps
+FEW_FOUND = 0.5
 logger = logging.getLogger(__name__)
 
 
@@ -45,6 +47,16 @@ class BuiltMap:
     errors: np.ndarray
     tried_images: int
     report: str
+
+    @property
+    def verdict(self) -> str:
+        """Whether it will refine most poses, in a sentence."""
+        found, tried, count = len(self.errors), self.tried_images, len(self.landmarks)
+        if count < FEW_LANDMARKS:
+            return f"BAD: {count} landmarks are few, and few poses will be refined: more images, from more places"
+        if found < FEW_FOUND * tried:
+            return f"BAD: {found} of {tried} images got a pose from those of the others: take images closer together"
+        return f"good: {count} landmarks; {found} of {tried} images got a pose from landmarks of the others"
 
 
 def build_map(

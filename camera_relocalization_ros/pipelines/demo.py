@@ -69,5 +69,5 @@ def _written(replayed: Replay, output: Path) -> Demo:
     mesh = output / "airframe.ply"
     save_airframe_mesh(mesh)
     page_input = PageInput.of(output / "result", result)
-    write_text(written.page, result_page([page_input], ("thesis",), load_mesh(mesh).edges()))
+    write_text(written.page, result_page([page_input], (), load_mesh(mesh).edges()))
     return written

@@ -12,6 +12,7 @@ from camera_relocalization_ros.core.progress import Progress, reporting
 from camera_relocalization_ros.data.provenance import training_warning
 from camera_relocalization_ros.evaluation.result_files import new_result, write_result_files
 from camera_relocalization_ros.evaluation.results import Result
+from camera_relocalization_ros.evaluation.verdict import verdict_lines
 
 if TYPE_CHECKING:
     from camera_relocalization_ros.ros.replay.bag_replay import ReplayResult
@@ -37,6 +38,13 @@ class Replay:
         info = self.live.frames.info
         never = f"{self.bundle}: {info.never_ok}" if info.never_ok else ""
         return "\n".join(text for text in (never, training_warning(info.trained_on, len(self.live.truth))) if text)
+
+    @property
+    def verdicts(self) -> list[str]:
+        """What to conclude, in lines."""
+        from camera_relocalization_ros.ros.replay.live_result import with_baselines
+
+        return verdict_lines(with_baselines(self.live.frames, self.baselines), self.live.to_dict())
 
     def to_dict(self) -> dict[str, Any]:
         """All numbers, as plain values for JSON."""

@@ -2,6 +2,7 @@
 """What a user reads when a command cannot do it: one line that names the thing, exit code 1; wrong usage is 2."""
 
 import json
+import re
 import sys
 
 import numpy as np
@@ -71,6 +72,15 @@ def test_from_data_set_to_errors_by_commands(tmp_path, monkeypatch, capsys):
     assert set(errors["position_m"]) == set(errors["orientation_deg"]) > {"median", "mean", "max", "std", "p95"}
     assert np.isfinite(list(errors["position_m"].values())).all()
     printed = capsys.readouterr().out
+    for line in (
+        "next: reloc train set@holdout.train -o RUN",
+        "validation is missing: ",
+        "next: reloc export run -o BUNDLE",
+        "next, for poses to centimetres: reloc map TRAINING_DATA --bundle bundle",
+        "BAD: no pose is OK, so none may be flown on: not calibrated",
+    ):
+        assert f"\n{line}" in printed, line
+    assert re.search(r"^(good: it beats|BAD: it loses against) looking up the most similar", printed, re.MULTILINE)
     for row in ("regressor", "constant pose", "feature retrieval", "oracle nearest pose"):
         assert row in printed
     for path in ("set", "run", "bundle"):

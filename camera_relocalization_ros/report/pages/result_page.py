@@ -21,6 +21,7 @@ from camera_relocalization_ros.evaluation.reliability import COLUMNS, reliabilit
 from camera_relocalization_ros.evaluation.result_files import image_path
 from camera_relocalization_ros.evaluation.results import NO_STATE, Result
 from camera_relocalization_ros.evaluation.summary_text import estimates_summary, ok_summary
+from camera_relocalization_ros.evaluation.verdict import verdicts
 from camera_relocalization_ros.report.figures.error_axes import gap_seconds, run_seconds
 from camera_relocalization_ros.report.figures.result_figures import (
     draw_cumulative,
@@ -121,6 +122,7 @@ def _section(each: PageInput, summary: dict[str, Any], edges: np.ndarray | None)
     ]
     return {
         "name": info.name,
+        "verdicts": verdicts(result, summary),
         "summary": [text for text in (ok_summary(summary), estimates_summary(summary)) if text],
         "warnings": _warnings(result),
         "origin": origin,

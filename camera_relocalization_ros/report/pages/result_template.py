@@ -22,6 +22,10 @@ PAGE = (
 img { max-width: 100%; } .numbers td + td { white-space: pre-line; overflow-wrap: normal; }
 .numbers td:first-child, .numbers th:first-child { text-align: left; } td { overflow-wrap: normal; }
 .baseline, .reference { color: #555; } .group td:first-child { padding-left: 1.5rem; }
+.verdict ul { list-style: none; padding-left: 0; margin: .3rem 0 .6rem; }
+.verdict li::first-letter { text-transform: uppercase; }
+.verdict li { border-left: .4rem solid #009E73; padding: .2rem .6rem; margin: .2rem 0; }
+.verdict li.bad { border-color: #D55E00; background: #fdeee4; }
 p.warning { background: #fee8a6; padding: .5rem 1rem; } figure { margin: 1rem 0; } figcaption { font-size: .9rem; }
 .flight { display: flex; flex-wrap: wrap; gap: 1rem; }
 #flight { flex: 3 1 34rem; min-width: 0; height: 34rem; border: 1px solid #ccc; touch-action: none; cursor: crosshair; }
@@ -42,7 +46,10 @@ button, select { font: inherit; padding: .2rem .8rem; }
 <body>
 <h1>How good are the poses? {{ title }}</h1>
 {% for result in results %}
-<p class="verdict"><b>{{ result.name }}</b>{% for line in result.summary %}<br>{{ line }}{% endfor %}</p>
+<div class="verdict"><b>{{ result.name }}</b>
+<ul>{% for verdict in result.verdicts %}
+<li class="{{ 'good' if verdict.is_good else 'bad' }}">{{ verdict.text }}</li>{% endfor %}</ul>
+{% for line in result.summary %}{{ line }}<br>{% endfor %}</div>
 {% for warning in result.warnings %}<p class="warning">{{ warning }}</p>{% endfor %}
 {% endfor %}
 {% for warning in warnings %}<p class="warning">{{ warning }}</p>{% endfor %}

@@ -25,7 +25,7 @@ def test_every_fifth_frame_leaks(tmp_path):
     assert (found.frames, found.beside, found.closest, found.same_images) == (12, 12, 1, 0)
     assert found.closest_s == pytest.approx(0.1)
     assert found.sentence().startswith(
-        "LEAK: 12 of 12 lie less than 1 s from a training frame (closest: 1 frames, 0.10"
+        "CLOSE: 12 of 12 lie less than 1 s from a training frame (closest: 1 frames, 0.10"
     )
 
 

@@ -59,7 +59,12 @@ def test_blocks_of_photographs_need_no_guard_and_leak_by_distance_alone(tmp_path
     blocks = ["split", str(tmp_path / "set"), "blocks", "--block", "6", "--every", "4", "--name", "d"]
     assert main(blocks) == 0
     text = capsys.readouterr().out
-    assert "LEAK" not in text and "d.train: 48 frames" in text and "d.test: 12 frames, no leak" in text
+    assert (
+        "LEAK" not in text
+        and "CLOSE" not in text
+        and "d.train: 48 frames" in text
+        and "d.test: 12 frames, no leak" in text
+    )
     # the same places twice
     twice = import_photographs(tmp_path / "twice", [T for T in ring(10) for _ in range(2)])
     stretches = ["--period", "2", "--part", "train=0-0", "--part", "test=1-1"]

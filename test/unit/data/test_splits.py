@@ -200,7 +200,7 @@ def test_command_writes_splits_and_tells_of_leaks(tmp_path, capsys):
     assert main([*arguments, "check"]) == 0
     assert main([*arguments, "check", "--apart", "1.5"]) == 1
     assert main([*arguments, "--period", "5", "--part", "train=0-3", "--part", "test=4-4", "--name", "bad"]) == 0
-    assert f"WARNING {tmp_path / 'd'}@bad.test: LEAK: 36 of 36" in capsys.readouterr().out
+    assert f"WARNING {tmp_path / 'd'}@bad.test: CLOSE: 36 of 36" in capsys.readouterr().out
     assert main([*arguments, "check", "--name", "bad"]) == 1
     assert main([*arguments, "sequences", "--part", "test=flight1", "--part", "train=rest", "--name", "whole"]) == 0
     assert sorted(load_split(tmp_path / "d", "whole")["train"]) == ["flight0"]

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What a result means, in sentences: did the model learn more than to look things up, did the computer keep up?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from camera_relocalization_ros.core.pose_errors import PoseErrors, length_text
+from camera_relocalization_ros.core.state import Stage
+from camera_relocalization_ros.evaluation.metrics import within_promise
+from camera_relocalization_ros.evaluation.results import LIVE, Result
+
+# baselines that look things up among the training images, as a user would without a network
+LOOKED_UP = ("feature retrieval", "retrieval, best k")
+# 999 of 1000 OK poses keep the promise
+PROMISED_WRONG = 0.001
+# more images than this share that are never looked at, and the computer is too slow for the camera's rate
+MANY_DROPPED = 0.05
+# fewer poses from landmarks than this, of a bundle that has them, and flight stays at what the network can do
+FEW_REFINED = 0.5
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A sentence, and whether it is good news."""
+
+    is_good: bool
+    text: str
+
+
+def verdicts(result: Result, summary: dict[str, Any]) -> list[Verdict]:
+    """What to conclude from a result and its `metrics.summarise`, what matters most first."""
+    found = [against_retrieval(result), promise_kept(result, summary), computer_kept_up(result), refined_enough(result)]
+    return [verdict for verdict in found if verdict is not None]
+
+
+def verdict_lines(result: Result, summary: dict[str, Any]) -> list[str]:
+    """The same as lines of text."""
+    return [f"{'good' if verdict.is_good else 'BAD'}: {verdict.text}" for verdict in verdicts(result, summary)]
+
+
+def against_retrieval(result: Result) -> Verdict | None:
+    """Whether the model beats looking up the training image that looks most alike; None where that was not tried."""
+    rows = result.compared
+    tried = {name: _medians(result.baselines[name], rows) for name in LOOKED_UP if name in result.baselines}
+    if not tried or not rows.any():
+        return None
+    own, name = _medians(result.errors(), rows), min(tried, key=lambda each: tried[each][0])
+    both = f"{_pair_text(own)} against {_pair_text(tried[name])} of {name}, medians"
+    lost = [what for what, ours, theirs in zip(("position", "orientation"), own, tried[name]) if ours >= theirs]
+    if not lost:
+        return Verdict(True, f"it beats looking up the most similar training image: {both}")
+    return Verdict(
+        False,
+        f"it loses against looking up the most similar training image in {' and '.join(lost)}: {both}; "
+        "train on more images from more places, or add landmarks (reloc map)",
+    )
+
+
+def promise_kept(result: Result, summary: dict[str, Any]) -> Verdict | None:
+    """What share of images may be flown on, and how many of these broke the promise; None where states say nothing."""
+    if "acceptance" not in summary:
+        return None
+    shares, info = summary["acceptance"], result.info
+    limits = f"{length_text(info.ok_position_m)} and {info.ok_orientation_deg:g} deg"
+    if not shares["accepted"] > 0:
+        why = info.never_ok or "no pose was certain enough"
+        return Verdict(False, f"no pose is OK, so none may be flown on: {why}")
+    accepted = f"{100 * shares['accepted']:.0f} % of images are OK and may be flown on"
+    wrong = int(np.sum(result.compared & result.accepted & ~within_promise(result)))
+    if wrong <= PROMISED_WRONG * result.accepted.sum():
+        return Verdict(True, f"{accepted}; {wrong} of these are beyond {limits}")
+    return Verdict(
+        False, f"{accepted}, but {wrong} of them are beyond {limits}: calibrate on more data (reloc calibrate)"
+    )
+
+
+def computer_kept_up(result: Result) -> Verdict | None:
+    """Whether the live node looked at every image, or this computer was too slow for the camera."""
+    info = result.info
+    if info.kind != LIVE or not info.images:
+        return None
+    times = result.latency_s[np.isfinite(result.latency_s)]
+    took = f"95 of 100 poses took up to {1e3 * np.percentile(times, 95):.0f} ms" if len(times) else "no pose came"
+    if info.dropped <= MANY_DROPPED * info.images:
+        return Verdict(True, f"this computer kept up with the camera: {info.dropped} of {info.images} images dropped")
+    return Verdict(
+        False,
+        f"this computer was too slow, or busy with something else: {info.dropped} of {info.images} images dropped, "
+        f"{took}; reloc benchmark says which camera rate it can do",
+    )
+
+
+def refined_enough(result: Result) -> Verdict | None:
+    """Whether landmarks gave most poses of a live flight; None where the bundle has none, or for offline results."""
+    refined = np.isin(result.stages, (Stage.REFINED, Stage.TRACKED))
+    answered = result.compared
+    if result.info.kind != LIVE or not refined.any() or np.mean(refined[answered]) >= FEW_REFINED:
+        return None
+    share = 100 * np.mean(refined[answered])
+    return Verdict(
+        False,
+        f"landmarks gave only {share:.0f} % of the poses: this computer searches too slowly, "
+        "or the map does not know the place well",
+    )
+
+
+def _medians(errors: PoseErrors, rows: np.ndarray) -> tuple[float, float]:
+    return float(np.nanmedian(errors.position_m[rows])), float(np.nanmedian(errors.orientation_deg[rows]))
+
+
+def _pair_text(pair: tuple[float, float]) -> str:
+    return f"{length_text(pair[0])} and {pair[1]:.{2 if pair[1] < 1 else 1}f} deg"

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What a result means, of results whose errors are known."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from made_result import SIGMA_M, made_result
+
+from camera_relocalization_ros.core.pose_errors import PoseErrors
+from camera_relocalization_ros.core.state import Stage, State
+from camera_relocalization_ros.evaluation.metrics import summarise
+from camera_relocalization_ros.evaluation.results import LIVE
+from camera_relocalization_ros.evaluation.verdict import verdict_lines
+
+COUNT = 60
+
+
+def lines_of(result):
+    return verdict_lines(result, summarise(result, intervals=False))
+
+
+@pytest.mark.parametrize(
+    "position, orientation, says",
+    [
+        (10 * SIGMA_M, 60.0, "good: it beats looking up"),
+        (SIGMA_M / 100, 60.0, "BAD: it loses against looking up the most similar training image in position: "),
+        (SIGMA_M / 100, 0.01, "in position and orientation: "),
+    ],
+)
+def test_a_model_is_held_against_retrieval(position, orientation, says):
+    result = made_result(COUNT)
+    result.baselines["feature retrieval"] = PoseErrors(np.full(COUNT, position), np.full(COUNT, orientation))
+    # one that is worse changes nothing
+    result.baselines["retrieval, best k"] = PoseErrors(np.full(COUNT, 50.0), np.full(COUNT, 170.0))
+    assert says in lines_of(result)[0]
+    assert "of feature retrieval, medians" in lines_of(result)[0]
+
+
+def test_without_retrieval_nothing_is_said_of_it():
+    assert not any("looking up" in line for line in lines_of(made_result()))
+
+
+def test_the_promise_of_ok_is_held_against_the_errors():
+    generous, strict = (made_result(ok_position_m=limit, ok_orientation_deg=90.0) for limit in (9.0, SIGMA_M))
+    assert "good: 100 % of images are OK and may be flown on; 0 of these are beyond 9.00 m" in lines_of(generous)[0]
+    assert lines_of(strict)[0].startswith("BAD: 100 % of images are OK and may be flown on, but ")
+    degraded = replace(made_result(never_ok="not calibrated"), states=np.full(COUNT, State.DEGRADED, dtype=np.int8))
+    assert lines_of(degraded)[0] == "BAD: no pose is OK, so none may be flown on: not calibrated"
+
+
+def test_a_computer_that_is_too_slow_is_named():
+    def live(**info):
+        result = made_result(ok_position_m=9.0, ok_orientation_deg=90.0, **info)
+        return replace(result, info=replace(result.info, kind=LIVE))
+
+    assert lines_of(live(dropped=1))[1] == "good: this computer kept up with the camera: 1 of 60 images dropped"
+    slow = lines_of(live(dropped=20))[1]
+    assert slow.startswith("BAD: this computer was too slow, or busy with something else: 20 of 60 images dropped")
+    assert "took up to 30 ms; reloc benchmark" in slow
+    stages = np.where(np.arange(COUNT) < 12, Stage.TRACKED, Stage.REGRESSION).astype(np.int8)
+    assert "BAD: landmarks gave only 20 % of the poses" in lines_of(replace(live(), stages=stages))[2]
