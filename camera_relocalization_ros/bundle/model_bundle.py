@@ -31,7 +31,7 @@ from camera_relocalization_ros.core.output_files import (
     write_yaml,
     writing,
 )
-from camera_relocalization_ros.core.plain_values import READ_FAULTS, read_bounded, read_yaml_mapping
+from camera_relocalization_ros.core.plain_values import READ_FAULTS, read_bounded, yaml_mapping
 
 FORMAT = "camera_relocalization_bundle"
 # of bundles that have a place for all there is; 4 differs from 3 by the origin of its positions alone
@@ -86,14 +86,15 @@ class Bundle:
         return PositionRange.from_positions(self.index.poses.positions)
 
 
-def load_bundle(path: Path | str, with_map: bool = True) -> Bundle:
+def load_bundle(path: Path | str, with_map: bool = True, sha256: str = "") -> Bundle:
     """Read and check a bundle folder; raises BundleError that names the file, what was found and expected.
 
     with_map: False leaves a map of landmarks unread, that of another version too: who makes a new one needs none.
+    sha256: of bundle.yaml, checked before anything in it is believed; it holds the checksums of all other files.
     """
     path = found_folder(Path(path))
     _check_folder(path)
-    version, sidecar, checksums, training_range = _read_sidecar(path / SIDECAR)
+    version, sidecar, checksums, training_range = _read_sidecar(path / SIDECAR, sha256)
     if not with_map:
         checksums.pop(LANDMARKS, None)
     for name in set(checksums) - {NETWORK}:
@@ -193,10 +194,15 @@ def _write_sidecar(folder: Path, sidecar: BundleSidecar, training_range: Positio
     write_yaml(folder / SIDECAR, values, BundleError)
 
 
-def _read_sidecar(path: Path) -> tuple[int, BundleSidecar, dict[str, str], dict[str, Any] | None]:
+def _read_sidecar(path: Path, sha256: str = "") -> tuple[int, BundleSidecar, dict[str, str], dict[str, Any] | None]:
     """Version, sidecar, the checksums by file, and the training range that it claims (None in version 1)."""
     try:
-        values = read_yaml_mapping(path, MAX_SIDECAR_BYTES)
+        content = read_bounded(path, MAX_SIDECAR_BYTES)
+        if sha256 and _sha256(content) != sha256:
+            raise BundleError(
+                f"{path}: sha256 {_sha256(content)}; expected {sha256}, that of the bundle that was pinned"
+            )
+        values = yaml_mapping(content)
         version = values["version"]
         if values["format"] != FORMAT or version not in FILES:
             raise BundleError(

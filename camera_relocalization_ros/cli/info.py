@@ -58,17 +58,21 @@ def _describe_run(path: Path) -> str:
 
 
 def _describe_bundle(path: Path) -> str:
+    import hashlib
+
     import yaml
 
-    from camera_relocalization_ros.bundle.model_bundle import load_bundle
+    from camera_relocalization_ros.bundle.model_bundle import SIDECAR, load_bundle
 
     bundle = load_bundle(path)
+    pinned = hashlib.sha256((path / SIDECAR).read_bytes()).hexdigest()
     sidecar, camera, size = bundle.sidecar, bundle.sidecar.camera, bundle.sidecar.preprocessing
     low, high = bundle.training_range.min, bundle.training_range.max
     lens = f"{camera.width}x{camera.height}, fx {camera.fx:.1f} fy {camera.fy:.1f}" if camera else "unknown"
     window = f", windows of {sidecar.window_length} frames" if sidecar.window_length > 1 else ""
     lines = [
         f"bundle {path}, id {bundle.bundle_id}: pose of {sidecar.child_frame!r} in {sidecar.parent_frame!r}",
+        f"sha256 of {SIDECAR}: {pinned}",
         f"network: {sidecar.backbone}, {sidecar.head}{window}, {sidecar.precision}, {len(bundle.network) / 1e6:.1f} MB",
         f"weights licence: {sidecar.weights_licence or 'not told'}",
         f"input: {size.width}x{size.height}, {_origin_of(size)}",

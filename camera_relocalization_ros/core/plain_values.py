@@ -110,7 +110,12 @@ def read_yaml_mapping(path: Path, max_bytes: int = MAX_YAML_BYTES) -> dict[str, 
 
     Raises OSError, and ValueError in one line for what is no mapping in YAML.
     """
-    return _mapping(read_bounded(path, max_bytes), lambda text: yaml.load(text, _StrictLoader))
+    return yaml_mapping(read_bounded(path, max_bytes))
+
+
+def yaml_mapping(content: bytes) -> dict[str, Any]:
+    """The same of bytes in UTF-8."""
+    return _mapping(content, lambda text: yaml.load(text, _StrictLoader))
 
 
 def read_json_mapping(path: Path, max_bytes: int = MAX_TEXT_BYTES) -> dict[str, Any]:

@@ -50,12 +50,13 @@ class Relocalizer:
         providers: Sequence[str] = ("CPUExecutionProvider",),
         threads: int = 0,
         warn: Callable[[str], None] = logger.warning,
+        sha256: str = "",
     ) -> Relocalizer:
         """Load a bundle folder and check its test vector, so that the first image is neither wrong nor slow.
 
-        providers, threads and warn as in open_session. Raises BundleError.
+        providers, threads and warn as in open_session, sha256 as in load_bundle. Raises BundleError.
         """
-        bundle = load_bundle(path)
+        bundle = load_bundle(path, sha256=sha256)
         return cls(bundle, open_session(bundle, providers, threads, warn))
 
     def sibling(self) -> Relocalizer:

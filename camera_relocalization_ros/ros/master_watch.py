@@ -20,6 +20,8 @@ import rosgraph
 import rospy
 from rospy.impl.registration import get_service_manager
 
+from camera_relocalization_ros.ros.lost_publishers import LostPublishers
+
 WATCH_PERIOD_S = 1.0
 # a master on a computer that was switched off never answers, and says nothing either
 ANSWER_TIMEOUT_S = 5.0
@@ -40,6 +42,7 @@ class MasterWatch:
         self._is_away = False
         # a master that knows the node's name may not know all its topics, when its registration was cut short
         self._is_half_known = False
+        self._lost_publishers = LostPublishers()
 
     def start(self) -> None:
         """Begin to look."""
@@ -58,6 +61,7 @@ class MasterWatch:
             master.handle = ServerProxy(master.master_uri, transport=ImpatientTransport())
             if not self._is_half_known and _is_known(master):
                 self._is_away = False
+                self._lost_publishers.look(master, _own_api())
                 return
             self._is_half_known = True
             _set_params(master, self._values())
@@ -97,12 +101,15 @@ def _set_params(master: rosgraph.Master, values: dict[str, Any]) -> None:
 
 def _register(master: rosgraph.Master) -> None:
     """Register all services and topics of this node at the master, and introduce the publishers there to this node."""
-    uri, name = rospy.get_node_uri(), rospy.get_name()
-    # this node's own slave API knows its topics, and takes news of publishers as from any master
-    node: Any = ServerProxy(uri, transport=ImpatientTransport())
+    uri, name, node = rospy.get_node_uri(), rospy.get_name(), _own_api()
     for service_name, service_uri in get_service_manager().get_services():
         master.registerService(service_name, service_uri, uri)
     for topic, kind in node.getPublications(name)[2]:
         master.registerPublisher(topic, kind, uri)
     for topic, kind in node.getSubscriptions(name)[2]:
         node.publisherUpdate("/master", topic, master.registerSubscriber(topic, kind, uri))
+
+
+def _own_api() -> Any:
+    """This node's own slave API: it knows its topics, and takes news of publishers as from any master."""
+    return ServerProxy(rospy.get_node_uri(), transport=ImpatientTransport())

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import Field, dataclass, field, fields
 from typing import Any, Tuple, TypeVar  # of fields: evaluated at run time
 
@@ -17,6 +18,7 @@ P = TypeVar("P")
 
 # a ROS duration holds 68 years; a node that waits for days is not meant to work
 MAX_SECONDS = 1e6
+SHA256 = re.compile("(?:[0-9a-f]{64})?")
 TRANSPORTS = ("raw", "compressed")
 TF_MODES = ("none", "camera", "object", "odom")
 PUBLISH_STATES = ("all", "ok")
@@ -46,6 +48,7 @@ class NodeParams:
     """Private parameters of the node relocalizer; `bundle` has no default. config/relocalizer.yaml explains them."""
 
     bundle: str = ""
+    bundle_sha256: str = ""
     parent_frame: str = ""
     child_frame: str = ""
     image_width: int = 0
@@ -100,6 +103,9 @@ class NodeParams:
     def _check(self) -> None:
         if not self.bundle:
             raise ConfigError("parameter ~bundle is not set; expected the folder of a model")
+        self._check_range(
+            "bundle_sha256", bool(SHA256.fullmatch(self.bundle_sha256)), "64 hexadecimal digits, or nothing"
+        )
         if not self.providers:
             raise ConfigError("parameter ~providers is empty; expected at least one of ONNX Runtime's")
         self._check_one_of("transport", TRANSPORTS)

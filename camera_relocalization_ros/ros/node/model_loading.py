@@ -17,7 +17,7 @@ from camera_relocalization_ros.ros.params import NodeParams
 def load_model(path: Path | str, params: NodeParams) -> Relocalizer:
     """A relocalizer that is warm; raises BundleError when the bundle is damaged or not what is expected."""
     path = bundle_folder(path)
-    relocalizer = Relocalizer.from_bundle(path, params.providers, params.threads, rospy.logwarn)
+    relocalizer = Relocalizer.from_bundle(path, params.providers, params.threads, rospy.logwarn, params.bundle_sha256)
     sidecar = relocalizer.bundle.sidecar
     check_frames(path, sidecar, FramePair(params.parent_frame, params.child_frame), "the parameters")
     if params.image_width:

@@ -7,10 +7,14 @@ import subprocess
 import tempfile
 import threading
 import unittest
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from xmlrpc.client import ServerProxy
 
+import cv2
 import numpy as np
+import rosgraph
 import rospy
 import rostest
 import yaml
@@ -32,6 +36,7 @@ from visualization_msgs.msg import Marker, MarkerArray
 
 from camera_relocalization_ros.bundle.model_bundle import load_bundle
 from camera_relocalization_ros.ros import conversions
+from camera_relocalization_ros.ros.lost_publishers import LostPublishers
 
 NODE, COUNT = "/relocalizer", 30
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
@@ -232,6 +237,20 @@ class NodeInterfaceTest(unittest.TestCase):
         self.client.send()
         self.fly_calibrated()
 
+    def test_a_publisher_that_rospy_gave_up_is_heard_again(self):
+        heard = self.hear("pose", PoseStamped)
+        # what rospy does when a connection to a driver that restarts is refused: it never looks for it again
+        for connection in heard.subscriber.impl.connections:
+            connection.close()
+        assert heard.subscriber.get_num_connections() == 0
+        master, lost = rosgraph.Master("/test"), LostPublishers()
+        node = ServerProxy(rospy.get_node_uri())
+        lost.look(master, node)
+        assert heard.subscriber.get_num_connections() == 0, "it may come back by itself"
+        lost.look(master, node)
+        heard.wait_connected()
+        self.client.send_until(lambda s: heard.at(s.header.stamp.to_nsec()), "poses come again")
+
     def test_one_image_by_itself_leaves_the_live_ones_alone(self):
         self.hear("pose", PoseStamped)
         self.client.send()
@@ -265,6 +284,15 @@ class NodeInterfaceTest(unittest.TestCase):
             assert says in answer.message
             assert answer.state == RelocalizerStatus.LOST
             assert math.isnan(answer.pose.pose.pose.position.x)
+
+    def test_one_image_at_a_time_is_looked_at_by_itself(self):
+        content = cv2.imencode(".png", np.zeros((3000, 4000, 3), np.uint8))[1].tobytes()
+        image = conversions.encoded_to_compressed(content, ".png", START_NS, "x")
+        with ThreadPoolExecutor(6) as callers:
+            answers = list(callers.map(lambda _: call("relocalize_image", RelocalizeImage, None, image), range(6)))
+        told_to_wait = [a.message == "another image is being looked at; ask again" for a in answers]
+        assert 0 < sum(told_to_wait) < 6
+        assert all(answer.ok != is_told for answer, is_told in zip(answers, told_to_wait))
 
     def test_a_covariance_for_one_image(self):
         self.fly_calibrated()

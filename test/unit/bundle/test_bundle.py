@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Bundles of old versions load; edited, absurd and hostile ones are refused in one line."""
 
+import hashlib
 import io
 import os
 import re
+import resource
+import shutil
 import tempfile
 import zipfile
 from contextlib import contextmanager
@@ -47,6 +50,24 @@ def no_privileges():
     finally:
         if is_root:
             os.seteuid(0)
+
+
+def test_a_pinned_bundle_is_that_bundle_and_nothing_is_read_before_that_is_known(tmp_path):
+    digest = hashlib.sha256((COLOUR_BUNDLE / SIDECAR).read_bytes()).hexdigest()
+    assert f"sha256 of bundle.yaml: {digest}" in describe(str(COLOUR_BUNDLE))
+    assert load_bundle(COLOUR_BUNDLE, sha256=digest).bundle_id == load_bundle(COLOUR_BUNDLE).bundle_id
+    (tmp_path / SIDECAR).write_text("{: no YAML at all")
+    with pytest.raises(BundleError, match=f"bundle.yaml: sha256 [0-9a-f]{{64}}; expected {digest}"):
+        load_bundle(tmp_path, sha256=digest)
+
+
+@pytest.mark.parametrize("name", [SIDECAR, "network.onnx", "training.npz", "test_vector.npz"])
+def test_a_file_of_gigabytes_is_refused_before_memory_is_taken(tmp_path, name):
+    path = shutil.copytree(COLOUR_BUNDLE, tmp_path / "bundle")
+    os.truncate(path / name, 6 * 10**9)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert f"{name}: " in refusal(path) and "6000000000 bytes; expected at most" in refusal(path)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 2**16
 
 
 @pytest.mark.parametrize("closed", ["", "bundle", f"bundle/{SIDECAR}", "bundle/network.onnx"])
