@@ -34,6 +34,8 @@ MANIFEST = "dataset.yaml"
 FRAMES_FILE = "frames.csv"
 # in a sequence's info: it is no stream
 PHOTOGRAPHS = "photographs"
+# in a sequence's info: the size of the pictures that its intrinsics were for when they were imported
+SCALED_FROM = "intrinsics_scaled_from"
 COLUMNS = ("number", "stamp_ns", "image", "x", "y", "z", "qx", "qy", "qz", "qw")
 # in data sets of several cameras: their list, and in the frames which of it, empty where that is not known
 CAMERAS_FILE = "cameras.csv"

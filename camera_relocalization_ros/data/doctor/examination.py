@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from camera_relocalization_ros.data.dataset import Dataset
+from camera_relocalization_ros.data.dataset import SCALED_FROM, Dataset
 from camera_relocalization_ros.data.doctor.axes import as_optical, check_convention, check_up_axis
 from camera_relocalization_ros.data.doctor.coverage import Coverage, check_coverage, measure_coverage
 from camera_relocalization_ros.data.doctor.finding import Finding
@@ -46,12 +46,13 @@ class Examination:
 def examine(dataset: Dataset) -> Examination:
     """Read every image once, some of them twice, and check them; never raises because of what the data are like."""
     images = measure_images([frame.image_path for frame in dataset.frames])
+    scaled_from = ", ".join(sorted({str(s.info[SCALED_FROM]) for s in dataset.sequences if SCALED_FROM in s.info}))
     convention, quaternions = check_convention(dataset), check_quaternions(dataset)
     # one fault, one finding: poses in another convention would look like cameras that hang upside down
     dataset = as_optical(dataset, convention.values.get("name", ""))
     coverage = measure_coverage(dataset.poses)
     findings = (
-        check_files(images, [dataset.camera_of(frame) for frame in dataset.frames]),
+        check_files(images, [dataset.camera_of(frame) for frame in dataset.frames], scaled_from),
         convention,
         check_up_axis(dataset),
         quaternions,

@@ -25,8 +25,11 @@ WORST = 6
 NEIGHBOURS = 5
 
 
-def check_files(measures: ImageMeasures, cameras: Sequence[CameraIntrinsics | None]) -> Finding:
-    """Every image decodes, and has the size that its camera's intrinsics are for."""
+def check_files(measures: ImageMeasures, cameras: Sequence[CameraIntrinsics | None], scaled_from: str = "") -> Finding:
+    """Every image decodes, and has the size that its camera's intrinsics are for.
+
+    scaled_from: the size that the intrinsics were for when they were imported, "" where it is the same.
+    """
     broken = int((~measures.is_readable).sum())
     sizes = Counter(map(tuple, measures.sizes[measures.is_readable].tolist()))
     values = {"unreadable": broken, "sizes": {f"{w}x{h}": count for (w, h), count in sizes.items()}}
@@ -44,7 +47,8 @@ def check_files(measures: ImageMeasures, cameras: Sequence[CameraIntrinsics | No
         sentence = f"all {len(measures.sizes)} images decode: {listed}, by {len(set(cameras))} cameras"
         return Finding("image files", OK, sentence, values)
     (width, height), _ = sizes.most_common(1)[0]
-    return Finding("image files", OK, f"all {len(measures.sizes)} images decode and are {width}x{height}", values)
+    note = f"; the intrinsics were for {scaled_from} and were scaled when they were imported" if scaled_from else ""
+    return Finding("image files", OK, f"all {len(measures.sizes)} images decode and are {width}x{height}{note}", values)
 
 
 def check_still(dataset: Dataset) -> Finding:

@@ -22,7 +22,7 @@ from camera_relocalization_ros.data.dataset import PHOTOGRAPHS, Dataset
 from camera_relocalization_ros.data.dataset_writer import DatasetWriter
 from camera_relocalization_ros.data.layouts.folders import folder_sequence
 from camera_relocalization_ros.data.layouts.natural_order import natural_key
-from camera_relocalization_ros.data.layouts.picture_sizes import fitted_cameras
+from camera_relocalization_ros.data.layouts.picture_sizes import fitted_cameras, scaled_from
 from camera_relocalization_ros.data.layouts.pose_numbers import pose_or_nan, read_number
 from camera_relocalization_ros.data.layouts.stampless import add_image_file, refuse_without_pictures, synthetic_stamp_ns
 
@@ -107,10 +107,12 @@ def import_colmap(source: Path, output: Path, images: Path | None = None) -> Dat
     listed.sort(key=lambda image: natural_key(image.name))
     paths = [path_inside(folder, image.name, source) for image in listed]
     refuse_without_pictures(paths)
-    fitted = fitted_cameras(source, paths, [used[image.camera_id] for image in listed])
+    given = [used[image.camera_id] for image in listed]
+    fitted = fitted_cameras(source, paths, given)
+    info = {"source": f"colmap {source.name}", PHOTOGRAPHS: True, **scaled_from(given, fitted)}
     with DatasetWriter(output, PARENT_FRAME, CHILD_FRAME, [camera for camera in fitted if camera]) as writer:
         for index, (name, members) in enumerate(_by_folder(zip(listed, paths, fitted)).items()):
-            with writer.sequence(name, {"source": f"colmap {source.name}", PHOTOGRAPHS: True}) as sequence:
+            with writer.sequence(name, info) as sequence:
                 for number, (image, path, camera) in enumerate(members):
                     stamp_ns = synthetic_stamp_ns(index, number)
                     add_image_file(sequence, stamp_ns, image.T_scene_camera, path, number, camera)

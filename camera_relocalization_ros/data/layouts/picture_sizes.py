@@ -9,6 +9,7 @@ from typing import Sequence
 
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.image_files import image_size
+from camera_relocalization_ros.data.dataset import SCALED_FROM
 
 # a header lies in front of the pixels, though behind a thumbnail and what an editor wrote
 HEADER_BYTES = 2**20
@@ -45,6 +46,12 @@ def fitted_cameras(
         text = "%s: %d of %d pictures have another size than their camera (the first %s); intrinsics are scaled"
         logger.warning(text, source, len(changed), len(paths), sizes)
     return fitted
+
+
+def scaled_from(given: Sequence[CameraIntrinsics | None], fitted: Sequence[CameraIntrinsics | None]) -> dict[str, str]:
+    """What a sequence's `info` says of intrinsics that were for pictures of another size; nothing where none were."""
+    sizes = {f"{old.width}x{old.height}" for old, new in zip(given, fitted) if old is not None and old != new}
+    return {SCALED_FROM: ", ".join(sorted(sizes))} if sizes else {}
 
 
 def _fitted(camera: CameraIntrinsics | None, size: tuple[int, int] | None) -> CameraIntrinsics | None:

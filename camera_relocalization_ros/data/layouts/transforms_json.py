@@ -20,7 +20,7 @@ from camera_relocalization_ros.data.dataset import PHOTOGRAPHS, Dataset
 from camera_relocalization_ros.data.dataset_writer import DatasetWriter
 from camera_relocalization_ros.data.layouts.folders import named_frames, new_export
 from camera_relocalization_ros.data.layouts.natural_order import natural_key
-from camera_relocalization_ros.data.layouts.picture_sizes import fitted_cameras, picture_size
+from camera_relocalization_ros.data.layouts.picture_sizes import fitted_cameras, picture_size, scaled_from
 from camera_relocalization_ros.data.layouts.stampless import add_image_file, refuse_without_pictures, synthetic_stamp_ns
 from camera_relocalization_ros.data.splits import Parts, is_within, load_split, save_split, split_names
 
@@ -59,6 +59,7 @@ def import_transforms_json(source: Path, output: Path) -> Dataset:
     given = [_camera(path, _keys_of(frame, values), image) for frame, image in zip(frames, image_paths)]
     cameras = fitted_cameras(path, image_paths, given)
     info = {"source": f"{path.parent.name}/{path.name}", PHOTOGRAPHS: True, **_model_info(values, frames)}
+    info.update(scaled_from(given, cameras))
     with DatasetWriter(output, PARENT_FRAME, CHILD_FRAME, [camera for camera in cameras if camera]) as writer:
         with writer.sequence(SEQUENCE, info) as sequence:
             for number, (frame, image_path, camera) in enumerate(zip(frames, image_paths, cameras)):
@@ -131,7 +132,7 @@ def _listed_parts(path: Path, values: dict[str, Any], frames: list[dict[str, Any
 
 
 def _plain(name: str) -> str:
-    return PurePosixPath(name).as_posix()
+    return PurePosixPath(name.replace("\\", "/")).as_posix()
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -161,7 +162,8 @@ def _image_path(path: Path, frame: dict[str, Any]) -> Path:
     name = frame.get("file_path")
     if not isinstance(name, str) or not name:
         raise DatasetError(f"{path}: a frame without `file_path`")
-    candidates = [path_inside(path.parent, name + suffix, path) for suffix in SUFFIXES]
+    names = [name, name.replace("\\", "/")]  # written on Windows
+    candidates = [path_inside(path.parent, each + suffix, path) for each in names for suffix in SUFFIXES]
     return next((candidate for candidate in candidates if os.path.isfile(candidate)), candidates[0])
 
 

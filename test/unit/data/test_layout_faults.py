@@ -14,6 +14,7 @@ from camera_relocalization_ros.core.geometry import invert, transform_points
 from camera_relocalization_ros.core.trajectory import read_stamps, read_tum
 from camera_relocalization_ros.data.dataset import Dataset
 from camera_relocalization_ros.data.dataset_writer import DatasetWriter
+from camera_relocalization_ros.data.doctor.examination import examine
 from camera_relocalization_ros.data.layouts.cambridge import import_cambridge
 from camera_relocalization_ros.data.layouts.colmap import import_colmap
 from camera_relocalization_ros.data.layouts.extract_and_sync import export_extract_and_sync, import_extract_and_sync
@@ -252,7 +253,24 @@ def test_transforms_of_pictures_that_were_shrunk_or_cut(tmp_path, caplog):
     dataset = import_transforms_json(source, tmp_path / "set")
     assert dataset.camera == CameraIntrinsics(64, 48, 60.0, 61.0, 32.0, 23.75)
     assert "2 of 3 pictures have another size" in caplog.text
+    assert "intrinsics were for 128x96 and were scaled" in examine(dataset).finding("image files").sentence
     assert dataset.sequences[0].info["skipped"] == {"picture of other proportions than its camera's": 1}
+
+
+def test_transforms_that_were_written_on_windows(tmp_path):
+    frames = [{"file_path": name, "transform_matrix": IDENTITY} for name in ("a.png", "b.png")]
+    source = write_transforms(
+        tmp_path / "t", frames, train_filenames=["images\\a.png"], test_filenames=["images\\b.png"]
+    )
+    text = (source / "transforms.json").read_text()
+    (source / "images").mkdir()
+    for name in ("a.png", "b.png"):
+        (source / name).rename(source / "images" / name)
+        text = text.replace(f'"file_path": "{name}"', f'"file_path": "images\\\\{name}"')
+    (source / "transforms.json").write_text(text)
+    dataset = import_transforms_json(source, tmp_path / "set")
+    assert dataset.frame_count == 2
+    assert Dataset.load(f"{tmp_path / 'set'}@official.test").frame_count == 1
 
 
 def test_transforms_without_a_size_take_the_pictures(tmp_path):
