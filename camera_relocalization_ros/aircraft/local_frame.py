@@ -17,7 +17,7 @@ STALE_S = 1.0
 
 @dataclass(frozen=True)
 class Geodetic:
-    """A place: degrees, and metres above the ellipsoid (or above the sea, if all heights are)."""
+    """A place: degrees, and metres above the ellipsoid (or above the sea, if all heights are); NaN: not known."""
 
     latitude_deg: float
     longitude_deg: float
@@ -51,10 +51,12 @@ class LocalFrame:
 class FixFilter:
     """Says of each fix in turn why it is not to be used, "" when it is.
 
-    With `rtk_minimum`, a fix needs an RTK status of at least that, not older than STALE_S when the fix comes.
+    With `rtk_minimum`, a fix needs an RTK status of at least that, not older than STALE_S when the fix comes. A fix
+    without a height is one where none is needed.
     """
 
-    def __init__(self, rtk_minimum: int | None = None) -> None:
+    def __init__(self, rtk_minimum: int | None = None, needs_height: bool = True) -> None:
+        self._needs_height = needs_height
         self._rtk_minimum = rtk_minimum
         self._status: tuple[int, int] | None = None
         self._last: Fix | None = None
@@ -65,7 +67,7 @@ class FixFilter:
 
     def fault(self, fix: Fix) -> str:
         """Why a fix is refused."""
-        reason = _unusable(fix) or self._repeated(fix) or self._rtk_fault(fix)
+        reason = _unusable(fix, self._needs_height) or self._repeated(fix) or self._rtk_fault(fix)
         if not reason:
             self._last = fix
         return reason
@@ -91,7 +93,7 @@ def is_fresh(received_ns: int, now_ns: int) -> bool:
     return 0 <= now_ns - received_ns <= STALE_S * 1e9
 
 
-def _unusable(fix: Fix) -> str:
+def _unusable(fix: Fix, needs_height: bool) -> str:
     place = fix.place
     if fix.stamp_ns <= 0:
         return "no stamp"
@@ -99,9 +101,10 @@ def _unusable(fix: Fix) -> str:
         return "no fix"
     # DJI's driver says zero degrees, zero degrees before it knows
     is_known = place.latitude_deg != 0 or place.longitude_deg != 0
-    is_number = np.isfinite([place.latitude_deg, place.longitude_deg, place.height_m]).all()
-    in_range = abs(place.latitude_deg) <= 90 and abs(place.longitude_deg) <= 180
-    return "" if is_known and is_number and in_range else "no position"
+    in_range = abs(place.latitude_deg) <= 90 and abs(place.longitude_deg) <= 180  # a NaN is in none
+    if not (is_known and in_range):
+        return "no position"
+    return "no height" if needs_height and not np.isfinite(place.height_m) else ""
 
 
 def rtk_yaw_quat(rtk_yaw_deg: float, offset_deg: float = 90.0) -> np.ndarray:

@@ -23,7 +23,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--altitude",
         choices=["absolute", "relative", "ground"],
         default="absolute",
-        help="heights as they are, above the first place, or none (default: absolute)",
+        help="absolute: heights as they are, which KML takes as above the sea, while receivers (NavSatFix) give them "
+        "above the ellipsoid; relative: above the first place; ground: none, on the ground (default: absolute)",
+    )
+    parser.add_argument(
+        "--geoid-height",
+        type=float,
+        metavar="M",
+        help="how far sea level lies above the ellipsoid there (EGM96 or EGM2008 say it; 48 m in Luxembourg): taken off "
+        "the heights, which are then above the sea",
     )
 
 
@@ -33,10 +41,15 @@ def run(arguments: argparse.Namespace) -> int:
     from camera_relocalization_ros.ros.bags.reader import open_bag
 
     with open_bag(arguments.bag) as bag:
-        stamps_ns, places, skipped = read_places(bag, arguments.topic)
+        stamps_ns, places, skipped = read_places(bag, arguments.topic, arguments.altitude != "ground")
     counts = ", ".join(f"{count} {reason}" for reason, count in sorted(skipped.items())) or "none"
     if not places:
         raise BagError(f"{arguments.bag}: topic {arguments.topic!r} holds no good fix (skipped: {counts})")
-    write_kml(arguments.output, arguments.bag.stem, stamps_ns, places, arguments.altitude)
+    geoid_m = arguments.geoid_height
+    write_kml(arguments.output, arguments.bag.stem, stamps_ns, places, arguments.altitude, geoid_m or 0.0)
     print(f"{arguments.output}: {len(places)} places, skipped: {counts}")
+    if arguments.altitude == "absolute" and geoid_m is None:
+        print(
+            "heights are the receiver's, usually above the ellipsoid; KML takes them as above the sea (--geoid-height)"
+        )
     return 0

@@ -18,10 +18,21 @@ MODES = {"absolute": "absolute", "relative": "relativeToGround", "ground": "clam
 LINE_COLOUR, LINE_WIDTH = "ff14f0ff", 3  # alpha, blue, green, red: yellow
 
 
-def write_kml(path: Path, name: str, stamps_ns: np.ndarray, places: list[Geodetic], altitude: str = "absolute") -> None:
-    """Write the places at their stamps (N,) as a line and as a gx:Track; raises RelocalizationError."""
-    ground_m = places[0].height_m if altitude == "relative" else 0.0
-    points = [(place.longitude_deg, place.latitude_deg, place.height_m - ground_m) for place in places]
+def write_kml(
+    path: Path,
+    name: str,
+    stamps_ns: np.ndarray,
+    places: list[Geodetic],
+    altitude: str = "absolute",
+    geoid_m: float = 0.0,
+) -> None:
+    """Write the places at their stamps (N,) as a line and as a gx:Track; raises RelocalizationError.
+
+    geoid_m: height of the sea above the ellipsoid, where the places' heights are above the latter.
+    """
+    ground_m = places[0].height_m if altitude == "relative" else geoid_m
+    heights_m = [0.0 if altitude == "ground" else place.height_m - ground_m for place in places]
+    points = [(place.longitude_deg, place.latitude_deg, height_m) for place, height_m in zip(places, heights_m)]
     kml = simplekml.Kml(name=name)
     line = kml.newlinestring(name=f"{name}: path", coords=points, altitudemode=MODES[altitude])
     track = kml.newgxtrack(name=f"{name}: flight", altitudemode=MODES[altitude])
