@@ -9,6 +9,8 @@ from typing import Any
 
 # as core.camera has them, which loads OpenCV; a parser must not
 AUTO, RECTIFICATIONS = "auto", ("auto", "raw", "rectified")
+# as ros.bags.records has them, which loads rosbag
+HEADER, STAMPS = "header", ("header", "receipt")
 
 
 def add_bag_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,6 +42,12 @@ def add_bag_arguments(parser: argparse.ArgumentParser) -> None:
         "the topic's name, as in image_rect)",
     )
     parser.add_argument(
+        "--stamps",
+        choices=STAMPS,
+        default=HEADER,
+        help="receipt: when the recorder received images and poses, for headers that have no stamps (default: header)",
+    )
+    parser.add_argument(
         "--reindex", action="store_true", help="read what is there of bags that were not closed or were cut short"
     )
 
@@ -62,4 +70,5 @@ def bag_settings(arguments: argparse.Namespace) -> dict[str, Any]:
         "rectification": arguments.rectification,
         "sources": PoseSources.load(arguments.sources) if arguments.sources else PoseSources(),
         "reindex": arguments.reindex,
+        "stamps": arguments.stamps,
     }

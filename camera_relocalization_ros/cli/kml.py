@@ -30,8 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--geoid-height",
         type=float,
         metavar="M",
-        help="how far sea level lies above the ellipsoid there (EGM96 or EGM2008 say it; 48 m in Luxembourg): taken off "
-        "the heights, which are then above the sea",
+        help="how far sea level lies above the ellipsoid there (EGM96 or EGM2008 say it; 48 m in Luxembourg): it is "
+        "taken off the heights, which are then above the sea",
     )
 
 
@@ -49,7 +49,5 @@ def run(arguments: argparse.Namespace) -> int:
     write_kml(arguments.output, arguments.bag.stem, stamps_ns, places, arguments.altitude, geoid_m or 0.0)
     print(f"{arguments.output}: {len(places)} places, skipped: {counts}")
     if arguments.altitude == "absolute" and geoid_m is None:
-        print(
-            "heights are the receiver's, usually above the ellipsoid; KML takes them as above the sea (--geoid-height)"
-        )
+        print("heights are as received, usually above the ellipsoid; KML takes them as above the sea (--geoid-height)")
     return 0

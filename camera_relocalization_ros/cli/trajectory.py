@@ -42,11 +42,13 @@ def run(arguments: argparse.Namespace) -> int:
     sources = PoseSources.load(arguments.sources) if arguments.sources else None
     with open_bag(arguments.bag) as bag:
         limits = StreamLimits(arguments.max_gap)
-        chain = BagTransforms.from_bag(bag, sources).chain(arguments.parent, arguments.child, limits)
+        topic = image_topic(bag, arguments.image_topic)[0] if arguments.image_topic else ""
+        transforms = BagTransforms.from_bag(bag, sources, image_topic=topic)
+        chain = transforms.chain(arguments.parent, arguments.child, limits)
         if arguments.stamps:
             found, missing = chain.trajectory(read_stamps(arguments.stamps))
-        elif arguments.image_topic:
-            found, missing = chain.trajectory(read_image_stamps(bag, image_topic(bag, arguments.image_topic)[0]))
+        elif topic:
+            found, missing = chain.trajectory(read_image_stamps(bag, topic))
         else:
             found, missing = chain.recorded_trajectory(), Counter()
     counts = ", ".join(f"{count} {reason}" for reason, count in sorted(missing.items())) or "none"

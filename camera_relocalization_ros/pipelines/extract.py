@@ -42,6 +42,7 @@ def extract(
     undistort: bool = False,
     image_delay_s: float = 0.0,
     reindex: bool = False,
+    stamps: str = "header",
     progress: Progress | None = None,
 ) -> Extraction:
     """Write the data set `output`, one sequence per bag: each image with the pose of `child` in `parent` at its stamp.
@@ -67,6 +68,7 @@ def extract(
         rectification=rectification,
         sources=PoseSources.load(Path(sources)) if isinstance(sources, (str, Path)) else sources or PoseSources(),
         reindex=reindex,
+        stamps=stamps,
     )
     with reporting(progress):
         dataset = extraction.extract([Path(bag) for bag in bags], options, Path(output))

@@ -154,6 +154,26 @@ def test_unknown_convention(bags):
         gimbal_edges(bag, GIMBAL, ATTITUDE, "m100")
 
 
+def test_an_attitude_whose_clock_is_set_back_in_flight_gives_no_wrong_angle(tmp_path, caplog):
+    gimbal, attitude = gimbal_messages(RECORDING), attitude_messages(RECORDING)
+    whole = write_bag(tmp_path / "whole.bag", by_stamp(records(GIMBAL, gimbal) + records(ATTITUDE, attitude)))
+    step_ns, half_ns = 2_003_300_000, int(RECORDING.stamps_ns(1)[3])
+    stepped = [(topic, copy.deepcopy(message), at) for topic, message, at in records(ATTITUDE, attitude)]
+    for _, message, at_ns in stepped:
+        message.header.stamp = conversions.stamp_from_ns(at_ns - 8_000_000 - (step_ns if at_ns > half_ns else 0))
+    back = write_bag(tmp_path / "back.bag", by_stamp(records(GIMBAL, gimbal) + stepped))
+    tracks = []
+    for path in (whole, back):
+        with open_bag(path) as bag:
+            tracks.append(gimbal_edges(bag, GIMBAL, ATTITUDE, "broadcast")[0][2])
+    found = tracks[1]
+    assert 0.4 * len(tracks[0]) < len(found) < 0.6 * len(tracks[0])
+    rows = np.searchsorted(tracks[0].stamps_ns, found.stamps_ns)
+    np.testing.assert_array_equal(found.stamps_ns, tracks[0].stamps_ns[rows])
+    assert angular_distance(found.quats_xyzw, tracks[0].quats_xyzw[rows]).max() < 1e-9
+    assert f"the clock of topic '{ATTITUDE}' was set back by 2.003 s in flight" in caplog.text
+
+
 def test_bad_messages_are_left_out_and_told(tmp_path, caplog):
     gimbal, attitude = gimbal_messages(RECORDING), attitude_messages(RECORDING)
     gimbal[10][1].vector.y = float("nan")
@@ -258,7 +278,9 @@ def test_kml_has_the_path_and_the_times(tmp_path, capsys):
     path = write_bag(tmp_path / "flight.bag", by_stamp(records(FIX, fixes + fixes[3:4])))
     output = tmp_path / "track.kml"
     assert main(["kml", str(path), "-o", str(output)]) == 0
-    assert capsys.readouterr().out == f"{output}: {len(fixes)} places, skipped: 1 repeated stamp\n"
+    said = capsys.readouterr().out
+    assert said.startswith(f"{output}: {len(fixes)} places, skipped: 1 repeated stamp\n")
+    assert "usually above the ellipsoid; KML takes them as above the sea" in said
     root = ElementTree.parse(output).getroot()
     spaces = {"k": "http://www.opengis.net/kml/2.2", "gx": "http://www.google.com/kml/ext/2.2"}
     line = root.find(".//k:LineString", spaces)
@@ -280,6 +302,23 @@ def test_kml_above_the_ground(tmp_path):
     assert "<altitudeMode>relativeToGround</altitudeMode>" in text
     first = text.split("<coordinates>")[1].split()[0]
     assert float(first.split(",")[2]) == 0.0
+
+
+def test_kml_above_the_sea_and_of_places_without_a_height(tmp_path, capsys):
+    fixes = fix_messages(RECORDING)
+    path, output = write_bag(tmp_path / "flight.bag", by_stamp(records(FIX, fixes))), tmp_path / "track.kml"
+    assert main(["kml", str(path), "-o", str(output), "--geoid-height", "47.5"]) == 0
+    assert "ellipsoid" not in capsys.readouterr().out
+    first = output.read_text(encoding="utf-8").split("<coordinates>")[1].split()[0]
+    assert float(first.split(",")[2]) == pytest.approx(fixes[0][1].altitude - 47.5, abs=1e-6)
+    for _, message in fixes:
+        message.altitude = float("nan")
+    write_bag(path, by_stamp(records(FIX, fixes)))
+    assert main(["kml", str(path), "-o", str(tmp_path / "none.kml")]) == 1
+    assert f"{len(fixes)} no height" in capsys.readouterr().err
+    assert main(["kml", str(path), "-o", str(tmp_path / "ground.kml"), "--altitude", "ground"]) == 0
+    assert f"{len(fixes)} places" in capsys.readouterr().out
+    assert "nan" not in (tmp_path / "ground.kml").read_text(encoding="utf-8")
 
 
 def test_kml_without_positions_is_one_line(tmp_path, capsys):

@@ -72,12 +72,14 @@ def check_sync(path: Path, options: ExtractionOptions, search_s: tuple[float, fl
 
     At most max_images are looked at: the stretch in which the poses turn most.
     """
-    with open_bag(path, options.reindex) as bag:
+    with open_bag(path, options.reindex, options.stamps) as bag:
         topic, _ = image_topic(bag, options.image_topic)
         camera = read_camera(bag, topic, options.camera_choice)
         if camera is None:
             raise BagError(f"{path}: no intrinsics; expected a camera_info topic, or --camera FILE")
-        chain = BagTransforms.from_bag(bag, options.sources).chain(options.parent, options.child, options.limits)
+        chain = BagTransforms.from_bag(bag, options.sources, image_topic=topic).chain(
+            options.parent, options.child, options.limits
+        )
         poses = chain.recorded_trajectory()
         if len(poses) < 2:
             raise BagError(f"{path}: {options.child!r} does not move in {options.parent!r}; expected poses along time")

@@ -38,7 +38,8 @@ def _describe_images(bag: rosbag.Bag, topic: str) -> str:
         kind = f"{message.width}x{message.height} {message.encoding}"
     else:
         kind = f"format {message.format!r}"
-    return f"{kind}, frame {message.header.frame_id!r}, {_describe_camera(bag, topic)}"
+    stamped = "" if message.header.stamp else ", without stamps: extract with --stamps receipt"
+    return f"{kind}, frame {message.header.frame_id!r}, {_describe_camera(bag, topic)}{stamped}"
 
 
 def _describe_camera(bag: rosbag.Bag, topic: str) -> str:

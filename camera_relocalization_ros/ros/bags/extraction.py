@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import asdict, dataclass, field
+from itertools import tee
 from pathlib import Path
 from typing import Any, Iterable, Iterator, Sequence
 
@@ -27,9 +28,11 @@ from camera_relocalization_ros.ros.bags.recorded_cameras import (
     RecordedCameras,
     recorded_cameras,
 )
+from camera_relocalization_ros.ros.bags.records import HEADER
+from camera_relocalization_ros.ros.bags.tf.image_clock import OUT_OF_ORDER, ImageClock
 from camera_relocalization_ros.ros.bags.tf.pieces import pieces_before, recorded_span
 from camera_relocalization_ros.ros.bags.tf.stays import Stay, stays_of
-from camera_relocalization_ros.ros.bags.transforms import BagTransforms, FrameChain
+from camera_relocalization_ros.ros.bags.transforms import NO_STAMP, BagTransforms, FrameChain
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +44,7 @@ class ExtractionOptions:
     The poses are those of `child` in `parent`. image_format is jpg or png, for images that do not keep their bytes;
     resize is (width, height). image_delay_s is how much later an image is stamped than the poses of the same moment.
     `camera` takes the place of what camera_info says; camera_info_topic and rectification: see CameraChoice. `reindex`
-    reads bags without an index as far as they go.
+    reads bags without an index as far as they go. stamps: HEADER, or RECEIPT for the times of recording instead.
     """
 
     image_topic: str
@@ -57,6 +60,7 @@ class ExtractionOptions:
     rectification: str = AUTO
     sources: PoseSources = field(default_factory=PoseSources)
     reindex: bool = False
+    stamps: str = HEADER
 
     @property
     def camera_choice(self) -> CameraChoice:
@@ -77,7 +81,7 @@ def extract(bag_paths: Sequence[Path], options: ExtractionOptions, output: Path)
     with DatasetWriter(output, frames.parent, frames.child, cameras, _job(bag_paths, options)) as writer:
         for name, path, of_bag in zip(_sequence_names(bag_paths), bag_paths, transforms):
             if not writer.is_finished(name):
-                with open_bag(path, options.reindex) as bag:
+                with open_bag(path, options.reindex, options.stamps) as bag:
                     _extract_bag(bag, name, options, of_bag, writer, pieces_before(path, spans))
     return Dataset.load(output)
 
@@ -91,7 +95,7 @@ def _extract_bag(
     pieces: Sequence[Path],
 ) -> None:
     topic, _ = image_topic(bag, options.image_topic)
-    transforms = BagTransforms.from_bag(bag, options.sources, pieces, options.reindex)
+    transforms = BagTransforms.from_bag(bag, options.sources, pieces, options.reindex, topic)
     chain = transforms.chain(options.parent, options.child, options.limits)
     info: dict[str, Any] = {"source": Path(bag.filename).name, "image_topic": topic, "images": image_count(bag, topic)}
     if options.image_delay_s:
@@ -105,13 +109,14 @@ def _extract_bag(
     for number, stay in enumerate(stays, start=1):
         part = f"{name}_{number}" if len(stays) > 1 else name
         if not writer.is_finished(part):
-            _extract_stay(bag, topic, chain, stay, options, pictures, writer, part, dict(info))
+            _extract_stay(bag, topic, chain, transforms.clock, stay, options, pictures, writer, part, dict(info))
 
 
 def _extract_stay(
     bag: rosbag.Bag,
     topic: str,
     chain: FrameChain,
+    clock: ImageClock,
     stay: Stay,
     options: ExtractionOptions,
     pictures: PictureTransforms,
@@ -134,7 +139,7 @@ def _extract_stay(
             stay=stay,
         )
         progress = tracked(processed_frames(job), Path(bag.filename).name, "image", info["images"])
-        span_ns = _record_frames(progress, sequence)
+        span_ns = _record_frames(_in_clock(progress, clock) if chain.streams else progress, sequence)
         for suspicion in filter(None, _suspicions(chain, span_ns, options)):
             logger.warning("%s: %s", bag.filename, suspicion)
         if stay.is_part:
@@ -160,19 +165,29 @@ def _record_frames(frames: Iterable[ProcessedFrame], sequence: SequenceWriter) -
     first_ns, last_ns = None, None
     for stamp_ns, frame in in_stamp_order((frame.stamp_ns, frame) for frame in frames):
         fault = frame.fault
+        if stamp_ns <= 0:
+            sequence.skip(fault or NO_STAMP)
+            continue
         if last_ns is not None and stamp_ns <= last_ns:
-            fault = "duplicate stamp" if stamp_ns == last_ns else "stamp out of order"
-            if frame.image_name:
-                (sequence.image_folder / frame.image_name).unlink()
+            fault = "duplicate stamp" if stamp_ns == last_ns else OUT_OF_ORDER
         else:
             last_ns = stamp_ns
             first_ns = stamp_ns if first_ns is None else first_ns
         if fault:
+            if frame.image_name:
+                (sequence.image_folder / frame.image_name).unlink()
             sequence.skip(fault)
         elif frame.image_name:
             pose = (frame.position, frame.quat_xyzw)
             sequence.add_stored(stamp_ns, *pose, frame.image_name, frame.number, frame.camera)
     return None if first_ns is None or last_ns is None else (first_ns, last_ns)
+
+
+def _in_clock(frames: Iterable[ProcessedFrame], clock: ImageClock) -> Iterator[ProcessedFrame]:
+    """The frames, in the order of arrival, with a fault where the clock of the images was set back."""
+    frames, same = tee(frames)
+    for frame, fault in zip(frames, clock.image_faults(frame.stamp_ns for frame in same)):
+        yield frame._replace(fault=fault) if fault and frame.image_name else frame
 
 
 def _job(bag_paths: Sequence[Path], options: ExtractionOptions) -> dict[str, Any]:
@@ -186,7 +201,7 @@ def _transforms(bag_paths: Sequence[Path], options: ExtractionOptions) -> list[P
     """What is done to the pictures of each bag, by their cameras; raises BagError or ConfigError."""
     recorded = []
     for path in bag_paths:
-        with open_bag(path, options.reindex) as bag:
+        with open_bag(path, options.reindex, options.stamps) as bag:
             topic, _ = image_topic(bag, options.image_topic)
             recorded.append(recorded_cameras(bag, topic, options.camera_choice))
     cameras = list(dict.fromkeys(camera for each in recorded for camera in each.distinct))

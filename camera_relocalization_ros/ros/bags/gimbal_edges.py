@@ -17,6 +17,7 @@ from camera_relocalization_ros.core.frames import bare_frame
 from camera_relocalization_ros.core.geometry import position_quat
 from camera_relocalization_ros.core.trajectory import Trajectory
 from camera_relocalization_ros.ros.bags.aircraft_streams import read_attitude, read_gimbal
+from camera_relocalization_ros.ros.bags.tf.image_clock import ImageClock
 
 # parent, child, and the child's pose in the parent: along time, or position (3,) and quaternion (4,) for ever
 GimbalEdge = Tuple[str, str, Union[Trajectory, Tuple[np.ndarray, np.ndarray]]]
@@ -32,15 +33,17 @@ def gimbal_edges(
     body_frame: str = "M100/base_link",
     prefix: str = "M100/",
     max_gap_s: float = MAX_GAP_S,
+    clock: ImageClock | None = None,
 ) -> list[GimbalEdge]:
     """The edges from the body to the camera's optical frame: three joints along time and two that stay.
 
-    `convention` is a name of core.dji.CONVENTIONS. Raises BagError when a topic is missing or the two never overlap.
+    `convention` is a name of core.dji.CONVENTIONS; `clock` is the one that the stamps must be of. Raises BagError when
+    a topic is missing or the two never overlap.
     """
     named = convention_named(convention)
-    gimbal, is_named = read_gimbal(bag, gimbal_topic)
+    gimbal, is_named = read_gimbal(bag, gimbal_topic, clock)
     angles_deg = gimbal.values if is_named else named.roll_pitch_yaw(gimbal.values)
-    attitude = read_attitude(bag, attitude_topic)
+    attitude = read_attitude(bag, attitude_topic, clock)
     track, refused = joint_track(
         (gimbal.stamps_ns, angles_deg), (attitude.stamps_ns, attitude.values), named, max_gap_s
     )

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any
+from itertools import repeat
+from typing import Any, Iterator
 
 import numpy as np
 import rosbag
@@ -18,6 +19,7 @@ from camera_relocalization_ros.ros.aircraft_messages import fix_of, is_osdk_3_fi
 from camera_relocalization_ros.ros.attitude_messages import attitude_of, stamp_of
 from camera_relocalization_ros.ros.bags.aircraft_streams import topic_in_bag
 from camera_relocalization_ros.ros.bags.reader import read_messages, topic_types
+from camera_relocalization_ros.ros.bags.tf.image_clock import ImageClock
 
 FIX_TYPE = "sensor_msgs/NavSatFix"
 
@@ -33,17 +35,25 @@ class GpsTopics:
 
 
 def gps_trajectory(
-    bag: rosbag.Bag, options: GpsOptions | None = None, topics: GpsTopics | None = None
+    bag: rosbag.Bag,
+    options: GpsOptions | None = None,
+    topics: GpsTopics | None = None,
+    clock: ImageClock | None = None,
 ) -> tuple[Trajectory, Counter[str]]:
     """The receiver's poses in the local frame, and how many fixes have none for which reason; raises BagError.
 
-    As the node gps_node on the same messages; statuses without a stamp count from when the recorder received them.
+    As the node gps_node on the same messages; statuses without a stamp count from when the recorder received them. What
+    was stamped when a clock had been set back, but not `clock` with it, is left out.
     """
     options, topics = options or GpsOptions(), topics or GpsTopics()
     poses, found = GpsPoses(options), []
     faults: Counter[str] = Counter()
     kinds = {name: kind for kind, name in _needed(bag, options, topics).items()}
+    kept = {name: _kept(bag, name, kind, clock or ImageClock(bag)) for name, kind in kinds.items()}
     for topic, message, received in read_messages(bag, kinds):
+        if not next(kept[topic]):
+            faults["of a clock that was set back"] += 1
+            continue
         try:
             found += _feed(poses, kinds[topic], message, received.to_nsec())
         except FrameError:
@@ -53,6 +63,21 @@ def gps_trajectory(
     positions = np.array([pose.position for pose in found]).reshape(-1, 3)[order]
     quats = np.array([pose.quat_xyzw for pose in found]).reshape(-1, 4)[order]
     return Trajectory(stamps_ns, positions, quats), poses.skipped + faults
+
+
+def _kept(bag: rosbag.Bag, topic: str, kind: str, clock: ImageClock) -> Iterator[bool]:
+    """Whether each message of a topic, in the order of arrival, is of one clock; those without a stamp are."""
+    if kind not in ("fix", "attitude"):
+        return repeat(True)
+    stamps_ns = [_stamp_ns(kind, message, received.to_nsec()) for _, message, received in read_messages(bag, [topic])]
+    return iter(clock.kept(np.array(stamps_ns, dtype=np.int64), f"topic {topic!r}").tolist())
+
+
+def _stamp_ns(kind: str, message: Any, received_ns: int) -> int:
+    try:
+        return fix_of(message, received_ns).stamp_ns if kind == "fix" else stamp_of(message)
+    except FrameError:
+        return 0
 
 
 def _needed(bag: rosbag.Bag, options: GpsOptions, topics: GpsTopics) -> dict[str, str]:
@@ -81,9 +106,14 @@ def _feed(poses: GpsPoses, kind: str, message: Any, received_ns: int) -> list[Gp
     return []
 
 
-def read_places(bag: rosbag.Bag, topic: str) -> tuple[np.ndarray, list[Geodetic], Counter[str]]:
-    """Stamps (N,) int64, ascending, the places of the good fixes, and why how many were left out; raises BagError."""
-    fixes, found = FixFilter(), {}
+def read_places(
+    bag: rosbag.Bag, topic: str, needs_height: bool = True
+) -> tuple[np.ndarray, list[Geodetic], Counter[str]]:
+    """Stamps (N,) int64, ascending, the places of the good fixes, and why how many were left out; raises BagError.
+
+    Without `needs_height`, places may have none: NaN.
+    """
+    fixes, found = FixFilter(needs_height=needs_height), {}
     skipped: Counter[str] = Counter()
     for _, message, received in read_messages(bag, [_fix_topic(bag, topic)]):
         fix = fix_of(message, received.to_nsec())

@@ -20,6 +20,7 @@ from camera_relocalization_ros.core.trajectory import Trajectory
 from camera_relocalization_ros.ros.bags.gimbal_edges import gimbal_edges
 from camera_relocalization_ros.ros.bags.gps_trajectory import GpsTopics, gps_trajectory
 from camera_relocalization_ros.ros.bags.reader import read_messages, topic_types
+from camera_relocalization_ros.ros.bags.tf.image_clock import ImageClock
 from camera_relocalization_ros.ros.conversions import pose_of, transform_to_pose
 
 logger = logging.getLogger(__name__)
@@ -124,16 +125,20 @@ class PoseSources:
         return self == PoseSources()
 
 
-def read_sources(bag: rosbag.Bag, sources: PoseSources) -> Iterator[StampedPose]:
-    """All poses that the sources name; raises BagError when the bag lacks a topic, or holds something else there."""
+def read_sources(bag: rosbag.Bag, sources: PoseSources, clock: ImageClock | None = None) -> Iterator[StampedPose]:
+    """All poses that the sources name, in the order of arrival; the gimbal's and the satellites' in `clock` alone.
+
+    Raises BagError when the bag lacks a topic, or holds something else there.
+    """
+    clock = clock or ImageClock(bag)
     for static in sources.static_transforms:
         yield static.pose()
     for source in sources.pose_topics:
         yield from _read_topic(bag, source)
     if sources.gimbal is not None:
-        yield from _read_gimbal(bag, sources.gimbal)
+        yield from _read_gimbal(bag, sources.gimbal, clock)
     if sources.gps is not None:
-        yield from _read_gps(bag, sources.gps)
+        yield from _read_gps(bag, sources.gps, clock)
 
 
 def _read_topic(bag: rosbag.Bag, source: PoseTopic) -> Iterator[StampedPose]:
@@ -146,10 +151,9 @@ def _read_topic(bag: rosbag.Bag, source: PoseTopic) -> Iterator[StampedPose]:
     return (_stamped(bag, source, message) for _, message, _ in read_messages(bag, [name]))
 
 
-def _read_gimbal(bag: rosbag.Bag, source: GimbalSource) -> Iterator[StampedPose]:
-    edges = gimbal_edges(
-        bag, source.gimbal_topic, source.attitude_topic, source.convention, source.body_frame, source.prefix
-    )
+def _read_gimbal(bag: rosbag.Bag, source: GimbalSource, clock: ImageClock) -> Iterator[StampedPose]:
+    topics = (source.gimbal_topic, source.attitude_topic)
+    edges = gimbal_edges(bag, *topics, source.convention, source.body_frame, source.prefix, clock=clock)
     for parent, child, poses in edges:
         if isinstance(poses, Trajectory):
             yield from _along(poses, parent, child)
@@ -157,8 +161,8 @@ def _read_gimbal(bag: rosbag.Bag, source: GimbalSource) -> Iterator[StampedPose]
             yield StampedPose(parent, child, None, *poses)
 
 
-def _read_gps(bag: rosbag.Bag, source: GpsSource) -> Iterator[StampedPose]:
-    poses, skipped = gps_trajectory(bag, source.options, source.topics)
+def _read_gps(bag: rosbag.Bag, source: GpsSource, clock: ImageClock) -> Iterator[StampedPose]:
+    poses, skipped = gps_trajectory(bag, source.options, source.topics, clock)
     counts = ", ".join(f"{count} {reason}" for reason, count in sorted(skipped.items()))
     if counts:
         logger.warning("%s: satellite fixes left out: %s", bag.filename, counts)

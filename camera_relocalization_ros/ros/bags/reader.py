@@ -16,8 +16,10 @@ import rosbag
 
 from camera_relocalization_ros.core.errors import BagError, FrameError
 from camera_relocalization_ros.ros.bags.records import (
+    HEADER,
     READ_ERRORS,
     Place,
+    RecordedBag,
     message_places,
     open_indexed,
     open_unindexed,
@@ -62,11 +64,11 @@ class RecordedImage(NamedTuple):
 
 
 @contextmanager
-def open_bag(path: Path | str, reindex: bool = False) -> Iterator[rosbag.Bag]:
+def open_bag(path: Path | str, reindex: bool = False, stamps: str = HEADER) -> Iterator[RecordedBag]:
     """A bag open for reading; raises BagError when it is missing or damaged.
 
     With `reindex`, a bag without an index is read as far as it goes, and a warning tells what is lost. The file is
-    never changed.
+    never changed. stamps: HEADER, or RECEIPT: then what is read has the times of recording in its headers.
     """
     path = Path(path)
     if not path.is_file():
@@ -82,11 +84,12 @@ def open_bag(path: Path | str, reindex: bool = False) -> Iterator[rosbag.Bag]:
         bag = _open_unindexed(path)
     except READ_ERRORS as error:
         raise _damaged(path, error) from error
+    bag.stamps = stamps
     with bag:
         yield bag
 
 
-def _open_unindexed(path: Path) -> rosbag.Bag:
+def _open_unindexed(path: Path) -> RecordedBag:
     try:
         bag, lost = open_unindexed(path)
     except READ_ERRORS as error:

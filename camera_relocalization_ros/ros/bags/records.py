@@ -23,6 +23,8 @@ from camera_relocalization_ros.ros.message_classes import message_class
 
 READ_ERRORS = (rosbag.ROSBagException, genpy.MessageException, EOFError, OSError, ValueError, KeyError, struct.error)
 FORMAT_VERSION = 200
+# stamps as their headers have them, or when the recorder received the messages
+HEADER, RECEIPT = "header", "receipt"
 # of a record: recorders end a chunk of messages below one megabyte, and the largest image that is read has 2**26 pixels
 MAX_RECORD_BYTES = 2**29
 MAX_LINE_BYTES = 4096
@@ -59,6 +61,12 @@ class Place(NamedTuple):
     offset: int
 
 
+class RecordedBag(rosbag.Bag):  # type: ignore[misc]  # rosbag has no types
+    """rosbag's, with what is taken for the stamps of its messages: HEADER or RECEIPT."""
+
+    stamps = HEADER
+
+
 class _ChunkView:
     """A chunk that is not compressed, as the file that rosbag expects it to be, but read only where it is needed."""
 
@@ -81,10 +89,10 @@ class _ChunkView:
         """Nothing: the file is the bag's."""
 
 
-def open_indexed(path: Path, allow_unindexed: bool = False) -> rosbag.Bag:
+def open_indexed(path: Path, allow_unindexed: bool = False) -> RecordedBag:
     """A bag open for reading; raises one of READ_ERRORS, RecordSizeError where rosbag only says that no index is."""
     try:
-        bag = rosbag.Bag(_BoundedFile(path), "r", allow_unindexed=allow_unindexed)
+        bag = RecordedBag(_BoundedFile(path), "r", allow_unindexed=allow_unindexed)
     except rosbag.ROSBagUnindexedException as error:
         if isinstance(error.__context__, RecordSizeError):
             raise error.__context__ from error
@@ -114,8 +122,26 @@ def read_record(bag: rosbag.Bag, place: Place, raw: bool = False) -> tuple[str, 
     elif chunk.compression == rosbag.Compression.BZ2 and reader.decompressed_chunk_pos != place.chunk:
         reader.decompressed_chunk_io = io.BytesIO(_decompressed(bag, chunk))
         reader.decompressed_chunk_pos = place.chunk
-    record: tuple[str, Any, genpy.Time] = reader.seek_and_read_message_data_record(place, raw)
-    return record
+    topic, message, received = reader.seek_and_read_message_data_record(place, raw)
+    if getattr(bag, "stamps", HEADER) == RECEIPT:
+        message = _raw_stamped(message, received) if raw else _stamped(message, received)
+    return topic, message, received
+
+
+def _stamped(message: Any, received: genpy.Time) -> Any:
+    """The message with another stamp in its header, or in those of its transforms."""
+    for each in (message, *getattr(message, "transforms", ())):
+        if hasattr(each, "header"):
+            each.header.stamp = received
+    return message
+
+
+def _raw_stamped(raw: tuple[Any, ...], received: genpy.Time) -> tuple[Any, ...]:
+    """rosbag's (type, bytes, ...) with another stamp; a header begins with sequence number, seconds, nanoseconds."""
+    if raw[4]._slot_types[:1] != ["std_msgs/Header"]:
+        return raw
+    stamp = struct.pack("<II", received.secs, received.nsecs)
+    return (raw[0], raw[1][:4] + stamp + raw[1][12:], *raw[2:])
 
 
 def _find_class(connection: Any) -> None:
@@ -146,7 +172,7 @@ def reopen_in_child(bag: rosbag.Bag) -> None:
     bag._reader.decompressed_chunk_pos = None
 
 
-def open_unindexed(path: Path) -> tuple[rosbag.Bag, int]:
+def open_unindexed(path: Path) -> tuple[RecordedBag, int]:
     """A bag with an index made in memory from the chunks that are whole, and the bytes at its end that are lost."""
     bag = open_indexed(path, allow_unindexed=True)
     end = 0

@@ -6,7 +6,7 @@ from __future__ import annotations
 import logging
 from array import array
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain as joined
 from itertools import islice
 from pathlib import Path
@@ -23,6 +23,7 @@ from camera_relocalization_ros.core.trajectory import Trajectory, seconds_text
 from camera_relocalization_ros.data.pose_stream import PoseStream, StreamLimits
 from camera_relocalization_ros.ros.bags.pose_sources import PoseSources, StampedPose, read_sources
 from camera_relocalization_ros.ros.bags.reader import open_bag, read_messages, topic_types
+from camera_relocalization_ros.ros.bags.tf.image_clock import ImageClock
 from camera_relocalization_ros.ros.bags.tf.static_poses import StaticPoses, same_pose
 from camera_relocalization_ros.ros.bags.tf.tf_window import TfWindow
 from camera_relocalization_ros.ros.conversions import transform_to_pose
@@ -30,6 +31,7 @@ from camera_relocalization_ros.ros.conversions import transform_to_pose
 TF_TYPES = ("tf2_msgs/TFMessage", "tf/tfMessage")
 DYNAMIC_TOPICS, STATIC_TOPICS = ("/tf", "tf"), ("/tf_static", "tf_static")
 
+NO_STAMP = "no stamp"
 # of /tf, enough to compare the recorder's clock with that of the stamps
 LAG_MESSAGES = 200
 
@@ -67,6 +69,15 @@ class FrameRecord:
         """Poses whose stamp came before: their publisher said nothing new."""
         return len(self.stamps_ns) - len(np.unique(np.frombuffer(self.stamps_ns, dtype=np.int64)))
 
+    def in_one_clock(self, clock: ImageClock, name: str) -> FrameRecord:
+        """The same without the poses that were stamped when their clock had been set back."""
+        stamps_ns = np.frombuffer(self.stamps_ns, dtype=np.int64)
+        kept = clock.kept(stamps_ns, name)
+        if kept.all():
+            return self
+        poses = np.frombuffer(self.poses, dtype=np.float64).reshape(-1, 7)[kept]
+        return replace(self, stamps_ns=array("q", stamps_ns[kept].tolist()), poses=array("d", poses.ravel().tolist()))
+
 
 class FrameChain:
     """The way between two frames: `at` gives the pose of child in parent."""
@@ -88,7 +99,7 @@ class FrameChain:
     def at(self, stamp_ns: int) -> tuple[np.ndarray, np.ndarray]:
         """Position (3,) and quaternion (4,) at a stamp, interpolated by tf2; raises NoPoseError."""
         if stamp_ns <= 0:
-            raise NoPoseError("no stamp")  # tf2 takes 0 for "the latest"
+            raise NoPoseError(NO_STAMP)  # tf2 takes 0 for "the latest"
         for stream in self.streams:
             fault = stream.faults(np.array([stamp_ns], dtype=np.int64))[0]
             if fault:
@@ -126,21 +137,29 @@ class BagTransforms:
     source: str
     records: dict[str, FrameRecord]
     ignored: Counter[str]
+    clock: ImageClock
 
     @classmethod
     def from_bag(
-        cls, bag: rosbag.Bag, sources: PoseSources | None = None, before: Sequence[Path] = (), reindex: bool = False
+        cls,
+        bag: rosbag.Bag,
+        sources: PoseSources | None = None,
+        before: Sequence[Path] = (),
+        reindex: bool = False,
+        image_topic: str = "",
     ) -> BagTransforms:
         """Read /tf and /tf_static to the end, and what `sources` add; raises BagError when there is nothing.
 
         A frame that the sources tell of is theirs alone: what TF says of it is left out. Of the bags `before`, which
-        the recording began with, /tf_static still holds.
+        the recording began with, /tf_static still holds. Poses whose clock was set back in flight, and not that of the
+        images on `image_topic` with it, are left out from then on.
         """
         sources = sources or PoseSources()
+        clock = ImageClock(bag, image_topic)
         if sources.is_empty and not any(kind in TF_TYPES for kind in topic_types(bag).values()):
             raise BagError(f"{bag.filename}: no TF in it; expected poses on /tf or /tf_static")
-        transforms = cls(bag.filename, {}, Counter())
-        for pose in read_sources(bag, sources):
+        transforms = cls(bag.filename, {}, Counter(), clock)
+        for pose in read_sources(bag, sources, clock):
             transforms._add(pose)
         owned = set(transforms.records)
         for pose, received_ns in joined(_read_static_of(before, reindex), _read_transforms(bag)):
@@ -151,6 +170,8 @@ class BagTransforms:
         transforms._date_static_poses(bag)
         repeats = sum(record.repeats() for record in transforms.records.values())
         transforms.ignored.update({"repeated": repeats} if repeats else {})
+        for child, record in transforms.records.items():
+            transforms.records[child] = record.in_one_clock(clock, f"the poses of {child!r}")
         if transforms.ignored:
             counts = ", ".join(f"{count} {reason}" for reason, count in sorted(transforms.ignored.items()))
             logger.warning("%s: transforms left out: %s", bag.filename, counts)

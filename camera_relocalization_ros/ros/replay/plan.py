@@ -52,7 +52,7 @@ def plan_replay(
     """Read the bag beforehand; raises BagError, or ReplayError when no image has a true pose."""
     with open_bag(bag_path) as bag:
         bag_topic, transport = image_topic(bag, topic)
-        chain = BagTransforms.from_bag(bag).chain(parent, child, StreamLimits(max_gap_s))
+        chain = BagTransforms.from_bag(bag, image_topic=bag_topic).chain(parent, child, StreamLimits(max_gap_s))
         stamps_ns = read_image_stamps(bag, bag_topic)
         truth, reasons = chain.trajectory(stamps_ns)
         others = tuple(sorted(set(topic_types(bag)) - {bag_topic}))

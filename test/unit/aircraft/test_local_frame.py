@@ -51,7 +51,7 @@ def test_repeats_are_refused():
         (replace(FIX, place=Geodetic(0.0, 0.0, 0.0)), "no position"),
         (replace(FIX, place=Geodetic(float("nan"), 6.0, 0.0)), "no position"),
         (replace(FIX, place=Geodetic(91.0, 6.0, 0.0)), "no position"),
-        (replace(FIX, place=replace(HOME, height_m=float("inf"))), "no position"),
+        (replace(FIX, place=replace(HOME, height_m=float("inf"))), "no height"),
     ],
 )
 def test_what_is_no_position(fix, reason):
