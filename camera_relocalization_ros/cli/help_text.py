@@ -20,7 +20,7 @@ GROUPS = {
         *("trajectory", "kml", "gimbal_check"),
     ),
     "from a data set to a bundle that flies": ("train", "export", "map", "calibrate"),
-    "how good it is": ("evaluate", "replay", "compare", "report", "explain", "features", "background"),
+    "how good it is": ("evaluate", "replay", "benchmark", "compare", "report", "explain", "features", "background"),
     "other networks, other recipes": ("list", "convert_weights", "tune", "reproduce"),
     "a data set in other formats": ("to_bag", "export_dataset"),
 }

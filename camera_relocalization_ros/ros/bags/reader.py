@@ -145,6 +145,14 @@ def image_topic(bag: rosbag.Bag, topic: str) -> tuple[str, str]:
     raise BagError(f"{bag.filename}: topic {topic!r} {found}; its image topics are: {known}")
 
 
+def only_image_topic(bag: rosbag.Bag) -> str:
+    """The topic with images, where there is one alone; raises BagError."""
+    images = sorted(name for name, kind in topic_types(bag).items() if kind in TRANSPORTS)
+    if len(images) != 1:
+        raise BagError(f"{bag.filename}: image topics are {', '.join(images) or 'none'}; name one with --image-topic")
+    return images[0]
+
+
 def image_count(bag: rosbag.Bag, topic: str) -> int:
     """Number of messages on a topic."""
     count: int = bag.get_message_count(topic)

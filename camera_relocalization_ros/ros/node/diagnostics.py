@@ -6,7 +6,6 @@ from __future__ import annotations
 import math
 import threading
 import time
-from pathlib import Path
 
 import numpy as np
 import rospy
@@ -14,6 +13,7 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from diagnostic_updater import DiagnosticStatusWrapper, Updater
 
 from camera_relocalization_ros.core.state import State
+from camera_relocalization_ros.localization.hardware import thermal_zones
 from camera_relocalization_ros.localization.landmarks.health import LandmarkHealth
 from camera_relocalization_ros.msg import RelocalizerStatus
 from camera_relocalization_ros.ros.node.relocalization_node import RelocalizationNode
@@ -25,7 +25,6 @@ LEVELS = {State.WARMING_UP: OK, State.OK: OK, State.DEGRADED: WARN, State.LOST: 
 MIN_SHARE, ENOUGH_IMAGES = 0.5, 30
 # processors and modules of this kind slow themselves down from about here on
 HOT_C = 85.0
-THERMAL_ZONES = Path("/sys/class/thermal")
 
 
 class NodeDiagnostics:
@@ -210,14 +209,3 @@ def temperature(found: DiagnosticStatusWrapper) -> DiagnosticStatusWrapper:
     for name, value in zones.items():
         found.add(name, f"{value:.1f}")
     return found
-
-
-def thermal_zones(folder: Path = THERMAL_ZONES) -> list[tuple[str, float]]:
-    """(type, degrees Celsius) of each zone that can be read."""
-    zones = []
-    for zone in sorted(folder.glob("thermal_zone*")):
-        try:
-            zones.append(((zone / "type").read_text().strip(), int((zone / "temp").read_text()) / 1000.0))
-        except (OSError, ValueError):  # a sensor that is switched off gives an error
-            continue
-    return zones
