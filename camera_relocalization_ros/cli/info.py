@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from camera_relocalization_ros.bundle.model_bundle import Bundle
     from camera_relocalization_ros.core.camera import CameraIntrinsics
     from camera_relocalization_ros.core.preprocessing import Preprocessing
+    from camera_relocalization_ros.data.dataset import Dataset
 
 NAME = "info"
 HELP = "Tell what is in a bag, data set, run or bundle."
@@ -150,21 +151,42 @@ def _describe_cameras(cameras: Sequence[CameraIntrinsics]) -> str:
     return f"{text}, and {len(others)} more; of all, fx {min(focal):.1f} to {max(focal):.1f}"
 
 
+def _describe_conventions(dataset: Dataset) -> list[str]:
+    """What the numbers of a data set mean."""
+    parent, child = dataset.parent_frame, dataset.child_frame
+    units = "metres" if dataset.is_metric else "units of the scene, of unknown scale (no metres unless it was made so)"
+    stamps = "made up, to order photographs" if any(s.is_photographs for s in dataset.sequences) else "of the recording"
+    lines = [
+        "conventions:",
+        f"  pose: T_parent_child, maps points of {child!r} into {parent!r}; cameras look along z, x right, y down",
+        f"  position: x, y, z of {child!r} in {parent!r}, {units}",
+        "  orientation: unit quaternion qx, qy, qz, qw (q and -q are the same)",
+        f"  stamps: integer nanoseconds, {stamps}",
+        "  intrinsics: pixels, the centre of the first pixel is (0, 0); distortion in OpenCV's order",
+    ]
+    if dataset.position_origin.any():
+        origin = ", ".join(f"{value:.3f}" for value in dataset.position_origin)
+        lines.append(f"  far from zero: trainings take {origin} off; what is written and published is whole")
+    return lines
+
+
 def _describe_dataset(spec: str) -> str:
     from camera_relocalization_ros.data.dataset import Dataset
 
     dataset = Dataset.load(spec)
     positions = dataset.poses.positions
     extent = positions.max(axis=0) - positions.min(axis=0)
+    unit = "m" if dataset.is_metric else "units"
     lines = [
         f"data set {spec}: pose of {dataset.child_frame!r} in {dataset.parent_frame!r}",
         _describe_cameras(dataset.cameras),
-        f"extent: {extent[0]:.2f} x {extent[1]:.2f} x {extent[2]:.2f} m, {dataset.frame_count} frames",
+        f"extent: {extent[0]:.2f} x {extent[1]:.2f} x {extent[2]:.2f} {unit}, {dataset.frame_count} frames",
     ]
     for sequence in dataset.sequences:
         stamps_ns = [frame.stamp_ns for frame in sequence.frames]
         duration_s = (stamps_ns[-1] - stamps_ns[0]) / 1e9 if stamps_ns else 0.0
         skipped = ", ".join(f"{n} {reason}" for reason, n in sequence.info.get("skipped", {}).items()) or "none"
         lines.append(f"  {sequence.name}: {len(stamps_ns)} frames, {duration_s:.1f} s, skipped: {skipped}")
+    lines += _describe_conventions(dataset)
     splits = sorted(p.stem for p in (dataset.path / "splits").glob("*.yaml"))
     return "\n".join([*lines, f"splits: {', '.join(splits) or 'none'}"])

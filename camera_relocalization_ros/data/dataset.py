@@ -36,6 +36,8 @@ FRAMES_FILE = "frames.csv"
 PHOTOGRAPHS = "photographs"
 # in a sequence's info: the size of the pictures that its intrinsics were for when they were imported
 SCALED_FROM = "intrinsics_scaled_from"
+# in a sequence's info, false: its poses are of a scene whose scale and axes mean nothing outside
+METRIC = "metric"
 COLUMNS = ("number", "stamp_ns", "image", "x", "y", "z", "qx", "qy", "qz", "qw")
 # in data sets of several cameras: their list, and in the frames which of it, empty where that is not known
 CAMERAS_FILE = "cameras.csv"
@@ -130,6 +132,11 @@ class Dataset:
     def frame_pair(self) -> FramePair:
         """What the poses are between."""
         return FramePair(self.parent_frame, self.child_frame)
+
+    @property
+    def is_metric(self) -> bool:
+        """Whether positions are in metres, as far as is known: scenes of structure from motion have any scale."""
+        return all(sequence.info.get(METRIC, True) for sequence in self.sequences)
 
     @property
     def frame_count(self) -> int:

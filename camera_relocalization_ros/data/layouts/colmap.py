@@ -18,7 +18,7 @@ from camera_relocalization_ros.core.errors import DatasetError
 from camera_relocalization_ros.core.geometry import invert
 from camera_relocalization_ros.core.image_files import path_inside, read_list
 from camera_relocalization_ros.core.plain_values import READ_FAULTS, read_text
-from camera_relocalization_ros.data.dataset import PHOTOGRAPHS, Dataset
+from camera_relocalization_ros.data.dataset import METRIC, PHOTOGRAPHS, Dataset
 from camera_relocalization_ros.data.dataset_writer import DatasetWriter
 from camera_relocalization_ros.data.layouts.folders import folder_sequence
 from camera_relocalization_ros.data.layouts.natural_order import natural_key
@@ -109,7 +109,7 @@ def import_colmap(source: Path, output: Path, images: Path | None = None) -> Dat
     refuse_without_pictures(paths)
     given = [used[image.camera_id] for image in listed]
     fitted = fitted_cameras(source, paths, given)
-    info = {"source": f"colmap {source.name}", PHOTOGRAPHS: True, **scaled_from(given, fitted)}
+    info = {"source": f"colmap {source.name}", PHOTOGRAPHS: True, METRIC: False, **scaled_from(given, fitted)}
     with DatasetWriter(output, PARENT_FRAME, CHILD_FRAME, [camera for camera in fitted if camera]) as writer:
         for index, (name, members) in enumerate(_by_folder(zip(listed, paths, fitted)).items()):
             with writer.sequence(name, info) as sequence:

@@ -16,7 +16,7 @@ from camera_relocalization_ros.core.errors import DatasetError
 from camera_relocalization_ros.core.image_files import path_inside, read_image_file
 from camera_relocalization_ros.core.output_files import write_json
 from camera_relocalization_ros.core.plain_values import READ_FAULTS, read_json_mapping
-from camera_relocalization_ros.data.dataset import PHOTOGRAPHS, Dataset
+from camera_relocalization_ros.data.dataset import METRIC, PHOTOGRAPHS, Dataset
 from camera_relocalization_ros.data.dataset_writer import DatasetWriter
 from camera_relocalization_ros.data.layouts.folders import named_frames, new_export
 from camera_relocalization_ros.data.layouts.natural_order import natural_key
@@ -59,7 +59,7 @@ def import_transforms_json(source: Path, output: Path) -> Dataset:
     given = [_camera(path, _keys_of(frame, values), image) for frame, image in zip(frames, image_paths)]
     cameras = fitted_cameras(path, image_paths, given)
     info = {"source": f"{path.parent.name}/{path.name}", PHOTOGRAPHS: True, **_model_info(values, frames)}
-    info.update(scaled_from(given, cameras))
+    info.update({METRIC: False, **scaled_from(given, cameras)})
     with DatasetWriter(output, PARENT_FRAME, CHILD_FRAME, [camera for camera in cameras if camera]) as writer:
         with writer.sequence(SEQUENCE, info) as sequence:
             for number, (frame, image_path, camera) in enumerate(zip(frames, image_paths, cameras)):
