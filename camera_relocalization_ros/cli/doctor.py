@@ -4,11 +4,22 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from pathlib import Path
+
+from camera_relocalization_ros.cli.next_step import print_next
 
 NAME = "doctor"
 HELP = "Tell whether a data set is fit for training, what is wrong with it, and where to fly next."
 EXAMPLE = "reloc doctor out/flights -o out/doctor.html"
+
+# check: the command that cures what it finds; others need another flight, or another setting of the camera
+AGAIN = ("reloc", "extract", "BAG", "--overwrite", "-o", "{dataset}")
+CURES = {
+    "image files": AGAIN,
+    "axes of the camera": (*AGAIN, "--child", "OPTICAL_FRAME"),
+    "splits": ("reloc", "split", "{dataset}", "blocks", "--name", "blocks", "--overwrite"),
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,13 +28,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--strict", action="store_true", help="exit with 1 when a check says BAD")
 
 
+def cures(dataset: str, checks: list[str]) -> list[str]:
+    """The commands that cure what some checks found, a line each; words in capitals are to be filled in."""
+    folder = dataset.partition("@")[0]
+    found: dict[str, list[str]] = {}
+    for check in checks:
+        words = [word.format(dataset=folder) for word in CURES.get(check, ())]
+        if words:
+            found.setdefault(shlex.join(words), []).append(check)
+    return [f"{'cure:':<16}{command} ({', '.join(names)})" for command, names in found.items()]
+
+
 def run(arguments: argparse.Namespace) -> int:
     from camera_relocalization_ros.data.dataset import Dataset
     from camera_relocalization_ros.data.doctor.examination import examine
-    from camera_relocalization_ros.data.doctor.finding import BAD, findings_text, worst_level
+    from camera_relocalization_ros.data.doctor.finding import BAD, OK, findings_text, worst_level
 
     examination = examine(Dataset.load(arguments.dataset))
     print(findings_text(examination.findings))
+    for line in cures(arguments.dataset, [finding.check for finding in examination.findings if finding.level != OK]):
+        print(line)
     for number, suggestion in enumerate(examination.coverage.suggestions, start=1):
         print(f"{'' if number > 1 else 'fly here next:':<16}{number}. {suggestion.sentence}")
     if arguments.output:
@@ -31,4 +55,6 @@ def run(arguments: argparse.Namespace) -> int:
 
         write_doctor_page(arguments.output, examination)
         print(arguments.output)
+    if worst_level(examination.findings) != BAD and examination.finding("splits").level == OK:
+        print_next(arguments, "reloc", "train", f"{arguments.dataset.partition('@')[0]}@SPLIT.train", "-o", "RUN")
     return int(arguments.strict and worst_level(examination.findings) == BAD)

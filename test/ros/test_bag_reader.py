@@ -186,6 +186,8 @@ def test_describe_bag_through_reloc_info(flight, capsys):
     assert "0.4 s, 15 messages" in text
     assert "sensor_msgs/CompressedImage" in text
     assert "fx 60.0" in text
+    assert "\nframes in TF:\n  map\n    " in text
+    assert "\nnext: reloc extract " in text
 
 
 def test_info_of_an_empty_bag(tmp_path):

@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Iterator
 
 import rosbag
 
 from camera_relocalization_ros.core.errors import BagError
 from camera_relocalization_ros.ros.bags.reader import TRANSPORTS, open_bag, read_messages
 from camera_relocalization_ros.ros.bags.recorded_cameras import read_camera
+from camera_relocalization_ros.ros.bags.tf.frame_tree import FrameTree, extract_line
 
 
 def describe_bag(path: Path | str) -> str:
@@ -26,7 +28,22 @@ def describe_bag(path: Path | str) -> str:
             lines.append(f"  {name:<{width}}  {info.message_count:7d} {rate}  {info.msg_type}")
             if info.msg_type in TRANSPORTS:
                 lines.append(f"  {'':<{width}}  {_describe_images(bag, name)}")
-        return "\n".join(lines)
+        images = [name for name, info in sorted(topics.items()) if info.msg_type in TRANSPORTS]
+        return "\n".join([*lines, *_describe_frames(bag, images)])
+
+
+def _describe_frames(bag: rosbag.Bag, image_topics: list[str]) -> Iterator[str]:
+    """The tree of TF, and for each topic with images the command that extracts it."""
+    tree = FrameTree.from_bag(bag)
+    if not tree.parents:
+        yield "no TF: poses from topics, gimbal or GPS need --sources FILE (docs/dataset_format.md)"
+    else:
+        yield "frames in TF:"
+        yield from (f"  {line}" for line in tree.lines())
+    for topic in image_topics:
+        first = next(iter(read_messages(bag, [topic])), None)
+        if first is not None:
+            yield f"next: {extract_line(bag.filename, topic, first[1].header.frame_id, tree)}"
 
 
 def _describe_images(bag: rosbag.Bag, topic: str) -> str:

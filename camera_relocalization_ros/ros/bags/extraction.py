@@ -13,7 +13,7 @@ import numpy as np
 import rosbag
 
 from camera_relocalization_ros.core.camera import AUTO, CameraIntrinsics
-from camera_relocalization_ros.core.frames import FramePair
+from camera_relocalization_ros.core.frames import FramePair, bare_frame
 from camera_relocalization_ros.core.progress import tracked
 from camera_relocalization_ros.data.dataset import Dataset
 from camera_relocalization_ros.data.dataset_writer import DatasetWriter, SequenceWriter
@@ -21,7 +21,7 @@ from camera_relocalization_ros.data.pose_stream import StreamLimits
 from camera_relocalization_ros.data.pose_suspicions import clock_suspicion, unit_suspicion
 from camera_relocalization_ros.ros.bags.extraction_workers import FrameJob, ProcessedFrame, processed_frames
 from camera_relocalization_ros.ros.bags.pose_sources import PoseSources
-from camera_relocalization_ros.ros.bags.reader import image_count, image_topic, in_stamp_order, open_bag
+from camera_relocalization_ros.ros.bags.reader import image_count, image_topic, in_stamp_order, open_bag, read_messages
 from camera_relocalization_ros.ros.bags.recorded_cameras import (
     CameraChoice,
     PictureTransforms,
@@ -29,6 +29,7 @@ from camera_relocalization_ros.ros.bags.recorded_cameras import (
     recorded_cameras,
 )
 from camera_relocalization_ros.ros.bags.records import HEADER
+from camera_relocalization_ros.ros.bags.tf.frame_tree import frame_doubts
 from camera_relocalization_ros.ros.bags.tf.image_clock import OUT_OF_ORDER, ImageClock
 from camera_relocalization_ros.ros.bags.tf.pieces import pieces_before, recorded_span
 from camera_relocalization_ros.ros.bags.tf.stays import Stay, stays_of
@@ -97,6 +98,8 @@ def _extract_bag(
     topic, _ = image_topic(bag, options.image_topic)
     transforms = BagTransforms.from_bag(bag, options.sources, pieces, options.reindex, topic)
     chain = transforms.chain(options.parent, options.child, options.limits)
+    for doubt in _frame_doubts(bag, topic, transforms, options):
+        logger.warning("%s: %s", bag.filename, doubt)
     info: dict[str, Any] = {"source": Path(bag.filename).name, "image_topic": topic, "images": image_count(bag, topic)}
     if options.image_delay_s:
         info["image_delay_s"] = options.image_delay_s
@@ -110,6 +113,13 @@ def _extract_bag(
         part = f"{name}_{number}" if len(stays) > 1 else name
         if not writer.is_finished(part):
             _extract_stay(bag, topic, chain, transforms.clock, stay, options, pictures, writer, part, dict(info))
+
+
+def _frame_doubts(bag: rosbag.Bag, topic: str, transforms: BagTransforms, options: ExtractionOptions) -> Iterator[str]:
+    first = next(iter(read_messages(bag, [topic])), None)
+    frame_id = first[1].header.frame_id if first is not None else ""
+    known = bare_frame(frame_id) in transforms.frames
+    return frame_doubts(options.parent, options.child, frame_id, transforms.above(options.parent), known)
 
 
 def _extract_stay(

@@ -186,6 +186,10 @@ class BagTransforms:
         """The frame at the top of the tree that holds `frame`, or where frames begin to hang below each other."""
         return self._above(bare_frame(frame))[-1]
 
+    def above(self, frame: str) -> list[str]:
+        """The frame and all above it, the root last."""
+        return self._above(bare_frame(frame))
+
     def chain(self, parent: str, child: str, limits: StreamLimits | None = None) -> FrameChain:
         """The way from parent to child; raises BagError that lists the frames when one of them is unknown."""
         parent, child = bare_frame(parent), bare_frame(child)
