@@ -8,7 +8,7 @@ help:
 	@echo "make test      unit, ROS and integration tests, and lint; some: make test SUITES=\"unit lint\""
 	@echo "make torture   break it on purpose for half an hour: kills, full disks, changed inputs"
 	@echo "make setup     only install what these two need"
-	@echo "make onboard   only install what flies, without torch (GPU=1: onnxruntime-gpu)"
+	@echo "make onboard   only install what flies, without torch (RUNTIME=gpu: onnxruntime-gpu, RUNTIME=system: JetPack's)"
 	@echo "make lint | format | clean"
 
 setup:

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Prints which files of requirements/ a set-up (full, test or onboard) needs on this computer, in one line.
-#   GPU=1          onnxruntime-gpu
+#   RUNTIME        of ONNX Runtime: cpu, gpu (as GPU=1), or system, which needs no file
 #   SYSTEM_PYTHON  the Python whose packages the virtual environment shares
 set -euo pipefail
 
@@ -13,7 +13,16 @@ case "${1:-full}" in
     exit 1
     ;;
 esac
-if [ "${GPU:-0}" = 1 ]; then sets="$sets runtime-gpu"; else sets="$sets runtime-cpu"; fi
+runtime=${RUNTIME:-cpu}
+if [ "${GPU:-0}" = 1 ]; then runtime=gpu; fi
+case "$runtime" in
+  cpu | gpu) sets="$sets runtime-$runtime" ;;
+  system) ;;
+  *)
+    echo "unknown RUNTIME ${runtime}; expected cpu, gpu or system" >&2
+    exit 1
+    ;;
+esac
 # landmarks need SIFT, which OpenCV has since 4.4
 "${SYSTEM_PYTHON:-/usr/bin/python3}" -c 'import cv2; cv2.SIFT_create' 2>/dev/null || sets="$sets opencv"
 echo "$sets"

@@ -3,7 +3,8 @@
 # Sets up the package: system packages, virtual environment, catkin workspace.
 #   setup/setup.sh full       everything: training, simulation, tests
 #   setup/setup.sh test       the same, and where the system has it a browser for the tests of pages
-#   setup/setup.sh onboard    what flies, without torch; GPU=1 takes onnxruntime-gpu
+#   setup/setup.sh onboard    what flies, without torch
+# RUNTIME=gpu (or GPU=1) takes onnxruntime-gpu, RUNTIME=system the ONNX Runtime of the system's Python, such as JetPack's.
 # What is there already is left alone, so a second run takes seconds; an interrupted run is taken up again.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -65,19 +66,25 @@ install_test_packages() {
 }
 
 install_python_packages() {
-  local files=() name stamp requirement_sets
+  local files=() others=() runtime=system name stamp requirement_sets
   # after the system's packages, among which OpenCV is
   requirement_sets=$(setup/requirement_sets.sh "$1")
-  for name in $requirement_sets; do files+=("requirements/$name.txt"); done
+  for name in $requirement_sets; do
+    files+=("requirements/$name.txt")
+    case "$name" in runtime-*) runtime=${name#runtime-} ;; *) others+=(--requirement "requirements/$name.txt") ;; esac
+  done
   stamp=.venv/.installed-$(cat "${files[@]}" requirements/constraints.txt | sha256sum | cut -c1-16)
-  [ -f "$stamp" ] && return 0
+  # a stamp is believed where the runtime loads and computes: it is one module of several packages
+  [ -f "$stamp" ] && setup/runtime.sh prove && return 0
   # a venv without pip was interrupted while it was made
   [ -x .venv/bin/pip ] || /usr/bin/python3 -m venv --clear --system-site-packages .venv
+  # Ubuntu 20.04's own, 20.0.2, does not know the tag manylinux_2_27 of ONNX Runtime's wheels, and finds none
+  .venv/bin/pip install --quiet --disable-pip-version-check 'pip>=20.3' </dev/null || fail "pip could not renew itself"
   echo "setup: installing Python packages: $requirement_sets"
-  if [ "${GPU:-0}" = 1 ]; then .venv/bin/pip uninstall --quiet --yes onnxruntime 2>/dev/null || true; fi
-  local arguments=(--quiet --disable-pip-version-check)
-  for name in "${files[@]}"; do arguments+=(--requirement "$name"); done
-  .venv/bin/pip install "${arguments[@]}" </dev/null || fail "pip could not install the packages of ${files[*]}"
+  rm -f .venv/.installed-*
+  .venv/bin/pip install --quiet --disable-pip-version-check "${others[@]}" </dev/null ||
+    fail "pip could not install the packages of ${files[*]}"
+  setup/runtime.sh "$runtime"
   touch "$stamp"
 }
 

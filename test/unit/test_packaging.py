@@ -78,13 +78,15 @@ def test_set_up_brings_an_opencv_where_the_systems_has_no_sift(tmp_path, cv2, br
     (tmp_path / "cv2.py").write_text(cv2, encoding="utf-8")
     environment = {"PATH": os.defpath, "PYTHONPATH": str(tmp_path), "SYSTEM_PYTHON": sys.executable}
 
-    def sets(kind):
+    def sets(kind, **settings):
         command = ["bash", ROOT / "setup" / "requirement_sets.sh", kind]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        done = subprocess.run(command, env={**environment, **settings}, capture_output=True, text=True, check=True)
         return done.stdout.split()
 
     assert sets("onboard") == ["onboard", "runtime-cpu"] + brings * ["opencv"]
     assert ("opencv" in sets("full")) is brings
+    assert sets("onboard", GPU="1")[1] == sets("onboard", RUNTIME="gpu")[1] == "runtime-gpu"
+    assert sets("onboard", RUNTIME="system") == ["onboard"] + brings * ["opencv"]
     for name in sets("test"):
         assert (ROOT / "requirements" / f"{name}.txt").is_file()
 
