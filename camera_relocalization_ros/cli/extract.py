@@ -18,7 +18,13 @@ EXAMPLE = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("bags", nargs="+", type=Path, metavar="BAG", help="bag file; each becomes a sequence")
+    parser.add_argument(
+        "bags",
+        nargs="+",
+        type=Path,
+        metavar="BAG",
+        help="bag of ROS 1, of ROS 2 (folder, .db3, .mcap), or .mcap of ROS 1; each becomes a sequence",
+    )
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DATASET", help="folder to create")
     add_bag_arguments(parser)
     parser.add_argument(

@@ -21,7 +21,7 @@ EXAMPLE = "reloc info out/flight1.bag"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("path", help="bag file, data set (or DATASET@SPLIT.PART), run or bundle")
+    parser.add_argument("path", help="bag (also of ROS 2, or .mcap), data set (or DATASET@SPLIT.PART), run or bundle")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -33,9 +33,10 @@ def describe(spec: str) -> str:
     """A text about the thing at `spec`; raises RelocalizationError when it is none of ours."""
     from camera_relocalization_ros.bundle import model_bundle
     from camera_relocalization_ros.data import dataset
+    from camera_relocalization_ros.ros.bags.containers.source import is_other_container
 
     path = Path(spec)
-    if path.suffix in (".bag", ".active"):
+    if path.suffix in (".bag", ".active") or is_other_container(path):
         from camera_relocalization_ros.ros.bags.description import describe_bag
 
         return describe_bag(path)

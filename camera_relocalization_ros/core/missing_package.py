@@ -14,6 +14,7 @@ EXTRAS = {
     | {"sqlalchemy", "tensorboard", "torch"},
     "reports": {"jinja2", "markupsafe", "matplotlib", "simplekml", "sklearn"},
     "simulation": {"pyvista", "vtk", "vtkmodules"},
+    "recordings": {"mcap", "rosbags"},
 }
 ROS_MODULES = {"cv_bridge", "diagnostic_updater", "dynamic_reconfigure", "genmsg", "genpy", "message_filters"}
 ROS_MODULES |= {"rosbag", "rosgraph", "roslaunch", "roslib", "rospkg", "rospy"}

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from dataclasses import asdict, dataclass, field
 from itertools import tee
 from pathlib import Path
@@ -224,6 +225,6 @@ def _transforms(bag_paths: Sequence[Path], options: ExtractionOptions) -> list[P
 
 
 def _sequence_names(paths: Sequence[Path]) -> list[str]:
-    """The bags' names without .bag, numbered where bags of several folders share one."""
-    stems = [Path(path).name.replace(".active", "").replace(".bag", "") for path in paths]
+    """The bags' names without their endings, numbered where bags of several folders share one."""
+    stems = [re.sub(r"\.(active|bag|db3|mcap)\b", "", Path(path).name) for path in paths]
     return [stem if stems.count(stem) == 1 else f"{stem}_{number}" for number, stem in enumerate(stems, start=1)]

@@ -15,6 +15,8 @@ import numpy as np
 import rosbag
 
 from camera_relocalization_ros.core.errors import BagError, FrameError
+from camera_relocalization_ros.ros.bags.containers.other_bag import OtherBag
+from camera_relocalization_ros.ros.bags.containers.source import is_other_container
 from camera_relocalization_ros.ros.bags.records import (
     HEADER,
     READ_ERRORS,
@@ -24,6 +26,7 @@ from camera_relocalization_ros.ros.bags.records import (
     open_indexed,
     open_unindexed,
     read_record,
+    read_records,
 )
 
 # how an image topic is called in the node's parameter `transport`
@@ -64,29 +67,37 @@ class RecordedImage(NamedTuple):
 
 
 @contextmanager
-def open_bag(path: Path | str, reindex: bool = False, stamps: str = HEADER) -> Iterator[RecordedBag]:
+def open_bag(path: Path | str, reindex: bool = False, stamps: str = HEADER) -> Iterator[RecordedBag | OtherBag]:
     """A bag open for reading; raises BagError when it is missing or damaged.
+
+    One of ROS 1, of ROS 2 (its folder, or a file .db3 or .mcap), or of ROS 1 in mcap: all read alike.
 
     With `reindex`, a bag without an index is read as far as it goes, and a warning tells what is lost. The file is
     never changed. stamps: HEADER, or RECEIPT: then what is read has the times of recording in its headers.
     """
     path = Path(path)
+    bag = _opened(path, reindex)
+    bag.stamps = stamps
+    with bag:
+        yield bag
+
+
+def _opened(path: Path, reindex: bool) -> RecordedBag | OtherBag:
+    if is_other_container(path) and path.exists():
+        return OtherBag(path)
     if not path.is_file():
         raise BagError(f"{path}: {'a folder' if path.is_dir() else 'no such file'}; expected a bag")
     try:
-        bag = open_indexed(path)
+        return open_indexed(path)
     except rosbag.ROSBagUnindexedException as error:
         if not reindex:
             raise BagError(
                 f"{path}: the bag has no index, because the recording was not closed or the file was cut short; "
                 f"`rosbag reindex {path}` recovers what is there, `reloc extract --reindex` reads it as it is"
             ) from error
-        bag = _open_unindexed(path)
+        return _open_unindexed(path)
     except READ_ERRORS as error:
         raise _damaged(path, error) from error
-    bag.stamps = stamps
-    with bag:
-        yield bag
 
 
 def _open_unindexed(path: Path) -> RecordedBag:
@@ -104,6 +115,8 @@ def _open_unindexed(path: Path) -> RecordedBag:
 
 def read_messages(bag: rosbag.Bag, topics: Iterable[str]) -> Iterator[Any]:
     """rosbag's (topic, message, record time) of some topics; raises BagError where the bag is damaged."""
+    if isinstance(bag, OtherBag):
+        return read_records(bag, topics)
     return (read_message(bag, place) for place in places(bag, topics))
 
 

@@ -12,13 +12,14 @@ import io
 import os
 import struct
 from pathlib import Path
-from typing import Any, Iterable, NamedTuple
+from typing import Any, Iterable, Iterator, NamedTuple, Union
 
 import genpy
 import rosbag
 from rosbag.bag import _message_types, _ROSBagNoEncryptor
 
 from camera_relocalization_ros.core.errors import FrameError
+from camera_relocalization_ros.ros.bags.containers.other_bag import OtherBag, OtherPlace
 from camera_relocalization_ros.ros.message_classes import message_class
 
 READ_ERRORS = (rosbag.ROSBagException, genpy.MessageException, EOFError, OSError, ValueError, KeyError, struct.error)
@@ -54,7 +55,7 @@ class _BoundedFile(io.BufferedReader):
         return super().readline(MAX_LINE_BYTES if size is None or size < 0 else min(size, MAX_LINE_BYTES))
 
 
-class Place(NamedTuple):
+class ChunkPlace(NamedTuple):
     """Where a message lies: its chunk's place in the file, and its own in the chunk."""
 
     chunk: int
@@ -65,6 +66,9 @@ class RecordedBag(rosbag.Bag):  # type: ignore[misc]  # rosbag has no types
     """rosbag's, with what is taken for the stamps of its messages: HEADER or RECEIPT."""
 
     stamps = HEADER
+
+
+Place = Union[ChunkPlace, OtherPlace]
 
 
 class _ChunkView:
@@ -103,17 +107,23 @@ def open_indexed(path: Path, allow_unindexed: bool = False) -> RecordedBag:
 
 def message_places(bag: rosbag.Bag, topics: Iterable[str]) -> list[Place]:
     """Where the messages of some topics lie, in the order of their arrival; their classes are found now."""
+    if isinstance(bag, OtherBag):
+        return [*bag.places(topics)]
     if bag.version != FORMAT_VERSION:
         raise rosbag.ROSBagException(f"format {bag.version / 100}; `rosbag fix` makes 2.0 of it")
     names = list(topics)
     connections = list(bag._get_connections(names)) if names else []
     for connection in connections:
         _find_class(connection)
-    return [Place(entry.chunk_pos, entry.offset) for entry in bag._get_entries(connections)] if connections else []
+    return [ChunkPlace(entry.chunk_pos, entry.offset) for entry in bag._get_entries(connections)] if connections else []
 
 
 def read_record(bag: rosbag.Bag, place: Place, raw: bool = False) -> tuple[str, Any, genpy.Time]:
     """rosbag's (topic, message, record time) of the message at a place; raises one of READ_ERRORS."""
+    if isinstance(bag, OtherBag):
+        assert isinstance(place, OtherPlace)
+        return _restamped(bag, bag.read(place, raw), raw)
+    assert isinstance(place, ChunkPlace)
     reader, chunk = bag._reader, bag._chunk_headers[place.chunk]
     is_plain = chunk.compression == rosbag.Compression.NONE and isinstance(bag._encryptor, _ROSBagNoEncryptor)
     if is_plain and reader.decompressed_chunk_pos != place.chunk:
@@ -122,7 +132,17 @@ def read_record(bag: rosbag.Bag, place: Place, raw: bool = False) -> tuple[str, 
     elif chunk.compression == rosbag.Compression.BZ2 and reader.decompressed_chunk_pos != place.chunk:
         reader.decompressed_chunk_io = io.BytesIO(_decompressed(bag, chunk))
         reader.decompressed_chunk_pos = place.chunk
-    topic, message, received = reader.seek_and_read_message_data_record(place, raw)
+    return _restamped(bag, reader.seek_and_read_message_data_record(place, raw), raw)
+
+
+def read_records(bag: OtherBag, topics: Iterable[str]) -> Iterator[tuple[str, Any, genpy.Time]]:
+    """rosbag's (topic, message, record time) of all messages of some topics, without a search; raises BagError."""
+    return (_restamped(bag, record, False) for record in bag.read_all(topics))
+
+
+def _restamped(bag: rosbag.Bag, record: tuple[str, Any, genpy.Time], raw: bool) -> tuple[str, Any, genpy.Time]:
+    """The record with the stamps that the bag is read by."""
+    topic, message, received = record
     if getattr(bag, "stamps", HEADER) == RECEIPT:
         message = _raw_stamped(message, received) if raw else _stamped(message, received)
     return topic, message, received
@@ -168,6 +188,9 @@ def _decompressed(bag: rosbag.Bag, chunk: Any) -> bytes:
 
 def reopen_in_child(bag: rosbag.Bag) -> None:
     """Give a forked process a file of its own: otherwise it shares the place in the file with its parent."""
+    if isinstance(bag, OtherBag):
+        bag.reopen()
+        return
     bag._file = _BoundedFile(bag.filename)
     bag._reader.decompressed_chunk_pos = None
 

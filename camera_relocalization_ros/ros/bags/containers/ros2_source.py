@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Recordings of ROS 2, by rosbags: folders with metadata.yaml, files .db3 and .mcap; CDR becomes ROS 1's bytes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Iterator, Mapping, Sequence
+
+from rosbags.highlevel import AnyReader
+from rosbags.typesys import Stores, get_typestore
+
+from camera_relocalization_ros.core.errors import BagError
+from camera_relocalization_ros.ros.bags.containers.source import Definition, Recorded, TopicSource
+
+HEADER = "std_msgs/msg/Header"
+# what old recordings, which hold no definitions, are of
+DISTRIBUTION = Stores.ROS2_HUMBLE
+
+
+class Ros2Source:
+    """A recording of ROS 2; see Source."""
+
+    def __init__(self, path: Path) -> None:
+        self._reader = AnyReader([path], default_typestore=get_typestore(DISTRIBUTION))
+        self._reader.open()
+        self._topics = {name: self._topic(name, info) for name, info in self._reader.topics.items()}
+
+    @property
+    def topics(self) -> Mapping[str, TopicSource]:
+        """All topics by name."""
+        return self._topics
+
+    @property
+    def span_ns(self) -> tuple[int, int]:
+        """When the first and the last message were recorded."""
+        return self._reader.start_time, self._reader.end_time - 1
+
+    def messages(self, topics: Sequence[str], from_ns: int | None = None) -> Iterator[Recorded]:
+        """The messages of some topics in the order of their record times, from one on."""
+        connections = [connection for connection in self._reader.connections if connection.topic in topics]
+        if not connections:
+            return
+        for connection, received_ns, content in self._reader.messages(connections, start=from_ns):
+            yield connection.topic, received_ns, bytes(self._reader.typestore.cdr_to_ros1(content, connection.msgtype))
+
+    def close(self) -> None:
+        """Close its files."""
+        self._reader.close()
+
+    def _topic(self, name: str, info: Any) -> TopicSource:
+        if info.msgtype is None:
+            raise BagError(f"topic {name!r} has messages of several types; expected one")
+        kind: str = info.msgtype
+        return TopicSource(kind.replace("/msg/", "/"), info.msgcount, lambda: self._definition(kind))
+
+    def _definition(self, kind: str) -> Definition:
+        """Of ROS 1 where it has the type, whose fields may be spelled otherwise (K and k of CameraInfo)."""
+        noetic, own = get_typestore(Stores.ROS1_NOETIC), get_typestore(Stores.EMPTY)
+        # ROS 1's header begins with a number, which rosbags puts before it
+        own.register({**_types_of(self._reader.typestore), HEADER: _types_of(noetic)[HEADER]})
+        found: Definition = own.generate_msgdef(kind)
+        if kind not in _types_of(noetic):
+            return found
+        of_noetic: Definition = noetic.generate_msgdef(kind)
+        return of_noetic if _fields(of_noetic[0]) == _fields(found[0]) else found
+
+
+def _types_of(store: Any) -> dict[str, Any]:
+    """Types by name; rosbags for Python 3.8 spells it in capitals."""
+    found: dict[str, Any] = store.fielddefs if hasattr(store, "fielddefs") else store.FIELDDEFS
+    return found
+
+
+def _fields(definition: str) -> list[str]:
+    """The lines of fields, without constants, which differ between distributions, and without capitals."""
+    lines = (line.lower() for line in definition.splitlines())
+    return [line for line in lines if line and ("=" not in line or line.startswith("==="))]

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""One flight as a bag of ROS 1, as one of ROS 2 in sqlite3 and in mcap, and as one of ROS 1 in mcap: all read alike."""
+
+import filecmp
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers import fake_trajectory
+from ros_helpers import FRAME, IMAGE_TOPIC, image_records, tf_records, transform, write_bag
+from tf2_msgs.msg import TFMessage
+
+from camera_relocalization_ros.cli.main import main
+from camera_relocalization_ros.ros.bags.reader import open_bag, places, read_message, read_messages
+from camera_relocalization_ros.ros.bags.records import RECEIPT
+
+pytest.importorskip("rosbags", reason="reads recordings of ROS 2")
+mcap_writer = pytest.importorskip("mcap.writer", reason="reads recordings in mcap")
+
+TOPIC = f"{IMAGE_TOPIC}/compressed"
+MS = 1_000_000
+POSES = fake_trajectory(60, 0.05)
+KINDS = ("sqlite3", "mcap", "ros1mcap", "db3")
+
+
+def flight(path):
+    lens = transform(int(POSES.stamps_ns[0]), "drone", FRAME, (0.1, 0.0, -0.05))
+    images = image_records(POSES.stamps_ns[2:-2:3] + 7 * MS)
+    records = [*tf_records(POSES, "map", "drone"), *images, ("/tf_static", TFMessage([lens]), int(POSES.stamps_ns[0]))]
+    return write_bag(path, sorted(records, key=lambda record: record[2]))
+
+
+def to_ros2(bag, output, storage):
+    from rosbags.convert.converter import convert
+
+    options = dict.fromkeys(("exclude_topics", "include_topics", "exclude_msgtypes", "include_msgtypes"), ())
+    convert([bag], output, storage, 9, None, "file", None, None, **options)
+    return output
+
+
+def to_mcap_of_ros1(bag, output):
+    with open_bag(bag) as source, open(output, "wb") as file:
+        writer, channels = mcap_writer.Writer(file, chunk_size=4096), {}
+        writer.start(profile="ros1")
+        topics = list(source.get_type_and_topic_info().topics)
+        for place in places(source, topics):
+            topic, (kind, content, md5sum, _, message_class), received = read_message(source, place, raw=True)
+            if topic not in channels:
+                schema = writer.register_schema(kind, "ros1msg", message_class._full_text.encode())
+                channels[topic] = writer.register_channel(topic, "ros1", schema, {"md5sum": md5sum})
+            writer.add_message(channels[topic], received.to_nsec(), content, received.to_nsec())
+        writer.finish()
+    return output
+
+
+@pytest.fixture(scope="module")
+def recordings(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("flight")
+    found = {"bag": flight(folder / "flight.bag")}
+    for kind in ("sqlite3", "mcap"):
+        (folder / kind).mkdir()
+        found[kind] = to_ros2(found["bag"], folder / kind / "flight", kind)
+    (found["db3"],) = found["sqlite3"].glob("*.db3")
+    (folder / "ros1").mkdir()
+    found["ros1mcap"] = to_mcap_of_ros1(found["bag"], folder / "ros1" / "flight.mcap")
+    return found
+
+
+def extracted(recording, output, *more):
+    command = ["extract", str(recording), "--image-topic", TOPIC, "--parent", "map", "--child", FRAME]
+    assert main([*command, "-o", str(output), *more]) == 0
+    return output
+
+
+@pytest.fixture(scope="module")
+def of_the_bag(recordings, tmp_path_factory):
+    return extracted(recordings["bag"], tmp_path_factory.mktemp("sets") / "bag")
+
+
+def plain_manifest(dataset):
+    text = (dataset / "dataset.yaml").read_text(encoding="utf-8")
+    return [line for line in text.splitlines() if "source:" not in line]
+
+
+@pytest.mark.parametrize("kind", ("sqlite3", "mcap", "ros1mcap"))
+def test_the_same_flight_gives_the_same_data_set_to_the_byte(recordings, of_the_bag, tmp_path, kind):
+    found = extracted(recordings[kind], tmp_path / "set")
+    names = sorted(str(path.relative_to(of_the_bag)) for path in of_the_bag.rglob("*") if path.is_file())
+    assert names == sorted(str(path.relative_to(found)) for path in found.rglob("*") if path.is_file())
+    assert len(names) == 21  # 19 images
+    # the manifest names the recording that it is of
+    _, differ, errors = filecmp.cmpfiles(of_the_bag, found, [n for n in names if n != "dataset.yaml"], shallow=False)
+    assert not differ and not errors
+    assert plain_manifest(found) == plain_manifest(of_the_bag)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_info_of_every_container(recordings, capsys, kind):
+    said = {}
+    for each in ("bag", kind):
+        assert main(["info", str(recordings[each])]) == 0
+        said[each] = [line.split() for line in capsys.readouterr().out.splitlines()[1:]]
+    assert said[kind] == said["bag"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_messages_one_by_one_and_by_the_time_of_recording(recordings, kind):
+    topics = ["/tf", "/camera/camera_info", TOPIC]
+    with open_bag(recordings["bag"]) as bag, open_bag(recordings[kind], stamps=RECEIPT) as other:
+        expected = list(read_messages(bag, topics))
+        found = {place: read_message(other, place) for place in places(other, topics)}
+        assert len(found) == len(expected)
+        backwards = [read_message(other, place) for place in reversed(found)][::-1]
+    assert [(topic, received) for topic, _, received in backwards] == [(t, r) for t, _, r in found.values()]
+    for topic, message, received in found.values():
+        each = message.transforms[0] if topic == "/tf" else message
+        assert each.header.stamp == received
+    infos = [message for topic, message, _ in found.values() if topic == "/camera/camera_info"]
+    np.testing.assert_array_equal(infos[0].K, next(m for t, m, _ in expected if t == "/camera/camera_info").K)
+
+
+@pytest.mark.parametrize("kind", ("db3", "mcap", "ros1mcap"))
+def test_a_damaged_recording_is_one_line(recordings, tmp_path, capsys, kind):
+    path = recordings[kind] if Path(recordings[kind]).is_file() else next(recordings[kind].glob("*.mcap"))
+    cut = tmp_path / path.name
+    cut.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    assert main(["info", str(cut)]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"reloc info: {cut}: ") and error.count("\n") == 1
+
+
+def test_replay_and_missing_recordings_say_what_they_expect(recordings, tmp_path, capsys):
+    command = ["replay", "test/data/colour_bundle", str(recordings["ros1mcap"]), "--image-topic", TOPIC]
+    assert main([*command, "--parent", "map", "--child", FRAME]) == 1
+    assert "which alone can be played" in capsys.readouterr().err
+    assert main(["info", str(tmp_path / "none.mcap")]) == 1
+    assert "no such file" in capsys.readouterr().err
