@@ -69,7 +69,8 @@ class ImageLocalizer:
         repeats, self._last_ns = stamp_ns == self._last_ns, stamp_ns
         regression = self.relocalizer.estimate(image_rgb, stamp_ns)
         best = self._refined(image_rgb, regression)
-        if repeats and best.state is State.OK:
+        if repeats and best.state is not State.LOST:
+            # whatever else is missing follows from that
             best = replace(best, state=State.DEGRADED, reason="its stamp is that of the image before")
         # the last word: what is published, smoothed or not, promises what a pilot asked for, or is not OK
         return self.relocalizer.contract.settle(self._filter.update(best))

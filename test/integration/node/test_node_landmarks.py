@@ -18,6 +18,7 @@ from camera_relocalization_ros.msg import ModelInfo, RelocalizerStatus
 from camera_relocalization_ros.srv import LoadBundle, RelocalizeImage
 from colour_bundle import COLOUR_BUNDLE
 from geometry_msgs.msg import PoseStamped, PoseWithCovarianceStamped
+from live import wait_for
 from node_client import STEP_NS, Heard, NodeClient
 from painted_wall import CAMERA, flight, paint, view, write_wall_bundle
 from sensor_msgs.msg import CameraInfo, RegionOfInterest
@@ -163,6 +164,28 @@ class NodeLandmarksTest(unittest.TestCase):
         assert (status.state, status.stage) == (RelocalizerStatus.DEGRADED, RelocalizerStatus.REGRESSION)
         self.see(CAMERA)
         self.fly(lambda s: s.stage == RelocalizerStatus.TRACKED, "landmarks are followed again")
+
+    def test_9_repeated_stamps_are_not_ok(self):
+        self.see(CAMERA)
+        self.fly(lambda s: s.stage == RelocalizerStatus.TRACKED, "landmarks are followed")
+        image = view(flight(1, seed=5)[0], self.wall)
+        stamp_ns = self.client.publish(image)
+
+        def of_stamp():
+            """The first status of each image of the stamp."""
+            statuses = [s for s in self.client.statuses.all() if s.header.stamp.to_nsec() == stamp_ns]
+            return list({status.frames_answered: status for status in reversed(statuses)}.values())[::-1]
+
+        def are_answered():
+            self.client.publish(image, gap_ns=0)
+            time.sleep(PERIOD_S)
+            return len(of_stamp()) > 6
+
+        wait_for(are_answered, "images of one stamp are localized")
+        _, *repeats = of_stamp()
+        assert {(status.state, status.reason) for status in repeats} == {
+            (RelocalizerStatus.DEGRADED, "its stamp is that of the image before")
+        }
 
 
 if __name__ == "__main__":
