@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, replace
 from typing import Iterator, Sequence
 
@@ -22,8 +23,10 @@ from camera_relocalization_ros.localization.landmarks.pipeline import LandmarkPi
 LEAST_SAMPLES = 500
 # the share of the errors, the largest, that the tail is fitted to
 TAIL_SHARE = 0.05
-# one of this number of images is searched for landmarks, and these are followed into the others
-SEARCHED = 3
+# one of this number of images is searched for landmarks
+SEARCHED = 2
+# so long after its image a search's finds arrive and are tracked, in turn: from an idle computer to a very busy one
+LATE_S = (0.0, 0.5, 1.0, 2.0)
 
 
 @dataclass(frozen=True)
@@ -97,13 +100,17 @@ def _published(
     if bundle.landmark_map is None or camera is None:
         yield from ((e, frame.pose) for e, frame in zip(regressions, dataset.frames) if e.state is State.OK)
         return
-    pipeline, rows = LandmarkPipeline(bundle.landmark_map, camera), iter(regressions)
+    pipeline, rows, late_s = LandmarkPipeline(bundle.landmark_map, camera), iter(regressions), itertools.cycle(LATE_S)
     for sequence in tracked(dataset.sequences, task, "sequence", len(dataset.sequences)):
         pipeline.reset()
+        pending, arrives_ns = None, 0
         for number, frame in enumerate(sequence.frames):
             regression = next(rows)
             pipeline.use_camera(dataset.known_camera_of(frame))
             grey = pipeline.grey(load_image_rgb(frame.image_path))
+            if pending is not None and frame.stamp_ns >= arrives_ns:
+                pipeline.start_tracking(pending)
+                pending = None
             best = pipeline.track(grey, regression)
             if best.state is State.OK:
                 yield best, frame.pose
@@ -111,4 +118,5 @@ def _published(
                 refined = pipeline.refine(grey, regression, pipeline.prior(best))
                 if refined.decision.is_accepted:
                     yield refined.fused, frame.pose
-                    pipeline.start_tracking(refined)
+                    if pending is None:
+                        pending, arrives_ns = refined, frame.stamp_ns + int(next(late_s) * 1e9)

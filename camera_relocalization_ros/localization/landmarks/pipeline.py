@@ -16,6 +16,7 @@ from camera_relocalization_ros.localization.estimate import Estimate
 from camera_relocalization_ros.localization.landmarks.fusion import fuse, refined_alone, regression_alone
 from camera_relocalization_ros.localization.landmarks.gate import GateDecision, gate
 from camera_relocalization_ros.localization.landmarks.pose_refiner import PoseRefiner, Refinement
+from camera_relocalization_ros.localization.landmarks.regression_errors import RegressionErrors
 from camera_relocalization_ros.localization.landmarks.tracker import LandmarkTracker
 
 NOT_YET = "no landmarks are followed"
@@ -80,6 +81,7 @@ class LandmarkPipeline:
         self.refiner = PoseRefiner(landmark_map, camera, between_steps=between_steps)
         self._tracker = LandmarkTracker(self.refiner)
         self._tracked: Refinement | None = None
+        self._errors = RegressionErrors()
 
     def use_camera(self, camera: CameraIntrinsics) -> None:
         """The next images are of this camera; what was tracked with another one is forgotten."""
@@ -102,13 +104,22 @@ class LandmarkPipeline:
         """Forget earlier images."""
         self._tracker.reset()
         self._tracked = None
+        self._errors.reset()
 
     def track(self, grey: np.ndarray, regression: Estimate) -> Estimate:
         """The best pose of an image by its regression and the landmarks of images before it."""
         tracked = self._tracked = self._tracker.track(grey, regression.stamp_ns)
         if tracked is None:
-            return regression_alone(regression, NOT_YET)
-        return fuse(regression, tracked, gate(regression, tracked, Stage.TRACKED), Stage.TRACKED)
+            return self._errors.applied(regression_alone(regression, NOT_YET))
+        best = fuse(regression, tracked, gate(regression, tracked, Stage.TRACKED), Stage.TRACKED)
+        return self._with_errors_of_flight(regression, best)
+
+    def _with_errors_of_flight(self, regression: Estimate, best: Estimate) -> Estimate:
+        """The best pose; a regressed one with the covariance that poses by landmarks showed to be right."""
+        if best.stage is Stage.REGRESSION:
+            return self._errors.applied(best)
+        self._errors.add(regression, best.pose)
+        return best
 
     def prior(self, best: Estimate) -> Estimate:
         """Where to search from in the image tracked last, of which `best` is the best pose: also a pose by tracked
@@ -157,10 +168,10 @@ class LandmarkPipeline:
         refined = self.refine(grey, regression, self.prior(tracked))
         if refined.decision.is_accepted:
             self.start_tracking(refined)
-        is_tracked = not refined.decision.is_accepted and tracked.stage is Stage.TRACKED
-        return StagedEstimate(
-            regression=regression,
-            refinement=refined.refinement,
-            decision=refined.decision,
-            fused=tracked if is_tracked else refined.fused,
-        )
+        is_tracked = tracked.stage is Stage.TRACKED
+        if not refined.decision.is_accepted and is_tracked:
+            fused = tracked
+        else:
+            # of an image whose landmarks were tracked the regression was looked at already
+            fused = refined.fused if is_tracked else self._with_errors_of_flight(regression, refined.fused)
+        return StagedEstimate(regression, refined.refinement, refined.decision, fused)

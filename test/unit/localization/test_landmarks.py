@@ -72,13 +72,13 @@ def test_every_image_of_another_flight_is_refined_to_a_centimetre(relocalizer):
 
 
 def test_stages_are_calibrated_by_poses_made_as_in_flight(bundle, tmp_path, monkeypatch):
-    """Every third image is searched, and its landmarks are followed into the next ones."""
+    """Every second image is searched, and what it shows is followed into the next ones, at once or some time later."""
     monkeypatch.setattr(stage_fit, "LEAST_SAMPLES", 11)
     dataset = write_wall_dataset(tmp_path / "flight", 36, seed=5)
     relocalizer = Relocalizer.from_bundle(bundle)
     estimates = [relocalizer.estimate(load_image_rgb(f.image_path), f.stamp_ns) for f in dataset.frames]
     stages = with_stages(relocalizer.bundle, calibration(), [Regressions(dataset, estimates)]).stages
-    assert {name: stage.frames for name, stage in stages.items()} == {"refined": 12, "tracked": 35}
+    assert {name: stage.frames for name, stage in stages.items()} == {"refined": 18, "tracked": 35}
     assert all(value >= 1 for stage in stages.values() for value in stage.reach)
 
 
