@@ -21,7 +21,7 @@ UNMEASURED_REACH = {"regression": 10.9, "refined": 6.4, "tracked": 6.4}
 class StageCalibration:
     """Fitted to `frames` poses of one stage, on data that the bundle was not trained on.
 
-    reach: of CONFIDENCE of the poses both errors, in position and in orientation, are shorter than so many standard
+    reach: in CONFIDENCE of the poses both errors, in position and in orientation, are shorter than so many standard
     deviations along the longest axis of their covariance.
     """
 

@@ -23,6 +23,8 @@ from camera_relocalization_ros.localization.landmarks.pipeline import LandmarkPi
 LEAST_SAMPLES = 500
 # the share of the errors, the largest, that the tail is fitted to
 TAIL_SHARE = 0.05
+# of errors to standard deviations; none of a part that never errs
+SMALLEST_RATIO = 1e-6
 # one of this number of images is searched for landmarks
 SEARCHED = 2
 # so long after its image a search's finds arrive and are tracked, in turn: from an idle computer to a very busy one
@@ -53,28 +55,39 @@ def with_stages(bundle: Bundle, calibration: ErrorCalibration, regressions: Sequ
 
 
 def reach(ratios_n: np.ndarray) -> float:
-    """What all but (1 - CONFIDENCE) / 2 of such ratios stay below, of errors to standard deviations.
+    """What CONFIDENCE of such ratios stay below, of errors to standard deviations.
 
     Beyond the largest TAIL_SHARE the tail is Pareto's, with Hill's estimate of its index (Hill 1975); never less than
-    was seen of one in 1 / (1 - CONFIDENCE), nor than 1.
+    was seen of one in 1 / (1 - CONFIDENCE).
     """
     ascending = np.sort(ratios_n)
     count = max(int(TAIL_SHARE * len(ascending)), 10)
     threshold = ascending[-count - 1]
     heaviness = float(np.mean(np.log(ascending[-count:] / threshold)))
-    fitted = threshold * (count / len(ascending) / ((1 - CONFIDENCE) / 2)) ** heaviness
-    return float(max(fitted, np.quantile(ascending, CONFIDENCE), 1.0))
+    fitted = threshold * (count / len(ascending) / (1 - CONFIDENCE)) ** heaviness
+    return float(max(fitted, np.quantile(ascending, CONFIDENCE)))
+
+
+def joint_reach(ratios_n2: np.ndarray) -> tuple[float, float]:
+    """What both ratios, of position and of orientation, stay below in CONFIDENCE of the poses; 1 or more each.
+
+    Both errors are large in the same poses, so each is measured in what 1 - TAIL_SHARE of it stay below, and the
+    larger of the two is looked at: two limits of half the doubt each would be further off.
+    """
+    usual = np.maximum(np.quantile(ratios_n2, 1 - TAIL_SHARE, axis=0), SMALLEST_RATIO)
+    position, orientation = np.maximum(reach((ratios_n2 / usual).max(axis=1)) * usual, 1.0).tolist()
+    return position, orientation
 
 
 def _stage_calibration(estimates: Sequence[Estimate], truth: Sequence[Pose]) -> StageCalibration:
     poses = Poses.stack(estimate.pose for estimate in estimates)
     errors_n6 = pose_residual(poses, Poses.stack(truth))
     covariances = np.array([estimate.covariance for estimate in estimates])
-    position, orientation = (
-        reach(np.linalg.norm(errors_n6[:, s], axis=1) / np.sqrt(np.linalg.eigvalsh(covariances[:, s, s])[:, -1]))
+    ratios = [
+        np.linalg.norm(errors_n6[:, s], axis=1) / np.sqrt(np.linalg.eigvalsh(covariances[:, s, s])[:, -1])
         for s in (slice(0, 3), slice(3, 6))
-    )
-    return StageCalibration(len(estimates), (position, orientation))
+    ]
+    return StageCalibration(len(estimates), joint_reach(np.stack(ratios, axis=1)))
 
 
 def _calibrated(bundle: Bundle, calibration: ErrorCalibration, regressions: Regressions) -> list[Estimate]:
