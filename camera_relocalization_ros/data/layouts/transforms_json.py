@@ -6,6 +6,7 @@ from __future__ import annotations
 import logging
 import math
 import os
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -17,7 +18,7 @@ from camera_relocalization_ros.core.image_files import path_inside, read_image_f
 from camera_relocalization_ros.core.output_files import write_json
 from camera_relocalization_ros.core.plain_values import READ_FAULTS, read_json_mapping
 from camera_relocalization_ros.data.dataset import METRIC, PHOTOGRAPHS, Dataset
-from camera_relocalization_ros.data.dataset_writer import DatasetWriter
+from camera_relocalization_ros.data.dataset_writer import DatasetWriter, SequenceWriter
 from camera_relocalization_ros.data.layouts.folders import named_frames, new_export
 from camera_relocalization_ros.data.layouts.natural_order import natural_key
 from camera_relocalization_ros.data.layouts.picture_sizes import fitted_cameras, picture_size, scaled_from
@@ -47,10 +48,58 @@ logger = logging.getLogger(__name__)
 def import_transforms_json(source: Path, output: Path) -> Dataset:
     """Write the data set `output` of one sequence, frames in the natural order of their file names, and return it.
 
-    Lists of training and test files become the split `official`.
+    Lists of training and test files become the split `official`; so do the files of a folder that has one for each part
+    (transforms_train.json, ..._val.json, ..._test.json, as of Blender's scenes), which become sequences.
     source: the file, or its folder. Raises DatasetError. Intrinsics within a frame are those of its picture.
     """
-    path = source / FILE if source.is_dir() else source
+    files = _files(source)
+    listings = [_listing(path, name) for name, path in files.items()]
+    cameras = [camera for listing in listings for camera in listing.cameras if camera is not None]
+    with DatasetWriter(output, PARENT_FRAME, CHILD_FRAME, cameras) as writer:
+        for number, listing in enumerate(listings):
+            with writer.sequence(listing.name, listing.info) as sequence:
+                listing.write(sequence, number)
+    if len(listings) > 1:
+        save_split(output, "official", {listing.name: listing.whole for listing in listings}, "a file for each part")
+    elif listings[0].parts:
+        save_split(output, "official", listings[0].parts, f"the lists of {listings[0].path.name}")
+    return Dataset.load(output)
+
+
+@dataclass(frozen=True)
+class _Listing:
+    """What a file lists, frame by frame, and the sequence that it becomes."""
+
+    path: Path
+    name: str
+    info: dict[str, Any]
+    frames: list[dict[str, Any]]
+    image_paths: list[Path]
+    cameras: list[CameraIntrinsics | None]
+    parts: Parts
+
+    @property
+    def whole(self) -> dict[str, list[list[int]]]:
+        """The range of all its frames, as a part of a split has it."""
+        return {self.name: [[0, len(self.frames) - 1]]}
+
+    def write(self, sequence: SequenceWriter, sequence_number: int) -> None:
+        """Add all frames; raises DatasetError."""
+        for number, (frame, image_path, camera) in enumerate(zip(self.frames, self.image_paths, self.cameras)):
+            stamp_ns = synthetic_stamp_ns(sequence_number, number)
+            add_image_file(sequence, stamp_ns, _pose(self.path, frame), image_path, number, camera)
+
+
+def _files(source: Path) -> dict[str, Path]:
+    """The files of a source by the names of their sequences."""
+    if not source.is_dir():
+        return {SEQUENCE: source}
+    parts = {part: source / f"transforms_{part}.json" for part in LISTS}
+    found = {part: path for part, path in parts.items() if path.is_file()}
+    return {SEQUENCE: source / FILE} if (source / FILE).is_file() or not found else found
+
+
+def _listing(path: Path, name: str) -> _Listing:
     values = _read(path)
     frames = sorted(values["frames"], key=lambda frame: natural_key(str(frame.get("file_path"))))
     image_paths = [_image_path(path, frame) for frame in frames]
@@ -60,13 +109,7 @@ def import_transforms_json(source: Path, output: Path) -> Dataset:
     cameras = fitted_cameras(path, image_paths, given)
     info = {"source": f"{path.parent.name}/{path.name}", PHOTOGRAPHS: True, **_model_info(values, frames)}
     info.update({METRIC: False, **scaled_from(given, cameras)})
-    with DatasetWriter(output, PARENT_FRAME, CHILD_FRAME, [camera for camera in cameras if camera]) as writer:
-        with writer.sequence(SEQUENCE, info) as sequence:
-            for number, (frame, image_path, camera) in enumerate(zip(frames, image_paths, cameras)):
-                add_image_file(sequence, synthetic_stamp_ns(0, number), _pose(path, frame), image_path, number, camera)
-    if parts:
-        save_split(output, "official", parts, f"the lists of {path.name}")
-    return Dataset.load(output)
+    return _Listing(path, name, info, frames, image_paths, cameras, parts)
 
 
 def export_transforms_json(dataset: Dataset, output: Path) -> list[Path]:

@@ -122,3 +122,26 @@ def test_folders_of_a_colmap_model_become_sequences(tmp_path):
     for sequence, wanted in zip(dataset.sequences, (poses[0::2], poses[1::2])):
         assert sequence.is_photographs
         np.testing.assert_allclose(sequence.trajectory().matrices(), wanted, atol=1e-9)
+
+
+def test_blenders_files_for_each_part_become_sequences_and_a_split(tmp_path):
+    """As of NeRF's synthetic scenes: a field of view, and names without an ending."""
+    poses = ring(6)
+    for part, numbers in (("train", (0, 1, 2)), ("val", (3,)), ("test", (4, 5))):
+        (tmp_path / "lego" / part).mkdir(parents=True)
+        frames = []
+        for number in numbers:
+            (tmp_path / "lego" / part / f"r_{number}.png").write_bytes(encoded(fake_image_rgb(number)))
+            matrix = (poses[number] @ np.diag([1.0, -1, -1, 1])).tolist()
+            frames.append({"file_path": f"./{part}/r_{number}", "rotation": 0.01, "transform_matrix": matrix})
+        values = {"camera_angle_x": np.pi / 2, "frames": frames}
+        (tmp_path / "lego" / f"transforms_{part}.json").write_text(json.dumps(values))
+    dataset = import_transforms_json(tmp_path / "lego", tmp_path / "set")
+    assert [(s.name, len(s.frames)) for s in dataset.sequences] == [("train", 3), ("val", 1), ("test", 2)]
+    np.testing.assert_allclose([frame.pose.matrix for frame in dataset.frames], poses, atol=1e-12)
+    assert dataset.camera is not None and round(dataset.camera.fx, 9) == 32.0
+    assert len({frame.stamp_ns for frame in dataset.frames}) == 6
+    for part, count in (("train", 3), ("val", 1), ("test", 2)):
+        assert Dataset.load(f"{tmp_path / 'set'}@official.{part}").frame_count == count
+    # each of them alone is a source too
+    assert import_transforms_json(tmp_path / "lego" / "transforms_val.json", tmp_path / "one").frame_count == 1
