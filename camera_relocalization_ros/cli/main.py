@@ -18,7 +18,7 @@ from camera_relocalization_ros.cli.help_text import COMMANDS, CommandFormatter, 
 from camera_relocalization_ros.cli.progress_bars import progress_shown
 from camera_relocalization_ros.core.errors import RelocalizationError, one_line
 from camera_relocalization_ros.core.missing_package import missing_package_message
-from camera_relocalization_ros.core.program import prepare_process
+from camera_relocalization_ros.core.program import memory_message, prepare_process
 from camera_relocalization_ros.core.progress import reporting, silent
 
 USAGE = "reloc [-h] [--version] [-q] COMMAND ..."
@@ -76,6 +76,12 @@ def main(argv: list[str] | None = None) -> int:
         return 1
     except ModuleNotFoundError as error:
         message = missing_package_message(error.name or "")
+        if message is None:
+            raise
+        print(f"reloc {arguments.command}: {message}", file=sys.stderr)
+        return 1
+    except (MemoryError, RuntimeError, ImportError) as error:
+        message = memory_message(error)
         if message is None:
             raise
         print(f"reloc {arguments.command}: {message}", file=sys.stderr)

@@ -97,7 +97,8 @@ def read_bounded(path: Path | str, max_bytes: int) -> bytes:
             raise ValueError("expected a plain file")
         if status.st_size > max_bytes:
             raise ValueError(f"{status.st_size} bytes; expected at most {max_bytes}")
-        return file.read(max_bytes)
+        # a read of max_bytes would take as much memory, however little there is to read
+        return file.read(status.st_size)
 
 
 def read_text(path: Path | str, max_bytes: int = MAX_TEXT_BYTES) -> str:

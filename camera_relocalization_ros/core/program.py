@@ -6,11 +6,21 @@ Loads only the standard library: what it says must come before NumPy.
 
 from __future__ import annotations
 
+import errno
 import importlib
+import mmap
 import os
+import signal
 import sys
 
 from camera_relocalization_ros.core.missing_package import missing_package_message
+
+# of addresses, not of memory, that a node takes with a model and its map; and for each core, whose threads have stacks
+NODE_BYTES, CORE_BYTES = 2**30, 2**26
+# for a process that lacks memory to end in
+LAST_SECONDS = 10
+# how Python and the loader of libraries say that there is no memory, besides MemoryError
+MEMORY_TEXTS = ("can't start new thread", "failed to map segment", "cannot allocate memory", "bad_alloc")
 
 
 def prepare_process() -> None:
@@ -41,13 +51,41 @@ def look_up_functions_when_called() -> None:
 
 
 def run_program(name: str, module: str) -> int:
-    """Run main() of a module, imported only now; its exit code, or 1 where a package is missing, which is printed."""
+    """Run main() of a node's module, imported only now; its exit code.
+
+    1 where a package is missing or there is too little memory, which is printed on one line.
+    """
     prepare_process()
     try:
+        _reserve_once(NODE_BYTES + CORE_BYTES * (os.cpu_count() or 1))
         return int(importlib.import_module(module).main())
-    except ModuleNotFoundError as error:
-        message = missing_package_message(error.name or "")
+    except Exception as error:
+        package = missing_package_message(error.name or "") if isinstance(error, ModuleNotFoundError) else None
+        message = package or memory_message(error)
         if message is None:
             raise
+        if package is None:
+            # threads that wait for memory may keep the process from ending
+            signal.alarm(LAST_SECONDS)
         print(f"{name}: {message}", file=sys.stderr)
         return 1
+
+
+def memory_message(error: BaseException) -> str | None:
+    """That there is too little memory, on one line; None where the error says something else."""
+    text = " ".join(str(error).split())
+    is_meant = isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM
+    if not is_meant and not any(part in text.lower() for part in MEMORY_TEXTS):
+        return None
+    return f"too little memory ({text or type(error).__name__}); see `ulimit -v` and the limits of the container"
+
+
+def _reserve_once(size: int) -> None:
+    """Take so many addresses and give them back; raises MemoryError.
+
+    Where they are short OpenBLAS waits for ever, deaf to signals, and libraries end the process without a word.
+    """
+    try:
+        mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, prot=0).close()
+    except OSError as error:
+        raise MemoryError(f"a node takes {size >> 20} MB of addresses, and this process may not have them") from error

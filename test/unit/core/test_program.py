@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from camera_relocalization_ros.core.program import run_program
+from camera_relocalization_ros.core.program import memory_message, run_program
 
 ROOT = Path(__file__).resolve().parents[3]
 VARIABLES = ("OPENBLAS_THREAD_TIMEOUT", "OMP_WAIT_POLICY")
@@ -80,3 +80,26 @@ def test_a_missing_package_is_one_line(monkeypatch, capsys):
 def test_a_missing_module_of_our_own_is_a_bug():
     with pytest.raises(ModuleNotFoundError, match="nowhere"):
         run_program("node", "camera_relocalization_ros.nowhere")
+
+
+@pytest.mark.parametrize("limit_mb", [0, 2**11])
+def test_too_little_memory_is_one_line(tmp_path, limit_mb):
+    (tmp_path / "greedy.py").write_text("def main():\n    return len(bytearray(2**40))\n")
+    program = (
+        "import resource, sys; from camera_relocalization_ros.core.program import run_program\n"
+        f"resource.setrlimit(resource.RLIMIT_AS, ({limit_mb << 20 or 2**29},) * 2)\n"
+        f"sys.path.insert(0, {str(tmp_path)!r}); sys.exit(run_program('relocalizer', 'greedy'))"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stderr
+    assert done.stderr.startswith("relocalizer: too little memory (") and done.stderr.count("\n") == 1
+    # refused before anything was loaded, or while it ran
+    assert ("MB of addresses" in done.stderr) == (not limit_mb)
+
+
+def test_other_faults_are_no_lack_of_memory():
+    assert memory_message(RuntimeError("no such thing")) is None
+    assert memory_message(RuntimeError("can't start new thread"))
+    assert memory_message(ImportError("libzmq.so.5: failed to map segment from shared object"))
