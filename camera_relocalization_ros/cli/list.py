@@ -15,10 +15,22 @@ EXAMPLE = "reloc list"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """No arguments."""
+    parser.add_argument(
+        "--licences",
+        action="store_true",
+        help="instead: the licences of the packages that are installed and needed; those of weights are in the table "
+        "of backbones, and in a bundle (`reloc info BUNDLE`)",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
+    if arguments.licences:
+        from camera_relocalization_ros.cli.licences import package_licences
+        from camera_relocalization_ros.core.errors import printable
+
+        rows = [(name, version, printable(licence)) for name, version, licence in package_licences()]
+        _print_table(("PACKAGE", "VERSION", "LICENCE"), rows)
+        return 0
     from camera_relocalization_ros.training.backbones import BACKBONES
     from camera_relocalization_ros.training.heads import HEADS
     from camera_relocalization_ros.training.losses import DISTANCES, LOSSES, WEIGHTINGS

@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from camera_relocalization_ros.cli.licences import NOT_STATED, ROOTS, package_licences
 from camera_relocalization_ros.core.missing_package import EXTRAS
 
 tomllib = pytest.importorskip("tomllib")
@@ -172,3 +173,29 @@ def test_reloc_says_what_needs_ros(bare_environment, tmp_path, command):
     assert done.stderr.count("\n") == 1, done.stderr
     assert "needs ROS (its Python module" in done.stderr
     assert "pip does not install it" in done.stderr
+
+
+def test_the_digests_are_of_what_flies():
+    pins = {**pinned("onboard.txt"), **pinned("runtime-cpu.txt"), **pinned("opencv.txt")}
+    text = (ROOT / "requirements" / "onboard-hashed.txt").read_text(encoding="utf-8")
+    entries = [entry.split(" --hash=") for entry in text.replace(" \\\n   ", "").splitlines() if entry[0] != "#"]
+    assert all(hashes and all(re.fullmatch("sha256:[0-9a-f]{64}", one) for one in hashes) for _, *hashes in entries)
+    hashed = by_name([pin for pin, *_ in entries])
+    for python in ("3.8", "3.11"):
+        for name, lines in pins.items():
+            assert versions(lines, python) == versions(hashed[name], python), f"run setup/hash_requirements.py: {name}"
+
+
+def versions(lines, python):
+    return {
+        str(line.specifier) for line in lines if line.marker is None or line.marker.evaluate({"python_version": python})
+    }
+
+
+def test_licences_are_listed_of_all_that_ours_depends_on():
+    names = {name.lower() for lines in (PROJECT["dependencies"], *map(OPTIONAL.get, EXTRAS)) for name in by_name(lines)}
+    assert names - {name.lower() for name in ROOTS} == set()
+    rows = {name: licence for name, _, licence in package_licences()}
+    assert "BSD" in rows["numpy"]
+    assert rows["tqdm"] != NOT_STATED
+    assert all(rows.values())

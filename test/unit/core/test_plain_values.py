@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 import typing
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Dict, Optional, Tuple
@@ -19,6 +20,7 @@ from camera_relocalization_ros.core.plain_values import (
     dataclass_from_dict,
     from_plain,
     load_yaml_mapping,
+    read_bounded,
     read_yaml_mapping,
     to_plain,
 )
@@ -162,3 +164,13 @@ def parts_of(hint):
 def test_annotations_are_spelled_as_python_3_8_evaluates_them(kind):
     # tuple[int], dict[str, int] and int | None are objects of the module types; Python 3.8 has none of them
     assert [part for part in parts_of(kind) if type(part).__module__ == "types" and part is not ...] == []
+
+
+def test_a_small_file_is_read_in_little_memory_however_much_is_allowed(tmp_path):
+    (tmp_path / "small").write_bytes(b"1234")
+    tracemalloc.start()
+    try:
+        assert read_bounded(tmp_path / "small", 2**30) == b"1234"
+        assert tracemalloc.get_traced_memory()[1] < 2**20
+    finally:
+        tracemalloc.stop()
