@@ -100,6 +100,13 @@ class LandmarkMap:
         nearest: np.ndarray = landmarks[np.argsort(first)[:count]]
         return nearest
 
+    def most_seen(self, count: int) -> np.ndarray:
+        """Indices of up to `count` landmarks that any image saw, those first that most saw."""
+        times = np.bincount(self.seen, minlength=len(self))
+        order = np.argsort(-times, kind="stable")
+        most: np.ndarray = order[: min(count, int(np.count_nonzero(times)))]
+        return most
+
     def calibrated_covariance(self, covariance: np.ndarray, count: int) -> np.ndarray:
         """The covariance (6, 6) that errors really have, see `error_calibration.landmark_covariance`."""
         return landmark_covariance(covariance, count, self.deviation)

@@ -6,6 +6,8 @@ from __future__ import annotations
 import numpy as np
 
 NONE = -1.0
+# of descriptors compared at once: a matrix of 1,000 rows takes 32 MB
+CHUNK = 8192
 
 
 def mutual_matches(
@@ -45,6 +47,35 @@ def mutual_matches_of_pairs(
     is_good = similarity == best_of_column[columns]
     is_good &= _is_distinct(similarity, second, least_similarity, distance_ratio)
     return rows[is_good], columns[is_good], similarity[is_good]
+
+
+def mutual_matches_of_codes(
+    codes: np.ndarray, others: np.ndarray, least_similarity: float, distance_ratio: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """As `mutual_matches` of unit vectors (n, k) with as many others (m, k) as there are, CHUNK of these at a time.
+
+    Every pair is looked at, which takes 6 us for each of `others` and 800 codes. OpenCV's FLANN (four k-d trees) finds
+    the nearest of 17,000 for 59 % of SIFT codes in 0.4 of that time, for 86 % in as much; docs/refinement.md.
+    """
+    rows = np.arange(len(codes))
+    best, best_similarity, second = np.zeros(len(codes), dtype=np.int64), *np.full((2, len(codes)), NONE)
+    of_column = [np.empty(0)]
+    for first in range(0, len(others), CHUNK):
+        similarity = codes @ others[first : first + CHUNK].T
+        column = similarity.argmax(axis=1)
+        highest = similarity[rows, column]
+        of_column.append(similarity.max(axis=0, initial=NONE))
+        similarity[rows, column] = NONE
+        second = np.maximum(second, similarity.max(axis=1))
+        second = np.maximum(second, np.minimum(best_similarity, highest))
+        is_better = highest > best_similarity
+        best = np.where(is_better, first + column, best)
+        best_similarity = np.maximum(best_similarity, highest)
+    if not len(rows) or not len(others):
+        return rows[:0], rows[:0], np.empty(0)
+    is_good = best_similarity == np.concatenate(of_column)[best]
+    is_good &= _is_distinct(best_similarity, second, least_similarity, distance_ratio)
+    return rows[is_good], best[is_good], best_similarity[is_good]
 
 
 def _is_distinct(best: np.ndarray, second: np.ndarray, least_similarity: float, distance_ratio: float) -> np.ndarray:

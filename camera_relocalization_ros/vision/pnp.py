@@ -75,7 +75,7 @@ def refine_pose(
     for _ in range(NARROWINGS):
         if pose is None:
             return None
-        sizes = _sizes(points, rays, pose)
+        sizes = reprojection_errors(points, rays, pose)
         fitting = sizes[sizes < tolerance]
         if len(fitting) < LEAST_POINTS:
             return None
@@ -92,7 +92,7 @@ def approach_pose(points: np.ndarray, rays: np.ndarray, T_parent_camera: np.ndar
     points must be right. The given pose where they do not fix one.
     """
     for _ in range(APPROACHES):
-        reach = MEDIANS * float(np.median(_sizes(points, rays, T_parent_camera))) if len(points) else 0.0
+        reach = MEDIANS * float(np.median(reprojection_errors(points, rays, T_parent_camera))) if len(points) else 0.0
         if not tolerance < reach < np.inf:
             break
         moved = _descend(points, rays, T_parent_camera, reach)
@@ -102,9 +102,15 @@ def approach_pose(points: np.ndarray, rays: np.ndarray, T_parent_camera: np.ndar
     return T_parent_camera
 
 
+def reprojection_errors(points: np.ndarray, rays: np.ndarray, T_parent_camera: np.ndarray) -> np.ndarray:
+    """Distances (n,) on z = 1 between points (n, 3) and rays (n, 2); infinite where a point is not in front."""
+    projected, depth = project(points, T_parent_camera)
+    return np.where(depth > LEAST_DEPTH, np.linalg.norm(rays - projected, axis=1), np.inf)
+
+
 def truncated_error(points: np.ndarray, rays: np.ndarray, T_parent_camera: np.ndarray, tolerance: float) -> float:
     """Sum of squared errors on z = 1, none counting more than the tolerance squared: less is better."""
-    return float(np.sum(np.minimum(_sizes(points, rays, T_parent_camera), tolerance) ** 2))
+    return float(np.sum(np.minimum(reprojection_errors(points, rays, T_parent_camera), tolerance) ** 2))
 
 
 def project(points: np.ndarray, T_parent_camera: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -112,12 +118,6 @@ def project(points: np.ndarray, T_parent_camera: np.ndarray) -> tuple[np.ndarray
     local = transform_points(invert(T_parent_camera), points)
     depth = local[:, 2]
     return local[:, :2] / np.where(np.abs(depth) < 1e-6, 1e-6, depth)[:, None], depth
-
-
-def _sizes(points: np.ndarray, rays: np.ndarray, T_parent_camera: np.ndarray) -> np.ndarray:
-    """Distances (n,) on z = 1 between points and rays; infinite where a point is not in front."""
-    projected, depth = project(points, T_parent_camera)
-    return np.where(depth > LEAST_DEPTH, np.linalg.norm(rays - projected, axis=1), np.inf)
 
 
 def _descend(points: np.ndarray, rays: np.ndarray, T_parent_camera: np.ndarray, tolerance: float) -> np.ndarray | None:

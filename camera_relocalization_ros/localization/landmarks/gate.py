@@ -18,7 +18,11 @@ from camera_relocalization_ros.localization.landmarks.pose_refiner import Refine
 
 @dataclass(frozen=True)
 class GateSettings:
-    """When a refined pose is accepted: it rests on enough landmarks, these fix it, and it agrees with the regression.
+    """When a refined pose is accepted: it rests on enough landmarks, these fix it, and a second sign agrees.
+
+    That is the regression, or what its landmarks say by themselves: `alone` orders of magnitude against chance (see
+    `evidence`) and as many more as the regression speaks against the pose. Its errors are distributed as Student's t of
+    `freedom` degrees, but of errors rarer than one in 10^most_against no calibration knows, nor where there is none.
 
     least_found: landmarks that a search among all must agree on, and more than would by chance, by chance_sd standard
     deviations of that number; least_tracked: those that were tracked were found by more before, and chance has no
@@ -39,6 +43,9 @@ class GateSettings:
     tail: float = 2.0
     far_m: float = 2.0
     far_rad: float = 0.8
+    alone: float = 8.0
+    freedom: float = 4.0
+    most_against: float = 4.0
 
 
 class RejectionReason(enum.Enum):
@@ -83,16 +90,32 @@ def gate(
         return GateDecision(RejectionReason.FEW, description)
     if stage is Stage.TRACKED and refinement.noise_px > settings.most_noise_px:
         return GateDecision(RejectionReason.UNCERTAIN, f"tracked landmarks agree to {refinement.noise_px:.1f} px only")
+    against = _orders_against(regression, refinement, settings)
+    is_alone = refinement.evidence >= settings.alone + against
     by_chance = refinement.by_chance
-    if found <= by_chance + settings.chance_sd * np.sqrt(by_chance):
+    if not is_alone and found <= by_chance + settings.chance_sd * np.sqrt(by_chance):
         description = f"{found} landmarks, of which {by_chance:.0f} may agree by chance"
         return GateDecision(RejectionReason.FEW, description)
     sd_m, sd_rad = (np.sqrt(np.linalg.eigvalsh(refinement.covariance[s, s])[-1]) for s in (slice(3), slice(3, 6)))
     if sd_m > settings.most_sd_m or sd_rad > settings.most_sd_rad:
         description = f"its standard deviation is {sd_m:.3f} m and {np.degrees(sd_rad):.1f} deg"
         return GateDecision(RejectionReason.UNCERTAIN, description)
-    disagreement = _disagreement(regression, refinement, settings)
+    disagreement = "" if is_alone else _disagreement(regression, refinement, settings)
     return GateDecision(RejectionReason.DISAGREES, disagreement) if disagreement else ACCEPTED
+
+
+def _orders_against(regression: Estimate, refinement: Refinement, settings: GateSettings) -> float:
+    """By how many orders of magnitude the regression is unlikelier, were the pose right, than were it the regressed."""
+    if regression.covariance is None:
+        return settings.most_against if _disagreement(regression, refinement, settings) else 0.0
+    squared = _squared_distance(regression, refinement)
+    return min(float((settings.freedom + 6) / 2 * np.log10(1 + squared / settings.freedom)), settings.most_against)
+
+
+def _squared_distance(regression: Estimate, refinement: Refinement) -> float:
+    """Of the two poses, in units of both covariances, of which the regression's must be known."""
+    difference = pose_residual(regression.pose, refinement.pose)
+    return float(difference @ np.linalg.solve(regression.covariance + refinement.covariance, difference))
 
 
 def _disagreement(regression: Estimate, refinement: Refinement, settings: GateSettings) -> str:
@@ -102,7 +125,6 @@ def _disagreement(regression: Estimate, refinement: Refinement, settings: GateSe
         angle_rad = angular_distance(regression.quat_xyzw, refinement.quat_xyzw)
         is_far = distance_m > settings.far_m or angle_rad > settings.far_rad
         return f"{distance_m:.2f} m and {np.degrees(angle_rad):.0f} deg from the regressed pose" if is_far else ""
-    difference = pose_residual(regression.pose, refinement.pose)
-    squared = difference @ np.linalg.solve(regression.covariance + refinement.covariance, difference)
+    squared = _squared_distance(regression, refinement)
     limit = settings.tail**2 * chi_square_quantile(settings.allowed_share, 6)
     return f"{np.sqrt(squared / limit):.1f} times as far from the regressed pose as allowed" if squared > limit else ""

@@ -82,6 +82,8 @@ class LandmarkPipeline:
         self._tracker = LandmarkTracker(self.refiner)
         self._tracked: Refinement | None = None
         self._errors = RegressionErrors()
+        # of the search that found what is tracked
+        self._evidence = 0.0
 
     def use_camera(self, camera: CameraIntrinsics) -> None:
         """The next images are of this camera; what was tracked with another one is forgotten."""
@@ -111,6 +113,7 @@ class LandmarkPipeline:
         tracked = self._tracked = self._tracker.track(grey, regression.stamp_ns)
         if tracked is None:
             return self._errors.applied(regression_alone(regression, NOT_YET))
+        tracked = self._tracked = replace(tracked, evidence=self._evidence)
         best = fuse(regression, tracked, gate(regression, tracked, Stage.TRACKED), Stage.TRACKED)
         return self._with_errors_of_flight(regression, best)
 
@@ -155,6 +158,7 @@ class LandmarkPipeline:
 
     def start_tracking(self, refined: RefinedImage) -> None:
         """Track the landmarks of a refined image that the gate accepted from now on."""
+        self._evidence = refined.refinement.evidence
         self._tracker.start(refined.grey, refined.regression.stamp_ns, refined.refinement)
 
     def estimate(self, image_rgb: np.ndarray, regression: Estimate) -> StagedEstimate:

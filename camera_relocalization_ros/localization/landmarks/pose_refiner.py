@@ -6,8 +6,10 @@ from __future__ import annotations
 import copy
 import math
 import time
+from collections import defaultdict
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Callable
+from typing import Callable, Iterator
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -16,8 +18,9 @@ from camera_relocalization_ros.bundle.landmark_map import LandmarkMap
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.geometry import invert
 from camera_relocalization_ros.core.pose import Pose, pose_distance
+from camera_relocalization_ros.localization.landmarks.evidence import evidence, guided_evidence
 from camera_relocalization_ros.vision.local_features import FeatureExtractor, LocalFeatures, Window, densest_window
-from camera_relocalization_ros.vision.matching import mutual_matches, mutual_matches_of_pairs
+from camera_relocalization_ros.vision.matching import mutual_matches_of_codes, mutual_matches_of_pairs
 from camera_relocalization_ros.vision.pnp import (
     PerspectivePose,
     project,
@@ -29,14 +32,18 @@ from camera_relocalization_ros.vision.pnp import (
 
 @dataclass(frozen=True)
 class RefinementSettings:
-    """`landmarks` are searched for that the training images nearest to the prior saw, at most `images` of these; then,
-    each near where the first pose expects it, `landmarks_again`. A guided search looks at the part of the image that
-    shows most of these, guided_share of it at most, and guided_margin_px around them. Tolerances are in pixels of the
-    features' image: tolerance_px of what agrees at all, precise_px of what agrees with the truth.
+    """`landmarks` are searched for that the training images nearest to the prior saw, at most `images` of these, and
+    where the pose that these give has less evidence than `convincing`, see `evidence`, landmarks_anywhere, those first
+    that most images saw; then, each near where the first pose expects it, `landmarks_again`. A guided search looks at
+    the part of the image that shows most of these, guided_share of it at most, and guided_margin_px around them.
+    Tolerances are in pixels of the features' image: tolerance_px of what agrees at all, precise_px of what agrees with
+    the truth.
     """
 
     images: int = 60
     landmarks: int = 3000
+    landmarks_anywhere: int = 60_000
+    convincing: float = 15.0
     landmarks_again: int = 1000
     least_similarity: float = 0.6
     distance_ratio: float = 0.9
@@ -56,8 +63,9 @@ class Refinement:
 
     covariance (6, 6) as in Estimate; of `matches` landmarks those of index landmarks (i,), seen at pixels (i, 2) of the
     grey image, agree with it, to noise_px (standard deviation of a coordinate). by_chance: how many would agree as
-    closely with any pose, 0 where nothing was searched. share: of landmarks that were tracked, those that still agree,
-    1 where none were. is_guided: the search was near the prior alone. seconds: time per stage.
+    closely with any pose, 0 where nothing was searched. evidence: orders of magnitude by which chance is unlikelier,
+    see `evidence`. share: of landmarks that were tracked, those that still agree, 1 where none were. is_guided: the
+    search was near the prior alone. seconds: time per stage.
     """
 
     found: bool
@@ -68,6 +76,7 @@ class Refinement:
     matches: int
     noise_px: float
     by_chance: float = 0.0
+    evidence: float = 0.0
     share: float = 1.0
     is_guided: bool = False
     seconds: dict[str, float] = field(default_factory=dict)
@@ -96,6 +105,20 @@ def nothing_found(matches: int) -> Refinement:
     )
 
 
+class Stopwatch:
+    """Sums of what stages take."""
+
+    def __init__(self) -> None:
+        self.seconds: defaultdict[str, float] = defaultdict(float)
+
+    @contextmanager
+    def of(self, stage: str) -> Iterator[None]:
+        """Add the seconds until the block ends."""
+        started = time.perf_counter()
+        yield
+        self.seconds[stage] += time.perf_counter() - started
+
+
 class PoseRefiner:
     """Refines poses of images of one camera with one map; keeps nothing between images.
 
@@ -120,6 +143,7 @@ class PoseRefiner:
         self._codes = landmark_map.decoded()
         # an image without landmarks is none to be near to
         self._images = np.flatnonzero(np.diff(landmark_map.seen_first))
+        self._anywhere = landmark_map.most_seen(settings.landmarks_anywhere)
         self._lens_poses = landmark_map.lens_poses()[self._images]
         self._correction = landmark_map.camera_correction
         self._T_child_lens = self._correction.T_child_lens
@@ -165,9 +189,7 @@ class PoseRefiner:
         if len(features):
             rays, codes = self.true_rays(features.rays), self.landmark_map.encode(features.descriptors)
             pose, matched, landmarks = self._precise_pose(codes, rays, near, T_parent_lens, pixel)
-            by_chance = 0.0 if pose is None else self._by_chance(near, rays, pose)
-            refinement = self.refinement_from(pose, landmarks, features.pixels[matched])
-            refinement = replace(refinement, by_chance=by_chance)
+            refinement = self._judged(pose, features, rays, near, matched, landmarks)
         stages = {"features": extracted - started, "again": time.perf_counter() - extracted}
         return replace(refinement, is_guided=True, seconds=stages)
 
@@ -181,27 +203,64 @@ class PoseRefiner:
 
     def refine_features(self, features: LocalFeatures, prior: Pose) -> Refinement:
         """As `refine_grey`, of the features of an image."""
-        self._give_way()
-        started = time.perf_counter()
         rays, codes = self.true_rays(features.rays), self.landmark_map.encode(features.descriptors)
-        landmarks = self._near(self.lens_pose(prior), self._settings.landmarks)
-        matched, landmarks = self._match(codes, landmarks)
-        done_matching = time.perf_counter()
+        best, stopwatch = nothing_found(0), Stopwatch()
+        for landmarks in self._where_to_look(self.lens_pose(prior)):
+            refinement = self._refined(features, rays, codes, landmarks, stopwatch)
+            if not best.found or (refinement.found and refinement.evidence > best.evidence):
+                best = refinement
+            if best.evidence >= self._settings.convincing:
+                break
+        return replace(best, seconds=dict(stopwatch.seconds))
+
+    def _where_to_look(self, T_parent_lens: np.ndarray) -> Iterator[np.ndarray]:
+        """Landmarks to match with: those near the prior, which may be wrong, then wherever they are."""
+        near = self._near(T_parent_lens, self._settings.landmarks)
+        yield near
+        if len(near) < len(self._anywhere):
+            yield self._anywhere
+
+    def _refined(
+        self, features: LocalFeatures, rays: np.ndarray, codes: np.ndarray, landmarks: np.ndarray, stopwatch: Stopwatch
+    ) -> Refinement:
+        """The pose by those of some landmarks that the features (n,) match, whatever it is worth."""
+        self._give_way()
+        with stopwatch.of("matching"):
+            matched, landmarks = self._match(codes, landmarks)
         self._give_way()
         pixel = 1.0 / features.focal_px
-        tolerance, iterations = self._settings.tolerance_px * pixel, self._settings.ransac_iterations
-        rough = ransac_pose(self.points[landmarks], rays[matched], tolerance, iterations)
-        done_ransac = time.perf_counter()
+        tolerance = self._settings.tolerance_px * pixel
+        with stopwatch.of("ransac"):
+            rough = ransac_pose(self.points[landmarks], rays[matched], tolerance, self._settings.ransac_iterations)
         self._give_way()
-        pose, by_chance = None, 0.0
-        if rough is not None:
+        if rough is None:
+            return nothing_found(len(landmarks))
+        with stopwatch.of("again"):
             near = self._near(rough[0], self._settings.landmarks_again)
-            pose, matched, landmarks = self._precise_pose(codes, rays, near, rough[0], pixel)
-            by_chance = 0.0 if pose is None else self._by_chance(near, rays, pose)
-        done = time.perf_counter()
-        refinement = self.refinement_from(pose, landmarks, features.pixels[matched])
-        stages = zip(("matching", "ransac", "again"), np.diff([started, done_matching, done_ransac, done]).tolist())
-        return replace(refinement, by_chance=by_chance, seconds=dict(stages))
+            pose, seen, found = self._precise_pose(codes, rays, near, rough[0], pixel)
+            refinement = self._judged(pose, features, rays, near, seen, found)
+        if pose is not None:
+            with stopwatch.of("evidence"):
+                said = evidence(self.points[landmarks], rays[matched], pose.T_parent_camera, tolerance)
+            refinement = replace(refinement, evidence=max(refinement.evidence, said) + min(said, 0.0))
+        return refinement
+
+    def _judged(
+        self,
+        pose: PerspectivePose | None,
+        features: LocalFeatures,
+        rays: np.ndarray,
+        near: np.ndarray,
+        seen: np.ndarray,
+        found: np.ndarray,
+    ) -> Refinement:
+        """The refinement by a pose of features `seen` that were looked for where it expects the landmarks `near`."""
+        refinement = self.refinement_from(pose, found, features.pixels[seen])
+        if pose is None:
+            return refinement
+        by_chance = self._by_chance(near, rays, pose)
+        said = guided_evidence(rays, rays[seen[pose.inliers]], by_chance)
+        return replace(refinement, by_chance=by_chance, evidence=said)
 
     def true_rays(self, rays: np.ndarray) -> np.ndarray:
         """Rays (n, 2) that fit the map, from those by the camera's intrinsics."""
@@ -243,8 +302,8 @@ class PoseRefiner:
         """Features (m,) and the landmarks (m,) of `landmarks` they match mutually."""
         if len(landmarks) < 2:
             return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
-        similarity = codes @ self._codes[landmarks].T
-        rows, columns, _ = mutual_matches(similarity, self._settings.least_similarity, self._settings.distance_ratio)
+        limits = self._settings.least_similarity, self._settings.distance_ratio
+        rows, columns, _ = mutual_matches_of_codes(codes, self._codes[landmarks], *limits)
         return rows, landmarks[columns]
 
     def _match_near(

@@ -107,3 +107,20 @@ def test_of_tracked_landmarks_enough_must_still_agree_and_closely(faulty, word):
     assert word in gate(estimate(), faulty, Stage.TRACKED).description
     # a search has neither lost landmarks nor moved any
     assert gate(estimate(), faulty).is_accepted
+
+
+@pytest.mark.parametrize(("covariance", "distance_m"), [(np.diag(REGRESSED_SD**2), 5.0), (None, 5.0)])
+def test_landmarks_that_chance_cannot_explain_outweigh_a_regression_that_is_far_off(covariance, distance_m):
+    regressed = estimate(covariance=covariance)
+    right = refinement(pose=Pose(np.array([distance_m, 0.0, 0.0]), IDENTITY), by_chance=45.0, evidence=12.0)
+    assert fused_of(regressed, right).stage is Stage.REFINED
+    assert fused_of(regressed, replace(right, by_chance=0.0, evidence=11.0)).stage is Stage.REGRESSION
+    # however sure it is what is seen, it must fix the pose
+    assert fused_of(regressed, replace(right, evidence=99.0, covariance=np.eye(6))).stage is Stage.REGRESSION
+    assert fused_of(regressed, replace(right, evidence=99.0, landmarks=np.arange(19))).stage is Stage.REGRESSION
+
+
+def test_a_regression_nearby_leaves_less_to_be_outweighed():
+    crowded = refinement(by_chance=45.0, evidence=9.5)
+    assert fused_of(estimate(), crowded).stage is Stage.REFINED
+    assert fused_of(estimate(), replace(crowded, evidence=7.0)).stage is Stage.REGRESSION

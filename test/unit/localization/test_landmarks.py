@@ -71,6 +71,48 @@ def test_every_image_of_another_flight_is_refined_to_a_centimetre(relocalizer):
         assert error_m(answer.fused, T) < 0.01 < 0.05 < error_m(answer.regression, T)
 
 
+class ConstantRegression:
+    """A relocalizer whose network answers the same pose to every image, far from all of them."""
+
+    def __init__(self, relocalizer):
+        self._relocalizer = relocalizer
+        self.bundle, self.contract = relocalizer.bundle, relocalizer.contract
+
+    def estimate(self, image_rgb, stamp_ns):
+        answer = self._relocalizer.estimate(image_rgb, stamp_ns)
+        far = Pose(answer.position + [4.0, -3.0, 2.0], [0.0, 1.0, 0.0, 0.0])
+        return replace(answer, pose=far, covariance=np.diag([0.01] * 3 + [0.003] * 3))
+
+    def reset(self):
+        self._relocalizer.reset()
+
+
+def test_recall_does_not_hang_on_the_network(relocalizer):
+    """Where the regression is of no use, at most 5 points of the OK share are lost; on another wall nothing is OK."""
+    other_wall, share = paint(seed=1), {}
+    for name, one in (("regressed", relocalizer), ("constant", ConstantRegression(relocalizer))):
+        staged, ok = StagedRelocalizer(one, CAMERA), []
+        for number, T in enumerate(flight(5, seed=5)):
+            staged.reset()  # each image by itself: nothing is followed
+            answer = staged.estimate(view(T, WALL), stamp(number))
+            ok.append(answer.state is State.OK and error_m(answer, T) < 0.02)
+        share[name] = np.mean(ok)
+        staged.reset()
+        assert staged.estimate(view(T, other_wall), stamp(0)).state is not State.OK
+    assert share["constant"] >= share["regressed"] - 0.05 > 0.9
+
+
+def test_what_was_found_without_the_regression_is_followed_without_it(relocalizer, pipeline):
+    constant, poses = ConstantRegression(relocalizer), flight(6, seed=5)
+    answers = [
+        pipeline.estimate(view(T, WALL), constant.estimate(view(T, WALL), stamp(n))) for n, T in enumerate(poses)
+    ]
+    assert all(answer.fused.stage is Stage.REFINED and answer.refinement.is_guided for answer in answers[1:])
+    grey = pipeline.grey(view(poses[-1], WALL))
+    followed = pipeline.track(grey, constant.estimate(view(poses[-1], WALL), stamp(6)))
+    assert followed.stage is Stage.TRACKED and error_m(followed, poses[-1]) < 0.02
+
+
 def test_stages_are_calibrated_by_poses_made_as_in_flight(bundle, tmp_path, monkeypatch):
     """Every second image is searched, and what it shows is followed into the next ones, at once or some time later."""
     monkeypatch.setattr(stage_fit, "LEAST_SAMPLES", 11)

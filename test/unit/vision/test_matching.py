@@ -2,7 +2,14 @@
 import numpy as np
 import pytest
 
-from camera_relocalization_ros.vision.matching import NONE, mutual_matches, mutual_matches_of_pairs
+from camera_relocalization_ros.vision import matching
+from camera_relocalization_ros.vision.local_features import unit_descriptors
+from camera_relocalization_ros.vision.matching import (
+    NONE,
+    mutual_matches,
+    mutual_matches_of_codes,
+    mutual_matches_of_pairs,
+)
 
 LIMITS = 0.6, 0.9
 
@@ -40,3 +47,17 @@ def test_nothing_matches_nothing():
     assert all(len(part) == 0 for part in mutual_matches_of_pairs(none, none, np.empty(0), *LIMITS))
     for shape in ((0, 5), (5, 0)):
         assert all(len(part) == 0 for part in mutual_matches(np.empty(shape), *LIMITS))
+
+
+def test_codes_compared_some_at_a_time_match_as_all_at_once(monkeypatch):
+    monkeypatch.setattr(matching, "CHUNK", 17)
+    generator = np.random.default_rng(3)
+    others = unit_descriptors(generator.normal(size=(100, 8)))
+    codes = unit_descriptors(np.concatenate([others[::2] + 0.2 * generator.normal(size=(50, 8)), others[:9]]))
+    rows, columns, cosines = mutual_matches_of_codes(codes, others, *LIMITS)
+    expected = mutual_matches(codes @ others.T, *LIMITS)
+    assert len(rows) > 20
+    assert [rows.tolist(), columns.tolist()] == [expected[0].tolist(), expected[1].tolist()]
+    np.testing.assert_allclose(cosines, expected[2], atol=1e-6)
+    assert not len(mutual_matches_of_codes(codes, others[:0], *LIMITS)[0])
+    assert not len(mutual_matches_of_codes(codes[:0], others, *LIMITS)[0])
