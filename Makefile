@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test onboard demo test torture lint format clean
+.PHONY: help setup setup-test onboard demo test torture docs lint format clean
 
 help:
 	@echo "make demo      simulate a flight, fly the shipped model on it, say how good it was (out/demo)"
 	@echo "make test      unit, ROS and integration tests, and lint; some: make test SUITES=\"unit lint\""
 	@echo "make torture   break it on purpose for half an hour: kills, full disks, changed inputs"
+	@echo "make docs      the documentation as a site, in site/"
 	@echo "make setup     only install what these two need"
 	@echo "make onboard   only install what flies, without torch (RUNTIME=gpu: onnxruntime-gpu, RUNTIME=system: JetPack's)"
 	@echo "make lint | format | clean"
@@ -29,6 +30,11 @@ test: setup-test
 torture: setup-test
 	@. ./env.sh && python test/torture/torture.py
 
+# an environment of its own: the site needs nothing of what trains or flies
+docs:
+	@[ -x .setup/docs/bin/mkdocs ] || { python3 -m venv .setup/docs && .setup/docs/bin/pip install --quiet -r requirements/docs.txt; }
+	@PYTHONPATH=. .setup/docs/bin/mkdocs build --quiet && echo site/index.html
+
 lint: setup
 	@. ./env.sh && test/lint.sh
 
@@ -36,4 +42,4 @@ format: setup
 	@.venv/bin/ruff check --fix . && .venv/bin/ruff format .
 
 clean:
-	rm -rf .catkin_ws .venv .setup out build
+	rm -rf .catkin_ws .venv .setup out build site

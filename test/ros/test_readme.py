@@ -1,19 +1,18 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What the README tells a user to type, typed in an empty folder; flights and training are shorter, images smaller."""
+"""What the tutorial tells a user to type, typed in an empty folder; flights are shorter, images smaller."""
 
 import json
 import re
 import subprocess
 from pathlib import Path
 
-README = Path(__file__).resolve().parents[2] / "README.md"
-SECTION = "## From your own bags to a flying model"
+ROOT = Path(__file__).resolve().parents[2]
+TUTORIAL = ROOT / "docs" / "tutorial.md"
 
 
 def typed_commands():
-    """The shell blocks of the section, without the last step, which flies until it is stopped."""
-    section = README.read_text(encoding="utf-8").split(SECTION)[1].split("\n## ")[0]
-    blocks = re.findall(r"```sh\n(.*?)```", section, flags=re.DOTALL)
+    """The shell blocks of the page, without the last step, which flies until it is stopped."""
+    blocks = re.findall(r"```sh\n(.*?)```", TUTORIAL.read_text(encoding="utf-8"), flags=re.DOTALL)
     assert "roslaunch" in blocks[-1]
     return "\n".join(blocks[:-1])
 

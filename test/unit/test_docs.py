@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The documentation holds together: links, commands, menu, and what was made from the code."""
+
+import ast
+import importlib.util
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import yaml
+
+from camera_relocalization_ros.cli.main import parser
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "models" / "README.md", *sorted(DOCS.glob("*.md"))]
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+FENCED = re.compile(r"^( *)```(\w*)\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
+LONGEST_README = 120
+
+
+def loaded(name):
+    spec = importlib.util.spec_from_file_location(name, DOCS / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def anchors(path):
+    """Of a page's headings, as GitHub and MkDocs make them."""
+    headings = re.findall(r"^#+ (.*)$", FENCED.sub("", path.read_text(encoding="utf-8")), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    for target in LINK.findall(FENCED.sub("", page.read_text(encoding="utf-8"))):
+        if re.match(r"[a-z]+:", target):
+            continue
+        name, _, anchor = target.partition("#")
+        path = (page.parent / name).resolve() if name else page
+        assert path.exists(), f"{page.name}: {target}"
+        if anchor and path.suffix == ".md":
+            assert anchor in anchors(path), f"{page.name}: {target}; {path.name} has {sorted(anchors(path))}"
+
+
+def typed(page):
+    """The reloc commands in a page's blocks for the shell, one line each."""
+    for _, language, block in FENCED.findall(page.read_text(encoding="utf-8")):
+        for line in re.sub(r"\\\n\s*", " ", block).splitlines() if language == "sh" else ():
+            # with brackets and dots it is a synopsis
+            if line.strip().startswith("reloc ") and not re.search(r"\[--|\.\.\.", line):
+                yield line.strip()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_of_a_page_parse(page):
+    commands = parser()
+    for line in typed(page):
+        words = shlex.split(line, comments=True)[1:]
+        # what the shell does with the rest is its own matter
+        end = next((at for at, word in enumerate(words) if word in (">", "|", "&&", ";")), len(words))
+        if "--help" not in words:
+            assert commands.parse_args(words[:end]), line
+
+
+def test_readme_fits_two_screens_and_names_the_steps():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= LONGEST_README
+    steps = ["extract", "train", "export", "map", "calibrate", "evaluate", "replay", "benchmark"]
+    places = [text.index(f"reloc {step} ") for step in steps]
+    assert places == sorted(places)
+
+
+def test_the_menu_names_each_page_once():
+    menu = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))["nav"]
+    named = [entry for part in menu for entry in ([part] if isinstance(part, str) else next(iter(part.values())))]
+    files = [entry if isinstance(entry, str) else next(iter(entry.values())) for entry in named]
+    outside = loaded("site_hooks").OUTSIDE
+    assert sorted(files) == sorted([*(page.name for page in DOCS.glob("*.md")), *outside])
+    assert all((ROOT / source).is_file() for source in outside.values())
+
+
+def test_the_reference_is_what_the_code_says(monkeypatch):
+    reference = loaded("generate_reference")
+    assert reference.PAGE.read_text(encoding="utf-8") == reference.page(), "run: python docs/generate_reference.py"
+
+
+def test_python_in_detail_names_what_there_is():
+    names = re.findall(r"^::: (\S+)$", (DOCS / "api.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert names
+    for name in names:
+        module, _, member = name.rpartition(".")
+        tree = ast.parse((ROOT / f"{module.replace('.', '/')}.py").read_text(encoding="utf-8"))
+        assert member in {getattr(node, "name", "") for node in tree.body}, name
+
+
+def test_links_of_the_site_lead_to_pages_or_name_files():
+    hooks = loaded("site_hooks")
+
+    def on_site(text, page="docs/node.md"):
+        return hooks.LINK.sub(lambda match: hooks.site_link(match, ROOT / page), text)
+
+    assert on_site("[a](tutorial.md#x)") == "[a](tutorial.md#x)"
+    assert on_site("![a](docs/images/demo.png) [b](docs/node.md)", "README.md") == "![a](images/demo.png) [b](node.md)"
+    assert on_site("[m](../models/README.md)") == "[m](models.md)"
+    assert on_site("[config/gps.yaml](../config/gps.yaml)") == "`config/gps.yaml`"
+    assert on_site("[its file](../config/gps.yaml)") == "its file (`config/gps.yaml`)"
+    assert on_site("[w](https://example.org/a)") == "[w](https://example.org/a)"
+    assert hooks.from_rst("Forthcoming\n-----------\n* ``a`` b\n") == "## Forthcoming\n\n* `a` b\n"
