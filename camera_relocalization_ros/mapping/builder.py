@@ -36,6 +36,10 @@ logger = logging.getLogger(__name__)
 WORTHWHILE = 0.05
 # matching tolerances of the rounds of self-calibration: a wrong focal length moves points by this many pixels
 CALIBRATION_ROUNDS_PX = (12.0, 8.0, 6.0, 6.0)
+# a round that moves no ray by more pixels is the last: the next would match the same features
+SETTLED_PX = 0.5
+# how many rays say whether a correction moves them
+RAYS_SAMPLE = 2000
 # of how many descriptors the principal axes are taken
 AXES_SAMPLE = 50_000
 
@@ -152,16 +156,29 @@ def self_calibrated(raw: Survey, depth_m: np.ndarray, settings: MapSettings) -> 
     correction = CameraCorrection()
     all_pairs = image_pairs(raw.T_parent_child, depth_m, raw.placement, settings.partners)
     pairs = _sample(all_pairs, settings)
-    for number, tolerance_px in enumerate((*CALIBRATION_ROUNDS_PX, settings.tolerance_px)):
+    for number, tolerance_px in enumerate(CALIBRATION_ROUNDS_PX):
         landmarks = locate(raw.corrected(correction), pairs, tolerance_px, f"camera, round {number + 1}")
         seen = Observations(landmarks.seen.image, landmarks.seen.landmark, raw.rays[landmarks.feature])
-        if number < len(CALIBRATION_ROUNDS_PX):
-            correction = calibrate(seen, raw.T_parent_child, len(landmarks), correction)
+        before, correction = correction, calibrate(seen, raw.T_parent_child, len(landmarks), correction)
+        if _moved_px(before, correction, raw, float(np.median(depth_m))) < SETTLED_PX:
+            break
+    landmarks = locate(raw.corrected(correction), pairs, settings.tolerance_px, "camera, corrected")
     uncorrected = locate(raw, pairs, settings.tolerance_px, "camera, as it was")
     is_worthwhile = len(landmarks) > (1 + WORTHWHILE) * len(uncorrected)
     outcome = "corrected" if is_worthwhile else "left as it was"
     logger.info("%d landmarks with a corrected camera, %d without: %s", len(landmarks), len(uncorrected), outcome)
     return correction if is_worthwhile else CameraCorrection()
+
+
+def _moved_px(before: CameraCorrection, after: CameraCorrection, raw: Survey, depth_m: float) -> float:
+    """How far one of two corrections moves what the rays see at a depth against the other, at most, in pixels."""
+    rays = raw.rays[:: max(1, len(raw.rays) // RAYS_SAMPLE)]
+    offsets = []
+    for correction in (before, after):
+        points = depth_m * np.column_stack([correction.apply(rays), np.ones(len(rays))])
+        in_child = points @ correction.T_child_lens[:3, :3].T + correction.T_child_lens[:3, 3]
+        offsets.append(in_child[:, :2] / in_child[:, 2:])
+    return float(np.linalg.norm(offsets[1] - offsets[0], axis=1).max() * raw.focal_px)
 
 
 def compressed(landmarks: Landmarks, view: Survey, correction: CameraCorrection, query: FeatureSettings) -> LandmarkMap:

@@ -7,7 +7,14 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from camera_relocalization_ros.core.camera_correction import CameraCorrection
-from camera_relocalization_ros.mapping.triangulation import Observations, in_cameras, linearised, sums, triangulate
+from camera_relocalization_ros.mapping.triangulation import (
+    Observations,
+    in_cameras,
+    linearised,
+    sums,
+    transposed,
+    triangulate,
+)
 
 ITERATIONS = 6
 # a hundredth of the focal length, a centimetre and half a degree are usual; images must speak against them
@@ -46,18 +53,16 @@ def _step(
     by_camera = _camera_jacobians(seen, points, T_parent_child, T_parent_lens, values, by_point)
     count = len(points)
 
-    def summed(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-        products = np.einsum("o,oki,okj->oij", weights, left, right)
+    def summed(products: np.ndarray) -> np.ndarray:
         return sums(products.reshape(len(products), -1), seen.landmark, count).reshape(count, *products.shape[1:])
 
-    point_point, camera_point = summed(by_point, by_point), summed(by_camera, by_point)
+    of_points, of_camera, left = transposed(by_point, weights), transposed(by_camera, weights), errors[:, :, None]
+    point_point, camera_point = summed(of_points @ by_point), summed(of_camera @ by_point)
     solvable = np.abs(np.linalg.det(point_point)) > 1e-12
     gains = np.zeros_like(camera_point)
     gains[solvable] = camera_point[solvable] @ np.linalg.inv(point_point[solvable])
-    by_error = np.einsum("o,oki,ok->oi", weights, by_point, errors)
-    normal = np.einsum("o,oki,okj->ij", weights, by_camera, by_camera) - np.einsum("lik,ljk->ij", gains, camera_point)
-    gradient = np.einsum("o,oki,ok->i", weights, by_camera, errors)
-    gradient -= np.einsum("lik,lk->i", gains, sums(by_error, seen.landmark, count))
+    normal = (of_camera @ by_camera).sum(axis=0) - np.einsum("lik,ljk->ij", gains, camera_point)
+    gradient = (of_camera @ left).sum(axis=0)[:, 0] - np.einsum("lik,lk->i", gains, summed(of_points @ left)[..., 0])
     prior = OBSERVATION_SD**2 / PRIOR_SD**2
     departure = values - CameraCorrection().vector
     return np.linalg.solve(normal + np.diag(prior), gradient - prior * departure)

@@ -45,8 +45,9 @@ def triangulate(seen: Observations, T_parent_camera: np.ndarray, count: int) -> 
     points = _solve(projectors, np.einsum("oij,oj->oi", projectors, centres), seen.landmark, count)
     for _ in range(ITERATIONS):
         jacobians, errors, weights = linearised(points, seen, T_parent_camera)
-        normal = np.einsum("o,oki,okj->oij", weights, jacobians, jacobians)
-        points = points + _solve(normal, np.einsum("o,oki,ok->oi", weights, jacobians, errors), seen.landmark, count)
+        weighted = transposed(jacobians, weights)
+        gradient = (weighted @ errors[:, :, None])[..., 0]
+        points = points + _solve(weighted @ jacobians, gradient, seen.landmark, count)
     return points
 
 
@@ -73,6 +74,12 @@ def sums(values: np.ndarray, groups: np.ndarray, count: int) -> np.ndarray:
     """Sum of values (o, k) by group: (count, k)."""
     # of nothing at all bincount counts in integers
     return np.stack([np.bincount(groups, column, count).astype(np.float64) for column in values.T], axis=1)
+
+
+def transposed(jacobians: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Each Jacobian (o, 2, k) transposed, times its weight: (o, k, 2); times Jacobians it makes normal equations."""
+    weighted: np.ndarray = np.swapaxes(jacobians, 1, 2) * weights[:, None, None]
+    return weighted
 
 
 def linearised(
