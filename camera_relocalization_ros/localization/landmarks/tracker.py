@@ -21,8 +21,8 @@ from camera_relocalization_ros.vision.pnp import approach_pose, project, refine_
 
 @dataclass(frozen=True)
 class TrackingSettings:
-    """window_px and levels of the image pyramid; there and back again a point must return within return_px; error that
-    each step adds to where a landmark seems to be; tolerance_px of what agrees with a pose.
+    """window_px and levels of the image pyramid; there and back again a point must return within return_px; drift_px of
+    where landmarks seem to be a second after they were found; tolerance_px of what agrees with a pose.
 
     A landmark is tracked for longest_s after the image in which it was found, over no gap above longest_gap_s. Images
     are kept for searches that end later, step_s apart or more; of these a find goes through catch_up for each new one.
@@ -33,7 +33,7 @@ class TrackingSettings:
     window_px: int = 9
     levels: int = 4
     return_px: float = 1.0
-    step_error_px: float = 0.15
+    drift_px: float = 0.335
     tolerance_px: float = 5.0
     longest_s: float = 5.0
     longest_gap_s: float = 0.5
@@ -56,7 +56,7 @@ class Shown:
 class Track:
     """Landmarks (n,) at pixels (n, 2) of an image by the lens at T_parent_lens.
 
-    found_ns (n,): stamps of the images in which they were found; steps (n,): images they were tracked through since.
+    found_ns (n,): stamps of the images in which they were found.
     """
 
     image: Shown
@@ -64,17 +64,15 @@ class Track:
     pixels: np.ndarray
     T_parent_lens: np.ndarray
     found_ns: np.ndarray
-    steps: np.ndarray
 
     def select(self, rows: np.ndarray) -> Track:
         """The landmarks at a mask or at indices."""
-        arrays = {name: getattr(self, name)[rows] for name in ("landmarks", "pixels", "found_ns", "steps")}
-        return replace(self, **arrays)
+        return replace(self, **{name: getattr(self, name)[rows] for name in ("landmarks", "pixels", "found_ns")})
 
     def with_others(self, other: Track) -> Track:
         """With the landmarks of another track of the same image that this one lacks."""
         others = other.select(~np.isin(other.landmarks, self.landmarks))
-        names = ("landmarks", "pixels", "found_ns", "steps")
+        names = ("landmarks", "pixels", "found_ns")
         return replace(self, **{name: np.concatenate([getattr(self, name), getattr(others, name)]) for name in names})
 
 
@@ -115,7 +113,6 @@ class LandmarkTracker:
             pixels=refinement.pixels,
             T_parent_lens=self._refiner.lens_pose(refinement.pose),
             found_ns=np.full(count, stamp_ns),
-            steps=np.zeros(count, dtype=int),
         )
         if self._newest is None or not self._missed():
             self._newest = self._late.image
@@ -180,7 +177,7 @@ class LandmarkTracker:
         pixels, is_found = self._flow(track, image.grey)
         rays = self._refiner.extractor.rays(pixels)
         is_found &= np.isfinite(rays).all(axis=1)
-        found = replace(track, image=image, pixels=pixels, steps=track.steps + 1).select(is_found)
+        found = replace(track, image=image, pixels=pixels).select(is_found)
         rays = self._refiner.true_rays(rays[is_found])
         focal_px = self._refiner.extractor.focal_px
         points, tolerance = self._refiner.points[found.landmarks], self._settings.tolerance_px / focal_px
@@ -189,8 +186,10 @@ class LandmarkTracker:
         if pose is None:
             return None, nothing_found(len(points))
         found = replace(found.select(pose.inliers), T_parent_lens=pose.T_parent_camera)
-        # what steps add is independent of the noise that the residuals show
-        drift2 = np.mean(found.steps) * (self._settings.step_error_px / focal_px) ** 2
+        # drift is independent of the noise that the residuals show, and grows with time, through few images or many:
+        # what a landmark looks like changes with the view
+        age_s = float(np.mean(image.stamp_ns - found.found_ns)) * 1e-9
+        drift2 = age_s * (self._settings.drift_px / focal_px) ** 2
         pose = replace(pose, covariance=pose.covariance * (1 + drift2 / max(pose.noise, 1e-6) ** 2))
         refinement = self._refiner.refinement_from(pose, track.select(is_found).landmarks, pixels[is_found])
         return found, replace(refinement, share=len(found.landmarks) / max(self._expected(track, found), 1))

@@ -156,6 +156,19 @@ def test_what_was_found_is_followed_with_growing_covariance(relocalizer, pipelin
     assert sizes[0] < sizes[1] < sizes[-1]
 
 
+def test_landmarks_drift_with_time_through_few_images_or_many(relocalizer, pipeline):
+    image = view(flight(1, seed=5)[0], WALL)
+    grey, first = pipeline.grey(image), relocalizer.estimate(image, stamp(0))
+    refined, sizes = pipeline.refine(grey, first, first), []
+    for every in (1, 4):
+        pipeline.reset()
+        pipeline.start_tracking(refined)
+        for number in range(every, 9, every):
+            last = pipeline.track(grey, replace(first, stamp_ns=stamp(number)))
+        sizes.append(np.trace(last.covariance[:3, :3]))
+    assert sizes[0] == pytest.approx(sizes[1], rel=0.1) and sizes[0] > 1.2 * np.trace(refined.fused.covariance[:3, :3])
+
+
 def moved_bundle(bundle, folder, by):
     """The same with all positions moved, as if the wall stood there."""
     moved = Path(shutil.copytree(bundle, folder / "moved"))
