@@ -47,6 +47,7 @@ from camera_relocalization_ros.localization.landmarks.pipeline import LandmarkPi
 from camera_relocalization_ros.localization.relocalizer import Relocalizer
 
 ROOT = Path(__file__).resolve().parents[1]
+SHIPPED = ROOT / "models" / "airframe"
 PLACEMENT, RATE_HZ, WIDTH = 6, 10.0, 640
 # seed of path and light, seed of the hall; the map is of hall 0
 FLIGHTS = [(61, 0), (64, 99), (65, 98), (66, 97), (67, 0), (63, 99), (68, 98), (69, 97)]
@@ -256,7 +257,7 @@ def main() -> None:
         return
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--virtual", action="store_true", required=True, help="in virtual time; or --live")
-    parser.add_argument("--bundle", type=Path, default=ROOT / "models" / "airframe")
+    parser.add_argument("--bundle", type=Path, default=SHIPPED)
     parser.add_argument("--work", type=Path, default=Path("out/load"), help="where flights are kept (%(default)s)")
     parser.add_argument("--before", type=Path, metavar="CHECKOUT", help="another checkout, whose code runs beside")
     parser.add_argument("--flights", type=int, default=len(FLIGHTS), help="so many of the flights (%(default)s)")
@@ -272,10 +273,12 @@ def main() -> None:
         return
     print("\n".join(table(rows)))
     if arguments.before:
+        # the shipped bundle may have a calibration of now; the same network and map are in the other checkout
+        is_shipped = arguments.bundle == SHIPPED
         forwarded = [
             "--virtual",
             "--bundle",
-            arguments.bundle,
+            arguments.before.resolve() / SHIPPED.relative_to(ROOT) if is_shipped else arguments.bundle,
             "--work",
             arguments.work,
             "--flights",
