@@ -13,6 +13,7 @@ from made_result import made_result
 from mesh_files import write_box_ply
 
 from camera_relocalization_ros.cli.main import main
+from camera_relocalization_ros.core.pose_errors import PoseErrors
 from camera_relocalization_ros.core.state import State
 from camera_relocalization_ros.evaluation.result_files import load_result, write_result
 from camera_relocalization_ros.report.pages.result_page import PageInput, result_page
@@ -58,7 +59,11 @@ def test_page_stands_alone_and_escapes_what_others_wrote(tmp_path):
 
 def test_page_tells_whether_ok_kept_its_promise_and_what_a_model_lacks(tmp_path):
     result = write_with_images(tmp_path, never_ok="not calibrated, so none of its poses is OK")
+    result.baselines["feature retrieval"] = PoseErrors(np.full(60, 0.01), np.full(60, 0.1))
     page = result_page([PageInput.of(tmp_path, result)])
+    # what to conclude comes before all numbers
+    top = page.partition("<h2>")[0]
+    assert '<li class="bad">it loses against looking up the most similar training image in position and orient' in top
     assert "The model is not calibrated, so none of its poses is OK." in page
     assert "errors below 0.1 m and 3 deg, which is what OK promises." in page
     ok = result.states == State.OK
