@@ -74,12 +74,12 @@ def kill_points(folder: Path, counts: Counter[str], faults: list[str], over: Cal
         for exists in (True, False):
             step = 0
             while not over():
-                path = _fresh(folder, exists, writer)
+                path = fresh(folder, exists, writer)
                 ended = in_fork(partial(_killed_at, step, partial(writer.write, path, 1)))
                 if ended.code == DONE:
                     break
                 counts["kill points"] += 1
-                faults += _after(f"{name}, step {step}", path, writer, exists, ended.code == -signal.SIGKILL)
+                faults += damage_after(f"{name}, step {step}", path, writer, exists, ended.code == -signal.SIGKILL)
                 step += 1
 
 
@@ -90,7 +90,7 @@ def disk_cases(folder: Path, counts: Counter[str], faults: list[str], over: Call
             for exists in (True, False):
                 if over():
                     return
-                path = _fresh(folder, exists, writer)
+                path = fresh(folder, exists, writer)
                 ended = in_fork(partial(_with_full_disk, limit, partial(writer.write, path, 1)))
                 counts["disk cases"] += 1
                 where = f"{name}, {limit} bytes"
@@ -105,7 +105,8 @@ def disk_cases(folder: Path, counts: Counter[str], faults: list[str], over: Call
             faults.append(f"tracebacks: {name}, a file in the way: {ended.code} {ended.said[-200:]}")
 
 
-def _fresh(folder: Path, exists: bool, writer: Writer) -> Path:
+def fresh(folder: Path, exists: bool, writer: Writer) -> Path:
+    """A path in a folder of its own, where generation 0 lies, or nothing."""
     shutil.rmtree(folder / "kills", ignore_errors=True)
     path = folder / "kills" / "splits" / "out.yaml"
     path.parent.mkdir(parents=True)
@@ -114,8 +115,8 @@ def _fresh(folder: Path, exists: bool, writer: Writer) -> Path:
     return path
 
 
-def _after(where: str, path: Path, writer: Writer, existed: bool, killed: bool) -> list[str]:
-    """What is wrong after a kill: nothing whole is left, half of it is taken, or the same command has no way on."""
+def damage_after(where: str, path: Path, writer: Writer, existed: bool, killed: bool) -> list[str]:
+    """A line for each fault after a kill: nothing whole is left, half of it is taken, or there is no way on."""
     faults = [] if killed else [f"process crashes: {where}"]
     found = _generation(path, writer)
     if existed and found is None:
