@@ -19,6 +19,7 @@ from camera_relocalization_ros.vision.local_features import DESCRIPTOR_SIZE, Fea
 
 # 4 has an origin, which readers of 3 would not add
 VERSION, VERSION_WITH_ORIGIN = 3, 4
+AGAIN = "`reloc map DATASET... --bundle BUNDLE` makes it again"
 # principal components of descriptors that are kept, one signed byte each
 CODE_SIZE = 64
 # a map of 100,000 images is no map of this package
@@ -135,7 +136,7 @@ def load_map(path: Path | str) -> LandmarkMap:
         _check(landmark_map)
         return landmark_map
     except READ_FAULTS as error:
-        raise BundleError(f"{path}: no landmark map of this reloc map ({error}); make it again") from error
+        raise BundleError(f"{path}: no landmark map of this version ({error}); {AGAIN}") from error
 
 
 def _check(m: LandmarkMap) -> None:

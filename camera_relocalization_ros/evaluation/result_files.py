@@ -77,8 +77,8 @@ def load_result(folder: Path | str) -> Result:
         found = (values.pop("format", None), values.pop("version", None))
         if found != (FORMAT, VERSION):
             raise ResultError(
-                f"{folder / MANIFEST}: format and version {found}; expected {FORMAT!r} version {VERSION}, "
-                "which this program reads"
+                f"{folder / MANIFEST}: {found[0]!r} version {found[1]!r}; expected {FORMAT!r} version {VERSION}; "
+                "`reloc evaluate` or `reloc replay` with -o makes it again"
             )
         values.pop(RELIABILITY, None)
         info = from_plain(ResultInfo, values)
