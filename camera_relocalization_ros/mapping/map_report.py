@@ -29,4 +29,12 @@ def map_report(landmarks: Landmarks, view: Survey, errors_n2: np.ndarray, images
         position_m, angle_rad = np.median(errors_n2, axis=0)
         found = f"{len(errors_n2)} of {images} images, map made without them"
         lines.append(f"median error of refined poses: {position_m:.3f} m, {np.degrees(angle_rad):.2f} deg ({found})")
+        lines.append(_generalisation(len(np.unique(view.placement))))
     return "\n".join(lines)
+
+
+def _generalisation(placements: int) -> str:
+    """What images left out stand for: errors are those of flights that differ as much."""
+    if placements > 1:
+        return f"  left out: each of {placements} placements in turn, as the object will stand elsewhere"
+    return "  left out: stretches of the same recordings; on another day, in other light, expect larger errors"

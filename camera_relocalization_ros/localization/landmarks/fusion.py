@@ -37,13 +37,14 @@ def regression_alone(regression: Estimate, reason: str, is_contradicted: bool = 
     return replace(regression, state=State.DEGRADED, reason=f"not refined: {reason}")
 
 
-def refined_alone(regression: Estimate, refinement: Refinement) -> Estimate:
-    """The pose from landmarks whatever the gate says; of no numbers and LOST where there is none."""
+def refined_alone(regression: Estimate, refinement: Refinement, decision: GateDecision) -> Estimate:
+    """The pose from landmarks whatever the gate says, DEGRADED where it says no; LOST, of no numbers, without one."""
+    found = State.OK if decision.is_accepted else State.DEGRADED
     return replace(
         regression,
         pose=refinement.pose,
         covariance=refinement.covariance,
         stage=Stage.REFINED,
-        state=State.OK if refinement.found else State.LOST,
-        reason="" if refinement.found else f"no pose fits {refinement.matches} matches",
+        state=found if refinement.found else State.LOST,
+        reason=decision.description if refinement.found else f"no pose fits {refinement.matches} matches",
     )

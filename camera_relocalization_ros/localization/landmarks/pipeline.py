@@ -61,10 +61,10 @@ class StagedEstimate:
     def at(self, stage: Stage) -> Estimate:
         """The estimate of REGRESSION, REFINED or FUSED by itself.
 
-        REFINED is not gated; it has no numbers, and is LOST, where landmarks gave no pose.
+        REFINED has the pose that the gate refuses too, as DEGRADED; no numbers, and LOST, where landmarks gave none.
         """
         if stage is Stage.REFINED:
-            return refined_alone(self.regression, self.refinement)
+            return refined_alone(self.regression, self.refinement, self.decision)
         return {Stage.REGRESSION: self.regression, Stage.FUSED: self.fused}[stage]
 
 

@@ -7,7 +7,7 @@ import pytest
 from camera_relocalization_ros.core.pose import Pose
 from camera_relocalization_ros.core.state import Stage, State
 from camera_relocalization_ros.localization.estimate import Estimate
-from camera_relocalization_ros.localization.landmarks.fusion import fuse
+from camera_relocalization_ros.localization.landmarks.fusion import fuse, refined_alone
 from camera_relocalization_ros.localization.landmarks.gate import gate
 from camera_relocalization_ros.localization.landmarks.pose_refiner import Refinement
 
@@ -73,6 +73,13 @@ def test_a_regression_that_promises_enough_by_itself_is_ok_unless_landmarks_cont
     assert (fused.stage, fused.state, fused.reason) == (Stage.REGRESSION, State.OK, "")
     contradicted = fused_of(estimate(), refinement(pose=Pose(np.array([1.2, 0.0, 0.0]), IDENTITY)))
     assert contradicted.state is State.DEGRADED and contradicted.reason.startswith("not refined: ")
+
+
+def test_a_refined_pose_by_itself_is_ok_where_the_gate_accepts_it():
+    few, none = refinement(landmarks=np.arange(19)), refinement(found=False)
+    found = [refined_alone(estimate(), one, gate(estimate(), one)) for one in (refinement(), few, none)]
+    assert [one.state for one in found] == [State.OK, State.DEGRADED, State.LOST]
+    assert "19 landmarks" in found[1].reason and "matches" in found[2].reason
 
 
 def test_what_exceeds_chance_by_two_standard_deviations_is_published():
