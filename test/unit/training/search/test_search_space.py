@@ -69,7 +69,7 @@ def test_a_drawn_recipe_differs_from_its_base_in_what_was_searched_alone():
     [
         ("", "no parameter to search"),
         ("- loss.p", "expected a mapping, found list"),
-        ("optimiser.lr: {low: 1.0, high: 2.0}", "no parameter 'optimiser.lr'; known: backbone, "),
+        ("optimiser.lr: {low: 1.0, high: 2.0}", "no parameter 'optimiser.lr' (did you mean 'optimiser."),
         ("optimiser: {learning_rate: {low: 1.0, high: 2.0}}", "no parameter 'optimiser'"),
         ("optimiser.epochs: 5", "optimiser.epochs: found 5; expected {low, high}"),
         ("optimiser.epochs: {low: 5}", "expected {low, high}, {low, high, log} or {choices}"),
