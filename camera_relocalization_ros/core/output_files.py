@@ -112,7 +112,8 @@ def replaced_folder(
     successor = path.with_name(path.name + SUCCESSOR)
     if any(any(successor.glob(mark)) for mark in marks):
         # finished, or the old one, by a run that was killed just before or after the exchange of names
-        shutil.rmtree(successor, ignore_errors=True)
+        with writing(path, kind):
+            _discard(successor, path)
     yield successor
     with writing(path, kind):
         _swap(successor, path)
@@ -178,11 +179,19 @@ def _swap(partial: Path, path: Path) -> None:
         os.replace(partial, path)
         return
     if _exchanged(partial, path):
-        shutil.rmtree(partial, ignore_errors=True)
+        _discard(partial, path)
         return
     replaced = path.with_name(path.name + REPLACED)
     os.replace(path, replaced)
     os.replace(partial, path)
+    shutil.rmtree(replaced, ignore_errors=True)
+
+
+def _discard(folder: Path, path: Path) -> None:
+    """Remove what is no longer `path`; by a name that the next run removes, for half of it may be left by a kill."""
+    replaced = path.with_name(path.name + REPLACED)
+    shutil.rmtree(replaced, ignore_errors=True)
+    os.replace(folder, replaced)
     shutil.rmtree(replaced, ignore_errors=True)
 
 

@@ -180,7 +180,7 @@ def chaos(world: World, seconds: float) -> tuple[list[str], Counter[str], int]:
         ((name, act),) = rng.choices(list(acts.items()), weights)
         act()
         events[name] += 1
-        time.sleep(rng.uniform(0.2, 2.5))
+        time.sleep(rng.uniform(0.5, 8.0))
         if world.node.poll() is not None:
             return [*world.faults, f"process crashes: the node ended with {world.node.returncode}"], events, 0
     world.restart_camera(0)

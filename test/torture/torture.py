@@ -28,6 +28,7 @@ from helpers import OWN_PROCESS  # noqa: E402  as programs find what stands besi
 from kill_points import disk_cases, kill_points  # noqa: E402
 from kills import random_kills  # noqa: E402
 from mutations import read_mutated  # noqa: E402
+from structures import read_structures  # noqa: E402
 
 TRIED = ("kills", "kill points", "disk cases", "inputs", "seconds of chaos", "poses")
 FAULTS = (
@@ -53,6 +54,7 @@ def torture(seconds: float, seed: int, chaos_s: float = 0.0) -> tuple[Counter[st
         disk_cases(Path(folder), counts, faults, lambda: over_at(0.25))
         if chaos_s:
             random_kills(Path(folder), seed, counts, faults, lambda: over_at(0.45))
+        read_structures(Path(folder), seed, counts, faults, lambda: over_at(0.7))
         read_mutated(Path(folder), seed, counts, faults, lambda: over_at(1.0))
     if chaos_s:
         chaos(chaos_s, seed, counts, faults)

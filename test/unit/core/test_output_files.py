@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from camera_relocalization_ros.core import output_files
 from camera_relocalization_ros.core.errors import DatasetError, RelocalizationError
 from camera_relocalization_ros.core.output_files import (
     found_folder,
@@ -143,7 +144,8 @@ def test_names_are_exchanged_so_that_a_folder_is_never_missing(tmp_path, monkeyp
     with new_folder(tmp_path / "folder") as partial:
         (partial / "content").write_text("new")
         monkeypatch.setattr("camera_relocalization_ros.core.output_files.shutil.rmtree", removing)
-    assert seen == [("new", True)], "the new one has its name before the old one is removed"
+    assert {content for content, _ in seen} == {"new"}, "the new one has its name before the old one is removed"
+    assert seen[-1][1], "the old one is removed"
 
 
 def test_a_folder_is_replaced_only_when_asked_and_only_by_its_kind(tmp_path):
@@ -159,3 +161,26 @@ def test_a_folder_is_replaced_only_when_asked_and_only_by_its_kind(tmp_path):
         assert (tmp_path / "folder" / "content").read_text() == "old"
     assert (tmp_path / "folder" / "content").read_text() == "new"
     assert os.listdir(tmp_path) == ["folder"]
+
+
+def test_a_kill_while_the_old_folder_is_removed_leaves_a_way_on(tmp_path, monkeypatch):
+    def replace_folder():
+        with output_files.replaced_folder(tmp_path / "out", ("mark",), True) as target:
+            # what makes folders refuses one that is there
+            target.mkdir()
+            (target / "mark").write_text("new")
+            (target / "other").write_text("new")
+
+    def killed(folder, ignore_errors=False):
+        if (folder / "mark").exists():
+            (folder / "mark").unlink()
+            raise KeyboardInterrupt
+
+    replace_folder()
+    with monkeypatch.context() as patched:
+        patched.setattr(output_files.shutil, "rmtree", killed)
+        with pytest.raises(KeyboardInterrupt):
+            replace_folder()
+    assert (tmp_path / "out" / "mark").read_text() == "new"
+    replace_folder()
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
