@@ -13,6 +13,7 @@ import yaml
 from forked import TRACEBACK, in_fork
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
+from hypothesis.configuration import set_hypothesis_home_dir
 from mutations import FOLDERS, MUCH_BYTES, Reader, write_samples
 
 from camera_relocalization_ros.core.errors import RelocalizationError
@@ -28,6 +29,7 @@ def read_structures(
     folder: Path, first_seed: int, counts: Counter[str], faults: list[str], over: Callable[[], bool]
 ) -> None:
     """Changed structures into every reader of YAML and JSON, until it is over; a fault is the smallest found."""
+    set_hypothesis_home_dir(folder / "hypothesis")
     samples = write_samples(folder / "structured")
     number = first_seed
     while not over():
