@@ -16,7 +16,7 @@ from camera_relocalization_ros.core.shipped_files import NAME, shipped_file
 GROUPS = {
     "try it without a drone": ("demo", "simulate"),
     "from bags to a data set": (
-        *("info", "sync_check", "extract", "import_dataset", "merge", "doctor", "split", "stats"),
+        *("info", "sync_check", "extract", "import_dataset", "survey", "merge", "doctor", "split", "stats"),
         *("trajectory", "kml", "gimbal_check"),
     ),
     "from a data set to a bundle that flies": ("train", "export", "map", "calibrate"),

@@ -38,6 +38,8 @@ PHOTOGRAPHS = "photographs"
 SCALED_FROM = "intrinsics_scaled_from"
 # in a sequence's info, false: its poses are of a scene whose scale and axes mean nothing outside
 METRIC = "metric"
+# in a sequence's info: how its poses were surveyed, and what is known of their errors
+SURVEY = "survey"
 COLUMNS = ("number", "stamp_ns", "image", "x", "y", "z", "qx", "qy", "qz", "qw")
 # in data sets of several cameras: their list, and in the frames which of it, empty where that is not known
 CAMERAS_FILE = "cameras.csv"

@@ -24,6 +24,7 @@ from camera_relocalization_ros.data.doctor.recording_checks import (
     check_stream,
 )
 from camera_relocalization_ros.data.doctor.split_checks import check_splits
+from camera_relocalization_ros.data.doctor.survey_check import check_survey
 
 
 @dataclass(frozen=True)
@@ -65,5 +66,6 @@ def examine(dataset: Dataset) -> Examination:
         check_duplicates(images),
         check_coverage(coverage),
         check_splits(dataset.path),
+        *filter(None, [check_survey(dataset)]),
     )
     return Examination(dataset, images, coverage, findings)

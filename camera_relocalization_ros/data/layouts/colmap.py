@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from pathlib import Path
-from typing import BinaryIO, Iterable, Iterator, NamedTuple, Optional, Tuple
+from typing import Any, BinaryIO, Iterable, Iterator, NamedTuple, Optional, Tuple
 
 import numpy as np
 
@@ -87,11 +87,18 @@ class _Image(NamedTuple):
 _Picture = Tuple[_Image, Path, Optional[CameraIntrinsics]]
 
 
-def import_colmap(source: Path, output: Path, images: Path | None = None) -> Dataset:
+def import_colmap(
+    source: Path,
+    output: Path,
+    images: Path | None = None,
+    info: dict[str, Any] | None = None,
+    frames: tuple[str, str] | None = None,
+) -> Dataset:
     """Write the data set `output` of a sequence for each folder, images in the natural order of their names; return it.
 
     source: folder of the model. `images`: folder of the images; None looks for a folder images in the model's or up to
-    two folders above it. Each image keeps its camera. Raises DatasetError, also for lenses that are not OpenCV's.
+    two folders above it. Each image keeps its camera. info: what the sequences' `info` says besides; frames: other
+    names of parent and child. Raises DatasetError, also for lenses that are not OpenCV's.
     """
     try:
         cameras, listed = _read_model(source)
@@ -109,10 +116,17 @@ def import_colmap(source: Path, output: Path, images: Path | None = None) -> Dat
     refuse_without_pictures(paths)
     given = [used[image.camera_id] for image in listed]
     fitted = fitted_cameras(source, paths, given)
-    info = {"source": f"colmap {source.name}", PHOTOGRAPHS: True, METRIC: False, **scaled_from(given, fitted)}
-    with DatasetWriter(output, PARENT_FRAME, CHILD_FRAME, [camera for camera in fitted if camera]) as writer:
+    said = {
+        "source": f"colmap {source.name}",
+        PHOTOGRAPHS: True,
+        METRIC: False,
+        **scaled_from(given, fitted),
+        **(info or {}),
+    }
+    parent, child = frames or (PARENT_FRAME, CHILD_FRAME)
+    with DatasetWriter(output, parent, child, [camera for camera in fitted if camera]) as writer:
         for index, (name, members) in enumerate(_by_folder(zip(listed, paths, fitted)).items()):
-            with writer.sequence(name, info) as sequence:
+            with writer.sequence(name, said) as sequence:
                 for number, (image, path, camera) in enumerate(members):
                     stamp_ns = synthetic_stamp_ns(index, number)
                     add_image_file(sequence, stamp_ns, image.T_scene_camera, path, number, camera)

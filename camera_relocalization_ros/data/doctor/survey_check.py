@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What is known of the errors of surveyed poses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from camera_relocalization_ros.data.dataset import SURVEY, Dataset
+from camera_relocalization_ros.data.doctor.finding import BAD, LOOK, OK, Finding
+
+# relative errors of the scale, and shares of pictures without a place, beyond which a survey is worth a look
+SCALE_LOOK, SCALE_BAD, MISSING_LOOK = 0.005, 0.02, 0.1
+
+
+def check_survey(dataset: Dataset) -> Finding | None:
+    """How good the poses of a survey are, by what it measured itself; None where there was none."""
+    reports = [sequence.info[SURVEY] for sequence in dataset.sequences if isinstance(sequence.info.get(SURVEY), dict)]
+    if not reports:
+        return None
+    report = reports[0]
+    pictures, registered = int(report.get("pictures", 0)), int(report.get("registered", 0))
+    text = f"{registered} of {pictures} pictures have a place, points agree to {report.get('reprojection_px')} px"
+    if "scale_from" not in report:
+        return Finding("survey", BAD, f"{text}; nothing tells the scale: survey with --tags or --like", report)
+    error = float(report["scale_error"])
+    text += f"; scale by {report['scale_from']}, to {100 * error:.2f} %; {_frame_text(report)}"
+    is_worth_a_look = error > SCALE_LOOK or registered < (1 - MISSING_LOOK) * pictures
+    return Finding("survey", BAD if error > SCALE_BAD else LOOK if is_worth_a_look else OK, text, report)
+
+
+def _frame_text(report: dict[str, Any]) -> str:
+    turn = f", {report['frame_error_deg']:g} deg" if "frame_error_deg" in report else ""
+    return f"axes of {report['frame_of']}, which fits to {1000 * float(report['frame_error_m']):.1f} mm{turn}"

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Square tags (ArUco, AprilTag) of known size in pictures: their corners in the scene, its scale and its axes."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Any, Callable
+
+import cv2
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from camera_relocalization_ros.core.errors import ConfigError, DatasetError
+from camera_relocalization_ros.mapping.survey.alignment import Similarity, similarity_between
+
+# a corner that projects further from where it was seen, in widths of the picture, is another's, or partly covered
+MOST_ERROR_SHARE = 0.002
+FEWEST_VIEWS = 2
+# of points in a plane: their third extent against the second
+FLAT_SHARE = 0.03
+
+
+@dataclass(frozen=True)
+class TagScale:
+    """What tags say: metres for each unit of the scene, its relative error, and where their corners lie in the scene.
+
+    error: relative deviation of the scale, from how unlike the tags are, or the edges of a single one. corners: by tag
+    number, (4, 3), top left, top right, bottom right, bottom left of the tag.
+    """
+
+    scale: float
+    error: float
+    corners: dict[int, np.ndarray]
+
+
+def tag_detector(dictionary: str) -> Callable[[np.ndarray], dict[int, np.ndarray]]:
+    """A function that finds the tags in a grey image: corners (4, 2) in pixels by tag number, those seen once.
+
+    dictionary: OpenCV's name, such as DICT_4X4_50 or DICT_APRILTAG_36h11. Raises ConfigError that names some.
+    """
+    known = {name for name in dir(cv2.aruco) if name.startswith("DICT_")}
+    if dictionary not in known:
+        raise ConfigError(f"no tags {dictionary!r}; expected one of {', '.join(sorted(known))}")
+    tags = cv2.aruco.getPredefinedDictionary(getattr(cv2.aruco, dictionary))
+    modern = hasattr(cv2.aruco, "ArucoDetector")  # since OpenCV 4.7
+    parameters = cv2.aruco.DetectorParameters() if modern else cv2.aruco.DetectorParameters_create()
+    # of small tags ten times as exact as a search around each corner, which other edges in its window draw away
+    parameters.cornerRefinementMethod = cv2.aruco.CORNER_REFINE_APRILTAG
+
+    def detect(grey: np.ndarray) -> dict[int, np.ndarray]:
+        if modern:
+            corners, numbers, _ = cv2.aruco.ArucoDetector(tags, parameters).detectMarkers(grey)
+        else:
+            corners, numbers, _ = cv2.aruco.detectMarkers(grey, tags, parameters=parameters)
+        listed = [] if numbers is None else numbers.ravel().tolist()
+        return {n: c.reshape(4, 2).astype(float) for n, c in zip(listed, corners) if listed.count(n) == 1}
+
+    offset_px = _offset_px(detect, tags)
+    return lambda grey: {number: corners - offset_px for number, corners in detect(grey).items()}
+
+
+def _offset_px(detect: Callable[[np.ndarray], dict[int, np.ndarray]], tags: Any) -> np.ndarray:
+    """Where OpenCV says that corners are, less where they are (2,), measured: it counts from the edge of a pixel."""
+    side, margin = 200, 50
+    draw = cv2.aruco.generateImageMarker if hasattr(cv2.aruco, "generateImageMarker") else cv2.aruco.drawMarker
+    image = np.full((side + 2 * margin,) * 2, 255, np.uint8)
+    image[margin : margin + side, margin : margin + side] = draw(tags, 0, side)
+    found = detect(image).get(0)
+    if found is None:
+        return np.zeros(2)
+    # the middle of the first pixel is zero
+    offset: np.ndarray = found.mean(axis=0) - (margin + side / 2 - 0.5)
+    return offset
+
+
+def tag_scale(reconstruction: Any, greys: Callable[[str], np.ndarray], dictionary: str, size_m: float) -> TagScale:
+    """The scale by all tags that two or more pictures of a reconstruction show; raises DatasetError where none is.
+
+    greys: the grey image of a picture by its name. size_m: the edge of the black square.
+    """
+    detect = tag_detector(dictionary)
+    seen: dict[int, list[tuple[Any, np.ndarray]]] = defaultdict(list)
+    for image in reconstruction.images.values():
+        if image.has_pose:
+            for number, corners_px in detect(greys(image.name)).items():
+                seen[number].append((image, corners_px))
+    found = {number: _corners(views) for number, views in sorted(seen.items()) if len(views) >= FEWEST_VIEWS}
+    corners = {number: points for number, points in found.items() if points is not None}
+    if not corners:
+        raise DatasetError(
+            f"no tag of {dictionary} is in {FEWEST_VIEWS} pictures that have a place; {len(seen)} in one"
+        )
+    scales = np.array([similarity_between(points, tag_axes(size_m)).scale for points in corners.values()])
+    scale = float(np.average(scales, weights=[len(seen[number]) for number in corners]))
+    alike = scales if len(scales) > 1 else _edge_scales(next(iter(corners.values())), size_m)
+    return TagScale(scale, float(np.std(alike, ddof=1) / scale / np.sqrt(len(scales))), corners)
+
+
+def tag_frame(found: TagScale, size_m: float) -> Similarity:
+    """From the scene into the frame of the tag with the lowest number, in metres.
+
+    Where all tags lie in one plane, as on a floor, its normal is theirs, which the corners of one tell less well.
+    """
+    to_tag = similarity_between(found.corners[min(found.corners)], tag_axes(size_m), found.scale)
+    points = to_tag.apply(np.concatenate(list(found.corners.values())))
+    _, extents, axes = np.linalg.svd(points - points.mean(axis=0))
+    if len(found.corners) < 2 or extents[2] > FLAT_SHARE * extents[1]:
+        return to_tag
+    level, _ = Rotation.align_vectors([[0.0, 0.0, 1.0]], [axes[2] * np.sign(axes[2][2])])
+    return Similarity(to_tag.scale, level * to_tag.rotation, level.apply(to_tag.shift))
+
+
+def _edge_scales(square: np.ndarray, size_m: float) -> np.ndarray:
+    scales: np.ndarray = size_m / np.linalg.norm(square - np.roll(square, -1, axis=0), axis=1)
+    return scales
+
+
+def tag_axes(size_m: float) -> np.ndarray:
+    """Corners (4, 3) of a tag in its own frame, in metres: x to its right, y up, z out of it; zero is its middle."""
+    half = size_m / 2
+    return np.array([[-half, half, 0], [half, half, 0], [half, -half, 0], [-half, -half, 0]])
+
+
+def _corners(views: list[tuple[Any, np.ndarray]]) -> np.ndarray | None:
+    """The corners (4, 3) of a tag in the scene; None where they cannot be told."""
+    points = [_triangulated([(image, corners[number]) for image, corners in views]) for number in range(4)]
+    return None if any(point is None for point in points) else np.array(points)
+
+
+def _triangulated(views: list[tuple[Any, np.ndarray]]) -> np.ndarray | None:
+    """The point (3,) that pictures show at pixels (2,), without those that disagree."""
+    point = None
+    while len(views) >= FEWEST_VIEWS:
+        point = _intersection(views)
+        errors = [_error_share(image, point, pixel) for image, pixel in views]
+        worst = int(np.argmax(errors))
+        if errors[worst] <= MOST_ERROR_SHARE:
+            return point
+        views = [view for n, view in enumerate(views) if n != worst]
+    return None
+
+
+def _intersection(views: list[tuple[Any, np.ndarray]]) -> np.ndarray:
+    rows = []
+    for image, pixel in views:
+        # COLMAP's pixel centres lie at halves
+        ray = image.camera.cam_from_img(pixel + 0.5)
+        T_camera_scene = image.cam_from_world().matrix()
+        rows += [ray[0] * T_camera_scene[2] - T_camera_scene[0], ray[1] * T_camera_scene[2] - T_camera_scene[1]]
+    solution = np.linalg.svd(np.array(rows))[2][-1]
+    point: np.ndarray = solution[:3] / solution[3]
+    return point
+
+
+def _error_share(image: Any, point: np.ndarray, pixel: np.ndarray) -> float:
+    projected = image.project_point(point)
+    return float("inf") if projected is None else float(np.linalg.norm(projected - pixel - 0.5) / image.camera.width)
