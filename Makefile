@@ -6,7 +6,7 @@ SHELL := /bin/bash
 help:
 	@echo "make demo      simulate a flight, fly the shipped model on it, say how good it was (out/demo)"
 	@echo "make test      unit, ROS and integration tests, and lint; some: make test SUITES=\"unit lint\""
-	@echo "make torture   break it on purpose for half an hour: kills, full disks, changed inputs"
+	@echo "make torture   break it on purpose for half an hour: kills, full disks, changed inputs, a live node in chaos"
 	@echo "make docs      the documentation as a site, in site/"
 	@echo "make setup     only install what these two need"
 	@echo "make onboard   only install what flies, without torch (RUNTIME=gpu: onnxruntime-gpu, RUNTIME=system: JetPack's)"
