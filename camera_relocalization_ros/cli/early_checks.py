@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Iterable
 
 from camera_relocalization_ros.core.errors import BagError, ConfigError
+
+logger = logging.getLogger(__name__)
 
 
 def check_data(*specs: str | Path | None) -> None:
@@ -16,6 +19,17 @@ def check_data(*specs: str | Path | None) -> None:
     for spec in specs:
         if spec is not None:
             Dataset.load(spec)
+
+
+def warn_of_forgotten_parts(specs: Iterable[str]) -> None:
+    """Warn where a whole data set is trained on although it has splits: then nothing of it is left to test with."""
+    from camera_relocalization_ros.data.splits import split_names
+
+    for spec in specs:
+        names = split_names(Path(spec)) if "@" not in Path(spec).name else []
+        if names:
+            text = "%s has splits (%s) and is trained on whole, so nothing is left to test with; %s@%s.PART is a part"
+            logger.warning(text, spec, ", ".join(names), spec, names[0])
 
 
 def check_bundle(path: Path | None) -> None:

@@ -7,7 +7,12 @@ import argparse
 import sys
 from pathlib import Path
 
-from camera_relocalization_ros.cli.early_checks import check_data, check_recipe, check_run_folder
+from camera_relocalization_ros.cli.early_checks import (
+    check_data,
+    check_recipe,
+    check_run_folder,
+    warn_of_forgotten_parts,
+)
 from camera_relocalization_ros.cli.next_step import print_next
 
 NAME = "train"
@@ -50,6 +55,7 @@ def check(arguments: argparse.Namespace) -> None:
     check_recipe(arguments.config)
     check_run_folder(arguments.finetune)
     check_data(*arguments.datasets, *arguments.val)
+    warn_of_forgotten_parts(arguments.datasets)
 
 
 def run(arguments: argparse.Namespace) -> int:

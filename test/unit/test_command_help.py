@@ -11,6 +11,7 @@ import pytest
 from helpers import write_fake_dataset
 
 from camera_relocalization_ros.cli import main as program
+from camera_relocalization_ros.cli.early_checks import warn_of_forgotten_parts
 from camera_relocalization_ros.cli.help_text import COMMANDS, version_text
 from camera_relocalization_ros.cli.progress_bars import ProgressBars, ProgressLines, progress_shown
 from camera_relocalization_ros.core.progress import reporting, tracked
@@ -75,6 +76,15 @@ def test_what_is_wrong_is_said_before_anything_large_is_loaded(tmp_path, monkeyp
         monkeypatch.delitem(sys.modules, module)
     assert program.main(arguments) == 1
     assert says in capsys.readouterr().err
+
+
+def test_a_forgotten_part_is_warned_of(tmp_path, caplog):
+    (tmp_path / "set" / "splits").mkdir(parents=True)
+    (tmp_path / "set" / "splits" / "blocks.yaml").touch()
+    warn_of_forgotten_parts([f"{tmp_path}/set@blocks.train", str(tmp_path / "other")])
+    assert not caplog.messages
+    warn_of_forgotten_parts([f"{tmp_path}/set"])
+    assert f"{tmp_path}/set has splits (blocks) and is trained on whole" in caplog.text
 
 
 def test_moved_images_are_one_sentence(tmp_path, monkeypatch, capsys):
