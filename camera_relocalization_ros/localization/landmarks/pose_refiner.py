@@ -105,18 +105,23 @@ def nothing_found(matches: int) -> Refinement:
     )
 
 
+def better(one: Refinement, other: Refinement) -> Refinement:
+    """The other where it alone is found, or has more evidence."""
+    return other if not one.found or (other.found and other.evidence > one.evidence) else one
+
+
 class Stopwatch:
-    """Sums of what stages take."""
+    """What stages take, each time: seconds in `laps`."""
 
     def __init__(self) -> None:
-        self.seconds: defaultdict[str, float] = defaultdict(float)
+        self.laps: defaultdict[str, list[float]] = defaultdict(list)
 
     @contextmanager
     def of(self, stage: str) -> Iterator[None]:
-        """Add the seconds until the block ends."""
+        """Take the seconds until the block ends."""
         started = time.perf_counter()
         yield
-        self.seconds[stage] += time.perf_counter() - started
+        self.laps[stage].append(time.perf_counter() - started)
 
 
 class PoseRefiner:
@@ -205,20 +210,16 @@ class PoseRefiner:
         """As `refine_grey`, of the features of an image."""
         rays, codes = self.true_rays(features.rays), self.landmark_map.encode(features.descriptors)
         best, stopwatch = nothing_found(0), Stopwatch()
-        for landmarks in self._where_to_look(self.lens_pose(prior)):
-            refinement = self._refined(features, rays, codes, landmarks, stopwatch)
-            if not best.found or (refinement.found and refinement.evidence > best.evidence):
-                best = refinement
-            if best.evidence >= self._settings.convincing:
-                break
-        return replace(best, seconds=dict(stopwatch.seconds))
-
-    def _where_to_look(self, T_parent_lens: np.ndarray) -> Iterator[np.ndarray]:
-        """Landmarks to match with: those near the prior, which may be wrong, then wherever they are."""
-        near = self._near(T_parent_lens, self._settings.landmarks)
-        yield near
-        if len(near) < len(self._anywhere):
-            yield self._anywhere
+        near = self._near(self.lens_pose(prior), self._settings.landmarks)
+        places = [near, self._anywhere] if len(near) < len(self._anywhere) else [near]
+        for landmarks in places:
+            if best.evidence < self._settings.convincing:
+                best = better(best, self._refined(features, rays, codes, landmarks, stopwatch))
+        if len(stopwatch.laps["matching"]) > 1 and best.evidence > 0:
+            # near a pose more landmarks are matched than among all, where others look alike
+            near = self._near(self.lens_pose(best.pose), self._settings.landmarks)
+            best = better(best, self._refined(features, rays, codes, near, stopwatch))
+        return replace(best, seconds={stage: sum(laps) for stage, laps in stopwatch.laps.items()})
 
     def _refined(
         self, features: LocalFeatures, rays: np.ndarray, codes: np.ndarray, landmarks: np.ndarray, stopwatch: Stopwatch
