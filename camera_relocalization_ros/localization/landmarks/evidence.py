@@ -21,20 +21,24 @@ MINIMAL = 3
 # of what does not agree with a pose: within so many tolerances it may be right and out of place
 BESIDE = 3.0
 RIVAL_ITERATIONS = 200
+# orders of magnitude: chance was seen to reach 4. Who has more is no accident, and moved
+RIVAL = 8.0
 
 
 def evidence(points: np.ndarray, rays: np.ndarray, T_parent_lens: np.ndarray, tolerance: float) -> float:
     """Orders of magnitude by which chance is unlikelier than 1 to give matches a pose as good; below 0 against it.
 
     Of points (k, 3) that rays (k, 2) were matched with by their looks alone. What speaks for the best other pose, of
-    those that do not agree, is taken off: of two things that moved against each other one is not where the map has it.
-    tolerance: on z = 1.
+    those that do not agree, is taken off. Where that is no chance either, two things moved against each other, of which
+    one is not where the map has it; matches do not say which, however many: -inf. tolerance: on z = 1.
     """
     if len(points) <= MINIMAL:
         return 0.0
     sizes = reprojection_errors(points, rays, T_parent_lens)
     share = _chance_share(rays, tolerance)
     against = _of_rival(points, rays, sizes > BESIDE * tolerance, share, tolerance)
+    if against >= RIVAL:
+        return -math.inf
     return _of_matches(rays, sizes < tolerance, share) - against
 
 

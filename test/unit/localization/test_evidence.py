@@ -43,11 +43,19 @@ def test_what_lies_together_counts_once():
     assert spread > 15 > 4 > evidence(points, rays, HERE, TOLERANCE)
 
 
+def with_rival(right, rival):
+    """Matches of which some are right and as many others agree on another pose."""
+    here, there = matches(right, 40), matches(rival, 0, ELSEWHERE, seed=1)
+    return tuple(np.concatenate(both) for both in zip(here, there))
+
+
 def test_what_speaks_for_another_pose_is_taken_off():
-    here, there = matches(40, 40), matches(40, 0, ELSEWHERE, seed=1)
-    points, rays = (np.concatenate(both) for both in zip(here, there))
-    alone = evidence(*matches(40, 80), HERE, TOLERANCE)
-    assert alone > 30 and evidence(points, rays, HERE, TOLERANCE) < alone / 3
+    assert 0 < evidence(*with_rival(40, 7), HERE, TOLERANCE) < evidence(*with_rival(40, 0), HERE, TOLERANCE) - 1
+
+
+def test_a_pose_says_nothing_by_itself_where_things_moved_against_each_other():
+    # the room's landmarks are many more than those of an object that stands elsewhere now
+    assert evidence(*with_rival(200, 25), HERE, TOLERANCE) == -np.inf
 
 
 def test_of_features_that_were_looked_for_those_count_that_exceed_chance():
