@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Iterator, Sequence
@@ -27,6 +29,7 @@ def reconstruct(folder: Path, names: Sequence[str], work: Path, one_camera: bool
     a picture. `work`: an empty folder for COLMAP's files. Raises DatasetError where fewer than FEWEST_IMAGES find
     a place.
     """
+    arm_sigterm_again()
     mode = pycolmap.CameraMode.SINGLE if one_camera else pycolmap.CameraMode.PER_FOLDER
     extraction, mapping = pycolmap.FeatureExtractionOptions(), pycolmap.IncrementalPipelineOptions()
     extraction.max_image_size, extraction.sift.max_num_features = FEATURE_PIXELS, features
@@ -49,6 +52,13 @@ def reconstruct(folder: Path, names: Sequence[str], work: Path, one_camera: bool
             f"{folder}: {found} of {len(names)} pictures find a place; expected some that overlap, from places apart"
         )
     return largest
+
+
+def arm_sigterm_again() -> None:
+    """Have SIGTERM do what it did before pycolmap was loaded, whose glog prints a stack trace and ends the process."""
+    handler = signal.getsignal(signal.SIGTERM)
+    if handler is not None and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, handler)
 
 
 def move(reconstruction: Any, similarity: Similarity) -> None:

@@ -4,6 +4,9 @@
 How well COLMAP reconstructs is measured by benchmarks/survey.py; here it is given its poses.
 """
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from helpers import encoded, fake_image_rgb, load_benchmark
@@ -112,3 +115,16 @@ def test_a_survey_without_a_scale_is_not_metric(photos, tmp_path):
     assert not dataset.is_metric
     finding = check_survey(dataset)
     assert finding.level == BAD and "nothing tells the scale" in finding.sentence
+
+
+def test_sigterm_still_ends_a_survey_as_it_ends_other_commands():
+    program = """
+import os, signal
+signal.signal(signal.SIGTERM, lambda *_: print("as before", flush=True))
+from camera_relocalization_ros.mapping.survey.structure import arm_sigterm_again
+arm_sigterm_again()
+os.kill(os.getpid(), signal.SIGTERM)
+print("goes on")
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.stdout.split("\n")[:2] == ["as before", "goes on"], done.stderr
