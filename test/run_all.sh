@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # All tests, or the suites that are named, to the end, in a shell that has sourced env.sh:
-#   test/run_all.sh [unit] [python38] [ros] [integration] [lint]
+#   test/run_all.sh [unit] [python38] [ros] [tutorial] [integration] [lint]
 # Fails when a test failed or when one of these suites did not run.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 results=$PWD/.setup/test_results
-[ $# -gt 0 ] || set -- unit python38 ros integration lint
+[ $# -gt 0 ] || set -- unit python38 ros tutorial integration lint
 suites=" $* "
 rm -rf "$results"
 mkdir -p "$results"
@@ -31,6 +31,11 @@ ros() {
   echo "== ROS tests (no master) =="
   # plain pytest does not put this folder on the path: the built package, with its messages, must come first
   pytest test/ros "${side_by_side[@]}" --junit-xml="$results/ros.xml"
+}
+
+tutorial() {
+  echo "== the tutorial, typed =="
+  pytest test/tutorial --quiet -o faulthandler_timeout=1200 --junit-xml="$results/tutorial.xml"
 }
 
 # integration FOLDER...: the rostests of these folders, one after the other
@@ -61,8 +66,18 @@ lint() {
   test/lint.sh || echo lint >>"$results/suites_failed"
 }
 
+# one chain of commands, for minutes on one core: beside the others from the start, and shown after them
+tutorial=""
+if wanted tutorial; then
+  tutorial >"$results/tutorial.log" 2>&1 &
+  tutorial=$!
+fi
 if wanted unit; then unit; fi
 if wanted ros; then ros; fi
+if [ -n "$tutorial" ]; then
+  wait "$tutorial"
+  cat "$results/tutorial.log"
+fi
 # two lanes: the live nodes in one; in the other, shown afterwards, what keeps to one core, for nodes are to answer on a
 # busy machine too. Each replay brings a master of its own
 {
