@@ -44,7 +44,7 @@ def check_bags(paths: Iterable[Path]) -> None:
     """Raise BagError where a bag is missing."""
     for path in paths:
         if not path.exists():
-            raise BagError(f"{path}: no such bag")
+            raise BagError(f"{path}: no such file")
 
 
 def check_recipe(path: Path | None) -> None:
