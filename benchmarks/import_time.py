@@ -26,13 +26,14 @@ PACKAGE = "camera_relocalization_ros"
 NODE = "ros.node.startup"
 # as the node's program does; older checkouts lack some of it
 START = """
-import importlib, sys
+import importlib
+load = importlib.import_module
 try:
-    from {package}.core.program import prepare_process
+    from {package}.core.program import loaded as load, prepare_process
     prepare_process()
 except ImportError:
     pass
-importlib.import_module("{package}.{module}")
+load("{package}.{module}")
 """
 
 
