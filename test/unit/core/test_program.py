@@ -103,3 +103,10 @@ def test_other_faults_are_no_lack_of_memory():
     assert memory_message(RuntimeError("no such thing")) is None
     assert memory_message(RuntimeError("can't start new thread"))
     assert memory_message(ImportError("libzmq.so.5: failed to map segment from shared object"))
+
+
+def test_the_garbage_collector_works_again_after_the_imports():
+    program = "import gc; from camera_relocalization_ros.core.program import loaded"
+    assert run_python(f"{program}; loaded('numpy'); print(gc.isenabled(), gc.get_freeze_count() > 0)") == "True True"
+    failing = "\ntry:\n    loaded('nowhere')\nexcept ModuleNotFoundError:\n    print(gc.isenabled())"
+    assert run_python(program + failing) == "True"
