@@ -24,8 +24,8 @@ onboard:
 demo: setup
 	@. ./env.sh && reloc demo -o out/demo --overwrite
 
-test: setup-test
-	@. ./env.sh && test/run_all.sh $(SUITES)
+test:
+	@test/run_all.sh $(SUITES)
 
 torture: setup-test
 	@. ./env.sh && python test/torture/torture.py

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# All tests, or the suites that are named, to the end, in a shell that has sourced env.sh:
+# Sets up, then runs all tests, or the suites that are named, to the end:
 #   test/run_all.sh [unit] [python38] [ros] [tutorial] [integration] [lint]
 # Fails when a test failed or when one of these suites did not run.
 set -uo pipefail
@@ -22,6 +22,21 @@ wanted() {
   [[ $suites == *" $1 "* ]]
 }
 
+# beside LANE: the function of this name in the background; what it prints is shown by `together`
+beside() {
+  "$1" >"$results/lane_$1.log" 2>&1 &
+  lanes+=("$1:$!")
+}
+
+# waits for the lanes beside, and shows what they printed
+together() {
+  local lane
+  for lane in "${lanes[@]}"; do
+    wait "${lane#*:}"
+    cat "$results/lane_${lane%:*}.log"
+  done
+}
+
 unit() {
   echo "== unit tests (no ROS) =="
   "${without_ros[@]}" python -m pytest test/unit "${side_by_side[@]}" --junit-xml="$results/unit.xml"
@@ -38,22 +53,27 @@ tutorial() {
   pytest test/tutorial --quiet -o faulthandler_timeout=1200 --junit-xml="$results/tutorial.xml"
 }
 
-# integration FOLDER...: the rostests of these folders, one after the other
+# one_rostest FILE: what it prints at its end is one line where all is well
+one_rostest() {
+  local file=$1 name
+  name=$(basename "$file" .test)
+  # rostest keeps its results under ROS_TEST_RESULTS_DIR, one XML file per test node
+  if ROS_TEST_RESULTS_DIR=$results/rostest env -u OMP_NUM_THREADS rostest "$file" >"$results/$name.log" 2>&1; then
+    echo "rostest $name ended after $SECONDS s"
+  else
+    echo "rostest $name failed; the end of its output:
+$(tail -n 40 "$results/$name.log")"
+    echo "$name" >>"$results/suites_failed"
+  fi
+}
+
+# a rostest a core, each with a master of its own; the longest first, or one would be left alone at the end
 integration() {
-  echo "== integration tests (rostest): $* =="
-  local folder file name
-  for folder in "$@"; do
-    for file in test/integration/"$folder"/*.test; do
-      name=$(basename "$file" .test)
-      echo "-- $name"
-      # rostest keeps its results under ROS_TEST_RESULTS_DIR, one XML file per test node
-      ROS_TEST_RESULTS_DIR=$results/rostest env -u OMP_NUM_THREADS rostest "$file" >"$results/$name.log" 2>&1 || {
-        echo "rostest $name failed; the end of its output:"
-        tail -n 40 "$results/$name.log"
-        echo "$name" >>"$results/suites_failed"
-      }
-    done
-  done
+  echo "== integration tests (rostest) =="
+  export -f one_rostest
+  export results
+  printf '%s\n' test/integration/{replay/replay,node/restarts,node/bad_start}.test test/integration/*/*.test |
+    awk '!seen[$0]++' | xargs -P "$cores" -I{} bash -c 'one_rostest {}'
 }
 
 python38() {
@@ -66,27 +86,24 @@ lint() {
   test/lint.sh || echo lint >>"$results/suites_failed"
 }
 
-# one chain of commands, for minutes on one core: beside the others from the start, and shown after them
-tutorial=""
-if wanted tutorial; then
-  tutorial >"$results/tutorial.log" 2>&1 &
-  tutorial=$!
-fi
+# what keeps to one core, for minutes
+one_core() {
+  if wanted tutorial; then tutorial; fi
+  if wanted lint; then lint; fi
+}
+
+lanes=()
+# Python 3.8 has an environment of its own: it is made and used while pip fills the other, which keeps to one core
+if wanted python38; then beside python38; fi
+bash setup/setup.sh test || exit
+set +u # ROS's setup files read variables that may be unset
+# shellcheck source=/dev/null
+. ./env.sh
+set -u
+
+beside one_core
 if wanted unit; then unit; fi
 if wanted ros; then ros; fi
-if [ -n "$tutorial" ]; then
-  wait "$tutorial"
-  cat "$results/tutorial.log"
-fi
-# two lanes: the live nodes in one; in the other, shown afterwards, what keeps to one core, for nodes are to answer on a
-# busy machine too. Each replay brings a master of its own
-{
-  if wanted integration; then integration replay; fi
-  if wanted lint; then lint; fi
-  if wanted python38; then python38; fi
-} >"$results/beside.log" 2>&1 &
-beside=$!
-if wanted integration; then integration aircraft node; fi
-wait $beside
-cat "$results/beside.log"
+together
+if wanted integration; then integration; fi
 python test/support/summarise.py "$results" "$@"
