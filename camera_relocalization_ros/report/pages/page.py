@@ -12,7 +12,7 @@ import jinja2
 import numpy as np
 from matplotlib.figure import Figure
 
-from camera_relocalization_ros.report.figures.canvas import DOTS_PER_INCH
+from camera_relocalization_ros.report.figures.canvas import write_png
 
 STYLE = """body { font: 17px/1.5 sans-serif; max-width: 72rem; margin: 1.5rem auto; padding: 0 1rem; color: #222; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.2rem; margin-top: 2.2rem; border-top: 1px solid #ddd; padding-top: 1rem; }
@@ -30,7 +30,7 @@ def render_page(template: str, **values: Any) -> str:
 def figure_source(figure: Figure) -> str:
     """A figure as the source of an img element."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, dpi=DOTS_PER_INCH, format="png")
+    write_png(figure, buffer)
     return data_source(buffer.getvalue(), "png")
 
 
