@@ -101,6 +101,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pictures", type=int, default=24)
     parser.add_argument("--features", type=int, default=2000)
+    parser.add_argument("--known-lens", action="store_true", help="give the intrinsics instead of having them found")
     arguments = parser.parse_args()
     from camera_relocalization_ros.pipelines.survey import Tags, survey
 
@@ -108,7 +109,13 @@ def main() -> None:
         folder = Path(work) / "photos"
         folder.mkdir()
         truth = photographs(folder, arguments.pictures)
-        dataset = survey(folder, Path(work) / "set", tags=Tags(DICTIONARY, TAG_M), features=arguments.features)
+        dataset = survey(
+            folder,
+            Path(work) / "set",
+            tags=Tags(DICTIONARY, TAG_M),
+            camera=CAMERA if arguments.known_lens else None,
+            features=arguments.features,
+        )
         metres, degrees, scale = errors(dataset, truth)
         print(f"{dataset.frame_count} of {len(truth)} pictures: median {100 * np.median(metres):.2f} cm ", end="")
         print(f"{np.median(degrees):.2f} deg, worst {100 * metres.max():.2f} cm, scale off by {100 * scale:+.2f} %")

@@ -7,22 +7,42 @@ import argparse
 from pathlib import Path
 
 NAME = "survey"
-HELP = "Find the poses of pictures that have none, in metres by tags of known size or a data set that shares pictures."
+HELP = "Find the poses of pictures that have none, in metres by tags, satellites, a distance or a data set."
 EXAMPLE = "reloc survey photos --tags DICT_4X4_50 --tag-size 0.2 -o out/surveyed"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("images", type=Path, metavar="IMAGES", help="folder of pictures that overlap")
+    parser.add_argument(
+        "sources", nargs="+", type=Path, metavar="SOURCE", help="folder of pictures that overlap, or bag; of one scene"
+    )
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DATASET", help="folder to create")
-    parser.add_argument("--tags", metavar="DICT", help="tags in the pictures: DICT_4X4_50, DICT_APRILTAG_36h11, ...")
+    scale = parser.add_argument_group("metres and axes, one of")
+    scale.add_argument("--tags", metavar="DICT", help="tags in the pictures: DICT_4X4_50, DICT_APRILTAG_36h11, ...")
+    scale.add_argument("--like", metavar="DATASET", help="data set with some of the pictures, whose poses are extended")
+    scale.add_argument("--distances", type=Path, metavar="FILE", help="YAML file of distances between picked points")
+    scale.add_argument(
+        "--gps", action="store_true", help="satellite positions: in the EXIF of photographs, on --gps-topic of bags"
+    )
     parser.add_argument("--tag-size", type=float, metavar="M", help="edge of a tag's black square in metres")
     parser.add_argument(
-        "--like", metavar="DATASET", help="data set with some of the pictures, whose poses are extended"
+        "--gps-topic",
+        default="dji_sdk/gps_position",
+        metavar="TOPIC",
+        help="satellite fixes of bags, of GPS or RTK (default: dji_sdk/gps_position)",
+    )
+    parser.add_argument("--image-topic", default="", metavar="TOPIC", help="of bags (default: the only one)")
+    parser.add_argument(
+        "--every", type=float, default=0.5, metavar="S", help="of bags a picture every so many seconds (default: 0.5)"
+    )
+    parser.add_argument(
+        "--camera", type=Path, metavar="FILE", help="YAML file of intrinsics (default: a bag's, else they are found)"
     )
     parser.add_argument("--features", type=int, default=4096, metavar="N", help="in a picture, at most (default: 4096)")
     parser.add_argument(
         "--camera-per-folder", action="store_true", help="each folder has its own camera (default: one for all)"
     )
+    parser.add_argument("--parent-frame", default="", metavar="FRAME", help="name of the axes (default: scene)")
+    parser.add_argument("--child-frame", default="", metavar="FRAME", help="the camera (default: camera_optical_frame)")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -36,12 +56,20 @@ def run(arguments: argparse.Namespace) -> int:
     tags = Tags(arguments.tags, arguments.tag_size) if arguments.tags else None
     with replaced_folder(arguments.output, (MANIFEST,), arguments.overwrite, DatasetError) as target:
         survey(
-            arguments.images,
+            arguments.sources,
             target,
             tags=tags,
             like=arguments.like,
+            distances=arguments.distances,
+            gps=arguments.gps,
+            camera=arguments.camera,
+            image_topic=arguments.image_topic,
+            gps_topic=arguments.gps_topic,
+            period_s=arguments.every,
             one_camera=not arguments.camera_per_folder,
             features=arguments.features,
+            parent_frame=arguments.parent_frame,
+            child_frame=arguments.child_frame,
         )
     dataset = Dataset.load(arguments.output)
     print(f"{dataset.path}: {dataset.frame_count} frames in {len(dataset.sequences)} sequences")

@@ -3,165 +3,119 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Sequence, Union
 
-import cv2
-import numpy as np
-
-from camera_relocalization_ros.core.errors import ConfigError, DatasetError
-from camera_relocalization_ros.core.geometry import angular_distance, position_quat
-from camera_relocalization_ros.core.image_files import load_image, read_image_file
+from camera_relocalization_ros.core.camera import CameraIntrinsics
+from camera_relocalization_ros.core.errors import ConfigError
+from camera_relocalization_ros.data.camera_files import load_camera
 from camera_relocalization_ros.data.dataset import METRIC, SURVEY, Dataset
-from camera_relocalization_ros.data.layouts.colmap import import_colmap
-from camera_relocalization_ros.data.layouts.natural_order import natural_key
-from camera_relocalization_ros.mapping.survey.alignment import similarity_between
+from camera_relocalization_ros.data.layouts.colmap import CHILD_FRAME, PARENT_FRAME, import_colmap
+from camera_relocalization_ros.mapping.survey.distances import Distances
+from camera_relocalization_ros.mapping.survey.pictures import Pictures, joined_pictures
+from camera_relocalization_ros.mapping.survey.tags import Tags
 from camera_relocalization_ros.pipelines.inputs import DataSpec, loaded
+from camera_relocalization_ros.pipelines.survey_pictures import Selection, pictures_of
 
-SUFFIXES = {".jpg", ".jpeg", ".png"}
-# fewer common pictures tell nothing of the errors
-FEWEST_COMMON = 4
+__all__ = ["Distances", "Selection", "Tags", "survey", "write_survey"]
+Source = Union[Path, str]
 
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Tags:
-    """Square tags in the pictures: OpenCV's name of their dictionary, and the edge of the black square in metres."""
-
-    dictionary: str
-    size_m: float
-
-
 def survey(
-    images: Path | str,
-    output: Path | str,
+    sources: Source | Sequence[Source],
+    output: Source,
     *,
     tags: Tags | None = None,
     like: DataSpec | None = None,
+    distances: Distances | Source | None = None,
+    gps: bool = False,
+    camera: CameraIntrinsics | Source | None = None,
+    image_topic: str = "",
+    gps_topic: str = Selection.gps_topic,
+    period_s: float = Selection.period_s,
     one_camera: bool = True,
     features: int = 4096,
+    parent_frame: str = "",
+    child_frame: str = "",
 ) -> Dataset:
-    """Write the data set `output` of the pictures in a folder, with poses by structure from motion, and return it.
+    """Write the data set `output` of pictures, with poses by structure from motion, and return it.
 
-    Scale and axes come from `tags`: those of the tag with the lowest number, x to its right, y up, z out of it. Or from
-    `like`, a data set that has some of the pictures: theirs. Without either the scene is of unknown scale. What is
-    known of the errors is in the sequences' `survey`. one_camera: all pictures have the same intrinsics; features: in a
-    picture, at most.
-    Raises ConfigError, or DatasetError where the pictures do not hang together or do not show what gives the scale.
+    sources: folders of pictures, and bags, of one scene. Scale and axes come from `tags`: those of the tag with the
+    lowest number, x to its right, y up, z out of it. Or from `like`, a data set that has some of the pictures: theirs.
+    Or from `distances` between picked points. Or from satellites (`gps`: EXIF of photographs, gps_topic of bags): east,
+    north, up. Without any the scene is of unknown scale. What is known of the errors is in the sequences' `survey`.
+    camera: intrinsics of all pictures, which are found too where neither it nor camera_info brings them; one_camera:
+    all pictures of a source have the same; features: in a picture, at most. image_topic, period_s: see Selection.
+    Raises ConfigError, BagError, or DatasetError where the pictures do not hang together or do not show what gives the
+    scale.
     """
     from camera_relocalization_ros.mapping.survey.structure import reconstruct
 
-    if tags is not None and like is not None:
-        raise ConfigError("scale and axes come from tags or from a data set; expected one of them")
-    folder, reference = Path(images), None if like is None else loaded(like)
-    names = _pictures(folder)
-    with TemporaryDirectory(prefix="survey_") as work:
-        reconstruction = reconstruct(folder, names, Path(work), one_camera, features)
-        report = {"pictures": len(names), **_scaled(reconstruction, folder, tags, reference)}
-        return write_survey(reconstruction, folder, Path(output), report, reference)
+    if sum((tags is not None, like is not None, distances is not None, gps)) > 1:
+        raise ConfigError("scale and axes come from tags, a data set, distances or satellites; expected one of them")
+    reference = None if like is None else loaded(like)
+    given = Distances.load(Path(distances)) if isinstance(distances, (str, Path)) else distances
+    selection = Selection(
+        image_topic,
+        period_s,
+        load_camera(Path(camera)) if isinstance(camera, (str, Path)) else camera,
+        gps,
+        gps_topic,
+    )
+    several = [sources] if isinstance(sources, (str, Path)) else sources
+    with TemporaryDirectory(prefix="survey_") as work, TemporaryDirectory(prefix="survey_") as model:
+        parts = pictures_of([Path(source) for source in several], Path(work), selection)
+        pictures = joined_pictures(parts)
+        reconstruction = reconstruct(parts, Path(model), one_camera, features)
+        report = {"pictures": len(pictures.names), **_scaled(reconstruction, pictures, tags, reference, given, gps)}
+        own = (reference.parent_frame, reference.child_frame) if reference is not None else (PARENT_FRAME, CHILD_FRAME)
+        frames = (parent_frame or own[0], child_frame or own[1])
+        return write_survey(reconstruction, pictures, Path(output), report, frames)
 
 
 def write_survey(
-    reconstruction: Any, folder: Path, output: Path, report: dict[str, Any], reference: Dataset | None = None
+    reconstruction: Any,
+    pictures: Pictures,
+    output: Path,
+    report: dict[str, Any],
+    frames: tuple[str, str] = (PARENT_FRAME, CHILD_FRAME),
 ) -> Dataset:
-    """Write the data set `output` of a reconstruction (pycolmap's) of pictures in a folder, in the reference's frames.
+    """Write the data set `output` of a reconstruction (pycolmap's) of pictures.
 
-    report: what is known of its errors, for the sequences' `survey`.
+    report: what is known of its errors, for the sequences' `survey`; frames: names of parent and child.
     """
-    info = {"source": f"survey of {folder.resolve().name}", METRIC: "scale_from" in report, SURVEY: report}
-    frames = (reference.parent_frame, reference.child_frame) if reference is not None else None
+    info = {"source": f"survey of {pictures.source}", METRIC: "scale_from" in report, SURVEY: report}
     with TemporaryDirectory(prefix="survey_") as model:
         reconstruction.write_text(model)
-        return import_colmap(Path(model), output, folder, info, frames)
+        return import_colmap(Path(model), output, pictures.folder, info, frames, pictures.stamps_ns)
 
 
-def _scaled(reconstruction: Any, folder: Path, tags: Tags | None, reference: Dataset | None) -> dict[str, Any]:
+def _scaled(
+    reconstruction: Any,
+    pictures: Pictures,
+    tags: Tags | None,
+    reference: Dataset | None,
+    distances: Distances | None,
+    gps: bool,
+) -> dict[str, Any]:
     """Bring the reconstruction into metres where something tells them; what is known of its errors."""
+    from camera_relocalization_ros.mapping.survey import scaling
+
     report: dict[str, Any] = {
         "registered": reconstruction.num_reg_images(),
         "reprojection_px": round(reconstruction.compute_mean_reprojection_error(), 3),
     }
     if tags is not None:
-        return {**report, **scaled_by_tags(reconstruction, folder, tags)}
+        return {**report, **scaling.scaled_by_tags(reconstruction, pictures.folder, tags)}
     if reference is not None:
-        return {**report, **aligned(reconstruction, folder, reference)}
-    logger.warning("%s: nothing tells the scale; positions are in units of the scene", folder)
+        return {**report, **scaling.aligned(reconstruction, pictures.folder, reference)}
+    if distances is not None:
+        return {**report, **scaling.scaled_by_distances(reconstruction, distances)}
+    if gps:
+        return {**report, **scaling.scaled_by_places(reconstruction, pictures)}
+    logger.warning("%s: nothing tells the scale; positions are in units of the scene", pictures.source)
     return report
-
-
-def _pictures(folder: Path) -> list[str]:
-    """Names of the pictures below a folder, in natural order; raises DatasetError."""
-    if not folder.is_dir():
-        raise DatasetError(f"{folder}: {'a file' if folder.exists() else 'no such folder'}; expected one of pictures")
-    found = [path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file()]
-    names = sorted((str(path.relative_to(folder)) for path in found), key=natural_key)
-    if not names:
-        raise DatasetError(f"{folder}: no JPEG or PNG in it; expected pictures that overlap")
-    return names
-
-
-def scaled_by_tags(reconstruction: Any, folder: Path, tags: Tags) -> dict[str, Any]:
-    """Move the reconstruction into the frame of a tag, in metres; what is known of the errors."""
-    from camera_relocalization_ros.mapping.survey.structure import move
-    from camera_relocalization_ros.mapping.survey.tags import tag_axes, tag_frame, tag_scale
-
-    def grey(name: str) -> np.ndarray:
-        image = load_image(folder / name, cv2.IMREAD_GRAYSCALE)
-        if image is None:
-            raise DatasetError(f"{folder / name}: does not decode")
-        return image
-
-    found = tag_scale(reconstruction, grey, tags.dictionary, tags.size_m)
-    first = min(found.corners)
-    to_tag = tag_frame(found, tags.size_m)
-    residuals_m = to_tag.apply(found.corners[first]) - tag_axes(tags.size_m)
-    move(reconstruction, to_tag)
-    return {
-        "scale_from": f"{len(found.corners)} tags of {tags.dictionary}, {tags.size_m:g} m",
-        "scale_error": round(found.error, 6),
-        "frame_of": f"tag {first}",
-        "frame_error_m": round(float(np.sqrt((residuals_m**2).sum(axis=1).mean())), 6),
-    }
-
-
-def aligned(reconstruction: Any, folder: Path, reference: Dataset) -> dict[str, Any]:
-    """Move the reconstruction onto the poses of a data set that has some of the pictures; how well they agree."""
-    from camera_relocalization_ros.mapping.survey.structure import move
-
-    truth = {_digest(frame.image_path): frame for frame in reference.frames}
-    images = [image for image in reconstruction.images.values() if image.has_pose]
-    pairs = [(image, truth[d]) for image in images if (d := _digest(folder / image.name)) in truth]
-    if len(pairs) < FEWEST_COMMON:
-        raise DatasetError(
-            f"{reference.path}: {len(pairs)} of its pictures are among those with a place; expected {FEWEST_COMMON}"
-        )
-    positions = np.array([frame.position for _, frame in pairs])
-    move(reconstruction, similarity_between(np.array([image.projection_center() for image, _ in pairs]), positions))
-    found = [np.linalg.inv(_T_camera_scene(image)) for image, _ in pairs]
-    found_positions, found_quats = position_quat(np.array(found))
-    errors_m = np.linalg.norm(found_positions - positions, axis=1)
-    turns = angular_distance(found_quats, np.array([frame.quat_xyzw for _, frame in pairs]))
-    extent_m = float(np.sqrt(((positions - positions.mean(axis=0)) ** 2).sum(axis=1).mean()))
-    return {
-        "scale_from": f"{len(pairs)} pictures of {reference.path.resolve().name}",
-        "scale_error": round(float(np.sqrt((errors_m**2).mean()) / extent_m / np.sqrt(len(pairs))), 6),
-        "frame_of": reference.parent_frame,
-        "frame_error_m": round(float(np.median(errors_m)), 6),
-        "frame_error_deg": round(float(np.degrees(np.median(turns))), 4),
-    }
-
-
-def _T_camera_scene(image: Any) -> np.ndarray:
-    """T_camera_scene (4, 4) of one of pycolmap's images."""
-    T_camera_scene = np.eye(4)
-    T_camera_scene[:3] = image.cam_from_world().matrix()
-    return T_camera_scene
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(read_image_file(path)).hexdigest()

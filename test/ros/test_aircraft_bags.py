@@ -7,7 +7,8 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 import pytest
 from aircraft import attitude_messages, fix_messages, gimbal_messages, header, old_type, records
-from ros_helpers import write_bag
+from helpers import CAMERA
+from ros_helpers import image_records, write_bag
 from scipy.spatial.transform import Rotation
 from sensor_msgs.msg import Imu, NavSatFix
 from std_msgs.msg import Int16, UInt8
@@ -15,7 +16,7 @@ from tf2_msgs.msg import TFMessage
 
 from camera_relocalization_ros.aircraft.gimbal import T_link_optical
 from camera_relocalization_ros.aircraft.gps_poses import GpsOptions
-from camera_relocalization_ros.aircraft.local_frame import Geodetic
+from camera_relocalization_ros.aircraft.local_frame import Geodetic, LocalFrame
 from camera_relocalization_ros.cli.main import main
 from camera_relocalization_ros.core.errors import BagError, ConfigError
 from camera_relocalization_ros.core.geometry import angular_distance, pose_matrix, position_quat
@@ -24,6 +25,7 @@ from camera_relocalization_ros.ros.bags.gimbal_edges import gimbal_edges
 from camera_relocalization_ros.ros.bags.gps_trajectory import GpsTopics, gps_trajectory
 from camera_relocalization_ros.ros.bags.reader import open_bag
 from camera_relocalization_ros.ros.bags.simulation_bag import OPTICAL_FRAME, ORIGIN_GEODETIC
+from camera_relocalization_ros.ros.bags.survey_pictures import store_pictures
 from camera_relocalization_ros.simulation.recording import FlightPlan, Recording
 
 RECORDING = Recording(FlightPlan(placement=6, duration_s=6.0, rate_hz=5.0, seed=5))
@@ -207,6 +209,25 @@ def test_gps_is_the_flights_own_path(tmp_path):
     assert turns.max() < 0.01
     np.testing.assert_allclose(from_first.positions[0], 0, atol=1e-9)
     np.testing.assert_allclose(np.diff(from_first.positions, axis=0), np.diff(found.positions, axis=0), atol=1e-4)
+
+
+def test_a_survey_takes_pictures_now_and_then_and_where_satellites_saw_the_aircraft(tmp_path):
+    stamps_ns = RECORDING.stamps_ns(10)[3:] + 20_000_000
+    path = write_bag(
+        tmp_path / "flight.bag", by_stamp(records(FIX, fix_messages(RECORDING)) + image_records(stamps_ns))
+    )
+    (tmp_path / "pictures").mkdir()
+    stored = store_pictures(path, tmp_path / "pictures", period_s=0.95, gps_topic="dji_sdk/gps_position")
+    # every tenth of ten a second
+    assert list(stored.stamps_ns.values()) == stamps_ns[::10].tolist() and stored.camera == CAMERA
+    assert sorted(stored.stamps_ns) == sorted(each.name for each in (tmp_path / "pictures").iterdir())
+    seen_ns = np.array([stored.stamps_ns[name] for name in stored.places])
+    assert len(seen_ns) >= len(stored.stamps_ns) - 1  # the last picture may come after the last fix
+    found = LocalFrame(ORIGIN).enu(list(stored.places.values()))
+    # a straight line between fixes a tenth of a second apart
+    assert np.abs(found - RECORDING.body_positions(seen_ns)).max() < 0.01
+    with pytest.raises(BagError, match="its image topics are: /camera/image_raw/compressed"):
+        store_pictures(path, tmp_path / "pictures", topic="/other")
 
 
 def test_repeats_and_missing_fixes_are_counted(tmp_path):

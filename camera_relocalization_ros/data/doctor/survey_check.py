@@ -10,6 +10,8 @@ from camera_relocalization_ros.data.doctor.finding import BAD, LOOK, OK, Finding
 
 # relative errors of the scale, and shares of pictures without a place, beyond which a survey is worth a look
 SCALE_LOOK, SCALE_BAD, MISSING_LOOK = 0.005, 0.02, 0.1
+# degrees by which the axes may be off
+TURN_LOOK, TURN_BAD = 0.5, 5.0
 
 
 def check_survey(dataset: Dataset) -> Finding | None:
@@ -21,13 +23,17 @@ def check_survey(dataset: Dataset) -> Finding | None:
     pictures, registered = int(report.get("pictures", 0)), int(report.get("registered", 0))
     text = f"{registered} of {pictures} pictures have a place, points agree to {report.get('reprojection_px')} px"
     if "scale_from" not in report:
-        return Finding("survey", BAD, f"{text}; nothing tells the scale: survey with --tags or --like", report)
-    error = float(report["scale_error"])
+        return Finding(
+            "survey", BAD, f"{text}; nothing tells the scale: survey with --tags, --gps, --distances or --like", report
+        )
+    error, turn_deg = float(report["scale_error"]), float(report.get("frame_error_deg", 0.0))
     text += f"; scale by {report['scale_from']}, to {100 * error:.2f} %; {_frame_text(report)}"
-    is_worth_a_look = error > SCALE_LOOK or registered < (1 - MISSING_LOOK) * pictures
-    return Finding("survey", BAD if error > SCALE_BAD else LOOK if is_worth_a_look else OK, text, report)
+    is_worth_a_look = error > SCALE_LOOK or turn_deg > TURN_LOOK or registered < (1 - MISSING_LOOK) * pictures
+    is_bad = error > SCALE_BAD or turn_deg > TURN_BAD
+    return Finding("survey", BAD if is_bad else LOOK if is_worth_a_look else OK, text, report)
 
 
 def _frame_text(report: dict[str, Any]) -> str:
     turn = f", {report['frame_error_deg']:g} deg" if "frame_error_deg" in report else ""
-    return f"axes of {report['frame_of']}, which fits to {1000 * float(report['frame_error_m']):.1f} mm{turn}"
+    fit = f", which fits to {1000 * float(report['frame_error_m']):.1f} mm{turn}" if "frame_error_m" in report else ""
+    return f"axes of {report['frame_of']}{fit}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from pathlib import Path
-from typing import Any, BinaryIO, Iterable, Iterator, NamedTuple, Optional, Tuple
+from typing import Any, BinaryIO, Iterable, Iterator, Mapping, NamedTuple, Optional, Tuple
 
 import numpy as np
 
@@ -93,12 +93,14 @@ def import_colmap(
     images: Path | None = None,
     info: dict[str, Any] | None = None,
     frames: tuple[str, str] | None = None,
+    stamps_ns: Mapping[str, int] | None = None,
 ) -> Dataset:
     """Write the data set `output` of a sequence for each folder, images in the natural order of their names; return it.
 
     source: folder of the model. `images`: folder of the images; None looks for a folder images in the model's or up to
     two folders above it. Each image keeps its camera. info: what the sequences' `info` says besides; frames: other
-    names of parent and child. Raises DatasetError, also for lenses that are not OpenCV's.
+    names of parent and child; stamps_ns: of all images, by name, where they were taken out of a stream. Raises
+    DatasetError, also for lenses that are not OpenCV's.
     """
     try:
         cameras, listed = _read_model(source)
@@ -118,7 +120,7 @@ def import_colmap(
     fitted = fitted_cameras(source, paths, given)
     said = {
         "source": f"colmap {source.name}",
-        PHOTOGRAPHS: True,
+        PHOTOGRAPHS: not stamps_ns,
         METRIC: False,
         **scaled_from(given, fitted),
         **(info or {}),
@@ -128,7 +130,7 @@ def import_colmap(
         for index, (name, members) in enumerate(_by_folder(zip(listed, paths, fitted)).items()):
             with writer.sequence(name, said) as sequence:
                 for number, (image, path, camera) in enumerate(members):
-                    stamp_ns = synthetic_stamp_ns(index, number)
+                    stamp_ns = stamps_ns[image.name] if stamps_ns else synthetic_stamp_ns(index, number)
                     add_image_file(sequence, stamp_ns, image.T_scene_camera, path, number, camera)
     return Dataset.load(output)
 

@@ -55,14 +55,24 @@ def export_colmap(dataset: Dataset, output: Path, binary: bool = False) -> list[
 
 
 def _camera(dataset: Dataset, camera: CameraIntrinsics) -> _Camera:
-    """As COLMAP has it; pixel centres lie at halves there."""
+    try:
+        model, parameters = colmap_lens(camera)
+    except ValueError as error:
+        raise DatasetError(f"{dataset.path}: {error}") from error
+    return _Camera(model, camera.width, camera.height, parameters)
+
+
+def colmap_lens(camera: CameraIntrinsics) -> tuple[str, list[float]]:
+    """COLMAP's name of a camera's model, and its parameters; raises ValueError for one that COLMAP has not.
+
+    Pixel centres lie at halves there.
+    """
     lens = [camera.fx, camera.fy, camera.cx + 0.5, camera.cy + 0.5]
     coefficients = [*camera.distortion, *(0.0,) * (8 - len(camera.distortion))]
     if any(coefficients[8:]):
-        raise DatasetError(f"{dataset.path}: distortion {camera.distortion}; COLMAP has k1 to k6, p1 and p2 alone")
+        raise ValueError(f"distortion {camera.distortion}; COLMAP has k1 to k6, p1 and p2 alone")
     model = "OPENCV_FISHEYE" if camera.is_fisheye else "FULL_OPENCV" if any(coefficients[4:]) else "OPENCV"
-    parameters = [*lens, *coefficients][: PARAMETER_COUNTS[model]]
-    return _Camera(model, camera.width, camera.height, parameters)
+    return model, [*lens, *coefficients][: PARAMETER_COUNTS[model]]
 
 
 def _images(dataset: Dataset, ids: dict[CameraIntrinsics, int]) -> Iterator[_Image]:

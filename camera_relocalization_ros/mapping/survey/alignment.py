@@ -12,6 +12,8 @@ from camera_relocalization_ros.core.errors import DatasetError
 
 # points whose second extent is smaller than this share of their first lie in a line, about which anything may turn
 LINE_SHARE = 1e-3
+# of which one without an outlier is sure to be, of half outliers: 1 - (7/8)^100
+TRIPLES = 100
 
 
 @dataclass(frozen=True)
@@ -46,3 +48,32 @@ def similarity_between(points: np.ndarray, targets: np.ndarray, scale: float | N
     turned = rotation.apply(arms)
     scale = float((turned * target_arms).sum() / (arms**2).sum()) if scale is None else scale
     return Similarity(scale, rotation, target_middle - scale * rotation.apply(middle))
+
+
+def robust_similarity(points: np.ndarray, targets: np.ndarray) -> tuple[Similarity, np.ndarray]:
+    """The similarity by which most of the points (N, 3) come near targets (N, 3), and which do (N,) bool.
+
+    Least median of squares over triples (Rousseeuw 1984), then least squares of what lies within three deviations.
+    Raises DatasetError as `similarity_between` does.
+    """
+    best = similarity_between(points, targets)
+    residuals = _residuals(best, points, targets)
+    rng = np.random.default_rng(0)
+    for _ in range(TRIPLES):
+        triple = rng.choice(len(points), 3, replace=False)
+        try:
+            candidate = similarity_between(points[triple], targets[triple])
+        except DatasetError:
+            continue
+        found = _residuals(candidate, points, targets)
+        if np.median(found) < np.median(residuals):
+            best, residuals = candidate, found
+    # of distances in space the median is 1.54 deviations of an axis; no threshold below what float64 resolves
+    limit = 3 * 1.73 / 1.54 * np.median(residuals) + 1e-9 * np.abs(targets).max()
+    kept = residuals <= limit
+    return similarity_between(points[kept], targets[kept]), kept
+
+
+def _residuals(similarity: Similarity, points: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    distances: np.ndarray = np.linalg.norm(similarity.apply(points) - targets, axis=1)
+    return distances

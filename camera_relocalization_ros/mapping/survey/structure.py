@@ -12,7 +12,9 @@ from typing import Any, Iterator, Sequence
 import pycolmap
 
 from camera_relocalization_ros.core.errors import DatasetError
+from camera_relocalization_ros.data.layouts.colmap_export import colmap_lens
 from camera_relocalization_ros.mapping.survey.alignment import Similarity
+from camera_relocalization_ros.mapping.survey.pictures import Pictures
 
 # up to so many pictures each is matched with each; beyond, with those that follow it by name
 MOST_EXHAUSTIVE = 120
@@ -22,36 +24,59 @@ FEWEST_IMAGES = 3
 SEED = 0
 
 
-def reconstruct(folder: Path, names: Sequence[str], work: Path, one_camera: bool = True, features: int = 4096) -> Any:
-    """pycolmap's reconstruction of the pictures `names` in a folder, the largest part that hangs together.
+def reconstruct(parts: Sequence[Pictures], work: Path, one_camera: bool = True, features: int = 4096) -> Any:
+    """pycolmap's reconstruction of pictures below one folder, the largest part that hangs together.
 
-    one_camera: all have the same intrinsics, which are found too; else those of each folder do. features: at most, in
-    a picture. `work`: an empty folder for COLMAP's files. Raises DatasetError where fewer than FEWEST_IMAGES find
-    a place.
+    one_camera: those of a part have the same intrinsics; else those of each of its folders do. They are found too,
+    unless all parts bring theirs. features: at most, in a picture. `work`: an empty folder for COLMAP's files. Raises
+    DatasetError where fewer than FEWEST_IMAGES find a place.
     """
     arm_sigterm_again()
-    mode = pycolmap.CameraMode.SINGLE if one_camera else pycolmap.CameraMode.PER_FOLDER
-    extraction, mapping = pycolmap.FeatureExtractionOptions(), pycolmap.IncrementalPipelineOptions()
-    extraction.max_image_size, extraction.sift.max_num_features = FEATURE_PIXELS, features
-    mapping.random_seed = SEED
-    database = work / "database.db"
+    database, folder = work / "database.db", parts[0].folder
+    mapping = _mapping_options(all(part.camera is not None for part in parts))
+    count = sum(len(part.names) for part in parts)
     with _quiet():
-        pycolmap.extract_features(
-            database, folder, image_names=list(names), camera_mode=mode, extraction_options=extraction
-        )
-        if len(names) <= MOST_EXHAUSTIVE:
+        for part in parts:
+            _extract_features(database, part, one_camera, features)
+        if count <= MOST_EXHAUSTIVE:
             pycolmap.match_exhaustive(database)
         else:
             pycolmap.match_sequential(database)
         (work / "sparse").mkdir()
-        parts = pycolmap.incremental_mapping(database, folder, work / "sparse", options=mapping)
-    largest = max(parts.values(), key=lambda part: part.num_reg_images(), default=None)
+        models = pycolmap.incremental_mapping(database, folder, work / "sparse", options=mapping)
+    largest = max(models.values(), key=lambda model: model.num_reg_images(), default=None)
     found = largest.num_reg_images() if largest is not None else 0
     if found < FEWEST_IMAGES:
+        sources = ", ".join(part.source for part in parts)
         raise DatasetError(
-            f"{folder}: {found} of {len(names)} pictures find a place; expected some that overlap, from places apart"
+            f"{sources}: {found} of {count} pictures find a place; expected some that overlap, from places apart"
         )
     return largest
+
+
+def _extract_features(database: Path, part: Pictures, one_camera: bool, features: int) -> None:
+    extraction, reader = pycolmap.FeatureExtractionOptions(), pycolmap.ImageReaderOptions()
+    extraction.max_image_size, extraction.sift.max_num_features = FEATURE_PIXELS, features
+    if part.camera is not None:
+        model, parameters = colmap_lens(part.camera)
+        reader.camera_model, reader.camera_params = model, ",".join(map(repr, parameters))
+    pycolmap.extract_features(
+        database,
+        part.folder,
+        image_names=list(part.names),
+        camera_mode=pycolmap.CameraMode.SINGLE if one_camera else pycolmap.CameraMode.PER_FOLDER,
+        reader_options=reader,
+        extraction_options=extraction,
+    )
+
+
+def _mapping_options(cameras_are_known: bool) -> Any:
+    options = pycolmap.IncrementalPipelineOptions()
+    options.random_seed = SEED
+    if cameras_are_known:
+        options.ba_refine_focal_length = options.ba_refine_extra_params = False
+        options.mapper.abs_pose_refine_focal_length = options.mapper.abs_pose_refine_extra_params = False
+    return options
 
 
 def arm_sigterm_again() -> None:

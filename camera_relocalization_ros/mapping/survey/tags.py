@@ -13,12 +13,18 @@ from scipy.spatial.transform import Rotation
 
 from camera_relocalization_ros.core.errors import ConfigError, DatasetError
 from camera_relocalization_ros.mapping.survey.alignment import Similarity, similarity_between
+from camera_relocalization_ros.mapping.survey.scene_points import FEWEST_VIEWS, triangulated
 
-# a corner that projects further from where it was seen, in widths of the picture, is another's, or partly covered
-MOST_ERROR_SHARE = 0.002
-FEWEST_VIEWS = 2
 # of points in a plane: their third extent against the second
 FLAT_SHARE = 0.03
+
+
+@dataclass(frozen=True)
+class Tags:
+    """Square tags in the pictures: OpenCV's name of their dictionary, and the edge of the black square in metres."""
+
+    dictionary: str
+    size_m: float
 
 
 @dataclass(frozen=True)
@@ -124,35 +130,5 @@ def tag_axes(size_m: float) -> np.ndarray:
 
 def _corners(views: list[tuple[Any, np.ndarray]]) -> np.ndarray | None:
     """The corners (4, 3) of a tag in the scene; None where they cannot be told."""
-    points = [_triangulated([(image, corners[number]) for image, corners in views]) for number in range(4)]
+    points = [triangulated([(image, corners[number]) for image, corners in views]) for number in range(4)]
     return None if any(point is None for point in points) else np.array(points)
-
-
-def _triangulated(views: list[tuple[Any, np.ndarray]]) -> np.ndarray | None:
-    """The point (3,) that pictures show at pixels (2,), without those that disagree."""
-    point = None
-    while len(views) >= FEWEST_VIEWS:
-        point = _intersection(views)
-        errors = [_error_share(image, point, pixel) for image, pixel in views]
-        worst = int(np.argmax(errors))
-        if errors[worst] <= MOST_ERROR_SHARE:
-            return point
-        views = [view for n, view in enumerate(views) if n != worst]
-    return None
-
-
-def _intersection(views: list[tuple[Any, np.ndarray]]) -> np.ndarray:
-    rows = []
-    for image, pixel in views:
-        # COLMAP's pixel centres lie at halves
-        ray = image.camera.cam_from_img(pixel + 0.5)
-        T_camera_scene = image.cam_from_world().matrix()
-        rows += [ray[0] * T_camera_scene[2] - T_camera_scene[0], ray[1] * T_camera_scene[2] - T_camera_scene[1]]
-    solution = np.linalg.svd(np.array(rows))[2][-1]
-    point: np.ndarray = solution[:3] / solution[3]
-    return point
-
-
-def _error_share(image: Any, point: np.ndarray, pixel: np.ndarray) -> float:
-    projected = image.project_point(point)
-    return float("inf") if projected is None else float(np.linalg.norm(projected - pixel - 0.5) / image.camera.width)

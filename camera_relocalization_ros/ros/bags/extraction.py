@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from dataclasses import asdict, dataclass, field
 from itertools import tee
 from pathlib import Path
@@ -20,6 +19,7 @@ from camera_relocalization_ros.data.dataset import Dataset
 from camera_relocalization_ros.data.dataset_writer import DatasetWriter, SequenceWriter
 from camera_relocalization_ros.data.pose_stream import StreamLimits
 from camera_relocalization_ros.data.pose_suspicions import clock_suspicion, unit_suspicion
+from camera_relocalization_ros.data.sequence_names import sequence_names
 from camera_relocalization_ros.ros.bags.extraction_workers import FrameJob, ProcessedFrame, processed_frames
 from camera_relocalization_ros.ros.bags.pose_sources import PoseSources
 from camera_relocalization_ros.ros.bags.reader import image_count, image_topic, in_stamp_order, open_bag, read_messages
@@ -81,7 +81,7 @@ def extract(bag_paths: Sequence[Path], options: ExtractionOptions, output: Path)
     frames = FramePair(options.parent, options.child)
     spans = {path: recorded_span(path, options.reindex) for path in bag_paths}
     with DatasetWriter(output, frames.parent, frames.child, cameras, _job(bag_paths, options)) as writer:
-        for name, path, of_bag in zip(_sequence_names(bag_paths), bag_paths, transforms):
+        for name, path, of_bag in zip(sequence_names(bag_paths), bag_paths, transforms):
             if not writer.is_finished(name):
                 with open_bag(path, options.reindex, options.stamps) as bag:
                     _extract_bag(bag, name, options, of_bag, writer, pieces_before(path, spans))
@@ -222,9 +222,3 @@ def _transforms(bag_paths: Sequence[Path], options: ExtractionOptions) -> list[P
                 logger.warning("%s: no intrinsics; those of the other bags are taken", path)
                 recorded[n] = RecordedCameras(np.zeros(1, dtype=np.int64), (cameras[0],))
     return [PictureTransforms(each, options.resize, options.undistort) for each in recorded]
-
-
-def _sequence_names(paths: Sequence[Path]) -> list[str]:
-    """The bags' names without their endings, numbered where bags of several folders share one."""
-    stems = [re.sub(r"\.(active|bag|db3|mcap)\b", "", Path(path).name) for path in paths]
-    return [stem if stems.count(stem) == 1 else f"{stem}_{number}" for number, stem in enumerate(stems, start=1)]

@@ -8,10 +8,13 @@ import subprocess
 import sys
 
 import numpy as np
+import pymap3d
 import pytest
+import yaml
 from helpers import encoded, fake_image_rgb, load_benchmark
 from scipy.spatial.transform import Rotation
 
+from camera_relocalization_ros.aircraft.local_frame import Geodetic
 from camera_relocalization_ros.cli.main import main
 from camera_relocalization_ros.core.errors import ConfigError, DatasetError
 from camera_relocalization_ros.core.geometry import invert
@@ -19,9 +22,12 @@ from camera_relocalization_ros.data.dataset import Dataset
 from camera_relocalization_ros.data.doctor.finding import BAD
 from camera_relocalization_ros.data.doctor.survey_check import check_survey
 from camera_relocalization_ros.mapping.survey.alignment import similarity_between
-from camera_relocalization_ros.pipelines.survey import Tags, aligned, scaled_by_tags, write_survey
+from camera_relocalization_ros.mapping.survey.distances import Distances
+from camera_relocalization_ros.mapping.survey.pictures import Pictures
+from camera_relocalization_ros.pipelines.survey import Tags, write_survey
 
 pycolmap = pytest.importorskip("pycolmap", reason="structure from motion")
+scaling = pytest.importorskip("camera_relocalization_ros.mapping.survey.scaling")
 ROOM = load_benchmark("survey")
 SCALE, TURN, SHIFT = 0.37, Rotation.from_rotvec([0.3, -1.1, 0.4]), np.array([5.0, -2.0, 1.0])
 FOUND = {"pictures": 7, "registered": 6, "reprojection_px": 0.3}
@@ -43,6 +49,10 @@ def reconstruction_of(truth):
     return found
 
 
+def pictures_in(folder, **known):
+    return Pictures(folder, tuple(f"p{number}.png" for number in range(6)), folder.name, **known)
+
+
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory):
     folder = tmp_path_factory.mktemp("survey") / "photos"
@@ -54,8 +64,8 @@ def photos(tmp_path_factory):
 def surveyed(photos, tmp_path_factory):
     folder, truth = photos
     reconstruction = reconstruction_of(truth)
-    report = {**FOUND, **scaled_by_tags(reconstruction, folder, Tags(ROOM.DICTIONARY, ROOM.TAG_M))}
-    return write_survey(reconstruction, folder, tmp_path_factory.mktemp("sets") / "set", report)
+    report = {**FOUND, **scaling.scaled_by_tags(reconstruction, folder, Tags(ROOM.DICTIONARY, ROOM.TAG_M))}
+    return write_survey(reconstruction, pictures_in(folder), tmp_path_factory.mktemp("sets") / "set", report)
 
 
 def test_poses_are_metric_and_in_the_tags_frame(photos, surveyed):
@@ -76,15 +86,71 @@ def test_what_is_known_of_the_errors_is_written_and_shown(surveyed):
 def test_a_data_set_that_shares_pictures_is_extended(photos, surveyed, tmp_path):
     folder, truth = photos
     reconstruction = reconstruction_of(truth)
-    report = {**FOUND, **aligned(reconstruction, folder, surveyed)}
-    again = write_survey(reconstruction, folder, tmp_path / "again", report, surveyed)
+    report = {**FOUND, **scaling.aligned(reconstruction, folder, surveyed)}
+    again = write_survey(
+        reconstruction, pictures_in(folder), tmp_path / "again", report, (surveyed.parent_frame, surveyed.child_frame)
+    )
     np.testing.assert_allclose(again.poses.positions, surveyed.poses.positions, atol=1e-6)
     assert (again.parent_frame, again.child_frame) == (surveyed.parent_frame, surveyed.child_frame)
     assert report["frame_error_m"] < 1e-6 and report["frame_error_deg"] < 1e-3
     (tmp_path / "others").mkdir()
     (tmp_path / "others" / "p0.png").write_bytes(encoded(fake_image_rgb(1)))
     with pytest.raises(DatasetError, match="0 of its pictures are among those"):
-        aligned(reconstruction_of({"p0.png": truth["p0.png"]}), tmp_path / "others", surveyed)
+        scaling.aligned(reconstruction_of({"p0.png": truth["p0.png"]}), tmp_path / "others", surveyed)
+
+
+def test_a_distance_between_picked_points_is_a_scale(photos, tmp_path):
+    folder, truth = photos
+    ends = {"first": [0.0, 0.0, 0.0], "second": [0.9, -0.3, 0.2]}
+    picks = {
+        end: {
+            name: ROOM.CAMERA.project(invert(truth[name])[:3] @ np.append(point, 1.0))[0]
+            for name in ("p0.png", "p5.png")
+        }
+        for end, point in ends.items()
+    }
+    plain = {end: {name: pixel.tolist() for name, pixel in views.items()} for end, views in picks.items()}
+    metres = float(np.linalg.norm(np.subtract(*ends.values())))
+    (tmp_path / "picks.yaml").write_text(yaml.safe_dump({"distances": [{"metres": metres, **plain}]}))
+    reconstruction = reconstruction_of(truth)
+    report = {**FOUND, **scaling.scaled_by_distances(reconstruction, Distances.load(tmp_path / "picks.yaml"))}
+    dataset = write_survey(reconstruction, pictures_in(folder), tmp_path / "set", report)
+    assert abs(ROOM.errors(dataset, truth)[2]) < 1e-6 and dataset.is_metric
+    # a point to a pixel, in some 2.5 m: 6 mm of a metre
+    assert 0.002 < report["scale_error"] < 0.02 and report["scale_from"] == "a picked distance"
+    # zero is the first point, up is up: the cameras, which look down on it, are above it
+    assert all(0.8 < frame.position[2] < 2.5 for frame in dataset.frames)
+    assert "axes of the first picked point" in check_survey(dataset).sentence
+    plain["first"]["p5.png"] = [10.0, 10.0]
+    for spoilt, message in (
+        ({**plain}, "do not show the same point"),
+        ({**plain, "first": {"p0.png": [1.0, 2.0], "p9.png": [1.0, 2.0]}}, "'p9.png' is no picture with a place"),
+    ):
+        (tmp_path / "spoilt.yaml").write_text(yaml.safe_dump({"distances": [{"metres": metres, **spoilt}]}))
+        with pytest.raises(DatasetError, match=message):
+            scaling.scaled_by_distances(reconstruction, Distances.load(tmp_path / "spoilt.yaml"))
+
+
+def test_satellites_give_metres_and_east_north_up(photos, tmp_path):
+    folder, truth = photos
+    origin = Geodetic(48.26, 11.67, 480.0)
+    names = list(truth)
+    positions = np.array([T[:3, 3] for T in truth.values()])
+    east, north, up = (10 * (positions - positions[0])).T
+    lla = np.stack(pymap3d.enu2geodetic(east, north, up, origin.latitude_deg, origin.longitude_deg, origin.height_m), 1)
+    places = {name: Geodetic(*row) for name, row in zip(names, lla.tolist())}
+    # a fix that jumped by 30 m
+    places["p3.png"] = Geodetic(places["p3.png"].latitude_deg + 30 / 111_000, *lla[3, 1:].tolist())
+    reconstruction = reconstruction_of(truth)
+    report = {**FOUND, **scaling.scaled_by_places(reconstruction, pictures_in(folder, places=places))}
+    dataset = write_survey(reconstruction, pictures_in(folder), tmp_path / "set", report)
+    np.testing.assert_allclose(dataset.poses.positions, 10 * (positions - positions[0]), atol=1e-5)
+    assert report["scale_from"] == "satellite positions of 5 of 6 pictures" and report["frame_of"] == "east, north, up"
+    np.testing.assert_allclose(report["origin"], [48.26, 11.67, 480.0], atol=1e-9)
+    assert report["scale_error"] < 1e-6 and report["frame_error_deg"] < 1e-3
+    few = {name: places[name] for name in names[:3]}
+    with pytest.raises(DatasetError, match="3 pictures with a place in the scene have one by satellites"):
+        scaling.scaled_by_places(reconstruction, pictures_in(folder, places=few))
 
 
 def test_points_in_a_line_align_nothing():
@@ -111,7 +177,7 @@ def test_what_gives_no_poses_is_refused_in_words(tmp_path, capsys):
 
 def test_a_survey_without_a_scale_is_not_metric(photos, tmp_path):
     folder, truth = photos
-    dataset = write_survey(reconstruction_of(truth), folder, tmp_path / "set", dict(FOUND))
+    dataset = write_survey(reconstruction_of(truth), pictures_in(folder), tmp_path / "set", dict(FOUND))
     assert not dataset.is_metric
     finding = check_survey(dataset)
     assert finding.level == BAD and "nothing tells the scale" in finding.sentence
