@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -12,6 +12,10 @@ from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.errors import ConfigError, FrameError
 
 DESCRIPTOR_SIZE = 128
+# of a descriptor of SIFT: rows and columns of cells, along and across the point's direction, and directions in each. In
+# a mirror the rows change places, and directions turn the other way
+CELLS_OF_SIFT = np.arange(DESCRIPTOR_SIZE).reshape(4, 4, 8)
+IN_MIRROR = CELLS_OF_SIFT[::-1][:, :, -np.arange(8)].ravel()
 # of the entries of a descriptor of unit length few reach a half; finer steps than this change no match
 BYTES_PER_UNIT = 512
 # of a window: the percentage of points on each side that it need not hold, and places per axis where it is tried
@@ -42,6 +46,10 @@ class LocalFeatures:
 
     def __len__(self) -> int:
         return len(self.rays)
+
+    def mirrored(self) -> LocalFeatures:
+        """Those of the image's mirror image, left and right exchanged; pixels are still where they lie in the image."""
+        return replace(self, rays=self.rays * [-1.0, 1.0], descriptors=self.descriptors[:, IN_MIRROR])
 
 
 def why_none() -> str:

@@ -25,15 +25,17 @@ class GateSettings:
     `freedom` degrees, but of errors rarer than one in 10^most_against no calibration knows, nor where there is none.
 
     least_found: landmarks that a search among all must agree on, and more than would by chance, by chance_sd standard
-    deviations of that number; least_tracked: those that were tracked were found by more before, and chance has no
-    part in them. Of those tracked from the image before that should be in this one least_share must agree, and to
-    most_noise_px, for flow slips off its points little by little. allowed_share: of right pairs of poses that would
-    differ no more than their covariances say, were errors Gaussian; tail: so many times as far they may differ, for a
-    regression that errs may err by far. Where it has no covariance they may differ by far_m and far_rad.
+    deviations of that number and least_support orders of magnitude; least_tracked: those that were tracked were found
+    by more before, and chance has no part in them. Of those tracked from the image before that should be in this one
+    least_share must agree, and to most_noise_px, for flow slips off its points little by little. allowed_share: of
+    right pairs of poses that would differ no more than their covariances say, were errors Gaussian; tail: so many times
+    as far they may differ, for a regression that errs may err by far. Where it has no covariance they may differ by
+    far_m and far_rad.
     """
 
     least_found: int = 20
     chance_sd: float = 2.0
+    least_support: float = 4.0
     least_tracked: int = 12
     least_share: float = 0.5
     most_noise_px: float = 1.5
@@ -83,6 +85,8 @@ def gate(
     needed = settings.least_tracked if stage is Stage.TRACKED else settings.least_found
     if not refinement.found:
         return GateDecision(RejectionReason.FEW, f"no pose fits {refinement.matches} matches")
+    if refinement.is_mirrored:
+        return GateDecision(RejectionReason.DISAGREES, "landmarks say that the picture is a mirror image")
     if found < needed:
         return GateDecision(RejectionReason.FEW, f"{found} landmarks; {needed} are needed")
     if stage is Stage.TRACKED and refinement.share < settings.least_share:
@@ -93,7 +97,8 @@ def gate(
     against = _orders_against(regression, refinement, settings)
     is_alone = refinement.evidence >= settings.alone + against
     by_chance = refinement.by_chance
-    if not is_alone and found <= by_chance + settings.chance_sd * np.sqrt(by_chance):
+    is_chance = found <= by_chance + settings.chance_sd * np.sqrt(by_chance)
+    if not is_alone and (is_chance or refinement.support < settings.least_support):
         description = f"{found} landmarks, of which {by_chance:.0f} may agree by chance"
         return GateDecision(RejectionReason.FEW, description)
     sd_m, sd_rad = (np.sqrt(np.linalg.eigvalsh(refinement.covariance[s, s])[-1]) for s in (slice(3), slice(3, 6)))

@@ -18,7 +18,7 @@ from camera_relocalization_ros.bundle.landmark_map import LandmarkMap
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.geometry import invert
 from camera_relocalization_ros.core.pose import Pose, pose_distance
-from camera_relocalization_ros.localization.landmarks.evidence import evidence, guided_evidence
+from camera_relocalization_ros.localization.landmarks.evidence import RIVAL, evidence, guided_evidence
 from camera_relocalization_ros.vision.local_features import FeatureExtractor, LocalFeatures, Window, densest_window
 from camera_relocalization_ros.vision.matching import mutual_matches_of_codes, mutual_matches_of_pairs
 from camera_relocalization_ros.vision.pnp import (
@@ -29,15 +29,18 @@ from camera_relocalization_ros.vision.pnp import (
     truncated_error,
 )
 
+# times the evidence: of a symmetric object both a picture and its mirror image have much
+MORE = 2.0
+
 
 @dataclass(frozen=True)
 class RefinementSettings:
     """`landmarks` are searched for that the training images nearest to the prior saw, at most `images` of these, and
     where the pose that these give has less evidence than `convincing`, see `evidence`, landmarks_anywhere, those first
-    that most images saw; then, each near where the first pose expects it, `landmarks_again`. A guided search looks at
-    the part of the image that shows most of these, guided_share of it at most, and guided_margin_px around them.
-    Tolerances are in pixels of the features' image: tolerance_px of what agrees at all, precise_px of what agrees with
-    the truth.
+    that most images saw; then, each near where the first pose expects it, `landmarks_again`. Where what is found is not
+    `unmistakable` evidence the picture is taken as its mirror image too. A guided search looks at the part of the image
+    that shows most of these, guided_share of it at most, and guided_margin_px around them. Tolerances are in pixels of
+    the features' image: tolerance_px of what agrees at all, precise_px of what agrees with the truth.
     """
 
     images: int = 60
@@ -45,6 +48,7 @@ class RefinementSettings:
     landmarks_anywhere: int = 60_000
     convincing: float = 15.0
     landmarks_again: int = 1000
+    unmistakable: float = 50.0
     least_similarity: float = 0.6
     distance_ratio: float = 0.9
     ransac_iterations: int = 1000
@@ -64,8 +68,10 @@ class Refinement:
     covariance (6, 6) as in Estimate; of `matches` landmarks those of index landmarks (i,), seen at pixels (i, 2) of the
     grey image, agree with it, to noise_px (standard deviation of a coordinate). by_chance: how many would agree as
     closely with any pose, 0 where nothing was searched. evidence: orders of magnitude by which chance is unlikelier,
-    see `evidence`. share: of landmarks that were tracked, those that still agree, 1 where none were. is_guided: the
-    search was near the prior alone. seconds: time per stage.
+    see `evidence`; support: the same while the regression speaks for the pose, so that no rival matters, infinite where
+    nothing was searched. share: of landmarks that were tracked, those that still agree, 1 where none were. is_guided:
+    the search was near the prior alone. is_mirrored: the features say far more of the picture's mirror image. seconds:
+    time per stage.
     """
 
     found: bool
@@ -77,8 +83,10 @@ class Refinement:
     noise_px: float
     by_chance: float = 0.0
     evidence: float = 0.0
+    support: float = math.inf
     share: float = 1.0
     is_guided: bool = False
+    is_mirrored: bool = False
     seconds: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -219,7 +227,21 @@ class PoseRefiner:
             # near a pose more landmarks are matched than among all, where others look alike
             near = self._near(self.lens_pose(best.pose), self._settings.landmarks)
             best = better(best, self._refined(features, rays, codes, near, stopwatch))
+        if best.found and best.support > 0 and best.evidence < self._settings.unmistakable:
+            best = replace(best, is_mirrored=self._is_mirrored(features, best, stopwatch))
         return replace(best, seconds={stage: sum(laps) for stage, laps in stopwatch.laps.items()})
+
+    def _is_mirrored(self, features: LocalFeatures, found: Refinement, stopwatch: Stopwatch) -> bool:
+        """Whether a picture is one in a mirror rather than what a pose was found by.
+
+        Most objects are symmetric, or nearly: by what looks alike on both sides the mirror image of one is found to
+        millimetres, on its other side.
+        """
+        mirrored = features.mirrored()
+        rays, codes = self.true_rays(mirrored.rays), self.landmark_map.encode(mirrored.descriptors)
+        landmarks = self._anywhere[: self._settings.landmarks]
+        other = self._refined(mirrored, rays, codes, landmarks, stopwatch)
+        return other.found and other.support > max(MORE * found.support, RIVAL)
 
     def _refined(
         self, features: LocalFeatures, rays: np.ndarray, codes: np.ndarray, landmarks: np.ndarray, stopwatch: Stopwatch
@@ -243,7 +265,8 @@ class PoseRefiner:
         if pose is not None:
             with stopwatch.of("evidence"):
                 said = evidence(self.points[landmarks], rays[matched], pose.T_parent_camera, tolerance)
-            refinement = replace(refinement, evidence=max(refinement.evidence, said) + min(said, 0.0))
+            support = max(refinement.support, said)
+            refinement = replace(refinement, support=support, evidence=support + min(said, 0.0))
         return refinement
 
     def _judged(
@@ -261,7 +284,7 @@ class PoseRefiner:
             return refinement
         by_chance = self._by_chance(near, rays, pose)
         said = guided_evidence(rays, rays[seen[pose.inliers]], by_chance)
-        return replace(refinement, by_chance=by_chance, evidence=said)
+        return replace(refinement, by_chance=by_chance, evidence=said, support=said)
 
     def true_rays(self, rays: np.ndarray) -> np.ndarray:
         """Rays (n, 2) that fit the map, from those by the camera's intrinsics."""

@@ -57,6 +57,9 @@ def test_a_good_refined_pose_is_published_with_its_covariance():
         (refinement(landmarks=np.arange(19)), "landmarks"),
         # two standard deviations of 30 are 10.95
         (refinement(by_chance=30.0), "40 landmarks, of which 30 may agree by chance"),
+        # the regression agrees, and so does chance now and then
+        (refinement(by_chance=20.0, evidence=3.5, support=3.5), "40 landmarks, of which 20 may agree by chance"),
+        (refinement(evidence=40.0, support=40.0, is_mirrored=True), "the picture is a mirror image"),
         (refinement(covariance=np.diag((6 * REFINED_SD) ** 2)), "deviation"),
         (refinement(pose=Pose(np.array([1.2, 0.0, 0.0]), IDENTITY)), "regressed"),
     ],

@@ -27,6 +27,7 @@ from camera_relocalization_ros.core.pose import Pose
 from camera_relocalization_ros.core.state import Stage, State
 from camera_relocalization_ros.data.dataset import load_image_rgb
 from camera_relocalization_ros.evaluation.result_files import load_result
+from camera_relocalization_ros.localization.landmarks.gate import gate
 from camera_relocalization_ros.localization.landmarks.health import LONGEST_SEARCH_S, HealthMeter
 from camera_relocalization_ros.localization.landmarks.live import NICENESS, BackgroundLandmarks, RefinementCounts
 from camera_relocalization_ros.localization.landmarks.pipeline import LandmarkPipeline
@@ -100,6 +101,25 @@ def test_recall_does_not_hang_on_the_network(relocalizer):
         staged.reset()
         assert staged.estimate(view(T, other_wall), stamp(0)).state is not State.OK
     assert share["constant"] >= share["regressed"] - 0.05 > 0.9
+
+
+def test_a_picture_in_a_mirror_is_no_pose_though_what_is_symmetric_fits_one(relocalizer, pipeline):
+    T = flight(1, seed=5)[0]
+    # a part of the wall looks alike on both sides; all else is the mirror image
+    in_mirror, part = WALL[:, ::-1].copy(), (slice(416, 544), slice(524, 676))
+    in_mirror[part] = WALL[part]
+    picture = view(T, in_mirror)
+    regression = replace(relocalizer.estimate(picture, stamp(0)), state=State.OK, reason="")
+    refined = pipeline.refine(pipeline.grey(picture), regression, regression)
+    # by what is symmetric alone it would be accepted
+    seen = replace(refined.refinement, is_mirrored=False)
+    assert gate(regression, seen).is_accepted and seen.evidence > 8
+    assert "mirror image" in refined.fused.reason and refined.fused.state is State.DEGRADED
+    # of the wall itself as little shows no mirror image
+    alone = np.full_like(WALL, 127)
+    alone[part] = WALL[part]
+    grey = pipeline.grey(view(T, alone))
+    assert pipeline.refine(grey, regression, regression).decision.is_accepted
 
 
 def test_what_was_found_without_the_regression_is_followed_without_it(relocalizer, pipeline):

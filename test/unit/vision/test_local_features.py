@@ -56,6 +56,16 @@ def test_the_densest_window_is_all_points_or_the_place_of_most():
     assert densest_window(many[:0], size, 0.4, 16.0) is None
 
 
+def test_in_a_mirror_points_are_as_those_of_the_mirror_image():
+    image = np.repeat(
+        cv2.resize(np.random.default_rng(0).integers(0, 255, (12, 16), np.uint8), (640, 480))[..., None], 3, 2
+    )
+    mirrored, expected = found_in(image).mirrored(), found_in(image[:, ::-1])
+    nearest = np.linalg.norm(mirrored.rays[:, None] - expected.rays, axis=2).argmin(axis=1)
+    codes, others = unit_descriptors(mirrored.descriptors), unit_descriptors(expected.descriptors)
+    assert len(codes) > 50 and np.median(np.sum(codes * others[nearest], axis=1)) > 0.99
+
+
 def test_an_empty_image_has_no_features():
     assert len(found_in(np.zeros((480, 640, 3), np.uint8))) == 0
 
