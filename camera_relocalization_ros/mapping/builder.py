@@ -143,7 +143,7 @@ def build_landmarks(raw: Survey, settings: MapSettings) -> tuple[Landmarks, Came
 def of_object(landmarks: Landmarks, view: Survey, tolerance_px: float) -> Landmarks:
     """Landmarks of single placements made one where they agree; those that too few placements share are dropped."""
     needed = needed_placements(view.placement)
-    track = merged_tracks(landmarks, unit_descriptors(_codes(landmarks, view, *_axes(view))), view.image)
+    track = merged_tracks(landmarks, unit_descriptors(_codes(landmarks, view, *descriptor_axes(view))), view.image)
     tolerance = tolerance_px / view.focal_px
     joined = consistent_landmarks(track, view.image, view.rays, view.T_parent_child, tolerance)
     keep = confirmed(joined, view.placement, needed)
@@ -181,9 +181,15 @@ def _moved_px(before: CameraCorrection, after: CameraCorrection, raw: Survey, de
     return float(np.linalg.norm(offsets[1] - offsets[0], axis=1).max() * raw.focal_px)
 
 
-def compressed(landmarks: Landmarks, view: Survey, correction: CameraCorrection, query: FeatureSettings) -> LandmarkMap:
-    """The map of landmarks: of each the mean descriptor, along the principal axes of all."""
-    mean, axes = _axes(view)
+def compressed(
+    landmarks: Landmarks,
+    view: Survey,
+    along: tuple[np.ndarray, np.ndarray],
+    correction: CameraCorrection,
+    query: FeatureSettings,
+) -> LandmarkMap:
+    """The map of landmarks: of each the mean descriptor, along the mean and axes of `descriptor_axes`."""
+    mean, axes = along
     codes = _codes(landmarks, view, mean, axes)
     codes *= 127 / np.maximum(np.abs(codes).max(axis=1, keepdims=True), 1e-9)
     order = np.argsort(landmarks.seen.image, kind="stable")
@@ -205,7 +211,8 @@ def compressed(landmarks: Landmarks, view: Survey, correction: CameraCorrection,
     )
 
 
-def _axes(view: Survey) -> tuple[np.ndarray, np.ndarray]:
+def descriptor_axes(view: Survey) -> tuple[np.ndarray, np.ndarray]:
+    """Mean (128,) and principal axes (128, k) of the images' descriptors."""
     descriptors = np.concatenate([f.descriptors for f in view.features])
     return principal_axes(descriptors[:: max(1, len(descriptors) // AXES_SAMPLE)])
 

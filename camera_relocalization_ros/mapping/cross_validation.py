@@ -10,10 +10,10 @@ from camera_relocalization_ros.mapping.confirmation import confirmed, needed_pla
 from camera_relocalization_ros.mapping.landmark_points import Landmarks, consistent_landmarks
 
 # images that follow one another are much alike: a scene is left out in blocks of so many, every eighth block at once.
-# Of a map without more than that, errors are larger than those of the map that flies
-BLOCK, FOLDS = 20, 8
-# errors are measured on every fourth of the images left out: neighbours tell little more
-SAMPLED_EVERY = 4
+# Of a map without more than that, errors are larger than those of the map that flies; few images make smaller blocks
+BLOCK, LEAST_BLOCK, FOLDS = 20, 5, 8
+# of many images left out, errors are measured on every fourth: neighbours tell little more
+SAMPLED_EVERY, ENOUGH_SAMPLES = 4, 60
 
 
 def folds(placement: np.ndarray) -> list[np.ndarray]:
@@ -24,13 +24,15 @@ def folds(placement: np.ndarray) -> list[np.ndarray]:
     numbers = np.unique(placement)
     if len(numbers) > 1:
         return [placement == number for number in numbers]
-    block = np.arange(len(placement)) // BLOCK
+    size = np.clip(-(-len(placement) // FOLDS), LEAST_BLOCK, BLOCK)
+    block = np.arange(len(placement)) // size
     return [block % FOLDS == fold for fold in range(min(FOLDS, block.max(initial=0) + 1))]
 
 
 def sampled(left_out: np.ndarray) -> np.ndarray:
-    """Indices of those images of a mask on which errors are measured."""
-    return np.flatnonzero(left_out)[::SAMPLED_EVERY]
+    """Indices of those images of a mask (n,) on which errors are measured; of few images, all of it."""
+    every = np.clip(len(left_out) // ENOUGH_SAMPLES, 1, SAMPLED_EVERY)
+    return np.flatnonzero(left_out)[::every]
 
 
 def landmarks_without(landmarks: Landmarks, view: Survey, left_out: np.ndarray, tolerance_px: float) -> Landmarks:

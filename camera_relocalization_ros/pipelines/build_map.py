@@ -17,7 +17,7 @@ from camera_relocalization_ros.core.progress import Progress, reporting, tracked
 from camera_relocalization_ros.data.dataset import Dataset, Frame, joined
 from camera_relocalization_ros.data.provenance import check_frames
 from camera_relocalization_ros.localization.landmarks.pose_refiner import PoseRefiner
-from camera_relocalization_ros.mapping.builder import MapSettings, build_landmarks, compressed, survey
+from camera_relocalization_ros.mapping.builder import MapSettings, build_landmarks, compressed, descriptor_axes, survey
 from camera_relocalization_ros.mapping.cross_validation import folds, landmarks_without, sampled
 from camera_relocalization_ros.mapping.landmark_points import Landmarks
 from camera_relocalization_ros.mapping.map_report import map_report
@@ -36,8 +36,8 @@ logger = logging.getLogger(__name__)
 class BuiltMap:
     """A map of landmarks and how it was measured.
 
-    errors: metres and radians (m, 2) of poses that were found for the `tried_images` of which the map knew nothing;
-    empty when they were too few to be measured. report: all of it as lines of text.
+    errors: metres and radians (m, 2) of poses that were found for the `tried_images` of which the map knew nothing.
+    report: all of it as lines of text.
     """
 
     bundle: Path
@@ -93,9 +93,10 @@ def _build(bundle: Bundle, dataset: Dataset, settings: MapSettings, in_flight: F
     landmarks, correction = build_landmarks(raw, settings)
     _check_count(len(landmarks), dataset)
     view = raw.corrected(correction)
+    along = descriptor_axes(view)
 
     def as_flown(some: Landmarks) -> LandmarkMap:
-        return compressed(some, view, correction, in_flight)
+        return compressed(some, view, along, correction, in_flight)
 
     left_out = folds(view.placement)
     own = [replace(frame, camera=dataset.camera_of(frame)) for frame in dataset.frames]

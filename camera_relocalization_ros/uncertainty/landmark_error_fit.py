@@ -6,6 +6,7 @@ What is fitted, and how it is used in flight, is `bundle.error_calibration.landm
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from typing import Iterable, Sequence
 
@@ -27,6 +28,9 @@ LEVEL = 0.9
 # poses further off than this are wrong, not inaccurate; what publishes must find them out otherwise
 OUTLIER_M, OUTLIER_RAD = 0.25, 0.17
 LEAST_SAMPLES = 20
+# scale and deviation, of position and rotation, where there are fewer: least squares alone claim too little
+UNMEASURED = (2.0, 0.0, 2.0, 0.0)
+logger = logging.getLogger(__name__)
 
 
 def with_measured_deviation(
@@ -34,7 +38,8 @@ def with_measured_deviation(
 ) -> tuple[LandmarkMap, np.ndarray]:
     """The map with its covariances calibrated, and errors (m, 2) in metres and radians of the poses found.
 
-    trials: frames, and what refines with a map that was made without them.
+    trials: frames, and what refines with a map that was made without them. Where too few of them get a pose, the
+    covariances are made wide, and the log warns.
     """
     generator = np.random.default_rng(seed)
     errors, covariances, counts = [], [], []
@@ -49,11 +54,14 @@ def with_measured_deviation(
                 errors.append(pose_residual(refined.pose, frame.pose))
                 covariances.append(refined.covariance)
                 counts.append(len(refined.landmarks))
-    if len(errors) < LEAST_SAMPLES:
-        return landmark_map, np.empty((0, 2))
-    errors_n6, covariances_n66 = np.array(errors), np.array(covariances)
+    errors_n6, covariances_n66 = np.array(errors).reshape(-1, 6), np.array(covariances).reshape(-1, 6, 6)
     sizes = np.stack([np.linalg.norm(errors_n6[:, :3], axis=1), np.linalg.norm(errors_n6[:, 3:], axis=1)], axis=1)
     usual = (sizes < (OUTLIER_M, OUTLIER_RAD)).all(axis=1)
+    if usual.sum() < LEAST_SAMPLES:
+        logger.warning(
+            "covariances are guessed: %d left-out images got a pose, measuring takes %d", usual.sum(), LEAST_SAMPLES
+        )
+        return replace(landmark_map, deviation=np.array(UNMEASURED)), sizes
     counts_n = np.array(counts)[usual]
     deviation = np.concatenate([_fit(errors_n6[usual, s], covariances_n66[usual][:, s, s], counts_n) for s in _PARTS])
     return replace(landmark_map, deviation=deviation), sizes

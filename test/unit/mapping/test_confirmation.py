@@ -10,7 +10,14 @@ from camera_relocalization_ros.core.camera_correction import CameraCorrection
 from camera_relocalization_ros.core.geometry import invert, position_quat, transform_points
 from camera_relocalization_ros.core.pose import Pose
 from camera_relocalization_ros.localization.landmarks.pose_refiner import PoseRefiner
-from camera_relocalization_ros.mapping.builder import MapSettings, Survey, build_landmarks, compressed, locate
+from camera_relocalization_ros.mapping.builder import (
+    MapSettings,
+    Survey,
+    build_landmarks,
+    compressed,
+    descriptor_axes,
+    locate,
+)
 from camera_relocalization_ros.mapping.confirmation import confirmed, needed_placements
 from camera_relocalization_ros.mapping.pairs import image_pairs
 from camera_relocalization_ros.vision.local_features import FeatureSettings
@@ -53,7 +60,7 @@ def flown(world):
 
 def refined_errors_m(world, flown, landmarks):
     """Errors of the refined poses of images at the unseen placement, inf where none was found; priors are 20 cm off."""
-    landmark_map = compressed(landmarks, flown, CameraCorrection(), FeatureSettings())
+    landmark_map = compressed(landmarks, flown, descriptor_axes(flown), CameraCorrection(), FeatureSettings())
     refiner = PoseRefiner(landmark_map, CAMERA)
     errors = []
     for features, T_true in zip(*views(world, 3, 7)):

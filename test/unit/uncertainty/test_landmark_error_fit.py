@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
+from dataclasses import make_dataclass
+
 import numpy as np
 from scipy.stats import chi2
 
 from camera_relocalization_ros.core.pose import Pose, pose_residual
-from camera_relocalization_ros.uncertainty.landmark_error_fit import _fit
+from camera_relocalization_ros.uncertainty.landmark_error_fit import UNMEASURED, _fit, with_measured_deviation
 
 
 def test_scale_and_error_of_one_landmark_are_found_and_nine_of_ten_lie_inside():
@@ -40,3 +42,11 @@ def test_a_difference_is_of_axes_that_do_not_turn():
     turned = np.array([small[0] * quarter[3], -small[0] * quarter[2], quarter[2] * small[3], quarter[3] * small[3]])
     difference = pose_residual(Pose([1.0, 2, 3], turned), Pose([1.0, 2, 1], quarter))
     np.testing.assert_allclose(difference, [0, 0, 2, 0.1, 0, 0], atol=1e-12)
+
+
+def test_covariances_that_nobody_could_measure_are_wide_and_told(caplog):
+    some_map = make_dataclass("SomeMap", ["deviation"])(np.array([1.0, 0.0, 1.0, 0.0]))
+    measured, errors = with_measured_deviation(some_map, trials=[])
+    assert tuple(measured.deviation) == UNMEASURED
+    assert errors.shape == (0, 2)
+    assert "covariances are guessed: 0 left-out images got a pose" in caplog.text
