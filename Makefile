@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test onboard demo test torture docs lint format clean
+.PHONY: help setup setup-test onboard demo test bench torture docs lint format clean
 
 help:
 	@echo "make demo      simulate a flight, fly the shipped model on it, say how good it was (out/demo)"
 	@echo "make test      unit, ROS and integration tests, and lint; some: make test SUITES=\"unit lint\""
+	@echo "make bench     every job beside its limit: benchmarks/RESULTS.md (QUICK=1: tiny; BEFORE=CHECKOUT: an older build too)"
 	@echo "make torture   break it on purpose for half an hour: kills, full disks, changed inputs, a live node in chaos"
 	@echo "make docs      the documentation as a site, in site/"
 	@echo "make setup     only install what these two need"
@@ -26,6 +27,9 @@ demo: setup
 
 test:
 	@test/run_all.sh $(SUITES)
+
+bench: setup
+	@. ./env.sh && python benchmarks/bench.py $(if $(QUICK),--quick) $(if $(BEFORE),--before $(BEFORE)) --results benchmarks/RESULTS.md
 
 torture: setup-test
 	@. ./env.sh && python test/torture/torture.py

@@ -15,3 +15,13 @@ def test_a_benchmark_starts_and_says_what_it_does(path):
     done = subprocess.run([sys.executable, str(path), "--help"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "usage:" in done.stdout
+
+
+def test_jobs_are_timed_beside_their_limits(tmp_path):
+    bench, page = BENCHMARKS[0].with_name("bench.py"), tmp_path / "RESULTS.md"
+    options = ["--quick", "--jobs", "reloc --help", "a typo of train", "--results", str(page)]
+    subprocess.run([sys.executable, str(bench), *options], check=True, capture_output=True)
+    rows = [line.split("|") for line in page.read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
+    assert [row[1].strip() for row in rows[2:]] == ["reloc --help", "a typo of train"]
+    # what a command takes is more than Python alone takes to start
+    assert all(float(row[5]) > 1 for row in rows[2:])

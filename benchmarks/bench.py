@@ -1,0 +1,254 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""What this package exists for, each job beside its limit and beside an older build, in turns of one run.
+
+    . ./env.sh
+    python benchmarks/bench.py [--before CHECKOUT] [--quick] [--work FOLDER] [--results FILE.md]
+
+A job is a command as a user types it, in a process of its own. Its limit is a program that does only what the job
+cannot do without (benchmarks/limits.py). CHECKOUT is an older build that is set up (`make setup` there); it runs the
+same commands in its own environment. Every job is run by one after the other, some of them several times, so that what
+else the machine does strikes all alike; the table has medians. The processor's seconds are of all processes and
+threads of a job, and hardly change with what runs beside; those on the clock do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import resource
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from statistics import median
+from typing import Sequence
+
+ROOT = Path(__file__).resolve().parents[1]
+PYTHON, LIMITS = sys.executable, f"{sys.executable} {ROOT}/benchmarks/limits.py"
+FRAMES = "--image-topic /dji_sdk/image_raw --parent wing/base_link --child M100/camera_optical_frame"
+TYPO = "reloc train set -o run --sead 1"
+HERE, BEFORE, LIMIT = "here", "before", "limit"
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much is done: seconds and width of the flights that become a bundle, at 10 images a second; pictures of the
+    job that renders; images of the raw 720p bag; turns of the short jobs."""
+
+    duration_s: int
+    width: int
+    pictures: int
+    raw_images: int
+    turns: int
+
+
+FULL, QUICK = Size(100, 640, 60, 120, 7), Size(6, 320, 8, 8, 1)
+
+
+@dataclass(frozen=True)
+class Job:
+    """name, the command of each build, the program of its limit ("" for none), how many turns, and what is wanted.
+
+    {own} in a command is the build's own folder, {shared} that of all. wanted: the largest
+    ratio to the limit and to the older build, None where there is no bar.
+    """
+
+    name: str
+    command: str
+    limit: str = ""
+    turns: int = 1
+    wanted: tuple[float | None, float | None] = (None, None)
+    may_fail: bool = False
+
+
+@dataclass
+class Times:
+    """Seconds of the turns of one job in one build: of the processor and on the clock."""
+
+    processor_s: list[float] = field(default_factory=list)
+    clock_s: list[float] = field(default_factory=list)
+
+
+def jobs(size: Size) -> list[Job]:
+    """In the order in which one needs what another made."""
+    return [
+        Job("reloc --help", "reloc --help", f"{PYTHON} -c pass", size.turns),
+        Job("a typo of train", TYPO, f"{PYTHON} -c pass", size.turns, may_fail=True),
+        Job(
+            "simulate 1280x720",
+            f"reloc simulate --placement 1 --duration {size.pictures / 10} --seed 5 -o {{own}}/render.bag",
+            f"{LIMITS} render {size.pictures} 1280 720",
+            wanted=(None, 0.5),
+        ),
+        Job(
+            "extract raw 1280x720",
+            f"reloc extract {{shared}}/raw.bag {FRAMES} -o {{own}}/raw",
+            f"{LIMITS} encode {{shared}}/raw.bag /dji_sdk/image_raw",
+            wanted=(1 / 0.85, None),
+        ),
+        Job(
+            "extract the flight",
+            f"reloc extract {{shared}}/train.bag {FRAMES} -o {{own}}/train",
+            f"{LIMITS} encode {{shared}}/train.bag /dji_sdk/image_raw",
+        ),
+        Job(
+            "cache features",
+            "reloc train {own}/train --config {shared}/one_epoch.yaml --cache {own}/cache --seed 0 -o {own}/first",
+            f"{LIMITS} backbone {{own}}/train",
+            wanted=(None, 0.5),
+        ),
+        Job("train", "reloc train {own}/train --cache {own}/cache --seed 0 -o {own}/run"),
+        Job("export", "reloc export {own}/run -o {own}/bundle"),
+        Job(
+            "map", "reloc map {own}/train --bundle {own}/bundle", f"{LIMITS} match {{own}}/train 8", wanted=(None, 0.3)
+        ),
+        Job(
+            "evaluate",
+            "reloc evaluate {own}/bundle {own}/train --json {own}/errors.json",
+            f"{LIMITS} network {{own}}/bundle {{own}}/train",
+        ),
+        Job("doctor", "reloc doctor {own}/train", f"{LIMITS} decode {{own}}/train", wanted=(1.3, None)),
+    ]
+
+
+def environment_of(checkout: Path) -> dict[str, str]:
+    """The environment that a checkout's env.sh makes."""
+    script = f". {shlex.quote(str(checkout / 'env.sh'))} >/dev/null && env -0"
+    plain = {name: os.environ[name] for name in ("HOME", "PATH", "TMPDIR", "LANG") if name in os.environ}
+    done = subprocess.run(["bash", "-c", script], env=plain, capture_output=True, check=True, cwd="/")
+    lines = [entry.partition("=") for entry in done.stdout.decode().split("\0") if entry]
+    made = {name: value for name, _, value in lines}
+    if not Path(made.get("VIRTUAL_ENV", "/nowhere")).is_relative_to(checkout):
+        raise SystemExit(f"{checkout}: is not set up; type `make setup` there")
+    return made
+
+
+def timed(command: str, environment: dict[str, str], folder: Path, may_fail: bool = False) -> tuple[float, float]:
+    """Seconds of the processor and on the clock that a command takes; ends the program when it fails."""
+    log = folder / "log.txt"
+    used, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    with log.open("wb") as output:
+        words = shlex.split(command)
+        done = subprocess.run(words, env=environment, cwd=folder, stdout=output, stderr=output, check=False)
+    clock_s, now = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
+    if done.returncode and not may_fail:
+        raise SystemExit(f"{command}\nended with {done.returncode}:\n{log.read_text(errors='replace')[-2000:]}")
+    return now.ru_utime + now.ru_stime - used.ru_utime - used.ru_stime, clock_s
+
+
+def measure(job: Job, builds: dict[str, dict[str, str]], work: Path) -> dict[str, Times]:
+    """Times by build, and those of the limit, in turns."""
+    times: dict[str, Times] = {}
+    for _ in range(job.turns):
+        for build, environment in builds.items():
+            places = {"own": work / build, "shared": work / "shared"}
+            todo = [(build, job.command, environment, job.may_fail)]
+            if build == HERE and job.limit:
+                todo.append((LIMIT, job.limit, environment, False))
+            for name, command, of_build, may_fail in todo:
+                taken = times.setdefault(name, Times())
+                processor_s, clock_s = timed(command.format(**places), of_build, work / build, may_fail)
+                taken.processor_s.append(processor_s)
+                taken.clock_s.append(clock_s)
+    return times
+
+
+def prepare(chosen: Sequence[Job], size: Size, builds: dict[str, dict[str, str]], work: Path) -> None:
+    """The bags that all builds read of the chosen jobs, and folders for what they write."""
+    for name in (*builds, "shared"):
+        (work / name).mkdir(parents=True, exist_ok=True)
+    recipe = json.dumps({"optimiser": {"epochs": 1}})
+    (work / "shared" / "one_epoch.yaml").write_text(recipe, encoding="utf-8")
+    for name, duration_s, width in (("raw", size.raw_images / 10, 1280), ("train", size.duration_s, size.width)):
+        bag = work / "shared" / f"{name}.bag"
+        if not any(f"{{shared}}/{bag.name}" in job.command for job in chosen):
+            continue
+        command = f"reloc simulate --placement 1 --duration {duration_s} --seed 1 --width {width} -o {bag}"
+        timed(command, builds[HERE], work / "shared")
+
+
+def row(job: Job, times: dict[str, Times]) -> str:
+    """A line of the table: seconds of the processor (of the clock), and their ratios with what is wanted."""
+
+    def seconds(build: str) -> str:
+        if build not in times:
+            return "-"
+        return f"{median(times[build].processor_s):.2f} ({median(times[build].clock_s):.2f})"
+
+    def ratio(other: str, wanted: float | None) -> str:
+        if other not in times:
+            return "-"
+        # limits on the clock, because they are to use all cores; builds by the processor, whatever else runs
+        kind = "clock_s" if other == LIMIT else "processor_s"
+        value = median(getattr(times[HERE], kind)) / median(getattr(times[other], kind))
+        bar = "" if wanted is None else f", {'meets' if value <= wanted else '**misses**'} {wanted:.2f}"
+        return f"{value:.2f}{bar}"
+
+    ratios = [ratio(other, wanted) for other, wanted in zip((LIMIT, BEFORE), job.wanted)]
+    return f"| {job.name} | {seconds(LIMIT)} | {seconds(BEFORE)} | {seconds(HERE)} | {' | '.join(ratios)} |"
+
+
+def commit_of(checkout: Path) -> str:
+    """Its short name, "unknown" outside git."""
+    command = ["git", "-C", str(checkout), "describe", "--always", "--dirty"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout.strip() or "unknown"
+
+
+def page(rows: Sequence[str], size: Size, before: Path | None) -> str:
+    """RESULTS.md: on what machine, which builds, and the table."""
+    processors = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+    model = processors[0].partition(":")[2].strip() if processors else platform.machine()
+    older = f"; before: {commit_of(before)}" if before else "; no older build was measured"
+    head = [
+        "# Results",
+        "",
+        f"{date.today().isoformat()}, {len(os.sched_getaffinity(0))} cores of {model}, load {os.getloadavg()[1]:.1f}.",
+        f"Here: {commit_of(ROOT)}{older}. Made by `make bench`{' (QUICK)' if size is QUICK else ''}.",
+        "",
+        f"The flight has {10 * size.duration_s} images of a width of {size.width}. Seconds of the processor (on the",
+        "clock), medians. A ratio to the limit is of the clock, one to the older build of the processor's seconds;",
+        "behind it the bar, where there is one.",
+        "",
+        "| job | limit | before | here | here / limit | here / before |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    return "\n".join([*head, *rows, ""])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--before", type=Path, metavar="CHECKOUT", help="an older build, set up")
+    parser.add_argument("--quick", action="store_true", help="tiny sizes, to see that everything runs")
+    names = [job.name for job in jobs(QUICK)]
+    parser.add_argument("--jobs", nargs="+", metavar="JOB", help=f"only these, of: {', '.join(names)}")
+    parser.add_argument("--work", type=Path, metavar="FOLDER", help="kept; default: a temporary one")
+    parser.add_argument("--results", type=Path, metavar="FILE.md", help="the page to write; default: print it")
+    arguments = parser.parse_args()
+    size = QUICK if arguments.quick else FULL
+    builds = {HERE: environment_of(ROOT)}
+    if arguments.before:
+        builds[BEFORE] = environment_of(arguments.before.resolve())
+    with tempfile.TemporaryDirectory() as temporary:
+        # paths of commands are seen from the builds' own folders
+        work = (arguments.work or Path(temporary)).resolve()
+        chosen = [job for job in jobs(size) if not arguments.jobs or job.name in arguments.jobs]
+        prepare(chosen, size, builds, work)
+        rows = []
+        for job in chosen:
+            rows.append(row(job, measure(job, builds, work)))
+            print(rows[-1], flush=True)
+    text = page(rows, size, arguments.before)
+    if arguments.results:
+        arguments.results.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
