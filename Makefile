@@ -35,9 +35,11 @@ torture: setup-test
 	@. ./env.sh && python test/torture/torture.py
 
 # an environment of its own: the site needs nothing of what trains or flies
-docs:
-	@[ -x .setup/docs/bin/mkdocs ] || { python3 -m venv .setup/docs && .setup/docs/bin/pip install --quiet -r requirements/docs.txt; }
+docs: .setup/docs/.installed
 	@PYTHONPATH=. .setup/docs/bin/mkdocs build --quiet && echo site/index.html
+
+.setup/docs/.installed: requirements/docs.txt
+	@python3 -m venv .setup/docs && .setup/docs/bin/pip install --quiet --no-compile -r $< && touch $@
 
 lint: setup
 	@. ./env.sh && test/lint.sh

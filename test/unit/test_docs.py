@@ -5,10 +5,13 @@ import ast
 import importlib.util
 import re
 import shlex
+import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
 import yaml
+from browser import CHROMIUM, Browser
 
 from camera_relocalization_ros.cli.main import parser
 
@@ -109,3 +112,31 @@ def test_links_of_the_site_lead_to_pages_or_name_files():
     assert on_site("[its file](../config/gps.yaml)") == "its file (`config/gps.yaml`)"
     assert on_site("[w](https://example.org/a)") == "[w](https://example.org/a)"
     assert hooks.from_rst("Forthcoming\n-----------\n* ``a`` b\n") == "## Forthcoming\n\n* `a` b\n"
+
+
+@pytest.fixture(scope="module")
+def site():
+    """The folder of the site, made as a user makes it; a warning of MkDocs, such as a broken link, is an error."""
+    needed = subprocess.run(["make", ".setup/docs/.installed"], cwd=ROOT, capture_output=True, text=True)
+    if needed.returncode:
+        pytest.skip(f"MkDocs cannot be installed here: {needed.stderr.strip().splitlines()[-1]}")
+    built = subprocess.run(["make", "docs"], cwd=ROOT, capture_output=True, text=True)
+    assert built.returncode == 0, built.stdout + built.stderr
+    return ROOT / "site"
+
+
+def test_the_site_has_every_page(site):
+    menu = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))["nav"]
+    for name in re.findall(r"[\w/]+(?=\.md)", str(menu)):
+        assert "<h1" in (site / f"{name}.html").read_text(encoding="utf-8"), name
+    # a fence that is not indented as Python-Markdown wants it is shown as text
+    assert not [page.name for page in site.glob("*.html") if "```" in page.read_text(encoding="utf-8")]
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium")
+def test_no_page_is_wider_than_a_telephone(site):
+    with tempfile.TemporaryDirectory() as folder, Browser(Path(folder)) as browser:
+        browser.call("Emulation.setDeviceMetricsOverride", width=420, height=800, deviceScaleFactor=1, mobile=False)
+        for name in ("backbones", "contributing", "node", "refinement"):  # of the widest tables
+            browser.open(site / f"{name}.html")
+            assert browser.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
