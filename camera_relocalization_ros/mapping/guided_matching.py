@@ -7,12 +7,14 @@ import numpy as np
 
 from camera_relocalization_ros.core.geometry import invert
 from camera_relocalization_ros.vision.local_features import LocalFeatures, unit_descriptors
-from camera_relocalization_ros.vision.matching import NONE, mutual_matches
+from camera_relocalization_ros.vision.matching import mutual_matches_of_pairs
 
 # cosine below which two descriptors are never of the same point
 LEAST_SIMILARITY = 0.8
 # of distances to the best and the second best; lax, because only points on the epipolar line compete
 DISTANCE_RATIO = 0.85
+# less alike than this, a second best rules out no best one: distances are roots of 2 - 2 cosine
+_RIVAL_SIMILARITY = 1 - (1 - LEAST_SIMILARITY) / DISTANCE_RATIO**2
 
 
 def match_pair(
@@ -22,9 +24,13 @@ def match_pair(
     if len(a) < 2 or len(b) < 2:
         return np.empty((0, 2), dtype=np.int64), np.empty(0, dtype=np.float32)
     similarity = unit_descriptors(a.descriptors) @ unit_descriptors(b.descriptors).T
-    far = np.abs(epipolar_distances(a.rays, b.rays, invert(T_parent_b) @ T_parent_a)) > tolerance_px / b.focal_px
-    similarity[far] = NONE
-    rows, columns, cosines = mutual_matches(similarity, LEAST_SIMILARITY, DISTANCE_RATIO)
+    distances = epipolar_distances(a.rays, b.rays, invert(T_parent_b) @ T_parent_a)
+    # the few pairs near a line, and of these the few alike: passes over the whole matrix take longer than its product
+    near = np.flatnonzero(np.abs(distances, out=distances) <= tolerance_px / b.focal_px)
+    cosines = similarity.ravel()[near]
+    alike = cosines > _RIVAL_SIMILARITY
+    rows, columns = np.divmod(near[alike], len(b))
+    rows, columns, cosines = mutual_matches_of_pairs(rows, columns, cosines[alike], LEAST_SIMILARITY, DISTANCE_RATIO)
     return np.stack([rows, columns], axis=1), cosines
 
 

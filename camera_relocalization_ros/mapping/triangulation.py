@@ -41,13 +41,16 @@ def triangulate(seen: Observations, T_parent_camera: np.ndarray, count: int) -> 
     centres = T_parent_camera[seen.image, :3, 3]
     directions = np.einsum("oij,oj->oi", T_parent_camera[seen.image, :3, :3], _homogeneous(seen.rays))
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-    projectors = np.eye(3) - directions[:, :, None] * directions[:, None, :]
-    points = _solve(projectors, np.einsum("oij,oj->oi", projectors, centres), seen.landmark, count)
+    across = centres - directions * np.sum(directions * centres, axis=1, keepdims=True)
+    # of the projectors across the rays, I - d d^T
+    A = np.bincount(seen.landmark, minlength=count)[:, None, None] * np.eye(3)
+    A = A - _summed_squares(directions[:, None], np.ones(len(seen)), seen.landmark, count)
+    points = _solve(A, sums(across, seen.landmark, count))
     for _ in range(ITERATIONS):
         jacobians, errors, weights = linearised(points, seen, T_parent_camera)
-        weighted = transposed(jacobians, weights)
-        gradient = (weighted @ errors[:, :, None])[..., 0]
-        points = points + _solve(weighted @ jacobians, gradient, seen.landmark, count)
+        A = _summed_squares(jacobians, weights, seen.landmark, count)
+        gradient = np.einsum("oki,ok->oi", jacobians, errors * weights[:, None])
+        points = points + _solve(A, sums(gradient, seen.landmark, count))
     return points
 
 
@@ -89,13 +92,14 @@ def linearised(
     local = in_cameras(points, seen, T_parent_camera)
     depth = np.where(np.abs(local[:, 2]) < 1e-6, 1e-6, local[:, 2])
     projected = local[:, :2] / depth[:, None]
-    on_plane = np.zeros((len(seen), 2, 3))
-    on_plane[:, 0, 0] = on_plane[:, 1, 1] = 1.0
-    on_plane[:, :, 2] = -projected
-    rotations = np.swapaxes(T_parent_camera[seen.image, :3, :3], 1, 2)
+    # the camera's axes in the parent frame; a product of small matrices for each observation takes longer
+    axes = T_parent_camera[seen.image, :3, :3] / depth[:, None, None]
+    jacobians = np.empty((len(seen), 2, 3))
+    for axis in (0, 1):
+        jacobians[:, axis] = axes[:, :, axis] - projected[:, axis, None] * axes[:, :, 2]
     errors = np.nan_to_num(seen.rays - projected)
     weights = 1.0 / np.square(1.0 + np.sum(errors**2, axis=1) / ROBUST_SCALE**2)
-    return on_plane @ rotations / depth[:, None, None], errors, weights
+    return jacobians, errors, weights
 
 
 def in_cameras(points: np.ndarray, seen: Observations, T_parent_camera: np.ndarray) -> np.ndarray:
@@ -104,12 +108,21 @@ def in_cameras(points: np.ndarray, seen: Observations, T_parent_camera: np.ndarr
     return np.einsum("oji,oj->oi", T_parent_camera[seen.image, :3, :3], offsets)
 
 
-def _solve(matrices: np.ndarray, vectors: np.ndarray, landmark: np.ndarray, count: int) -> np.ndarray:
-    """x (count, 3) of the summed systems A x = b; NaN where A is singular."""
-    A = sums(matrices.reshape(-1, 9), landmark, count).reshape(-1, 3, 3)
-    b = sums(vectors, landmark, count)
+def _summed_squares(vectors: np.ndarray, weights: np.ndarray, landmark: np.ndarray, count: int) -> np.ndarray:
+    """Sums (count, 3, 3) by landmark of w v v^T, of vectors (o, k, 3) with weights (o,)."""
+    total = np.empty((count, 3, 3))
+    for i in range(3):
+        weighted = vectors[:, :, i] * weights[:, None]
+        for j in range(i, 3):
+            products = np.einsum("ok,ok->o", weighted, vectors[:, :, j])
+            total[:, i, j] = total[:, j, i] = np.bincount(landmark, products, count)
+    return total
+
+
+def _solve(A: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """x (l, 3) of systems A (l, 3, 3) x = b (l, 3); NaN where A is singular."""
     solvable = np.isfinite(A).all(axis=(1, 2)) & (np.abs(np.linalg.det(np.nan_to_num(A))) > 1e-12)
-    x = np.full((count, 3), np.nan)
+    x = np.full(b.shape, np.nan)
     x[solvable] = np.linalg.solve(A[solvable], b[solvable][..., None])[..., 0]
     return x
 
