@@ -20,14 +20,15 @@ LAYOUTS = {
     "source": ("extract_and_sync", "import_extract_and_sync", ("parent_frame", "child_frame")),
     "transforms": ("transforms_json", "import_transforms_json", ()),
     "tum": ("tum", "import_tum", ("max_gap_s",)),
+    "video": ("video", "import_video", ("poses", "camera", "video_start_s", "period_s", "max_gap_s")),
 }
 # options that are spelled otherwise than their arguments: units are no part of them
-FLAGS = {"max_gap_s": "max-gap"}
+FLAGS = {"max_gap_s": "max-gap", "video_start_s": "video-start", "period_s": "every"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("layout", choices=list(LAYOUTS), help="layout of SOURCE; `source` is that of extract-and-sync")
-    parser.add_argument("source", type=Path, help="folder to import; it is only read")
+    parser.add_argument("source", type=Path, help="folder to import, or video; it is only read")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DATASET", help="folder to create")
     parser.add_argument(
         "--quaternion",
@@ -38,7 +39,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--parent-frame", metavar="FRAME", help="source: what the poses are given in (default: world)")
     parser.add_argument("--child-frame", metavar="FRAME", help="source: the camera (default: camera_optical_frame)")
     parser.add_argument(
-        "--max-gap", dest="max_gap_s", type=float, metavar="S", help="tum: longest stretch between poses (default: 0.1)"
+        "--max-gap",
+        dest="max_gap_s",
+        type=float,
+        metavar="S",
+        help="tum, video: longest stretch between poses (default: 0.1)",
+    )
+    parser.add_argument(
+        "--poses",
+        type=Path,
+        metavar="FILE",
+        help="video: poses of the camera: TUM's list, CSV that names its columns, or DJI's .SRT (default: beside it)",
+    )
+    parser.add_argument("--camera", type=Path, metavar="FILE", help="video: YAML file of the intrinsics")
+    parser.add_argument(
+        "--video-start",
+        dest="video_start_s",
+        type=float,
+        metavar="S",
+        help="video: when it starts in the clock of the poses (default: 0)",
+    )
+    parser.add_argument(
+        "--every", dest="period_s", type=float, metavar="S", help="video: a frame every so many seconds (default: all)"
     )
 
 

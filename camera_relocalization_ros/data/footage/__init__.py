@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What cameras write besides their pixels: where a photograph was taken."""
+"""What cameras write besides pixels, where a photograph or video was taken; and the frames of a video."""

@@ -4,14 +4,16 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from functools import partial
+from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
 
 from camera_relocalization_ros.core.errors import DatasetError, SyncError
 from camera_relocalization_ros.core.image_files import path_inside, read_image_file, read_list
-from camera_relocalization_ros.core.pose import MAX_POSITION_M, is_pose
+from camera_relocalization_ros.core.pose import MAX_POSITION_M, Pose, is_pose
 from camera_relocalization_ros.core.trajectory import (
     Trajectory,
     interpolated,
@@ -40,6 +42,14 @@ NO_STAMP = "stamp that is no time"
 ROUNDED_NS = 1_000
 # of 1973 to 2255; as seconds they would be beyond all clocks
 NANOSECONDS = re.compile(r"([1-9]\d{17}|[1-8]\d{18})(\.0*)?")
+COLUMNS = ("stamp", "x", "y", "z", "qx", "qy", "qz", "qw")
+# as others call them, in lower case, without signs and units
+COLUMN_NAMES = {
+    **{name: name for name in COLUMNS},
+    **dict.fromkeys(("timestamp", "time", "t", "times", "timestamps", "stamps", "timestampns", "timens"), "stamp"),
+    **{f"{prefix}{axis}": axis for axis in "xyz" for prefix in ("p", "t", "pos", "position")},
+    **{f"{axis}m": axis for axis in "xyz"},
+}
 PARENT_FRAME, CHILD_FRAME = "world", "camera_optical_frame"
 
 
@@ -80,25 +90,48 @@ def import_tum(source: Path, output: Path, max_gap_s: float = StreamLimits.max_g
     return Dataset.load(output)
 
 
+@dataclass(frozen=True)
+class ListedPoses:
+    """A list of poses, of which those that are given for a stamp are taken as they are, and others lie between two."""
+
+    poses: Trajectory
+    stream: PoseStream
+
+    def at(self, stamp_ns: int) -> tuple[Pose | None, str]:
+        """The pose at a stamp, or why there is none."""
+        # the benchmark's poses are taken as given: only what lies between two of them is judged
+        row = int(nearest_rows(np.array([stamp_ns]), self.poses.stamps_ns, ROUNDED_NS)[0])
+        fault = "" if row >= 0 else self.stream.faults(np.array([stamp_ns]))[0]
+        if fault:
+            row = int(nearest_rows(np.array([stamp_ns]), self.poses.stamps_ns)[0])
+        if fault and row < 0:
+            return None, fault
+        return (self.poses.poses[row] if row >= 0 else interpolated(self.stream.trusted, stamp_ns)), ""
+
+
 def _import_sequence(folder: Path, sequence: SequenceWriter, limits: StreamLimits) -> None:
-    poses = _read_poses(folder / POSE_LIST, sequence)
-    if not len(poses):
-        raise DatasetError(f"{folder / POSE_LIST}: no pose in it")
-    stream = PoseStream(poses, limits)
+    poses = read_poses(folder / POSE_LIST, sequence, limits)
     entries = _read_list(folder / IMAGE_LIST, sequence)
     paths = [path_inside(folder, name, folder / IMAGE_LIST) for _, name in entries]
     refuse_without_pictures(paths)
     for number, ((stamp_ns, _), path) in enumerate(zip(entries, paths)):
-        # the benchmark's poses are taken as given: only what lies between two of them is judged
-        row = int(nearest_rows(np.array([stamp_ns]), poses.stamps_ns, ROUNDED_NS)[0])
-        fault = "" if row >= 0 else stream.faults(np.array([stamp_ns]))[0]
-        if fault:
-            row = int(nearest_rows(np.array([stamp_ns]), poses.stamps_ns)[0])
-        if fault and row < 0:
+        pose, fault = poses.at(stamp_ns)
+        if pose is None:
             sequence.skip(fault)
-            continue
-        pose = poses.poses[row] if row >= 0 else interpolated(stream.trusted, stamp_ns)
-        add_image_file(sequence, stamp_ns, pose.matrix, path, number)
+        else:
+            add_image_file(sequence, stamp_ns, pose.matrix, path, number)
+
+
+def read_poses(path: Path, sequence: SequenceWriter, limits: StreamLimits) -> ListedPoses:
+    """A list of stamp, position, quaternion x y z w as other people's programs write it, or with names of its columns.
+
+    Rows that are no poses are counted in the sequence, with the first's line. Raises DatasetError where there is none,
+    and SyncError for what is no list of numbers.
+    """
+    poses = _read_poses(path, sequence)
+    if not len(poses):
+        raise DatasetError(f"{path}: no pose in it")
+    return ListedPoses(poses, PoseStream(poses, limits))
 
 
 def _read_poses(path: Path, sequence: SequenceWriter) -> Trajectory:
@@ -109,12 +142,19 @@ def _read_poses(path: Path, sequence: SequenceWriter) -> Trajectory:
     stamps_ns: list[int] = []
     rows: list[list[float]] = []
     faults: dict[str, list[int]] = {}
-    for number, line, fields in table_lines(path):
+    lines = list(table_lines(path))
+    order = _commented_order(path)
+    for number, line, fields in lines:
+        if not rows and not faults and order is None:
+            order = _column_order(line)
+            if order is not None:
+                continue
         try:
-            stamp_ns, *values = (_stamp_ns(fields[0]), *map(read_number, fields[1:]))
+            stamp, *rest = fields if order is None else [fields[place] for place in order]
+            stamp_ns, values = _stamp_ns(stamp), [read_number(field) for field in rest]
             if len(values) != 7:
                 raise ValueError
-        except ValueError:
+        except (ValueError, IndexError):
             raise SyncError(f"{path}:{number}: expected 8 numbers, found {line!r}") from None
         fault = NO_STAMP if stamp_ns is None else _pose_fault(values) or _order_fault(stamp_ns, stamps_ns)
         if fault or stamp_ns is None:
@@ -129,6 +169,22 @@ def _read_poses(path: Path, sequence: SequenceWriter) -> Trajectory:
         sequence.leave_out(_first_at(fault, path, numbers[0]), len(numbers))
     poses = np.array(rows).reshape(-1, 7)
     return Trajectory(np.array(stamps_ns, dtype=np.int64), poses[:, :3], poses[:, 3:])
+
+
+def _commented_order(path: Path) -> list[int] | None:
+    """The order of the columns where the comments in front of the rows name them."""
+    comments = takewhile(lambda line: line.startswith("#"), (line for _, line in read_list(path)))
+    orders = [_column_order(line) for line in comments]
+    return next((order for order in orders if order is not None), None)
+
+
+def _column_order(header: str) -> list[int] | None:
+    """Where stamp, x, y, z, qx, qy, qz, qw lie, by the names of a first line; None where it does not name them."""
+    header = header.strip().lstrip("#")
+    found = header.split(",") if "," in header else header.split()
+    # units in brackets are no part of a name
+    names = [COLUMN_NAMES.get(re.sub(r"\[.*?\]|\(.*?\)|[\W_]", "", name.lower()), "") for name in found]
+    return [names.index(column) for column in COLUMNS] if set(COLUMNS) <= set(names) else None
 
 
 def _pose_fault(values: list[float]) -> str:

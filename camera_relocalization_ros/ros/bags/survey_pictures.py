@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Iterator
 
-import numpy as np
 import rosbag
 
 from camera_relocalization_ros.aircraft.local_frame import Geodetic
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.errors import BagError, FrameError
 from camera_relocalization_ros.data.dataset_writer import store_image
+from camera_relocalization_ros.data.footage.places_between import places_between
 from camera_relocalization_ros.ros.bags.gps_trajectory import read_places
 from camera_relocalization_ros.ros.bags.image_encoding import encode
 from camera_relocalization_ros.ros.bags.reader import (
@@ -28,9 +28,6 @@ from camera_relocalization_ros.ros.bags.reader import (
     read_recorded_image,
 )
 from camera_relocalization_ros.ros.bags.recorded_cameras import CameraChoice, read_camera
-
-# the longest stretch between two fixes that a picture may lie in
-MAX_GAP_NS = 1_500_000_000
 
 logger = logging.getLogger(__name__)
 
@@ -97,11 +94,4 @@ def _places(bag: rosbag.Bag, topic: str, stamps_ns: dict[str, int]) -> dict[str,
     counts = ", ".join(f"{count} {reason}" for reason, count in sorted(skipped.items()))
     if counts:
         logger.warning("%s: satellite fixes left out: %s", bag.filename, counts)
-    table = np.array([(p.latitude_deg, p.longitude_deg, p.height_m) for p in fixes]).reshape(-1, 3)
-    found = {}
-    for name, stamp_ns in stamps_ns.items():
-        after = int(np.searchsorted(fixes_ns, stamp_ns))
-        if 0 < after < len(fixes_ns) and fixes_ns[after] - fixes_ns[after - 1] <= MAX_GAP_NS:
-            share = (stamp_ns - fixes_ns[after - 1]) / (fixes_ns[after] - fixes_ns[after - 1])
-            found[name] = Geodetic(*(table[after - 1] + share * (table[after] - table[after - 1])).tolist())
-    return found
+    return places_between(fixes_ns, fixes, stamps_ns)
