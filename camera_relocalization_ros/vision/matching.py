@@ -10,30 +10,13 @@ NONE = -1.0
 CHUNK = 8192
 
 
-def mutual_matches(
-    similarity: np.ndarray, least_similarity: float, distance_ratio: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Rows (k,), columns (k,) and cosines (k,) of the matches in a matrix (n, m) of cosines, which is overwritten.
-
-    Pairs that must not match are NONE. A row's best must be at least so similar, and its distance less than so many
-    times that of the row's second best.
-    """
-    rows = np.arange(len(similarity))
-    if not similarity.size:
-        return rows[:0], rows[:0], np.empty(0)
-    best = similarity.argmax(axis=1)
-    best_similarity = similarity[rows, best]
-    # argmax along columns takes five times as long as max
-    is_mutual = best_similarity == similarity.max(axis=0)[best]
-    similarity[rows, best] = NONE
-    is_good = is_mutual & _is_distinct(best_similarity, similarity.max(axis=1), least_similarity, distance_ratio)
-    return rows[is_good], best[is_good], best_similarity[is_good]
-
-
 def mutual_matches_of_pairs(
     rows: np.ndarray, columns: np.ndarray, similarity: np.ndarray, least_similarity: float, distance_ratio: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """As `mutual_matches` of a matrix that is NONE but for pairs: rows (p,), columns (p,) and their cosines (p,)."""
+    """Rows (k,), columns (k,) and cosines (k,) of the matches among pairs: rows (p,), columns (p,), cosines (p,).
+
+    A row's best must be at least so similar, and its distance less than so many times that of the row's second best.
+    """
     if not len(rows):
         return rows, columns, similarity
     order = np.lexsort((similarity, rows))
@@ -52,7 +35,7 @@ def mutual_matches_of_pairs(
 def mutual_matches_of_codes(
     codes: np.ndarray, others: np.ndarray, least_similarity: float, distance_ratio: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """As `mutual_matches` of unit vectors (n, k) with as many others (m, k) as there are, CHUNK of these at a time.
+    """As `mutual_matches_of_pairs`, of all pairs of unit vectors (n, k) and others (m, k), CHUNK of these at a time.
 
     Every pair is looked at, which takes 6 us for each of `others` and 800 codes. OpenCV's FLANN (four k-d trees) finds
     the nearest of 17,000 for 59 % of SIFT codes in 0.4 of that time, for 86 % in as much; docs/refinement.md.
