@@ -30,8 +30,9 @@ from camera_relocalization_ros.aircraft.placements import T_map_airframe
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.ros import conversions
 from camera_relocalization_ros.ros.bags.image_encoding import ENCODER_OPTIONS
+from camera_relocalization_ros.simulation.camera_kind import X3_CAMERA
 from camera_relocalization_ros.simulation.flight import Flight
-from camera_relocalization_ros.simulation.renderer import X3_CAMERA, Renderer
+from camera_relocalization_ros.simulation.renderer import Renderer
 
 START_NS, IMAGE_HZ, TF_HZ = 1_500_000_000_000_000_000, 30, 120
 PICTURES = 12

@@ -175,7 +175,7 @@ def load_flight(path: Path, relocalizer: Relocalizer, every: int) -> Flight:
 
 def pipeline_for(relocalizer: Relocalizer) -> LandmarkPipeline:
     """Landmarks as the simulated camera shows them."""
-    from camera_relocalization_ros.simulation.renderer import X3_CAMERA  # needs a renderer
+    from camera_relocalization_ros.simulation.camera_kind import X3_CAMERA
 
     camera = X3_CAMERA.scaled(WIDTH, WIDTH * 9 // 16)
     assert relocalizer.bundle.landmark_map is not None

@@ -104,6 +104,11 @@ class CameraIntrinsics:
         """The pinhole with the same matrix and no distortion."""
         return replace(self, distortion=(0.0,) * 5, distortion_model=PLUMB_BOB)
 
+    def pixels(self) -> np.ndarray:
+        """The centres (H * W, 2) of all pixels, row by row."""
+        columns, rows = np.meshgrid(np.arange(self.width, dtype=np.float64), np.arange(self.height, dtype=np.float64))
+        return np.column_stack([columns.ravel(), rows.ravel()])
+
     def project(self, points_camera: np.ndarray) -> np.ndarray:
         """Pixels (N, 2) of points (N, 3) in the optical frame; NaN for points behind the camera."""
         points = np.asarray(points_camera, dtype=np.float64).reshape(-1, 3)

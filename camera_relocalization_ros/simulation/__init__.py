@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A simulated arena, airframe and M100 flight (PyVista); plain data, no ROS."""
+"""Simulated worlds and an M100's flight in them (PyVista); plain data, no ROS."""

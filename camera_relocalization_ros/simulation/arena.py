@@ -9,7 +9,7 @@ import pyvista
 
 from camera_relocalization_ros.simulation import painting
 from camera_relocalization_ros.simulation.arena_layout import CLUTTER_DEPTH, ROOM_MAX, ROOM_MIN
-from camera_relocalization_ros.simulation.surface import Part, quad_surface, with_outward_normals
+from camera_relocalization_ros.simulation.surface import Lamp, Light, Part, box, quad_surface, solid
 
 PIXELS_PER_METRE = 180
 ROOM_CENTRE = 0.5 * (np.array(ROOM_MIN) + np.array(ROOM_MAX))
@@ -20,6 +20,18 @@ def build_arena(seed: int) -> list[Part]:
     """The whole room; another seed is another hall with the same walls' places."""
     rng = np.random.default_rng([seed, 11])
     return [*_walls(rng), _floor(rng), _ceiling(rng), *_clutter(rng)]
+
+
+def arena_light(rng: np.random.Generator) -> Light:
+    """Four lamps below the ceiling, of unequal strength and colour."""
+    low, high = np.array(ROOM_MIN[:2]), np.array(ROOM_MAX[:2])
+    lamps = []
+    for corner in range(4):
+        share = np.array([0.25 + 0.5 * (corner % 2), 0.25 + 0.5 * (corner // 2)]) + rng.uniform(-0.15, 0.15, 2)
+        warmth = rng.uniform(-0.1, 0.1)
+        colour = rng.uniform(0.14, 0.42) * np.array([1.0 + warmth, 1.0, 1.0 - warmth])
+        lamps.append(Lamp(np.array([*(low + share * (high - low)), 4.8]), colour))
+    return Light(tuple(lamps))
 
 
 def _walls(rng: np.random.Generator) -> list[Part]:
@@ -117,17 +129,9 @@ def _clutter(rng: np.random.Generator) -> list[Part]:
 def _cupboard(
     rng: np.random.Generator, centre: tuple[float, float], size: tuple[float, float], height: float
 ) -> list[Part]:
-    (x, y), (half_x, half_y) = centre, (size[0] / 2, size[1] / 2)
     colour = _furniture_colour(rng)
-    middle = np.array([x, y, height / 2])
-    corners = [(x - half_x, y - half_y), (x + half_x, y - half_y), (x + half_x, y + half_y), (x - half_x, y + half_y)]
-    parts = []
-    for number in range(4):
-        (xa, ya), (xb, yb) = corners[number], corners[(number + 1) % 4]
-        quad = np.array([[xa, ya, 0], [xb, yb, 0], [xb, yb, height], [xa, ya, height]])
-        parts.append(Part(quad_surface(quad, middle), _box_texture(rng, colour)))
-    top = np.array([[*corner, height] for corner in corners])
-    return [*parts, Part(quad_surface(top, middle), painting.plaster(rng, 64, 64, colour, 12.0))]
+    sides = [_box_texture(rng, colour) for _ in range(4)]
+    return box((*centre, height / 2), (*size, height), sides, painting.plaster(rng, 64, 64, colour, 12.0))
 
 
 def _box_texture(rng: np.random.Generator, colour: tuple[int, ...]) -> np.ndarray:
@@ -147,8 +151,7 @@ def _barrel(rng: np.random.Generator, centre: tuple[float, float], height: float
     )
     image = painting.plaster(rng, 128, 256, _furniture_colour(rng), 12.0)
     painting.bricks(rng, image, (64, 32), 30.0)
-    mesh = with_outward_normals(mesh.texture_map_to_plane(use_bounds=True), np.array(mesh.center))
-    return [Part(mesh, image)]
+    return [solid(mesh, image)]
 
 
 def _furniture_colour(rng: np.random.Generator) -> tuple[int, ...]:

@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+from typing import Tuple
+
 import cv2
 import numpy as np
 
 FONT = cv2.FONT_HERSHEY_DUPLEX
+Colour = Tuple[int, ...]
 
 
 def noise(rng: np.random.Generator, height: int, width: int, coarsest: int = 4, octaves: int = 6) -> np.ndarray:
@@ -19,7 +22,7 @@ def noise(rng: np.random.Generator, height: int, width: int, coarsest: int = 4, 
     return total
 
 
-def plaster(rng: np.random.Generator, height: int, width: int, colour: tuple[int, ...], contrast: float) -> np.ndarray:
+def plaster(rng: np.random.Generator, height: int, width: int, colour: Colour, contrast: float) -> np.ndarray:
     """A painted surface with stains."""
     image = np.array(colour, np.float32) + contrast * noise(rng, height, width)[..., None]
     image += rng.normal(0, contrast / 3, image.shape).astype(np.float32)
@@ -36,7 +39,7 @@ def bricks(rng: np.random.Generator, image: np.ndarray, size: tuple[int, int], s
             cv2.rectangle(image, (left, top), (left + width, top + height), (90, 85, 80), 1)
 
 
-def panels(rng: np.random.Generator, image: np.ndarray, step: int, line: tuple[int, ...]) -> None:
+def panels(rng: np.random.Generator, image: np.ndarray, step: int, line: Colour) -> None:
     """Divide a surface into unequal panels with dark joints and rivets along them."""
     height, width = image.shape[:2]
     for x in np.arange(step, width, step) + rng.integers(-step // 5, step // 5 + 1, len(range(step, width, step))):
@@ -58,7 +61,7 @@ def dirt(rng: np.random.Generator, image: np.ndarray, strength: float = 22.0) ->
 
 
 def lettering(
-    image: np.ndarray, text: str, centre: tuple[int, int], scale: float, colour: tuple[int, ...], mirrored: bool = False
+    image: np.ndarray, text: str, centre: tuple[int, int], scale: float, colour: Colour, mirrored: bool = False
 ) -> None:
     """Write text around a centre; mirrored in u where the surface is seen from its other side."""
     thickness = max(int(2 * scale), 1)

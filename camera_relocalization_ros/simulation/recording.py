@@ -14,9 +14,10 @@ from camera_relocalization_ros.aircraft.placements import T_map_airframe
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.errors import SimulationError
 from camera_relocalization_ros.core.geometry import position_quat
-from camera_relocalization_ros.simulation.flight import Flight
-from camera_relocalization_ros.simulation.renderer import X3_CAMERA, Renderer
-from camera_relocalization_ros.simulation.sensor import Sensor
+from camera_relocalization_ros.simulation.flight import Flight, Wave
+from camera_relocalization_ros.simulation.renderer import Renderer
+from camera_relocalization_ros.simulation.sensor import Sensor, Shot
+from camera_relocalization_ros.simulation.world import ARENA, World
 
 # 2017-06-01 12:00 UTC, plus a day per placement and an hour per seed, so that no two flights share stamps
 START_NS = 1_496_318_400_000_000_000
@@ -26,7 +27,7 @@ TF_MARGIN_S = 0.3
 
 @dataclass(frozen=True)
 class FlightPlan:
-    """What decides a recording: placement 1 to 6, seconds, images per second, seeds, image width in pixels."""
+    """What decides a recording: placement 1 to 6, seconds, images per second, seeds, image width in pixels, world."""
 
     placement: int
     duration_s: float
@@ -34,6 +35,7 @@ class FlightPlan:
     seed: int
     arena_seed: int = 0
     width: int = 1280
+    world: World = ARENA
 
     def __post_init__(self) -> None:
         for name in ("duration_s", "rate_hz"):
@@ -51,8 +53,8 @@ class FlightPlan:
 
     @property
     def camera(self) -> CameraIntrinsics:
-        """The X3's stream at the chosen width, 16:9."""
-        return X3_CAMERA.scaled(self.width, self.width * 9 // 16)
+        """The world's camera at the chosen width, 16:9."""
+        return self.world.camera.intrinsics.scaled(self.width, self.width * 9 // 16)
 
 
 class Recording:
@@ -107,22 +109,34 @@ class Recording:
     def images(self) -> Iterator[tuple[int, np.ndarray]]:
         """Stamp and JPEG (bytes as a uint8 array) of every image, in order; drawing and encoding overlap."""
         plan = self.plan
-        renderer = Renderer(plan.camera, self.T_map_airframe, plan.arena_seed, plan.seed)
-        sensor = Sensor.random(plan.camera, plan.seed)
+        renderer = Renderer(plan.camera, self.T_map_airframe, plan.arena_seed, plan.seed, plan.world)
+        sensor = Sensor.random(plan.camera, plan.seed, plan.world.camera)
         stamps_ns = self.image_stamps_ns()
-        t_s, half_s = self.seconds(stamps_ns), sensor.exposure_s / 2
-        T_map_camera = self.flight.T_map_camera(t_s)
-        T_start_end = np.linalg.inv(self.flight.T_map_camera(t_s - half_s)) @ self.flight.T_map_camera(t_s + half_s)
-        depths_m = np.linalg.norm(T_map_camera[:, :3, 3] - self.T_map_airframe[:3, 3], axis=1)
+        T_map_camera, shots = self.flight.T_map_camera(self.seconds(stamps_ns)), self._shots(sensor)
         with ThreadPoolExecutor(1) as pool:
             waiting = None
             for row in range(len(stamps_ns)):
                 sharp = renderer.render(T_map_camera[row])
                 rng = np.random.default_rng([plan.seed, row, 19])
-                job = pool.submit(sensor.expose, sharp, T_start_end[row], depths_m[row], rng)
+                job = pool.submit(sensor.expose, sharp, shots[row], rng)
                 if waiting is not None:
                     yield int(stamps_ns[row - 1]), waiting.result()
                 waiting = job
             assert waiting is not None  # a flight has at least one image
             yield int(stamps_ns[-1]), waiting.result()
         renderer.close()
+
+    def _shots(self, sensor: Sensor) -> list[Shot]:
+        """How each image was taken."""
+        t_s, kind = self.seconds(self.image_stamps_ns()), self.plan.world.camera
+        positions = self.flight.T_map_camera(t_s)[:, :3, 3]
+        depths_m = np.linalg.norm(positions - self.T_map_airframe[:3, 3], axis=1)
+        wave = Wave.random(np.random.default_rng([self.plan.seed, 37]), 0.3, 1.5)
+        brightness = 1.0 + kind.exposure_swing * wave.at(t_s)
+        moves = (self._motion(t_s, sensor.exposure_s), self._motion(t_s, kind.readout_s))
+        return [Shot(*shot) for shot in zip(*moves, depths_m, brightness)]
+
+    def _motion(self, t_s: np.ndarray, duration_s: float) -> np.ndarray:
+        """From half the duration before to half of it after each time: the camera's motion (N, 4, 4)."""
+        half_s = duration_s / 2
+        return np.linalg.inv(self.flight.T_map_camera(t_s - half_s)) @ self.flight.T_map_camera(t_s + half_s)

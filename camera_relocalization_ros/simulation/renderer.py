@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Draws arena and airframe as the camera sees them, off-screen; one pinhole camera, exact to a fraction of a pixel."""
+"""Draws a world as its camera sees it, off-screen, exact to a fraction of a pixel."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
-import pyvista
 import vtkmodules.vtkRenderingOpenGL2  # noqa: F401  what draws: chosen by VTK as soon as it is loaded
 from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 from vtkmodules.vtkCommonCore import vtkLogger, vtkUnsignedCharArray
@@ -13,55 +14,93 @@ from vtkmodules.vtkFiltersSources import vtkSphereSource
 from vtkmodules.vtkRenderingCore import vtkActor, vtkPolyDataMapper, vtkRenderer, vtkRenderWindow, vtkTexture
 
 from camera_relocalization_ros.core.camera import CameraIntrinsics
-from camera_relocalization_ros.simulation.airframe import build_airframe
-from camera_relocalization_ros.simulation.arena import build_arena
-from camera_relocalization_ros.simulation.arena_layout import ROOM_MAX, ROOM_MIN
-from camera_relocalization_ros.simulation.surface import Lamp, lit_colours
-
-# the X3's stream at 1280x720: about 79 degrees horizontally
-X3_CAMERA = CameraIntrinsics(width=1280, height=720, fx=777.0, fy=777.0, cx=639.5, cy=359.5)
+from camera_relocalization_ros.simulation.lens import Lens
+from camera_relocalization_ros.simulation.reflections import Reflection, Surroundings
+from camera_relocalization_ros.simulation.shadows import SunBlocker, with_shadows
+from camera_relocalization_ros.simulation.surface import Light, Part, lit_colours
+from camera_relocalization_ros.simulation.world import ARENA, World
 
 
 class Renderer:
-    """Renders the arena of one seed with the airframe at T_map_airframe under the light of another seed.
+    """Renders a world of one seed with its subject at T_map_airframe, under the light and with the visitors of another.
 
-    The camera's principal point must be the image's centre, ((width - 1) / 2, (height - 1) / 2), and fx = fy.
+    The camera may have any lens; a pinhole's principal point must be the image's centre, ((width - 1) / 2,
+    (height - 1) / 2), and its fx = fy.
     """
 
     def __init__(
-        self, camera: CameraIntrinsics, T_map_airframe: np.ndarray, arena_seed: int = 0, light_seed: int = 0
+        self,
+        camera: CameraIntrinsics,
+        T_map_airframe: np.ndarray,
+        arena_seed: int = 0,
+        light_seed: int = 0,
+        world: World = ARENA,
     ) -> None:
-        self.camera = camera
+        self.camera, self._hall = camera, world.hall
+        self._lens = Lens.of(camera)
         # VTK warns when there is no display, which is how this is meant to run
         vtkLogger.SetStderrVerbosity(vtkLogger.VERBOSITY_ERROR)
         self._scene = vtkRenderer()
         self._scene.AutomaticLightCreationOff()
+        # reflections are one layer over what they lie on, and need no sorting
+        self._scene.SetUseOIT(False)
         self._window = vtkRenderWindow()
         self._window.SetOffScreenRendering(True)
-        self._window.SetSize(camera.width, camera.height)
+        self._window.SetSize(self._lens.pinhole.width, self._lens.pinhole.height)
         # multisampling would double the time of software rendering; the blur of motion and JPEG hides its absence
         self._window.SetMultiSamples(0)
         self._window.AddRenderer(self._scene)
-        lamps = _lamps(np.random.default_rng([light_seed, 13]))
-        for part in build_arena(arena_seed):
-            self._add(part.mesh, part.texture, lamps)
-        for part in build_airframe():
-            mesh = part.mesh.transform(T_map_airframe, inplace=False, transform_all_input_vectors=True)
-            self._add(mesh, part.texture, lamps)
-        self._scene.GetActiveCamera().SetViewAngle(np.degrees(2 * np.arctan2(camera.height / 2, camera.fy)))
+        self._reflections: list[tuple[Reflection, vtkPolyData]] = []
+        self._build(T_map_airframe, arena_seed, light_seed, world)
+
+    def _build(self, T_map_airframe: np.ndarray, arena_seed: int, light_seed: int, world: World) -> None:
+        light = self._hall.light(np.random.default_rng([light_seed, 13]))
+        around = [*self._hall.fixed(arena_seed), *self._hall.visitors(np.random.default_rng([light_seed, 41]))]
+        subject = [
+            replace(part, mesh=part.mesh.transform(T_map_airframe, inplace=False, transform_all_input_vectors=True))
+            for part in world.subject()
+        ]
+        for part in with_shadows(around, subject, light):
+            self._add(part, light)
+        surroundings = self._surroundings(T_map_airframe) if any(part.gloss for part in subject) else None
+        blocker = SunBlocker([part.mesh for part in subject], light.sun) if light.sun else None
+        for part in subject:
+            self._add(part, light, blocker)
+            if part.gloss is not None and surroundings is not None:
+                self._add_reflection(Reflection(part.mesh, part.gloss, light, surroundings), part.mesh)
 
     def render(self, T_map_camera: np.ndarray) -> np.ndarray:
         """The image (H, W, 3) uint8 RGB from the optical frame's pose (4, 4)."""
+        for reflection, mesh in self._reflections:
+            mesh.GetPointData().SetScalars(numpy_to_vtk(reflection.colours(T_map_camera[:3, 3]), deep=True))
+        pinhole = self._lens.pinhole
+        return self._lens.bend(self._view(T_map_camera, 2 * np.arctan2(pinhole.height / 2, pinhole.fy)))
+
+    def _view(self, T_map_camera: np.ndarray, height_angle: float) -> np.ndarray:
+        """The window's picture that takes in an angle (rad) from top to bottom."""
         camera, eye = self._scene.GetActiveCamera(), T_map_camera[:3, 3]
+        camera.SetViewAngle(np.degrees(height_angle))
         camera.SetPosition(*eye)
         camera.SetFocalPoint(*(eye + T_map_camera[:3, 2]))
         camera.SetViewUp(*-T_map_camera[:3, 1])
-        camera.SetClippingRange(0.05, 30.0)
+        camera.SetClippingRange(0.05, self._hall.reach_m)
         self._window.Render()
-        width, height, pixels = self.camera.width, self.camera.height, vtkUnsignedCharArray()
+        (width, height), pixels = self._window.GetSize(), vtkUnsignedCharArray()
         self._window.GetPixelData(0, 0, width - 1, height - 1, False, pixels, 0)
         # VTK's first row is the lowest
         return np.ascontiguousarray(vtk_to_numpy(pixels).reshape(height, width, 3)[::-1])
+
+    def _surroundings(self, T_map_airframe: np.ndarray) -> Surroundings:
+        """What can be seen from the subject's place, before it stands there."""
+
+        def picture(R_map_camera: np.ndarray) -> np.ndarray:
+            T_map_camera = T_map_airframe.copy()
+            T_map_camera[:3, :3] = R_map_camera
+            view = self._view(T_map_camera, np.pi / 2)
+            margin = (view.shape[1] - view.shape[0]) // 2
+            return view[:, margin : margin + view.shape[0]]
+
+        return Surroundings(picture)
 
     def add_markers(self, points_map: np.ndarray, radius: float = 0.02) -> None:
         """Draw pure green balls at points (N, 3), for tests of the geometry."""
@@ -79,10 +118,28 @@ class Renderer:
         self._scene.RemoveAllViewProps()
         self._window.Finalize()
 
-    def _add(self, mesh: pyvista.PolyData, texture: np.ndarray, lamps: list[Lamp]) -> None:
+    def _add(self, part: Part, light: Light, blocker: SunBlocker | None = None) -> None:
         # VTK multiplies the texture by the colours
-        mesh.GetPointData().SetScalars(numpy_to_vtk(lit_colours(mesh, lamps), deep=True))
-        self._add_actor(mesh).SetTexture(_texture(texture))
+        shaded = blocker.shaded(part.mesh) if blocker else None
+        colours = np.full((part.mesh.n_points, 3), 255, np.uint8)
+        if not part.glows:
+            colours = lit_colours(part.mesh, light, shaded)
+        if part.paint is not None:
+            colours = np.round(colours * (part.paint / 255.0)).astype(np.uint8)
+        part.mesh.GetPointData().SetScalars(numpy_to_vtk(colours, deep=True))
+        texture = _texture(part.texture)
+        texture.SetEdgeClamp(part.glows)  # the sky's top row is not its horizon's neighbour
+        self._add_actor(part.mesh).SetTexture(texture)
+
+    def _add_reflection(self, reflection: Reflection, mesh: vtkPolyData) -> None:
+        """Lay what a surface mirrors over it."""
+        film = vtkPolyData()
+        film.SetPoints(mesh.GetPoints())
+        film.SetPolys(mesh.GetPolys())
+        actor = self._add_actor(film)
+        actor.ForceTranslucentOn()
+        actor.GetMapper().SetRelativeCoincidentTopologyPolygonOffsetParameters(-1.0, -1.0)
+        self._reflections.append((reflection, film))
 
     def _add_actor(self, mesh: vtkPolyData) -> vtkActor:
         """An actor of the scene that no light changes."""
@@ -104,15 +161,3 @@ def _texture(image: np.ndarray) -> vtkTexture:
     texture.MipmapOn()
     texture.SetColorModeToDirectScalars()
     return texture
-
-
-def _lamps(rng: np.random.Generator) -> list[Lamp]:
-    """Four lamps below the ceiling, of unequal strength and colour."""
-    low, high = np.array(ROOM_MIN[:2]), np.array(ROOM_MAX[:2])
-    lamps = []
-    for corner in range(4):
-        share = np.array([0.25 + 0.5 * (corner % 2), 0.25 + 0.5 * (corner // 2)]) + rng.uniform(-0.15, 0.15, 2)
-        warmth = rng.uniform(-0.1, 0.1)
-        colour = rng.uniform(0.14, 0.42) * np.array([1.0 + warmth, 1.0, 1.0 - warmth])
-        lamps.append(Lamp(np.array([*(low + share * (high - low)), 4.8]), colour))
-    return lamps

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Sequence
 
 import numpy as np
 import pyvista
@@ -12,11 +13,30 @@ AMBIENT = 0.42
 
 
 @dataclass(frozen=True)
+class Gloss:
+    """How a surface mirrors: the share of light seen from straight above, and how small a lamp's highlight is.
+
+    reflectance: 0.04 of varnish, 0.5 of polished metal (Schlick 1994); sharpness: Phong's exponent.
+    """
+
+    reflectance: float
+    sharpness: float
+
+
+@dataclass(frozen=True)
 class Part:
-    """A mesh with texture coordinates and outward normals, and its texture (H, W, 3) uint8; v = 0 is the last row."""
+    """A mesh with texture coordinates and outward normals, and its texture (H, W, 3) uint8; v = 0 is the last row.
+
+    paint: colours (N, 3) uint8 of the vertices, which multiply the texture. A part that glows needs no light; a ground
+    is a level rectangle whose texture takes the shadows.
+    """
 
     mesh: pyvista.PolyData
     texture: np.ndarray
+    gloss: Gloss | None = None
+    glows: bool = False
+    is_ground: bool = False
+    paint: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -25,6 +45,23 @@ class Lamp:
 
     position: np.ndarray
     colour: np.ndarray
+
+
+@dataclass(frozen=True)
+class Sun:
+    """Light from one direction, a unit vector (3,) towards it; colour (3,) is its strength in red, green and blue."""
+
+    direction: np.ndarray
+    colour: np.ndarray
+
+
+@dataclass(frozen=True)
+class Light:
+    """All light of a place: what comes from everywhere, lamps, and a sun or none."""
+
+    lamps: tuple[Lamp, ...]
+    ambient: float = AMBIENT
+    sun: Sun | None = None
 
 
 def grid_surface(points_mn3: np.ndarray, uv_mn2: np.ndarray, inside: np.ndarray) -> pyvista.PolyData:
@@ -57,14 +94,45 @@ def with_outward_normals(mesh: pyvista.PolyData, inside: np.ndarray) -> pyvista.
     return mesh
 
 
-def lit_colours(mesh: pyvista.PolyData, lamps: list[Lamp]) -> np.ndarray:
-    """Vertex colours (N, 3) uint8 that multiply the texture: Lambert's law, with some light from everywhere."""
-    light = np.full((mesh.n_points, 3), AMBIENT)
-    for lamp in lamps:
+def box(
+    centre: Sequence[float], size: Sequence[float], sides: Sequence[np.ndarray], lid: np.ndarray, turn: float = 0.0
+) -> list[Part]:
+    """An upright box without a bottom: four sides with a texture each, and its top; turned by `turn` rad."""
+    middle, half = np.array(centre, float), np.array(size, float) / 2
+    cosine, sine = np.cos(turn), np.sin(turn)
+    signs = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)]) * half[:2]
+    corners = middle[:2] + signs @ np.array([[cosine, sine], [-sine, cosine]])
+    low, high = middle[2] - half[2], middle[2] + half[2]
+    parts = []
+    for number, texture in enumerate(sides):
+        (xa, ya), (xb, yb) = corners[number], corners[(number + 1) % 4]
+        quad = np.array([[xa, ya, low], [xb, yb, low], [xb, yb, high], [xa, ya, high]])
+        parts.append(Part(quad_surface(quad, middle), texture))
+    top = np.array([[*corner, high] for corner in corners])
+    return [*parts, Part(quad_surface(top, middle), lid)]
+
+
+def solid(mesh: pyvista.PolyData, texture: np.ndarray) -> Part:
+    """A convex body with a texture laid over it from one side."""
+    mapped = mesh.texture_map_to_plane(use_bounds=True)
+    return Part(with_outward_normals(mapped, np.array(mesh.center)), texture)
+
+
+def lit_colours(mesh: pyvista.PolyData, light: Light, shaded: np.ndarray | None = None) -> np.ndarray:
+    """Vertex colours (N, 3) uint8 that multiply the texture: Lambert's law, with some light from everywhere.
+
+    shaded (N,): where something stands before the sun.
+    """
+    colours = np.full((mesh.n_points, 3), light.ambient)
+    for lamp in light.lamps:
         towards = lamp.position - mesh.points
         distance = np.linalg.norm(towards, axis=1, keepdims=True)
         cosine = np.sum(mesh.point_data["Normals"] * towards, axis=1, keepdims=True) / distance
         # half of a bare inverse square: bounced light fills a white-walled room
         falloff = np.minimum(3.0 / distance, 1.5)
-        light += np.maximum(cosine, 0.0) * falloff * lamp.colour
-    return np.clip(light * 255, 0, 255).astype(np.uint8)
+        colours += np.maximum(cosine, 0.0) * falloff * lamp.colour
+    if light.sun is not None:
+        cosine = np.maximum(mesh.point_data["Normals"] @ light.sun.direction, 0.0)
+        seen = cosine if shaded is None else np.where(shaded, 0.0, cosine)
+        colours += seen[:, None] * light.sun.colour
+    return np.clip(colours * 255, 0, 255).astype(np.uint8)

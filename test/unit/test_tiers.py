@@ -29,7 +29,7 @@ OFFLINE = {
     "uncertainty": BOARD | {"data", "evaluation"},
     "mapping": BOARD | {"data"},
     "training": BOARD | {"data", "evaluation"},
-    "simulation": {"core", "vision", "aircraft"},
+    "simulation": {"core", "vision", "aircraft", "data"},
     "report": BOARD | {"data", "evaluation"},
     "ros/bags": BOARD | {"data", "evaluation", "simulation", "ros", "ros/node"},
     "ros/replay": BOARD | {"data", "evaluation", "ros", "ros/node", "ros/bags", "msg", "srv"},

@@ -7,9 +7,9 @@ from camera_relocalization_ros.aircraft.placements import PLACEMENTS, T_map_airf
 from camera_relocalization_ros.core.errors import ConfigError, SimulationError
 from camera_relocalization_ros.core.geometry import invert, transform_points
 from camera_relocalization_ros.simulation.arena_layout import CLUTTER_DEPTH, ROOM_MAX, ROOM_MIN
+from camera_relocalization_ros.simulation.camera_kind import X3_CAMERA
 from camera_relocalization_ros.simulation.flight import Flight
 from camera_relocalization_ros.simulation.recording import FlightPlan, Recording
-from camera_relocalization_ros.simulation.renderer import X3_CAMERA
 
 STEP_S = 0.05
 SECONDS = np.arange(0, 60, STEP_S)

@@ -6,9 +6,10 @@ import pytest
 from camera_relocalization_ros.aircraft.placements import T_map_airframe
 from camera_relocalization_ros.core.geometry import invert, transform_points
 from camera_relocalization_ros.simulation import airframe_shape
+from camera_relocalization_ros.simulation.camera_kind import X3_CAMERA
 from camera_relocalization_ros.simulation.flight import Flight
 from camera_relocalization_ros.simulation.recording import FlightPlan, Recording
-from camera_relocalization_ros.simulation.renderer import X3_CAMERA, Renderer
+from camera_relocalization_ros.simulation.renderer import Renderer
 
 CAMERA = X3_CAMERA.scaled(640, 360)
 
