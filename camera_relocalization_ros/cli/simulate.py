@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 from camera_relocalization_ros.cli.next_step import print_next
+from camera_relocalization_ros.simulation.world_names import DEFAULT_WORLD, WORLD_LINES
 
 NAME = "simulate"
 HELP = "Fly a simulated M100 around an airframe and record a bag."
@@ -20,9 +22,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, metavar="K", help="flight path and light (default: 0)")
     parser.add_argument("--arena-seed", type=int, default=0, metavar="K", help="the hall's looks (default: 0)")
     parser.add_argument("--width", type=int, default=1280, help="image width in pixels, 16:9 (default: 1280)")
+    parser.add_argument(
+        "--world",
+        choices=tuple(WORLD_LINES),
+        default=DEFAULT_WORLD,
+        help="what is seen, and by what camera: "
+        + "; ".join(f"{name}, {line}" for name, line in WORLD_LINES.items())
+        + f" (default: {DEFAULT_WORLD})",
+    )
+    parser.add_argument(
+        "--object",
+        type=Path,
+        metavar="FILE",
+        help="in place of the world's airframe: a glTF, OBJ or PLY with its texture, in metres; of OBJ and PLY x is to "
+        "the front, z up",
+    )
+    parser.add_argument("--object-scale", type=float, default=1.0, metavar="F", help="times its size (default: 1)")
     parser.add_argument("--compressed", action="store_true", help="record JPEG CompressedImage, not raw Image")
     parser.add_argument(
-        "--object-mesh", type=Path, metavar="FILE.ply", help="also write the airframe's shape, for augmentation"
+        "--object-mesh",
+        type=Path,
+        metavar="FILE.ply",
+        help="also write the shape of what stands there, for augmentation",
     )
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FLIGHT.bag", help="bag to write")
 
@@ -31,7 +52,13 @@ def run(arguments: argparse.Namespace) -> int:
     from camera_relocalization_ros.ros.bags.simulation_bag import write_simulated_bag
     from camera_relocalization_ros.simulation.airframe import save_airframe_mesh
     from camera_relocalization_ros.simulation.recording import FlightPlan, Recording
+    from camera_relocalization_ros.simulation.world import world_named
 
+    world = world_named(arguments.world)
+    if arguments.object:
+        from camera_relocalization_ros.simulation.airframes.object_files import object_from_file
+
+        world = replace(world, subject=object_from_file(arguments.object, arguments.object_scale))
     plan = FlightPlan(
         arguments.placement,
         arguments.duration,
@@ -39,9 +66,10 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.seed,
         arguments.arena_seed,
         arguments.width,
+        world,
     )
     if arguments.object_mesh:
-        save_airframe_mesh(arguments.object_mesh)
+        save_airframe_mesh(arguments.object_mesh, world.subject())
     count = write_simulated_bag(Recording(plan), arguments.output, arguments.compressed)
     print(f"{arguments.output}: {count} images, {arguments.output.stat().st_size / 1e6:.0f} MB")
     topic = "/dji_sdk/image_raw/compressed" if arguments.compressed else "/dji_sdk/image_raw"

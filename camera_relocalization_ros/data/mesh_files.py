@@ -12,7 +12,7 @@ import resource
 import signal
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Callable
+from typing import Callable, TypeVar
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from camera_relocalization_ros.vision.silhouette import ObjectMesh
 MESH_SUFFIXES = (".ply", ".stl", ".obj")
 MAX_MESH_BYTES = 2**28
 READING_S = 60.0
+T = TypeVar("T")
 
 
 def load_mesh(path: Path) -> ObjectMesh:
@@ -33,13 +34,13 @@ def load_mesh(path: Path) -> ObjectMesh:
         raise ConfigError(f"{path}: {found}; expected a triangle mesh ({', '.join(MESH_SUFFIXES)})")
     if path.stat().st_size > MAX_MESH_BYTES:
         raise ConfigError(f"{path}: {path.stat().st_size} bytes; expected at most {MAX_MESH_BYTES}")
-    triangles = _isolated(_read_triangles, path)
+    triangles = isolated(_read_triangles, path)
     if not len(triangles) or not np.isfinite(triangles).all():
         raise ConfigError(f"{path}: {len(triangles)} triangles that can be read; expected a mesh of finite corners")
     return ObjectMesh(triangles)
 
 
-def _isolated(read: Callable[[Path], np.ndarray], path: Path) -> np.ndarray:
+def isolated(read: Callable[[Path], T], path: Path) -> T:
     """What `read` returns for a file, or raises, in a process of its own; ConfigError where that process ends."""
     context = multiprocessing.get_context("fork")
     results, answers = context.Pipe(duplex=False)
@@ -60,11 +61,11 @@ def _isolated(read: Callable[[Path], np.ndarray], path: Path) -> np.ndarray:
         raise answer
     if isinstance(answer, Exception):
         raise ConfigError(f"{path}: a damaged mesh ({one_line(answer)})") from answer
-    triangles: np.ndarray = answer
-    return triangles
+    value: T = answer
+    return value
 
 
-def _answer(read: Callable[[Path], np.ndarray], path: Path, answers: Connection) -> None:
+def _answer(read: Callable[[Path], object], path: Path, answers: Connection) -> None:
     # a process that may crash leaves neither a core file nor a traceback
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     faulthandler.disable()

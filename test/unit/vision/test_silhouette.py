@@ -123,6 +123,6 @@ def test_a_reader_that_dies_or_fails_takes_nobody_with_it(tmp_path):
         raise IndexError("corner 7 of\n3")
 
     with pytest.raises(ConfigError, match="a.ply: a damaged mesh, which ended the process that read it"):
-        mesh_files._isolated(dies, tmp_path / "a.ply")
+        mesh_files.isolated(dies, tmp_path / "a.ply")
     with pytest.raises(ConfigError, match=r"a.ply: a damaged mesh \(corner 7 of 3\)"):
-        mesh_files._isolated(fails, tmp_path / "a.ply")
+        mesh_files.isolated(fails, tmp_path / "a.ply")
