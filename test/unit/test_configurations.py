@@ -54,6 +54,28 @@ def test_published_topics_are_those_of_the_sources():
     assert set(TYPES.values()) <= published
 
 
+def test_foxglove_shows_topics_and_fields_that_the_node_publishes():
+    layout = load("foxglove/relocalizer.json")
+    panels = layout["configById"]
+    topics = {*panels["3D!poses"]["topics"], panels["Image!debug"]["imageMode"]["imageTopic"]}
+    assert topics == {NODE + name for name in TYPES.values()}
+    fields = re.findall(r"^\w+(?:\[\])? (\w+) *(?:#|$)", (ROOT / "msg/RelocalizerStatus.msg").read_text(), re.MULTILINE)
+    drawn = [path["value"] for panel in panels.values() for path in panel.get("paths", ())]
+    assert drawn and {value.rpartition(".")[2] for value in drawn} <= set(fields)
+    assert {value.rpartition(".")[0] for value in drawn} == {NODE + "status"}
+    sidecar = yaml.safe_load((ROOT / "models/airframe/bundle.yaml").read_text(encoding="utf-8"))
+    assert panels["3D!poses"]["followTf"] == sidecar["parent_frame"]
+
+
+def test_foxglove_places_each_panel_once():
+    layout = load("foxglove/relocalizer.json")
+
+    def placed(part):
+        return [part] if isinstance(part, str) else placed(part["first"]) + placed(part["second"])
+
+    assert sorted(placed(layout["layout"])) == sorted(layout["configById"])
+
+
 def test_robot_localization_fuses_an_absolute_pose_and_broadcasts_nothing():
     values = load("robot_localization.yaml")
     sidecar = yaml.safe_load((ROOT / "models/airframe/bundle.yaml").read_text(encoding="utf-8"))

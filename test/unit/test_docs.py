@@ -3,6 +3,7 @@
 
 import ast
 import importlib.util
+import json
 import re
 import shlex
 import subprocess
@@ -88,6 +89,15 @@ def test_the_menu_names_each_page_once():
 def test_the_reference_is_what_the_code_says(monkeypatch):
     reference = loaded("generate_reference")
     assert reference.PAGE.read_text(encoding="utf-8") == reference.page(), "run: python docs/generate_reference.py"
+
+
+def test_the_notebook_is_the_tutorial():
+    made = loaded("generate_notebook")
+    assert made.NOTEBOOK.read_text(encoding="utf-8") == made.notebook(), "run: python docs/generate_notebook.py"
+    cells = json.loads(made.notebook())["cells"]
+    typed_there = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+    typed_there = re.sub(r"\\\n\s*", " ", typed_there)
+    assert all(command in typed_there for command in typed(made.PAGE))
 
 
 def test_python_in_detail_names_what_there_is():
