@@ -156,9 +156,9 @@ def long_bag(path, count):
 
 
 @pytest.fixture(scope="module")
-def bag_of_200(tmp_path_factory):
-    """Two seconds' work at least, for two processes."""
-    return long_bag(tmp_path_factory.mktemp("bags") / "f.bag", 200)
+def bag_of_100(tmp_path_factory):
+    """A second's work at least, for two processes."""
+    return long_bag(tmp_path_factory.mktemp("bags") / "f.bag", 100)
 
 
 def arguments_for(bag, output, *more):
@@ -188,8 +188,8 @@ def wait_for(condition, seconds=240):
         time.sleep(0.01)
 
 
-def test_killed_run_loads_as_nothing_and_the_same_command_resumes(tmp_path, bag_of_200):
-    bag, output = bag_of_200, tmp_path / "set"
+def test_killed_run_loads_as_nothing_and_the_same_command_resumes(tmp_path, bag_of_100):
+    bag, output = bag_of_100, tmp_path / "set"
     partial = tmp_path / "set.partial"
     frames = partial / "sequences" / "f" / "frames.csv"
     process = subprocess.Popen(
@@ -202,10 +202,10 @@ def test_killed_run_loads_as_nothing_and_the_same_command_resumes(tmp_path, bag_
     with pytest.raises(DatasetError, match="no dataset.yaml"):
         Dataset.load(partial)
     with open(frames, "ab") as file:
-        file.write(b"199,15000")  # the row that the kill cut short
+        file.write(b"99,15000")  # the row that the kill cut short
     kept = frames.read_bytes().count(b"\n") - 1
     stamps = {path.name: path.stat().st_mtime_ns for path in (partial / "sequences" / "f" / "images").iterdir()}
-    assert 20 <= kept < 200
+    assert 20 <= kept < 100
     assert main(arguments_for(bag, output, "--format", "png")) == 0
     again = {path.name: path.stat().st_mtime_ns for path in (output / "sequences" / "f" / "images").iterdir()}
     untouched = sum(again[name] == stamp for name, stamp in stamps.items())
@@ -214,9 +214,9 @@ def test_killed_run_loads_as_nothing_and_the_same_command_resumes(tmp_path, bag_
     assert content(output) == content(tmp_path / "whole")
 
 
-def test_processes_end_with_a_killed_parent(tmp_path, bag_of_200):
+def test_processes_end_with_a_killed_parent(tmp_path, bag_of_100):
     process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, *arguments_for(bag_of_200, tmp_path / "set", "--format", "png")],
+        [sys.executable, "-c", PROGRAM, *arguments_for(bag_of_100, tmp_path / "set", "--format", "png")],
         stderr=subprocess.DEVNULL,
     )
 
@@ -231,7 +231,7 @@ def test_processes_end_with_a_killed_parent(tmp_path, bag_of_200):
     wait_for(lambda: not any(os.path.exists(f"/proc/{pid}") and "Z" not in state_of(pid) for pid in pids), 60)
 
 
-def test_processes_end_at_once_whatever_the_parent_makes_of_signals(tmp_path, bag_of_200, monkeypatch):
+def test_processes_end_at_once_whatever_the_parent_makes_of_signals(tmp_path, bag_of_100, monkeypatch):
     def interrupted(*_):
         ended.extend(multiprocessing.active_children())
         raise KeyboardInterrupt
@@ -242,7 +242,7 @@ def test_processes_end_at_once_whatever_the_parent_makes_of_signals(tmp_path, ba
     before = signal.signal(signal.SIGTERM, lambda *_: None)
     try:
         with pytest.raises(KeyboardInterrupt):
-            extract([bag_of_200], ExtractionOptions(IMAGE_TOPIC, "map", FRAME, image_format="png"), tmp_path / "set")
+            extract([bag_of_100], ExtractionOptions(IMAGE_TOPIC, "map", FRAME, image_format="png"), tmp_path / "set")
     finally:
         signal.signal(signal.SIGTERM, before)
     assert [process.exitcode for process in ended] == [-signal.SIGKILL] * min(os.cpu_count(), 13)
@@ -280,8 +280,8 @@ def test_full_disk_is_one_line_and_the_command_resumes(tmp_path):
     assert Dataset.load(output).frame_count == 60
 
 
-def test_two_at_once_do_not_mix(tmp_path, capsys, bag_of_200):
-    bag, output = bag_of_200, tmp_path / "set"
+def test_two_at_once_do_not_mix(tmp_path, capsys, bag_of_100):
+    bag, output = bag_of_100, tmp_path / "set"
     first = subprocess.Popen(
         [sys.executable, "-c", PROGRAM, *arguments_for(bag, output, "--format", "png")], stderr=subprocess.DEVNULL
     )
@@ -289,7 +289,7 @@ def test_two_at_once_do_not_mix(tmp_path, capsys, bag_of_200):
     assert main(arguments_for(bag, output, "--format", "png")) == 1
     assert "another process is writing it" in capsys.readouterr().err
     assert first.wait() == 0
-    assert Dataset.load(output).frame_count == 200
+    assert Dataset.load(output).frame_count == 100
 
 
 @pytest.mark.parametrize("share", [0.55, 0.9, 0.999])

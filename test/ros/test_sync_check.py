@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 import pytest
 import rosbag
+from shared_work import made_once
 
 from camera_relocalization_ros.cli.main import main
 from camera_relocalization_ros.ros import conversions
@@ -15,9 +16,11 @@ SEARCH_S = (-0.6, 1.0)
 
 @pytest.fixture(scope="module")
 def flight(tmp_path_factory):
-    path = tmp_path_factory.mktemp("sync") / "flight.bag"
-    write_simulated_bag(Recording(FlightPlan(1, 16.0, 10.0, seed=4, width=480)), path, compressed=True)
-    return path
+    def simulate(folder):
+        recording = Recording(FlightPlan(1, 16.0, 10.0, seed=4, width=480))
+        write_simulated_bag(recording, folder / "flight.bag", compressed=True)
+
+    return made_once(tmp_path_factory, "sync_check", simulate) / "flight.bag"
 
 
 def delayed(flight, path, delay_s):

@@ -7,7 +7,9 @@ from dataclasses import replace
 
 import cv2
 import numpy as np
+import pytest
 from helpers import CHILD_FRAME, PARENT_FRAME, START_NS, encoded
+from shared_work import made_once
 
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.geometry import pose_matrix, position_quat
@@ -59,6 +61,12 @@ def write_sound_dataset(path) -> Dataset:
     dataset = Dataset.load(path)
     save_split(dataset.path, "holdout", blocks(dataset, 25, 4, 5), "test")
     return dataset
+
+
+def shared_sound_dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    """The one of this run of the tests, which must leave its files as they are."""
+    folder = made_once(tmp_path_factory, "sound", lambda folder: write_sound_dataset(folder / "set"))
+    return Dataset.load(folder / "set")
 
 
 def with_frames(dataset, change):

@@ -237,16 +237,23 @@ def first_filters(backbone: Backbone) -> np.ndarray:
     return filters_nhw3[:, rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].numpy()
 
 
+class _FirstConvolutionMetError(Exception):
+    """Ends a pass through a backbone where its first convolution is."""
+
+
 def _first_response(backbone: Backbone, image_1hw3: torch.Tensor) -> torch.Tensor:
     """Output (n, h', w') of the first convolution that an image meets, before any ReLU."""
     met: list[tuple[nn.Conv2d, torch.Tensor]] = []
-    hooks = [
-        module.register_forward_pre_hook(lambda convolution, inputs: met.append((convolution, inputs[0])))
-        for module in backbone.modules()
-        if isinstance(module, nn.Conv2d)
-    ]
+
+    def stop(convolution: nn.Conv2d, inputs: tuple[torch.Tensor, ...]) -> None:
+        met.append((convolution, inputs[0]))
+        raise _FirstConvolutionMetError
+
+    hooks = [module.register_forward_pre_hook(stop) for module in backbone.modules() if isinstance(module, nn.Conv2d)]
     try:
         backbone.trunk(image_1hw3)
+    except _FirstConvolutionMetError:
+        pass
     finally:
         for hook in hooks:
             hook.remove()

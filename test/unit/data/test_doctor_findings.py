@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A fault planted in a sound data set is found, and nothing else is."""
 
+import shutil
 from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
 from helpers import write_fake_dataset
-from sound_dataset import with_frames, with_images, with_poses, write_sound_dataset
+from sound_dataset import shared_sound_dataset, with_frames, with_images, with_poses
 
 from camera_relocalization_ros.core.geometry import invert
+from camera_relocalization_ros.data.dataset import Dataset
 from camera_relocalization_ros.data.doctor import axes
 from camera_relocalization_ros.data.doctor.examination import examine
 from camera_relocalization_ros.data.doctor.finding import BAD, LOOK, OK
@@ -23,7 +25,7 @@ T_YUP_ZUP = np.array([[1.0, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]]
 
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory):
-    return write_sound_dataset(tmp_path_factory.mktemp("doctor") / "sound")
+    return shared_sound_dataset(tmp_path_factory)
 
 
 @pytest.fixture(autouse=True)
@@ -152,8 +154,8 @@ def test_unknown_intrinsics(sound):
     assert "unknown intrinsics: not checked" in found.finding("axes of the camera").sentence
 
 
-def test_leak_and_missing_split(tmp_path):
-    dataset = write_sound_dataset(tmp_path / "set")
+def test_leak_and_missing_split(sound, tmp_path):
+    dataset = Dataset.load(shutil.copytree(sound.path, tmp_path / "set"))
     ranges = [[start, start + 3] for start in range(0, 300, 5)]
     every_fifth = {"train": {"flight": ranges}, "test": {"flight": [[n, n] for n in range(4, 300, 5)]}}
     save_split(dataset.path, "shuffled", every_fifth, "test")

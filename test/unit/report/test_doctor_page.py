@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from helpers import write_fake_dataset
 from markupsafe import escape
-from sound_dataset import with_images, write_sound_dataset
+from sound_dataset import shared_sound_dataset, with_images
 
 from camera_relocalization_ros.cli.main import main
 from camera_relocalization_ros.data.doctor import axes
@@ -21,14 +21,18 @@ from camera_relocalization_ros.report.pages.doctor_page import doctor_page
 EMBEDDED = re.compile(r'"data:image/png;base64,[A-Za-z0-9+/=]+"')
 
 
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory):
+    return shared_sound_dataset(tmp_path_factory)
+
+
 @pytest.fixture(autouse=True)
 def _few_pairs(monkeypatch):
     monkeypatch.setattr(axes, "MAX_PAIRS", 30)
 
 
-def test_page_stands_alone_and_escapes_names(tmp_path):
-    dataset = write_sound_dataset(tmp_path / "set")
-    dataset = with_images(dataset, tmp_path, range(10), lambda image: cv2.GaussianBlur(image, (0, 0), 4.0))
+def test_page_stands_alone_and_escapes_names(sound, tmp_path):
+    dataset = with_images(sound, tmp_path, range(10), lambda image: cv2.GaussianBlur(image, (0, 0), 4.0))
     info = {"skipped": {"<b>no</b> pose": 40}}
     sequence = replace(dataset.sequences[0], name="<script>alert('$x')", info=info)
     dataset = replace(dataset, sequences=(sequence,), parent_frame='<img src="x">')
@@ -44,8 +48,8 @@ def test_page_stands_alone_and_escapes_names(tmp_path):
         assert finding.check in text
 
 
-def test_places_to_fly_next_are_numbered_in_both_views(tmp_path):
-    examination = examine(write_sound_dataset(tmp_path / "set"))
+def test_places_to_fly_next_are_numbered_in_both_views(sound):
+    examination = examine(sound)
     suggestions = tuple(Suggestion("there", np.array([1.0, 2.0, number]), 0) for number in (3.0, 4.0))
     coverage = replace(examination.coverage, suggestions=suggestions)
     above, side = draw_places(replace(examination, coverage=coverage)).axes

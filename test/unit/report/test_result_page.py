@@ -128,19 +128,19 @@ def test_command(tmp_path, capsys):
     picture = tmp_path / "saliency.png"
     cv2.imwrite(str(picture), fake_image_rgb(1))
     page = tmp_path / "pages" / "report.html"
+    missing = main(["report", str(tmp_path), "-o", str(page)])
+    assert missing == 1 and "no result.yaml in it or right below" in capsys.readouterr().err
     added = ["--picture", str(picture), "what it looks at"]
     assert main(["report", str(tmp_path / "run"), "-o", str(page), *BOX, *added]) == 0
     assert str(page) in capsys.readouterr().out
     text = page.read_text(encoding="utf-8")
     assert [each["name"] for each in flight_of(text)["results"]] == ["made", "other"]
     assert text.count("what it looks at") == 2
-    assert main(["report", str(tmp_path), "-o", str(page), "--overwrite"]) == 1
-    assert "no result.yaml in it or right below" in capsys.readouterr().err
-    mesh = write_box_ply(tmp_path / "box.ply", 0.5)
-    assert main(["report", str(tmp_path / "run"), "-o", str(page), "--mesh", str(mesh), "--overwrite"]) == 0
+    mesh, one = write_box_ply(tmp_path / "box.ply", 0.5), str(tmp_path / "run" / "a")
+    assert main(["report", one, "-o", str(page), "--mesh", str(mesh), "--overwrite"]) == 0
     assert len(flight_of(page.read_text(encoding="utf-8"))["edges"]) == 12
     picture.write_text("no picture")
-    assert main(["report", str(tmp_path / "run"), "-o", str(page), *added, "--overwrite"]) == 1
+    assert main(["report", one, "-o", str(page), *added, "--overwrite"]) == 1
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: the page's script is not tried")

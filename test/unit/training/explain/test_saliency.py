@@ -199,11 +199,26 @@ def run_and_data(tmp_path, toy_config):
     return make
 
 
-@pytest.mark.parametrize("head_name", sorted(HEADS))
-def test_the_command_draws_frames_by_number_and_the_worst(tmp_path, run_and_data, capsys, head_name):
+@pytest.fixture
+def asked(monkeypatch):
+    """Settings that the command was asked for; it looks but coarsely, as methods are tested above."""
+    real, found = explain.saliency_settings, []
+
+    def coarse(arguments):
+        found.append(real(arguments))
+        return replace(found[-1], samples=2, steps=2, max_steps=4, squares=3)
+
+    monkeypatch.setattr(explain, "saliency_settings", coarse)
+    return found
+
+
+@pytest.mark.parametrize(("head_name", "rows"), [("regressor", (0, 7)), ("spatial_lstm", (7,)), ("temporal_gru", (7,))])
+def test_the_command_draws_frames_by_number_and_the_worst(tmp_path, run_and_data, asked, capsys, head_name, rows):
+    assert head_name in HEADS
     run, data = map(str, run_and_data(head_name))
-    assert main(["explain", run, data, "--frames", "0", "7", "-o", str(tmp_path / "named")]) == 0
-    assert {path.name for path in (tmp_path / "named").iterdir()} == {"frame_0.png", "frame_7.png", "filters.png"}
+    assert main(["explain", run, data, "--frames", *map(str, rows), "-o", str(tmp_path / "named")]) == 0
+    frames = {f"frame_{row}.png" for row in rows}
+    assert {path.name for path in (tmp_path / "named").iterdir()} == {*frames, "filters.png"}
     assert "reloc report RESULT" in capsys.readouterr().out
     worst = ["--worst", "1", "--methods", "gradient"]
     assert main(["explain", run, data, *worst, "-o", str(tmp_path / "worst")]) == 0
@@ -212,11 +227,8 @@ def test_the_command_draws_frames_by_number_and_the_worst(tmp_path, run_and_data
     assert [path.name for path in (tmp_path / "worst").iterdir()] == [f"frame_{row}.png"]
 
 
-def test_as_the_thesis_draws_all_of_its_methods(tmp_path, run_and_data, monkeypatch):
+def test_as_the_thesis_draws_all_of_its_methods(tmp_path, run_and_data, asked, monkeypatch):
     run, data = map(str, run_and_data("regressor"))
-    asked = []
-    real = explain.saliency_settings
-    monkeypatch.setattr(explain, "saliency_settings", lambda arguments: asked.append(real(arguments)) or asked[0])
     # pictures of sixteen channels take most of the time
     monkeypatch.setattr(explain, "CHANNELS", 2)
     options = ["--frames", "0", "--as-thesis", "--samples", "2"]
