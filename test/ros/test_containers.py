@@ -11,8 +11,10 @@ from ros_helpers import FRAME, IMAGE_TOPIC, image_records, tf_records, transform
 from tf2_msgs.msg import TFMessage
 
 from camera_relocalization_ros.cli.main import main
-from camera_relocalization_ros.ros.bags.reader import open_bag, places, read_message, read_messages
+from camera_relocalization_ros.ros.bags.containers.ros1_copy import as_ros1_bag
+from camera_relocalization_ros.ros.bags.reader import open_bag, places, read_message, read_messages, topic_types
 from camera_relocalization_ros.ros.bags.records import RECEIPT
+from camera_relocalization_ros.ros.replay.plan import plan_replay
 
 pytest.importorskip("rosbags", reason="reads recordings of ROS 2")
 mcap_writer = pytest.importorskip("mcap.writer", reason="reads recordings in mcap")
@@ -130,9 +132,28 @@ def test_a_damaged_recording_is_one_line(recordings, tmp_path, capsys, kind):
     assert error.startswith(f"reloc info: {cut}: ") and error.count("\n") == 1
 
 
-def test_replay_and_missing_recordings_say_what_they_expect(recordings, tmp_path, capsys):
-    command = ["replay", "test/data/colour_bundle", str(recordings["ros1mcap"]), "--image-topic", TOPIC]
-    assert main([*command, "--parent", "map", "--child", FRAME]) == 1
-    assert "which alone can be played" in capsys.readouterr().err
+def test_replay_reads_any_recording_and_missing_ones_are_named(recordings, tmp_path, capsys):
+    plans = [plan_replay(recordings[kind], TOPIC, "map", FRAME) for kind in ("bag", "ros1mcap", "mcap")]
+    for plan in plans[1:]:
+        np.testing.assert_array_equal(plan.truth.positions, plans[0].truth.positions)
+        assert (plan.image_topic, plan.other_topics) == (plans[0].image_topic, plans[0].other_topics)
+        assert plan.camera == plans[0].camera
     assert main(["info", str(tmp_path / "none.mcap")]) == 1
     assert "no such file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ("bag", "sqlite3", "mcap", "ros1mcap"))
+def test_what_reads_ros_1_alone_gets_a_bag_with_the_same_messages(recordings, kind):
+    with as_ros1_bag(recordings[kind]) as copy:
+        with open_bag(copy) as bag, open_bag(recordings["bag"]) as original:
+            for topic in topic_types(original):
+                expected, found = ([m for _, m, _ in read_messages(b, [topic])] for b in (original, bag))
+                assert len(found) == len(expected) > 0
+                for message, same in zip(found, expected):
+                    if hasattr(message, "header"):
+                        message.header.seq = same.header.seq  # ROS 2 has none
+                    for transform_ in getattr(message, "transforms", []):
+                        transform_.header.seq = 0
+                    assert message == same
+        assert copy.is_file() and (copy == recordings["bag"]) == (kind == "bag")
+    assert copy.is_file() == (kind == "bag")

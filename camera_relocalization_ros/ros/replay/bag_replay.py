@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from camera_relocalization_ros.core.trajectory import Trajectory, match_stamps
 from camera_relocalization_ros.data.pose_stream import StreamLimits
 from camera_relocalization_ros.evaluation.metrics import summarise
 from camera_relocalization_ros.evaluation.results import Result
+from camera_relocalization_ros.ros.bags.containers.ros1_copy import as_ros1_bag
 from camera_relocalization_ros.ros.conversions import camera_to_info
 from camera_relocalization_ros.ros.picture_camera import topic_beside
 from camera_relocalization_ros.ros.replay.live_result import live_result
@@ -98,7 +99,7 @@ def replay(
     if refine_first and loaded.landmark_map is not None and plan.camera is None:
         raise ReplayError(f"{bag}: no camera_info beside {plan.image_topic}, and landmarks need it")
     recorder = ReplayRecorder()
-    with RosSession() as session:
+    with as_ros1_bag(bag) as played, RosSession() as session:
         rosgraph.Master("/reloc").setParam("/use_sim_time", True)
         settings = {**_settings(session, refine_first), **({"rviz": "true"} if rviz else {})}
         session.start(NODE[1:], _launch_command(bundle, plan, settings))
@@ -108,7 +109,15 @@ def replay(
             session.wait_until(recorder.is_connected, START_TIMEOUT_S, "the node is ready")
             # held, so that it stays there while the bag is played
             _camera = _introduce_camera(session, plan) if refine_first else None
-            play(session, recorder, plan, NODE, rate, refine_first, lambda: running_errors(plan, recorder))
+            play(
+                session,
+                recorder,
+                replace(plan, bag=played),
+                NODE,
+                rate,
+                refine_first,
+                lambda: running_errors(plan, recorder),
+            )
         finally:
             rospy.signal_shutdown("the replay is over")
     frames = live_result(loaded, FramePair(parent, child), plan, recorder)

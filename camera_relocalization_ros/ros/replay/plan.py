@@ -14,7 +14,6 @@ from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.errors import BagError, ReplayError
 from camera_relocalization_ros.core.trajectory import Trajectory
 from camera_relocalization_ros.data.pose_stream import StreamLimits
-from camera_relocalization_ros.ros.bags.containers.source import is_other_container
 from camera_relocalization_ros.ros.bags.reader import image_topic, open_bag, read_image_stamps, topic_types
 from camera_relocalization_ros.ros.bags.recorded_cameras import read_camera
 from camera_relocalization_ros.ros.bags.transforms import BagTransforms
@@ -51,8 +50,6 @@ def plan_replay(
     bag_path: Path, topic: str, parent: str, child: str, max_gap_s: float = StreamLimits.max_gap_s
 ) -> ReplayPlan:
     """Read the bag beforehand; raises BagError, or ReplayError when no image has a true pose."""
-    if is_other_container(bag_path):
-        raise BagError(f"{bag_path}: no bag of ROS 1, which alone can be played to a node of ROS 1; expected one")
     with open_bag(bag_path) as bag:
         bag_topic, transport = image_topic(bag, topic)
         chain = BagTransforms.from_bag(bag, image_topic=bag_topic).chain(parent, child, StreamLimits(max_gap_s))

@@ -96,11 +96,16 @@ class OtherBag:
                     self._cursor.advance()
             return self._as_rosbag(self._cursor.advance(), raw)
 
-    def read_all(self, topics: Iterable[str]) -> Iterator[tuple[str, Any, genpy.Time]]:
+    def read_all(self, topics: Iterable[str], raw: bool = False) -> Iterator[tuple[str, Any, genpy.Time]]:
         """Those of all messages of some topics, in the order of their arrival."""
         with self._as_bag_error():
             for recorded in self._source.messages(self._known(topics)):
-                yield self._as_rosbag(recorded, False)
+                yield self._as_rosbag(recorded, raw)
+
+    def check_type(self, topic: str) -> None:
+        """Raise BagError where messages of a topic's type cannot be had in ROS 1."""
+        with self._as_bag_error():
+            self._class_of(topic)
 
     def _known(self, topics: Iterable[str]) -> Sequence[str]:
         return [topic for topic in topics if topic in self._source.topics]
