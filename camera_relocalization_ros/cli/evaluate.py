@@ -88,7 +88,8 @@ def describe(evaluated: BundleEvaluation) -> str:
     stages = evaluated.stages.values()
     lines = [evaluated.warning] if evaluated.warning else []
     lines += [f"{stage.method}: {text}" for stage in stages if (text := ok_summary(stage.summary))]
-    lines.append(errors_table({**{stage.method: stage.evaluation.errors for stage in stages}, **evaluated.baselines}))
+    errors = {**{stage.method: stage.evaluation.errors for stage in stages}, **evaluated.baselines}
+    lines.append(errors_table(errors, evaluated.dataset.is_metric))
     lines += [f"\n{stage.method}\n{text}" for stage in stages if (text := reliability_table(stage.result))]
     lines += [f"\n{stage.method}\n{report.table()}" for stage in stages if (report := stage.evaluation.consistency)]
     calibration, report = evaluated.bundle.sidecar.error_calibration, evaluated.published.evaluation.consistency

@@ -68,8 +68,10 @@ def oracle_nearest(known: Poses, truth: Poses) -> np.ndarray:
     return nearest
 
 
-def length_text(metres: float) -> str:
-    """A length in the unit that suits it: "4.2 mm", "3.1 cm", "1.35 m"."""
+def length_text(metres: float, is_metric: bool = True) -> str:
+    """A length in the unit that suits it: "4.2 mm", "3.1 cm", "1.35 m"; "0.0042 units" of a scene of any scale."""
+    if not is_metric:
+        return f"{metres:.3g} units"
     for limit_m, factor, unit in ((0.01, 1000, "mm"), (1.0, 100, "cm")):
         if abs(metres) < limit_m:
             return f"{factor * metres:.1f} {unit}"

@@ -147,6 +147,8 @@ def summarise(result: Result, intervals: bool = True) -> dict[str, Any]:
     rows = compared_only(result)
     summary = {**error_summary(rows, intervals), "counts": _counts(result)}
     summary.update(state_summary(result))
+    if not result.info.metric:
+        summary["metric"] = False
     if rows.has_covariance:
         squares = result_squares(rows)
         summary["nees"] = {part: float(values.mean()) for part, values in squares.items()}

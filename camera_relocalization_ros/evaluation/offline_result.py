@@ -47,6 +47,7 @@ def offline_result(
         ok_orientation_deg=math.degrees(limits.orientation_rad),
         image_folder=str(dataset.path.resolve()),
         camera=dataset.camera,
+        metric=dataset.is_metric,
     )
     return Result(
         info=info,

@@ -42,11 +42,10 @@ class ReliabilityRow:
         """As plain values."""
         return {**asdict(self), "seen": self.seen}
 
-    @property
-    def cells(self) -> list[str]:
+    def cells(self, is_metric: bool = True) -> list[str]:
         """As texts, in the order of COLUMNS."""
         promised = "nothing" if self.promised is None else f"{100 * self.promised:.1f} %"
-        worst = f"{length_text(self.worst_m)}, {self.worst_deg:.1f} deg"
+        worst = f"{length_text(self.worst_m, is_metric)}, {self.worst_deg:.1f} deg"
         return [self.state, self.stage, promised, f"{100 * self.seen:.1f} %", f"{self.kept} of {self.count}", worst]
 
 
@@ -77,12 +76,13 @@ def reliability_rows(result: Result) -> list[ReliabilityRow]:
 def reliability_title(result: Result) -> str:
     """What the table is about, in words."""
     info = result.info
-    return f"errors below {info.ok_position_m:g} m and {info.ok_orientation_deg:g} deg, which is what OK promises"
+    unit = "m" if info.metric else "units"
+    return f"errors below {info.ok_position_m:g} {unit} and {info.ok_orientation_deg:g} deg, which is what OK promises"
 
 
 def reliability_table(result: Result) -> str:
     """The rows in plain text; "" where states say nothing."""
-    cells = [list(COLUMNS), *(row.cells for row in reliability_rows(result))]
+    cells = [list(COLUMNS), *(row.cells(result.info.metric) for row in reliability_rows(result))]
     if len(cells) == 1:
         return ""
     widths = [max(map(len, column)) for column in zip(*cells)]

@@ -13,7 +13,7 @@ import numpy as np
 
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.errors import ResultError
-from camera_relocalization_ros.core.plain_values import KEY
+from camera_relocalization_ros.core.plain_values import KEY, OMITTED_DEFAULT
 from camera_relocalization_ros.core.pose import MAX_POSITION_M, Poses
 from camera_relocalization_ros.core.pose_errors import PoseErrors, pose_errors
 from camera_relocalization_ros.core.state import State
@@ -32,7 +32,8 @@ class ResultInfo:
     by reason. `trained_on`: images that the bundle was trained on. `never_ok`: why
     no pose of the bundle can be OK, "" where some can. What OK promised: both errors below `ok_position_m` and
     `ok_orientation_deg`. `image_folder`: where images lie, absolute or
-    relative to the result; "" when they were not kept.
+    relative to the result; "" when they were not kept. `metric`: whether positions are in metres; else every length
+    is in the scene's units, under names that end in _m all the same.
     """
 
     kind: str
@@ -54,6 +55,7 @@ class ResultInfo:
     ok_orientation_deg: float = 3.0
     image_folder: str = ""
     camera: Optional[CameraIntrinsics] = None
+    metric: bool = field(default=True, metadata={OMITTED_DEFAULT: True})
 
     def __post_init__(self) -> None:
         if self.kind not in (OFFLINE, LIVE):

@@ -13,30 +13,33 @@ def ok_summary(summary: dict[str, Any]) -> str:
     if "acceptance" not in summary:
         return ""
     share = f"OK: {100 * summary['acceptance']['accepted']:.0f} % of images"
-    return f"{share}; {_errors_text(summary['accepted'])}" if "accepted" in summary else share
+    is_metric = summary.get("metric", True)
+    return f"{share}; {_errors_text(summary['accepted'], is_metric)}" if "accepted" in summary else share
 
 
 def estimates_summary(summary: dict[str, Any]) -> str:
     """Errors of all estimates whatever their state, and what became of the images without one."""
     counts = summary["counts"]
-    parts = [f"all answers: {_errors_text(summary)}; {counts['answered']} of {counts['images']} images answered"]
+    errors = _errors_text(summary, summary.get("metric", True))
+    parts = [f"all answers: {errors}; {counts['answered']} of {counts['images']} images answered"]
     parts += [f"{counts[name]} {name}" for name in ("lost", "dropped") if counts[name]]
     parts += [f"{number} rejected ({reason})" for reason, number in counts["rejected"].items() if number]
     return ", ".join(parts)
 
 
-def _errors_text(summary: dict[str, Any]) -> str:
+def _errors_text(summary: dict[str, Any], is_metric: bool) -> str:
     position, orientation = summary["position_m"], summary["orientation_deg"]
-    lengths = [length_text(position[name]) for name in ("median", "p95", "max")]
+    lengths = [length_text(position[name], is_metric) for name in ("median", "p95", "max")]
     angles = [f"{orientation[name]:.{2 if orientation[name] < 1 else 1}f} deg" for name in ("median", "p95", "max")]
     return "median {} and {}, 95 of 100 within {} and {}, worst {} and {}".format(
         *(text for pair in zip(lengths, angles) for text in pair)
     )
 
 
-def errors_table(rows: dict[str, PoseErrors]) -> str:
-    """A table in plain text: one row per method, position in metres and orientation in degrees."""
-    header = f"{'':<22}{'position [m]':^32}  {'orientation [deg]':^32}\n"
+def errors_table(rows: dict[str, PoseErrors], is_metric: bool = True) -> str:
+    """A table in plain text: one row per method, position in metres (or the scene's units), orientation in degrees."""
+    position = "position [m]" if is_metric else "position [units]"
+    header = f"{'':<22}{position:^32}  {'orientation [deg]':^32}\n"
     header += f"{'method':<22}" + "  ".join(["".join(f"{name:>8}" for name in STATISTICS)] * 2)
     lines = [header]
     for method, errors in rows.items():

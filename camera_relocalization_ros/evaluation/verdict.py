@@ -49,7 +49,8 @@ def against_retrieval(result: Result) -> Verdict | None:
     if not tried or not rows.any():
         return None
     own, name = _medians(result.errors(), rows), min(tried, key=lambda each: tried[each][0])
-    both = f"{_pair_text(own)} against {_pair_text(tried[name])} of {name}, medians"
+    is_metric = result.info.metric
+    both = f"{_pair_text(own, is_metric)} against {_pair_text(tried[name], is_metric)} of {name}, medians"
     lost = [what for what, ours, theirs in zip(("position", "orientation"), own, tried[name]) if ours >= theirs]
     if not lost:
         return Verdict(True, f"it beats looking up the most similar training image: {both}")
@@ -65,7 +66,7 @@ def promise_kept(result: Result, summary: dict[str, Any]) -> Verdict | None:
     if "acceptance" not in summary:
         return None
     shares, info = summary["acceptance"], result.info
-    limits = f"{length_text(info.ok_position_m)} and {info.ok_orientation_deg:g} deg"
+    limits = f"{length_text(info.ok_position_m, info.metric)} and {info.ok_orientation_deg:g} deg"
     if not shares["accepted"] > 0:
         why = info.never_ok or "no pose was certain enough"
         return Verdict(False, f"no pose is OK, so none may be flown on: {why}")
@@ -112,5 +113,5 @@ def _medians(errors: PoseErrors, rows: np.ndarray) -> tuple[float, float]:
     return float(np.nanmedian(errors.position_m[rows])), float(np.nanmedian(errors.orientation_deg[rows]))
 
 
-def _pair_text(pair: tuple[float, float]) -> str:
-    return f"{length_text(pair[0])} and {pair[1]:.{2 if pair[1] < 1 else 1}f} deg"
+def _pair_text(pair: tuple[float, float], is_metric: bool) -> str:
+    return f"{length_text(pair[0], is_metric)} and {pair[1]:.{2 if pair[1] < 1 else 1}f} deg"

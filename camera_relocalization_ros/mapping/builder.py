@@ -40,6 +40,8 @@ CALIBRATION_ROUNDS_PX = (12.0, 8.0, 6.0, 6.0)
 SETTLED_PX = 0.5
 # how many rays say whether a correction moves them
 RAYS_SAMPLE = 2000
+# how far away the objects and rooms were on which limits in metres were measured
+USUAL_DEPTH_M = 3.0
 # of how many descriptors the principal axes are taken
 AXES_SAMPLE = 50_000
 
@@ -63,13 +65,14 @@ class MapSettings:
 class Survey:
     """What the builder sees of a data set: features, poses T_parent_child (n, 4, 4) and placement (n,) of n images.
 
-    Positions are from `origin` (3,) on.
+    Positions are from `origin` (3,) on; is_metric: in metres.
     """
 
     features: list[LocalFeatures]
     T_parent_child: np.ndarray
     placement: np.ndarray
     origin: np.ndarray = field(default_factory=lambda: np.zeros(3))
+    is_metric: bool = True
 
     @property
     def image(self) -> np.ndarray:
@@ -102,7 +105,7 @@ def survey(dataset: Dataset, settings: FeatureSettings) -> Survey:
         extractor = extractor.for_camera(camera)
         features.append(extractor.extract(extractor.grey(load_image_rgb(frame.image_path))))
     origin = dataset.position_origin
-    return Survey(features, dataset.poses.shifted(-origin).matrices, placements(dataset), origin)
+    return Survey(features, dataset.poses.shifted(-origin).matrices, placements(dataset), origin, dataset.is_metric)
 
 
 def locate(view: Survey, pairs: np.ndarray, tolerance_px: float, label: str) -> Landmarks:
@@ -140,10 +143,22 @@ def build_landmarks(raw: Survey, settings: MapSettings) -> tuple[Landmarks, Came
     return landmarks, correction
 
 
+def metre_of(landmarks: Landmarks, view: Survey) -> float:
+    """How many of the scene's units are taken for a metre where lengths are limited: of a scene of any scale, as many
+    as let its landmarks lie USUAL_DEPTH_M away.
+    """
+    if view.is_metric or not len(landmarks):
+        return 1.0
+    cameras = view.T_parent_child[landmarks.seen.image, :3, 3]
+    distances = np.linalg.norm(landmarks.points[landmarks.seen.landmark] - cameras, axis=1)
+    return float(np.median(distances)) / USUAL_DEPTH_M
+
+
 def of_object(landmarks: Landmarks, view: Survey, tolerance_px: float) -> Landmarks:
     """Landmarks of single placements made one where they agree; those that too few placements share are dropped."""
     needed = needed_placements(view.placement)
-    track = merged_tracks(landmarks, unit_descriptors(_codes(landmarks, view, *descriptor_axes(view))), view.image)
+    codes = unit_descriptors(_codes(landmarks, view, *descriptor_axes(view)))
+    track = merged_tracks(landmarks, codes, view.image, metre_of(landmarks, view))
     tolerance = tolerance_px / view.focal_px
     joined = consistent_landmarks(track, view.image, view.rays, view.T_parent_child, tolerance)
     keep = confirmed(joined, view.placement, needed)

@@ -13,7 +13,8 @@ from camera_relocalization_ros.mapping.tracks import join_matches
 
 # with two placements a wall may agree by chance; where there are three, three must
 MOST_NEEDED = 3
-# landmarks of two placements are one when they lie this close in the object's frame and look alike (cosine of codes)
+# landmarks of two placements are one when they lie this close in the object's frame, it being some 3 m away, and look
+# alike (cosine of codes)
 SAME_PLACE_M, LEAST_SIMILARITY = 0.04, 0.7
 
 
@@ -30,15 +31,15 @@ def needed_placements(placement: np.ndarray) -> int:
     return min(len(np.unique(placement)), MOST_NEEDED)
 
 
-def merged_tracks(landmarks: Landmarks, codes: np.ndarray, image: np.ndarray) -> np.ndarray:
+def merged_tracks(landmarks: Landmarks, codes: np.ndarray, image: np.ndarray, metre: float = 1.0) -> np.ndarray:
     """Track (f,) of every feature once landmarks in the same place that look alike are one; -1 for no landmark's.
 
     codes (l, k): descriptors of the landmarks, of unit length; image (f,) of every feature. Landmarks that one image
-    sees apart stay apart.
+    sees apart stay apart. metre: how many of the scene's units are taken for one.
     """
     _, first = np.unique(landmarks.seen.landmark, return_index=True)
     spokes = np.stack([landmarks.feature, landmarks.feature[first][landmarks.seen.landmark]], axis=1)
-    pairs = cKDTree(landmarks.points).query_pairs(SAME_PLACE_M, output_type="ndarray")
+    pairs = cKDTree(landmarks.points).query_pairs(SAME_PLACE_M * metre, output_type="ndarray")
     alike = np.einsum("pk,pk->p", codes[pairs[:, 0]], codes[pairs[:, 1]])
     pairs, alike = pairs[alike > LEAST_SIMILARITY], alike[alike > LEAST_SIMILARITY]
     # what is one landmark already is joined before all else

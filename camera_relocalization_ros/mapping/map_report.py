@@ -27,8 +27,10 @@ def map_report(landmarks: Landmarks, view: Survey, errors_n2: np.ndarray, images
     ]
     if len(errors_n2):
         position_m, angle_rad = np.median(errors_n2, axis=0)
+        unit = "m" if view.is_metric else "units"
         found = f"{len(errors_n2)} of {images} images, map made without them"
-        lines.append(f"median error of refined poses: {position_m:.3f} m, {np.degrees(angle_rad):.2f} deg ({found})")
+        errors = f"{position_m:.3f} {unit}, {np.degrees(angle_rad):.2f} deg"
+        lines.append(f"median error of refined poses: {errors} ({found})")
         lines.append(_generalisation(len(np.unique(view.placement))))
     return "\n".join(lines)
 

@@ -17,7 +17,14 @@ from camera_relocalization_ros.core.progress import Progress, reporting, tracked
 from camera_relocalization_ros.data.dataset import Dataset, Frame, joined
 from camera_relocalization_ros.data.provenance import check_frames
 from camera_relocalization_ros.localization.landmarks.pose_refiner import PoseRefiner
-from camera_relocalization_ros.mapping.builder import MapSettings, build_landmarks, compressed, descriptor_axes, survey
+from camera_relocalization_ros.mapping.builder import (
+    MapSettings,
+    build_landmarks,
+    compressed,
+    descriptor_axes,
+    metre_of,
+    survey,
+)
 from camera_relocalization_ros.mapping.cross_validation import folds, landmarks_without, sampled
 from camera_relocalization_ros.mapping.landmark_points import Landmarks
 from camera_relocalization_ros.mapping.map_report import map_report
@@ -111,7 +118,7 @@ def _build(bundle: Bundle, dataset: Dataset, settings: MapSettings, in_flight: F
             if len(remaining) >= LEAST_LANDMARKS:
                 yield PoseRefiner(as_flown(remaining), camera), tried
 
-    landmark_map, errors = with_measured_deviation(as_flown(landmarks), trials())
+    landmark_map, errors = with_measured_deviation(as_flown(landmarks), trials(), metre=metre_of(landmarks, view))
     tried_images = sum(map(len, frames))
     return BuiltMap(
         bundle=bundle.path,

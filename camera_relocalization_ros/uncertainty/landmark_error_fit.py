@@ -34,18 +34,21 @@ logger = logging.getLogger(__name__)
 
 
 def with_measured_deviation(
-    landmark_map: LandmarkMap, trials: Iterable[tuple[PoseRefiner, Sequence[Frame]]], seed: int = 0
+    landmark_map: LandmarkMap,
+    trials: Iterable[tuple[PoseRefiner, Sequence[Frame]]],
+    seed: int = 0,
+    metre: float = 1.0,
 ) -> tuple[LandmarkMap, np.ndarray]:
     """The map with its covariances calibrated, and errors (m, 2) in metres and radians of the poses found.
 
     trials: frames, and what refines with a map that was made without them. Where too few of them get a pose, the
-    covariances are made wide, and the log warns.
+    covariances are made wide, and the log warns. metre: how many of the scene's units are taken for one.
     """
     generator = np.random.default_rng(seed)
     errors, covariances, counts = [], [], []
     for refiner, frames in trials:
         for frame in frames:
-            position = frame.position + generator.normal(0, PRIOR_SD_M, 3)
+            position = frame.position + generator.normal(0, PRIOR_SD_M * metre, 3)
             turn = Rotation.from_rotvec(generator.normal(0, PRIOR_SD_RAD, 3))
             quat_xyzw = (turn * Rotation.from_quat(frame.quat_xyzw)).as_quat()
             own = refiner if frame.camera is None else refiner.for_camera(frame.camera)
@@ -56,7 +59,7 @@ def with_measured_deviation(
                 counts.append(len(refined.landmarks))
     errors_n6, covariances_n66 = np.array(errors).reshape(-1, 6), np.array(covariances).reshape(-1, 6, 6)
     sizes = np.stack([np.linalg.norm(errors_n6[:, :3], axis=1), np.linalg.norm(errors_n6[:, 3:], axis=1)], axis=1)
-    usual = (sizes < (OUTLIER_M, OUTLIER_RAD)).all(axis=1)
+    usual = (sizes < (OUTLIER_M * metre, OUTLIER_RAD)).all(axis=1)
     if usual.sum() < LEAST_SAMPLES:
         logger.warning(
             "covariances are guessed: %d left-out images got a pose, measuring takes %d", usual.sum(), LEAST_SAMPLES

@@ -109,8 +109,9 @@ def check_stream(dataset: Dataset) -> Finding:
 def check_scale(dataset: Dataset) -> Finding:
     """Positions are in metres, as far as numbers alone tell."""
     distance = float(np.median(np.linalg.norm(dataset.poses.positions, axis=1)))
-    suspicion = distance_suspicion(dataset.poses.positions)
-    sentence = suspicion or f"the cameras are typically {distance:.3g} m from the parent's zero"
+    suspicion = distance_suspicion(dataset.poses.positions) if dataset.is_metric else ""
+    unit = "m" if dataset.is_metric else "units of the scene"
+    sentence = suspicion or f"the cameras are typically {distance:.3g} {unit} from the parent's zero"
     return Finding("scale", LOOK if suspicion else OK, sentence, {"median_distance": distance})
 
 

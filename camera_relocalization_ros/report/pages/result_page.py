@@ -143,7 +143,7 @@ def _promise(result: Result) -> dict[str, Any]:
     """The reliability table; empty where states say nothing."""
     if not result.has_states:
         return {}
-    rows = [row.cells for row in reliability_rows(result)]
+    rows = [row.cells(result.info.metric) for row in reliability_rows(result)]
     return {"title": reliability_title(result), "columns": COLUMNS, "rows": rows}
 
 
@@ -163,7 +163,7 @@ def _worst(each: PageInput, edges: np.ndarray | None) -> list[dict[str, str]]:
         path = each.images[row]
         source = worst_picture(result, row, path, edges) if path is not None else None
         caption = f"{result.sequences[row]}, {result.images[row].rpartition('/')[2] or f'row {row}'}: "
-        caption += f"{_state_name(result.states[row])}, {length_text(errors.position_m[row])}, "
+        caption += f"{_state_name(result.states[row])}, {length_text(errors.position_m[row], result.info.metric)}, "
         caption += f"{errors.orientation_deg[row]:.1f} deg"
         if source:
             pictures.append({"source": source, "caption": caption})

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -6,11 +7,14 @@ import pytest
 from made_result import made_result
 
 from camera_relocalization_ros.core.errors import ResultError
+from camera_relocalization_ros.core.plain_values import from_plain, to_plain
 from camera_relocalization_ros.core.pose_errors import PoseErrors, length_text, within
 from camera_relocalization_ros.core.state import State
 from camera_relocalization_ros.evaluation import metrics as pose_metrics
-from camera_relocalization_ros.evaluation.results import NO_STATE
-from camera_relocalization_ros.evaluation.summary_text import estimates_summary, ok_summary
+from camera_relocalization_ros.evaluation.reliability import reliability_table
+from camera_relocalization_ros.evaluation.results import NO_STATE, ResultInfo
+from camera_relocalization_ros.evaluation.summary_text import errors_table, estimates_summary, ok_summary
+from camera_relocalization_ros.evaluation.verdict import verdict_lines
 
 
 def autoregressive(rng, count, memory):
@@ -144,6 +148,23 @@ def test_verdict_is_about_the_ok_answers_alone():
     assert "7." not in text and "worst 7." in estimates_summary(summary)
     assert estimates_summary(summary).endswith("20 of 40 images answered, 18 lost, 2 dropped")
     assert ok_summary(pose_metrics.summarise(replace(result, states=np.full(40, NO_STATE)))) == ""
+
+
+def test_a_scene_of_any_scale_has_units_and_no_metres():
+    result = made_result(40)
+    result = replace(result, info=replace(result.info, metric=False))
+    summary = pose_metrics.summarise(result)
+    texts = [
+        ok_summary(summary),
+        estimates_summary(summary),
+        *verdict_lines(result, summary),
+        reliability_table(result),
+    ]
+    assert sum(" units" in text for text in texts) >= 3
+    assert not re.search(r"\d (m|cm|mm)\b", "\n".join(texts))
+    assert "[units]" in errors_table({"any": result.errors()}, is_metric=False)
+    assert from_plain(ResultInfo, to_plain(result.info)) == result.info
+    assert "metric" not in to_plain(made_result(4).info)
 
 
 @pytest.mark.parametrize("metres, text", [(0.0042, "4.2 mm"), (0.0312, "3.1 cm"), (1.354, "1.35 m")])

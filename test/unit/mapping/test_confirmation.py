@@ -17,9 +17,12 @@ from camera_relocalization_ros.mapping.builder import (
     compressed,
     descriptor_axes,
     locate,
+    metre_of,
 )
-from camera_relocalization_ros.mapping.confirmation import confirmed, needed_placements
+from camera_relocalization_ros.mapping.confirmation import confirmed, merged_tracks, needed_placements
+from camera_relocalization_ros.mapping.landmark_points import Landmarks
 from camera_relocalization_ros.mapping.pairs import image_pairs
+from camera_relocalization_ros.mapping.triangulation import Observations
 from camera_relocalization_ros.vision.local_features import FeatureSettings
 
 CAMERA = CameraIntrinsics(640, 480, synthetic_scene.FOCAL_PX, synthetic_scene.FOCAL_PX, 319.5, 239.5)
@@ -70,16 +73,20 @@ def refined_errors_m(world, flown, landmarks):
     return np.array(errors)
 
 
-def test_only_the_object_stays_and_most_of_it(flown):
-    landmarks, _ = build_landmarks(flown, SETTINGS)
-    distances = np.linalg.norm(landmarks.points, axis=1)
+@pytest.fixture(scope="module")
+def built(flown):
+    """The landmarks of the survey."""
+    return build_landmarks(flown, SETTINGS)[0]
+
+
+def test_only_the_object_stays_and_most_of_it(built):
+    distances = np.linalg.norm(built.points, axis=1)
     assert np.mean(distances < ON_OBJECT_M) > 0.97
     assert np.sum(distances < ON_OBJECT_M) > 40
 
 
-def test_at_an_unseen_placement_the_rooms_old_landmarks_win_unless_placements_confirm(world, flown):
-    confirmed_ones, _ = build_landmarks(flown, SETTINGS)
-    right = refined_errors_m(world, flown, confirmed_ones)
+def test_at_an_unseen_placement_the_rooms_old_landmarks_win_unless_placements_confirm(world, flown, built):
+    right = refined_errors_m(world, flown, built)
     # what a map of one placement after another holds: the room where it was in the object's frame
     depth_m = np.full(len(flown.features), 3.5)
     everything = locate(flown, image_pairs(flown.T_parent_child, depth_m, flown.placement, 8), 3.0, "everything")
@@ -89,10 +96,22 @@ def test_at_an_unseen_placement_the_rooms_old_landmarks_win_unless_placements_co
     assert np.mean((wrong > 0.3) & np.isfinite(wrong)) > 0.5
 
 
-def test_placements_needed_and_counted(flown):
+@pytest.mark.parametrize("scale, is_metric, metre, count", [(1, True, 1, 1), (50, False, 50, 1), (50, True, 1, 2)])
+def test_what_is_one_place_hangs_on_the_depth_of_a_scene_of_any_scale(scale, is_metric, metre, count):
+    T = np.tile(np.eye(4), (4, 1, 1))
+    T[:, 2, 3] = -3.0 * scale
+    # one landmark of the first two images and one of the others, 3 cm apart where they are 3 m away
+    seen = Observations(np.arange(4), np.array([0, 0, 1, 1]), np.zeros((4, 2)))
+    points = scale * np.array([[0.0, 0.0, 0.0], [0.03, 0.0, 0.0]])
+    landmarks = Landmarks(points, seen, np.arange(4), np.zeros(4))
+    found = metre_of(landmarks, Survey([], T, np.zeros(4), is_metric=is_metric))
+    assert found == pytest.approx(metre, rel=1e-3)
+    assert len(np.unique(merged_tracks(landmarks, np.ones((2, 1)), np.arange(4), found))) == count
+
+
+def test_placements_needed_and_counted(flown, built):
     assert needed_placements(np.zeros(5)) == 1
     assert needed_placements(np.array([0, 0, 1])) == 2
     assert needed_placements(np.arange(6)) == 3
-    landmarks, _ = build_landmarks(flown, SETTINGS)
-    assert confirmed(landmarks, flown.placement, 3).all()
-    assert not confirmed(landmarks, flown.placement, 4).any()
+    assert confirmed(built, flown.placement, 3).all()
+    assert not confirmed(built, flown.placement, 4).any()
