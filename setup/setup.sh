@@ -82,8 +82,10 @@ install_python_packages() {
   .venv/bin/pip install --quiet --disable-pip-version-check 'pip>=20.3' </dev/null || fail "pip could not renew itself"
   echo "setup: installing Python packages: $requirement_sets"
   rm -f .venv/.installed-*
-  .venv/bin/pip install --quiet --disable-pip-version-check "${others[@]}" </dev/null ||
+  .venv/bin/pip install --quiet --disable-pip-version-check --no-compile "${others[@]}" </dev/null ||
     fail "pip could not install the packages of ${files[*]}"
+  # pip would compile on one core; some files of others are not for this Python, which is no fault
+  .venv/bin/python -m compileall -qq -j 0 .venv/lib/python3*/site-packages || true
   setup/runtime.sh "$runtime"
   touch "$stamp"
 }
