@@ -19,6 +19,7 @@ from colour_bundle import COLOUR_BUNDLE
 from helpers import START_NS, load_benchmark, write_fake_dataset
 from painted_wall import CAMERA, MAP_OPTIONS, STEP_NS, flight, paint, view, write_wall_bundle, write_wall_dataset
 from scipy.spatial import cKDTree
+from shared_work import made_once
 
 from camera_relocalization_ros.bundle.model_bundle import LANDMARKS, SIDECAR, load_bundle, replace_map
 from camera_relocalization_ros.cli.main import main
@@ -43,7 +44,7 @@ WALL = paint()
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory):
-    return write_wall_bundle(tmp_path_factory.mktemp("wall"))
+    return made_once(tmp_path_factory, "wall", write_wall_bundle) / "wall_bundle"
 
 
 @pytest.fixture
