@@ -265,7 +265,7 @@ def test_a_run_from_before_the_cut_layers_map_was_read_still_exports(tmp_path, t
 
 
 def test_fine_tuning_starts_where_the_head_was_and_gets_better(tmp_path, toy_config):
-    dataset, finetune = write_fake_dataset(tmp_path / "set"), {"epochs": 30, "batch_size": 8, "learning_rate": 3e-3}
+    dataset, finetune = write_fake_dataset(tmp_path / "set"), {"epochs": 15, "batch_size": 8, "learning_rate": 3e-3}
     config = toy_config("temporal_gru", finetune=finetune)
     head = train([dataset], config, tmp_path / "head", val_datasets=[dataset], cache_folder=tmp_path / "cache")
     modes, start = Modes(), load_run(tmp_path / "head")
