@@ -73,17 +73,21 @@ class PoseTopics:
         """Take back what this model cannot fill: what needs a covariance is there only while the model has one."""
         if bundle.has_covariance:
             return
-        for publisher, _ in self._with_covariance:
+        retired, self._with_covariance = self._with_covariance, []
+        for publisher, _ in retired:
             publisher.unregister()
-        self._with_covariance = []
         rospy.loginfo(
             f"{bundle.path} has no calibration and no map: there is no ~pose_with_covariance and no ~odometry"
         )
 
     def listeners(self) -> int:
         """Subscribers of all these topics together."""
-        publishers = [self._pose, *(publisher for publisher, _ in self._with_covariance)]
-        return sum(one.get_num_connections() for one in publishers + ([self._path] if self._path else []))
+        count = self._pose.get_num_connections() + (self._path.get_num_connections() if self._path else 0)
+        for publisher, _ in self._with_covariance:
+            # another thread may retire it meanwhile, and rospy then leaves nothing in it
+            implementation = publisher.impl
+            count += 0 if implementation is None else implementation.get_num_connections()
+        return int(count)
 
     def publish(self, estimate: Estimate) -> PoseStamped:
         """Publish an estimate that is not LOST, everywhere but on the path; returns the pose."""
@@ -91,7 +95,12 @@ class PoseTopics:
         self._pose.publish(pose)
         if estimate.covariance is not None:
             for publisher, to_message in self._with_covariance:
-                publisher.publish(to_message(pose, estimate.covariance))
+                try:
+                    publisher.publish(to_message(pose, estimate.covariance))
+                except (rospy.ROSException, AttributeError):
+                    if any(publisher is one for one, _ in self._with_covariance):
+                        raise
+                    # else another thread retired it meanwhile
         return pose
 
     def extend_path(self, pose: PoseStamped) -> None:
