@@ -81,19 +81,42 @@ def test_a_record_that_lies_about_its_size_takes_no_memory(flight):
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 2**16
 
 
-@pytest.mark.parametrize(("size", "says"), [(2**32 - 1, "a chunk of 4294967295 bytes"), (1000, "other than the 1000")])
-def test_a_chunk_that_holds_more_than_it_says_is_not_unpacked(flight, size, says):
+def packed_flight(flight, compression):
+    """The flight with packed chunks, and where the first of them says how much it holds."""
     packed = flight.with_name("packed.bag")
-    with rosbag.Bag(str(flight)) as source, rosbag.Bag(str(packed), "w", compression="bz2") as bag:
+    with rosbag.Bag(str(flight)) as source, rosbag.Bag(str(packed), "w", compression=compression) as bag:
         for topic, message, stamp in source.read_messages():
             bag.write(topic, message, stamp)
+    content = packed.read_bytes()
+    return packed, content.index(b"size=", content.index(b"compression=" + compression.encode())) + len(b"size=")
+
+
+@pytest.mark.parametrize("compression", ["bz2", "lz4"])
+@pytest.mark.parametrize(("size", "says"), [(2**32 - 1, "a chunk of 4294967295 bytes"), (1000, "other than the 1000")])
+def test_a_chunk_that_holds_more_than_it_says_is_not_unpacked(flight, compression, size, says):
+    packed, at = packed_flight(flight, compression)
     with open_bag(packed) as bag:
         assert len(list(read_images(bag, COMPRESSED_TOPIC))) == 5
     content = packed.read_bytes()
-    at = content.index(b"size=", content.index(b"compression=bz2")) + len(b"size=")
     packed.write_bytes(content[:at] + struct.pack("<L", size) + content[at + 4 :])
     with pytest.raises(BagError, match=says), open_bag(packed) as bag:
         list(read_images(bag, COMPRESSED_TOPIC))
+
+
+@pytest.mark.parametrize("compression", ["bz2", "lz4"])
+def test_an_index_is_made_of_packed_chunks_without_unpacking_more_than_they_say(flight, compression):
+    packed, at = packed_flight(flight, compression)
+    # a recorder that was killed: no index, and the file's header does not say where it is
+    content = packed.read_bytes()
+    place = content.index(b"index_pos=") + len(b"index_pos=")
+    content = content[:place] + bytes(8) + content[place + 8 : struct.unpack_from("<Q", content, place)[0]]
+    packed.write_bytes(content)
+    with open_bag(packed, reindex=True) as bag:
+        assert len(list(read_images(bag, COMPRESSED_TOPIC))) == 5
+    assert packed.read_bytes() == content
+    packed.write_bytes(content[:at] + struct.pack("<L", 1000) + content[at + 4 :])
+    with pytest.raises(BagError, match="no whole chunk of messages"), open_bag(packed, reindex=True):
+        pass
 
 
 def test_nothing_is_written_to_read_types_that_are_not_installed(tmp_path, monkeypatch):

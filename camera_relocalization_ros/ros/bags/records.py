@@ -16,7 +16,7 @@ from typing import Any, Iterable, Iterator, NamedTuple, Union
 
 import genpy
 import rosbag
-from rosbag.bag import _message_types, _ROSBagNoEncryptor
+from rosbag.bag import _BagReader200, _ChunkHeader, _message_types, _ROSBagNoEncryptor
 
 from camera_relocalization_ros.core.errors import FrameError
 from camera_relocalization_ros.ros.bags.containers.other_bag import OtherBag, OtherPlace
@@ -29,6 +29,8 @@ HEADER, RECEIPT = "header", "receipt"
 # of a record: recorders end a chunk of messages below one megabyte, and the largest image that is read has 2**26 pixels
 MAX_RECORD_BYTES = 2**29
 MAX_LINE_BYTES = 4096
+# of a packed chunk that are unpacked at a time: at most 255 bytes come of each
+LZ4_PIECE_BYTES = 2**16
 
 
 class RecordSizeError(ValueError):
@@ -129,7 +131,7 @@ def read_record(bag: rosbag.Bag, place: Place, raw: bool = False) -> tuple[str, 
     if is_plain and reader.decompressed_chunk_pos != place.chunk:
         reader.decompressed_chunk_io = _ChunkView(bag._file, chunk.data_pos)
         reader.decompressed_chunk_pos = place.chunk
-    elif chunk.compression == rosbag.Compression.BZ2 and reader.decompressed_chunk_pos != place.chunk:
+    elif not is_plain and reader.decompressed_chunk_pos != place.chunk:
         reader.decompressed_chunk_io = io.BytesIO(_decompressed(bag, chunk))
         reader.decompressed_chunk_pos = place.chunk
     return _restamped(bag, reader.seek_and_read_message_data_record(place, raw), raw)
@@ -180,10 +182,69 @@ def _decompressed(bag: rosbag.Bag, chunk: Any) -> bytes:
         raise RecordSizeError(f"a chunk of {chunk.uncompressed_size} bytes; expected at most {MAX_RECORD_BYTES}")
     bag._file.seek(chunk.data_pos)
     content = bag._encryptor.decrypt_chunk(bag._file.read(chunk.compressed_size))
-    inside = bz2.BZ2Decompressor().decompress(content, chunk.uncompressed_size + 1)
+    if chunk.compression == rosbag.Compression.BZ2:
+        inside = bz2.BZ2Decompressor().decompress(content, chunk.uncompressed_size + 1)
+    elif chunk.compression == rosbag.Compression.LZ4:
+        inside = _lz4_decompressed(content, chunk.uncompressed_size + 1)
+    else:
+        inside = content
     if len(inside) != chunk.uncompressed_size:
         raise RecordSizeError(f"a chunk that holds other than the {chunk.uncompressed_size} bytes that it says")
     return inside
+
+
+def _lz4_decompressed(content: bytes, wanted: int) -> bytes:
+    """What an LZ4 chunk holds, hardly more than `wanted` bytes of it; raises ROSBagException where it is none."""
+    import roslz4  # rosbag's own, which it does without where the system has none
+
+    decompressor, pieces, length = roslz4.LZ4Decompressor(), [], 0
+    for start in range(0, len(content), LZ4_PIECE_BYTES):
+        try:
+            pieces.append(decompressor.decompress(content[start : start + LZ4_PIECE_BYTES]))
+        except RuntimeError as error:
+            raise rosbag.ROSBagException(f"a chunk that is no LZ4: {error}") from error
+        length += len(pieces[-1])
+        if length >= wanted:
+            break
+    return b"".join(pieces)
+
+
+class _BoundedReader(_BagReader200):  # type: ignore[misc]  # rosbag has no types
+    """rosbag's, which makes an index without unpacking more of a chunk than the chunk says that it holds."""
+
+    _unpacked: Any = None
+
+    def read_chunk_header(self) -> Any:
+        """As rosbag has it; of a chunk that was unpacked before, that of one which is not packed."""
+        return self._unpacked or super().read_chunk_header()
+
+    def _reindex_read_chunk(self, file: Any, place: int, size: int) -> None:
+        chunk = super().read_chunk_header()
+        if chunk.compression == rosbag.Compression.NONE or not isinstance(self.bag._encryptor, _ROSBagNoEncryptor):
+            file.seek(place)
+            super()._reindex_read_chunk(file, place, size)
+            return
+        content = _decompressed(self.bag, chunk)
+        self._unpacked = _ChunkHeader(rosbag.Compression.NONE, len(content), len(content), chunk.data_pos)
+        try:
+            super()._reindex_read_chunk(_ContentFirst(file, content), place, size)
+        finally:
+            self._unpacked = None
+        self.bag._chunk_headers[place] = chunk
+
+
+class _ContentFirst:
+    """A bag's file, whose first read has the content of a chunk instead, that was unpacked before."""
+
+    def __init__(self, file: Any, content: bytes) -> None:
+        self._file, self._content = file, content
+
+    def read(self, size: int) -> bytes:
+        content, self._content = self._content, b""
+        return content or bytes(self._file.read(size))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
 
 
 def reopen_in_child(bag: rosbag.Bag) -> None:
@@ -198,6 +259,8 @@ def reopen_in_child(bag: rosbag.Bag) -> None:
 def open_unindexed(path: Path) -> tuple[RecordedBag, int]:
     """A bag with an index made in memory from the chunks that are whole, and the bytes at its end that are lost."""
     bag = open_indexed(path, allow_unindexed=True)
+    if isinstance(bag._reader, _BagReader200):
+        bag._reader = _BoundedReader(bag)
     end = 0
     try:
         for position in bag.reindex():
