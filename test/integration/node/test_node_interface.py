@@ -37,6 +37,7 @@ from visualization_msgs.msg import Marker, MarkerArray
 from camera_relocalization_ros.bundle.model_bundle import load_bundle
 from camera_relocalization_ros.ros import conversions
 from camera_relocalization_ros.ros.lost_publishers import LostPublishers
+from camera_relocalization_ros.ros.master_watch import MasterWatch
 
 NODE, COUNT = "/relocalizer", 30
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
@@ -250,6 +251,12 @@ class NodeInterfaceTest(unittest.TestCase):
         lost.look(master, node)
         heard.wait_connected()
         self.client.send_until(lambda s: heard.at(s.header.stamp.to_nsec()), "poses come again")
+        # and by itself in every node that watches the master, as the relocalizer does
+        for connection in heard.subscriber.impl.connections:
+            connection.close()
+        assert heard.subscriber.get_num_connections() == 0
+        MasterWatch(dict, period_s=0.2).start()
+        heard.wait_connected()
 
     def test_one_image_by_itself_leaves_the_live_ones_alone(self):
         self.hear("pose", PoseStamped)
