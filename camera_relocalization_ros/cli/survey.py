@@ -51,6 +51,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--camera-per-folder", action="store_true", help="each folder has its own camera (default: one for all)"
     )
+    parser.add_argument(
+        "--object-radius",
+        type=float,
+        metavar="M",
+        help="each SOURCE shows the object at another placement: it lies within M metres of zero in the first, and its "
+        "landmarks align the others",
+    )
     parser.add_argument("--parent-frame", default="", metavar="FRAME", help="name of the axes (default: scene)")
     parser.add_argument("--child-frame", default="", metavar="FRAME", help="the camera (default: camera_optical_frame)")
 
@@ -80,6 +87,7 @@ def run(arguments: argparse.Namespace) -> int:
             features=arguments.features,
             parent_frame=arguments.parent_frame,
             child_frame=arguments.child_frame,
+            object_radius_m=arguments.object_radius,
         )
     dataset = Dataset.load(arguments.output)
     print(f"{dataset.path}: {dataset.frame_count} frames in {len(dataset.sequences)} sequences")

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Sequence
@@ -50,7 +51,7 @@ def pictures_of(sources: Sequence[Path], work: Path, selection: Selection) -> li
     found = []
     for index, (source, name) in enumerate(zip(sources, sequence_names(sources))):
         (work / name).mkdir()
-        take = _from_video if is_video(source) else _from_bag if _is_bag(source) else _linked
+        take = _from_video if is_video(source) else _from_bag if _is_bag(source) else _copied
         # a video knows no time of day
         start_ns = synthetic_stamp_ns(index, 0) if is_video(source) else 0
         found.append(_below(take(source, work / name, selection), work, name, start_ns))
@@ -98,11 +99,12 @@ def _subtitle_places(video: Path, times_ns: dict[str, int]) -> dict[str, Geodeti
     return places_between(np.array([time_ns for time_ns, _ in new], dtype=np.int64), [p for _, p in new], times_ns)
 
 
-def _linked(source: Path, folder: Path, selection: Selection) -> Pictures:
+def _copied(source: Path, folder: Path, selection: Selection) -> Pictures:
     found = _photographs(source, selection)
     for each in found.names:
         (folder / each).parent.mkdir(parents=True, exist_ok=True)
-        (folder / each).symlink_to((source / each).resolve())
+        # no link: what leads out of a folder is refused by its readers
+        shutil.copyfile(source / each, folder / each)
     return found
 
 

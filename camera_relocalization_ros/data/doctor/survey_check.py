@@ -36,4 +36,6 @@ def check_survey(dataset: Dataset) -> Finding | None:
 def _frame_text(report: dict[str, Any]) -> str:
     turn = f", {report['frame_error_deg']:g} deg" if "frame_error_deg" in report else ""
     fit = f", which fits to {1000 * float(report['frame_error_m']):.1f} mm{turn}" if "frame_error_m" in report else ""
-    return f"axes of {report['frame_of']}{fit}"
+    others = [float(other["frame_error_m"]) for other in report.get("placements", [])]
+    aligned = f"; {len(others)} more placements, aligned to {1000 * max(others):.1f} mm" if others else ""
+    return f"axes of {report['frame_of']}{fit}{aligned}"

@@ -12,6 +12,7 @@ from typing import Any, Iterator, Sequence
 import pycolmap
 
 from camera_relocalization_ros.core.errors import DatasetError
+from camera_relocalization_ros.core.output_files import write_text
 from camera_relocalization_ros.data.layouts.colmap_export import colmap_lens
 from camera_relocalization_ros.mapping.survey.alignment import Similarity
 from camera_relocalization_ros.mapping.survey.pictures import Pictures
@@ -22,6 +23,10 @@ MOST_EXHAUSTIVE = 120
 FEATURE_PIXELS = 1600
 FEWEST_IMAGES = 3
 SEED = 0
+# in the folder for COLMAP's files
+DATABASE = "database.db"
+# more than a reconstruction has images
+NUMBERS = 10**8
 
 
 def reconstruct(parts: Sequence[Pictures], work: Path, one_camera: bool = True, features: int = 4096) -> Any:
@@ -32,7 +37,7 @@ def reconstruct(parts: Sequence[Pictures], work: Path, one_camera: bool = True, 
     DatasetError where fewer than FEWEST_IMAGES find a place.
     """
     arm_sigterm_again()
-    database, folder = work / "database.db", parts[0].folder
+    database, folder = work / DATABASE, parts[0].folder
     mapping = _mapping_options(all(part.camera is not None for part in parts))
     count = sum(len(part.names) for part in parts)
     with _quiet():
@@ -84,6 +89,25 @@ def arm_sigterm_again() -> None:
     handler = signal.getsignal(signal.SIGTERM)
     if handler is not None and threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, handler)
+
+
+def write_model(reconstructions: Sequence[Any], folder: Path) -> None:
+    """Write the cameras and images of reconstructions as one text model of COLMAP, to the last digit."""
+    cameras, images = [], []
+    for number, one in enumerate(reconstructions):
+        # numbers are of one reconstruction
+        first = number * NUMBERS
+        for key, camera in one.cameras.items():
+            lens = " ".join(map(repr, camera.params.tolist()))
+            cameras.append(f"{first + key} {camera.model.name} {camera.width} {camera.height} {lens}\n")
+        for key, image in one.images.items():
+            if image.has_pose:
+                pose = image.cam_from_world()
+                x, y, z, w = pose.rotation.quat.tolist()
+                values = " ".join(map(repr, (w, x, y, z, *pose.translation.tolist())))
+                images.append(f"{first + key} {values} {first + image.camera_id} {image.name}\n\n")
+    write_text(folder / "cameras.txt", "".join(cameras), DatasetError)
+    write_text(folder / "images.txt", "".join(images), DatasetError)
 
 
 def move(reconstruction: Any, similarity: Similarity) -> None:

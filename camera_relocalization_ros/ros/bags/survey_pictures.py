@@ -7,13 +7,15 @@ import logging
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Iterator
+from typing import Any, Iterator
 
+import cv2
 import rosbag
 
 from camera_relocalization_ros.aircraft.local_frame import Geodetic
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.errors import BagError, FrameError
+from camera_relocalization_ros.core.image_files import decode_image, encoded_suffix, image_fault
 from camera_relocalization_ros.data.dataset_writer import store_image
 from camera_relocalization_ros.data.footage.places_between import places_between
 from camera_relocalization_ros.ros.bags.gps_trajectory import read_places
@@ -72,7 +74,7 @@ def _stored(bag: rosbag.Bag, topic: str, folder: Path, period_ns: int) -> Iterat
         if stamp_ns < next_ns:
             continue
         try:
-            content = encode(image.message(), "png")
+            content = _content(image.message())
         except FrameError as error:
             faults[str(error)] += 1
             continue
@@ -80,6 +82,18 @@ def _stored(bag: rosbag.Bag, topic: str, folder: Path, period_ns: int) -> Iterat
         next_ns = stamp_ns + max(period_ns, 1)
     for fault, count in faults.items():
         logger.warning("%s: %s: %d images: %s", bag.filename, topic, count, fault)
+
+
+def _content(message: Any) -> tuple[bytes, str]:
+    """The bytes of an image file and its suffix; raises FrameError."""
+    suffix = encoded_suffix(message.data) if hasattr(message, "format") else ""
+    if not suffix:
+        return encode(message, "png")
+    # decoded as a whole: the quick probe of extraction makes libjpeg write to stderr
+    fault = image_fault(message.data)
+    if fault or decode_image(message.data, cv2.IMREAD_GRAYSCALE) is None:
+        raise FrameError(f"image of {len(message.data)} bytes: {fault or 'does not decode'}")
+    return message.data, suffix
 
 
 def _images(bag: rosbag.Bag, topic: str) -> Iterator[tuple[int, tuple[int, RecordedImage]]]:

@@ -65,7 +65,7 @@ def surveyed(photos, tmp_path_factory):
     folder, truth = photos
     reconstruction = reconstruction_of(truth)
     report = {**FOUND, **scaling.scaled_by_tags(reconstruction, folder, Tags(ROOM.DICTIONARY, ROOM.TAG_M))}
-    return write_survey(reconstruction, pictures_in(folder), tmp_path_factory.mktemp("sets") / "set", report)
+    return write_survey([reconstruction], pictures_in(folder), tmp_path_factory.mktemp("sets") / "set", report)
 
 
 def test_poses_are_metric_and_in_the_tags_frame(photos, surveyed):
@@ -88,7 +88,7 @@ def test_a_data_set_that_shares_pictures_is_extended(photos, surveyed, tmp_path)
     reconstruction = reconstruction_of(truth)
     report = {**FOUND, **scaling.aligned(reconstruction, folder, surveyed)}
     again = write_survey(
-        reconstruction, pictures_in(folder), tmp_path / "again", report, (surveyed.parent_frame, surveyed.child_frame)
+        [reconstruction], pictures_in(folder), tmp_path / "again", report, (surveyed.parent_frame, surveyed.child_frame)
     )
     np.testing.assert_allclose(again.poses.positions, surveyed.poses.positions, atol=1e-6)
     assert (again.parent_frame, again.child_frame) == (surveyed.parent_frame, surveyed.child_frame)
@@ -114,7 +114,7 @@ def test_a_distance_between_picked_points_is_a_scale(photos, tmp_path):
     (tmp_path / "picks.yaml").write_text(yaml.safe_dump({"distances": [{"metres": metres, **plain}]}))
     reconstruction = reconstruction_of(truth)
     report = {**FOUND, **scaling.scaled_by_distances(reconstruction, Distances.load(tmp_path / "picks.yaml"))}
-    dataset = write_survey(reconstruction, pictures_in(folder), tmp_path / "set", report)
+    dataset = write_survey([reconstruction], pictures_in(folder), tmp_path / "set", report)
     assert abs(ROOM.errors(dataset, truth)[2]) < 1e-6 and dataset.is_metric
     # a point to a pixel, in some 2.5 m: 6 mm of a metre
     assert 0.002 < report["scale_error"] < 0.02 and report["scale_from"] == "a picked distance"
@@ -143,7 +143,7 @@ def test_satellites_give_metres_and_east_north_up(photos, tmp_path):
     places["p3.png"] = Geodetic(places["p3.png"].latitude_deg + 30 / 111_000, *lla[3, 1:].tolist())
     reconstruction = reconstruction_of(truth)
     report = {**FOUND, **scaling.scaled_by_places(reconstruction, pictures_in(folder, places=places))}
-    dataset = write_survey(reconstruction, pictures_in(folder), tmp_path / "set", report)
+    dataset = write_survey([reconstruction], pictures_in(folder), tmp_path / "set", report)
     np.testing.assert_allclose(dataset.poses.positions, 10 * (positions - positions[0]), atol=1e-5)
     assert report["scale_from"] == "satellite positions of 5 of 6 pictures" and report["frame_of"] == "east, north, up"
     np.testing.assert_allclose(report["origin"], [48.26, 11.67, 480.0], atol=1e-9)
@@ -151,6 +151,26 @@ def test_satellites_give_metres_and_east_north_up(photos, tmp_path):
     few = {name: places[name] for name in names[:3]}
     with pytest.raises(DatasetError, match="3 pictures with a place in the scene have one by satellites"):
         scaling.scaled_by_places(reconstruction, pictures_in(folder, places=few))
+
+
+def test_the_landmarks_of_an_object_align_its_placements():
+    from camera_relocalization_ros.mapping.survey.object_alignment import ScenePoints, landmark_similarity
+
+    rng = np.random.default_rng(0)
+    object_points, surroundings = rng.normal(0, 0.4, (60, 3)), rng.normal(0, 3.0, (200, 3))
+    descriptors = rng.uniform(0, 255, (260, 128)).astype(np.float32)
+    first = ScenePoints(np.concatenate([object_points, surroundings]), descriptors)
+    # the surroundings stay where they are while the object is moved: they agree with each other, too, but not with it
+    moved = [
+        TURN.inv().apply((points - shift) / SCALE) for points, shift in ((object_points, SHIFT), (surroundings, 0))
+    ]
+    noise = rng.normal(0, 2, descriptors.shape).astype(np.float32)
+    other = ScenePoints(np.concatenate(moved), descriptors + noise)
+    similarity, residuals = landmark_similarity(other, first.within(1.2), 1.2)
+    np.testing.assert_allclose(similarity.apply(moved[0]), object_points, atol=1e-9)
+    assert abs(similarity.scale - SCALE) < 1e-9 and len(residuals) >= 50 and residuals.max() < 1e-9
+    with pytest.raises(DatasetError, match="landmarks of the object"):
+        landmark_similarity(ScenePoints(other.points, descriptors[::-1].copy()), first.within(1.2), 1.2)
 
 
 def test_points_in_a_line_align_nothing():
@@ -177,7 +197,7 @@ def test_what_gives_no_poses_is_refused_in_words(tmp_path, capsys):
 
 def test_a_survey_without_a_scale_is_not_metric(photos, tmp_path):
     folder, truth = photos
-    dataset = write_survey(reconstruction_of(truth), pictures_in(folder), tmp_path / "set", dict(FOUND))
+    dataset = write_survey([reconstruction_of(truth)], pictures_in(folder), tmp_path / "set", dict(FOUND))
     assert not dataset.is_metric
     finding = check_survey(dataset)
     assert finding.level == BAD and "nothing tells the scale" in finding.sentence
