@@ -100,6 +100,14 @@ def test_the_notebook_is_the_tutorial():
     assert all(command in typed_there for command in typed(made.PAGE))
 
 
+def test_each_promise_names_tests_that_there_are():
+    rows = [row for row in (DOCS / "reliability.md").read_text(encoding="utf-8").splitlines() if row.startswith("| ")]
+    there = {path.name for path in (ROOT / "test").rglob("*.*")}
+    for row in rows[2:]:
+        names = re.findall(r"`(\w+\.(?:py|test))`", row)
+        assert (names or "make torture" in row) and set(names) <= there, row
+
+
 def test_python_in_detail_names_what_there_is():
     names = re.findall(r"^::: (\S+)$", (DOCS / "api.md").read_text(encoding="utf-8"), re.MULTILINE)
     assert names
