@@ -29,7 +29,8 @@ def load_split(dataset_path: Path, name: str) -> Parts:
     """All parts of a split; raises DatasetError that lists what there is."""
     known = split_names(dataset_path)
     if name not in known:
-        raise DatasetError(f"{dataset_path}: no split {name!r}{did_you_mean(name, known)}; the data set has {known}")
+        there = f"the data set has {', '.join(known)}" if known else "the data set has none; reloc split makes one"
+        raise DatasetError(f"{dataset_path}: no split {name!r}{did_you_mean(name, known)}; {there}")
     path = split_path(dataset_path, name)
     try:
         parts = read_yaml_mapping(path)["parts"]
