@@ -58,8 +58,8 @@ def _values(estimate: Estimate) -> dict[str, Any]:
 
 
 def compare(here: list[dict[str, Any]], there: list[dict[str, Any]]) -> int:
-    """Print the differences of two lists of estimates; 1 where a stage or state differs."""
-    differ = 0
+    """Print the differences of two lists of estimates; 1 where a stage or state differs, or their number."""
+    differ = 0 if len(here) == len(there) else 1
     for a, b in zip(here, there):
         metres = float(np.linalg.norm(np.subtract(a["position"], b["position"])))
         degrees = float(np.degrees(angular_distance(np.array(a["quat_xyzw"]), np.array(b["quat_xyzw"]))))

@@ -13,6 +13,9 @@ images=$3
 folder=$(realpath -m "${4:-out/emulated}")
 python=.venv/bin/python
 mkdir -p "$folder"
+# two of these may run side by side
+here=$(mktemp "$folder/here-XXXXXX.json")
+trap 'rm -f "$here"' EXIT
 
 emulator() {
   if [ ! -d "$folder/qemu" ]; then
@@ -55,18 +58,18 @@ arm_wheels() {
 
 export OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE=1
 emulator
-PYTHONPATH=$PWD $python benchmarks/emulated.py keep "$bundle" "$images" "$folder/here.json"
+PYTHONPATH=$PWD $python benchmarks/emulated.py keep "$bundle" "$images" "$here"
 case "$kind" in
   aarch64)
     arm_system
     arm_wheels
     PYTHONPATH=$PWD:$folder/site "$folder/qemu/usr/bin/qemu-aarch64-static" -L "$folder/arm64" \
-      "$folder/arm64/usr/bin/python3.11" benchmarks/emulated.py compare "$bundle" "$images" "$folder/here.json"
+      "$folder/arm64/usr/bin/python3.11" benchmarks/emulated.py compare "$bundle" "$images" "$here"
     ;;
   haswell)
     # NumPy's own OpenBLAS may have been named for this computer's processor
     env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE PYTHONPATH="$PWD" "$folder/qemu/usr/bin/qemu-x86_64-static" -cpu Haswell \
-      "$python" benchmarks/emulated.py compare "$bundle" "$images" "$folder/here.json"
+      "$python" benchmarks/emulated.py compare "$bundle" "$images" "$here"
     ;;
   *)
     echo "unknown processor $kind; expected aarch64 or haswell" >&2
