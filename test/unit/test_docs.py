@@ -132,7 +132,7 @@ def test_links_of_the_site_lead_to_pages_or_name_files():
     assert hooks.from_rst("Forthcoming\n-----------\n* ``a`` b\n") == "## Forthcoming\n\n* `a` b\n"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def site():
     """The folder of the site, made as a user makes it; a warning of MkDocs, such as a broken link, is an error."""
     needed = subprocess.run(["make", ".setup/docs/.installed"], cwd=ROOT, capture_output=True, text=True)
@@ -143,17 +143,16 @@ def site():
     return ROOT / "site"
 
 
-def test_the_site_has_every_page(site):
+# one test, for tests run side by side and there is one folder of the site
+def test_the_site_has_every_page_and_none_is_wider_than_a_telephone(site):
     menu = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))["nav"]
     for name in re.findall(r"[\w/]+(?=\.md)", str(menu)):
         assert "<h1" in (site / f"{name}.html").read_text(encoding="utf-8"), name
     # a fence that is not taken for one, as in a list, is shown as text with its language
     shown = re.compile(r"```|<code>(sh|python|yaml|xml)\n")
     assert not [page.name for page in site.glob("*.html") if shown.search(page.read_text(encoding="utf-8"))]
-
-
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium")
-def test_no_page_is_wider_than_a_telephone(site):
+    if CHROMIUM is None:
+        pytest.skip("no Chromium to measure the pages of the site, which was built")
     with tempfile.TemporaryDirectory() as folder, Browser(Path(folder)) as browser:
         browser.call("Emulation.setDeviceMetricsOverride", width=420, height=800, deviceScaleFactor=1, mobile=False)
         for name in ("backbones", "contributing", "node", "refinement"):  # of the widest tables
