@@ -2,7 +2,7 @@
 """How exact `reloc survey` is beside motion capture: a simulated flight over a floor with printed tags, surveyed from
 its bag alone.
 
-    PYTHONPATH=. python benchmarks/survey_flight.py [--duration 40] [--rate 2] [--features 2000] [--work DIR]
+    PYTHONPATH=. python benchmarks/survey_flight.py [--duration 30] [--features 1200] [--work DIR]
 
 Needs ROS. Prints the errors of the survey's poses beside what it says of itself. With --work the bag and the data sets
 `mocap` and `surveyed` stay, for `reloc train` and `reloc map`.
@@ -88,9 +88,10 @@ def compared(surveyed: Dataset, truth: Dataset, shift: np.ndarray) -> dict[str, 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--duration", type=float, default=40.0)
+    parser.add_argument("--duration", type=float, default=30.0)
     parser.add_argument("--rate", type=float, default=2.0)
-    parser.add_argument("--features", type=int, default=2000)
+    parser.add_argument("--every", type=float, default=0.9, help="seconds from a surveyed picture to the next")
+    parser.add_argument("--features", type=int, default=1200)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--work", type=Path)
     arguments = parser.parse_args()
@@ -108,7 +109,7 @@ def main() -> None:
             work / "surveyed",
             tags=Tags(DICTIONARY, TAG_M),
             image_topic=TOPIC,
-            period_s=0.0,
+            period_s=arguments.every,
             features=arguments.features,
         )
         print(f"survey took {time.monotonic() - started:.0f} s")
