@@ -65,9 +65,8 @@ def object_from_file(path: Path, scale: float = 1.0) -> Callable[[], list[Part]]
             f"{path}: reaches {reach:.3g} m from its origin; expected {MIN_REACH_M} to {MAX_REACH_M} m, "
             f"as --object-scale {scale * 0.8 * MAX_REACH_M / max(reach, 1e-9):.3g} makes it"
         )
-    parts = [_part(piece, scale) for piece in pieces]
-    below = float(points[:, 2].min())
-    return lambda: [*parts, *stand(np.random.default_rng(2106), float(np.clip(below, -1.4, 1.0)))]
+    below = float(np.clip(points[:, 2].min(), -1.4, 1.0))
+    return lambda: [*(_part(piece, scale) for piece in pieces), *stand(np.random.default_rng(2106), below)]
 
 
 def _part(piece: Piece, scale: float) -> Part:
