@@ -53,7 +53,8 @@ def _write_dataset(path: Path, generation: int) -> None:
 
 
 def _write_split(path: Path, generation: int) -> None:
-    save_split(path.parent, path.stem, {"train": {"flight0": [[0, generation]]}}, "torture")
+    # DATASET/splits/NAME.yaml
+    save_split(path.parents[1], path.stem, {"train": {"flight0": [[0, generation]]}}, "torture")
 
 
 WRITERS = {
@@ -63,7 +64,7 @@ WRITERS = {
         lambda path, n: write_result(path, made_result(6).select(np.arange(5 + n))),
         lambda path: len(load_result(found_folder(path))) - 5,
     ),
-    "split": Writer(_write_split, lambda path: load_split(path.parent, path.stem)["train"]["flight0"][0][1]),
+    "split": Writer(_write_split, lambda path: load_split(path.parents[1], path.stem)["train"]["flight0"][0][1]),
     "json": Writer(lambda path, n: write_json(path, {"n": n}), lambda path: int(read_json_mapping(path)["n"])),
 }
 

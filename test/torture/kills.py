@@ -70,10 +70,11 @@ def _commands(folder: Path) -> dict[str, Writer]:
     def page_is_whole(path: Path) -> bool:
         return path.read_text(encoding="utf-8").rstrip().endswith("</html>")
 
+    def export_is_whole(path: Path) -> bool:
+        return {"rgb", "rgb.txt", "groundtruth.txt"} == {item.name for item in path.iterdir()}
+
     return {
-        "export-dataset": command(
-            "export-dataset", str(dataset.path), "tum", whole=lambda path: (path / "groundtruth.txt").is_file()
-        ),
+        "export-dataset": command("export-dataset", str(dataset.path), "tum", whole=export_is_whole),
         "import": command("import", "tum", str(folder / "tum"), whole=Dataset.load),
         "evaluate": command("evaluate", str(COLOUR_BUNDLE), str(dataset.path), whole=load_result),
         "report": command("report", str(folder / "result"), whole=page_is_whole),
