@@ -9,6 +9,7 @@ It loads what flies and no more. The camera is the bundle's own. benchmarks/emul
 
 from __future__ import annotations
 
+import argparse
 import json
 import platform
 import sys
@@ -70,14 +71,20 @@ def compare(here: list[dict[str, Any]], there: list[dict[str, Any]]) -> int:
     return min(differ, 1)
 
 
-def main(mode: str, bundle: str, images: str, file: str) -> int:
+def main() -> int:
     """See the module's text."""
-    found = estimates(Path(bundle), Path(images))
-    if mode == "compare":
-        return compare(found, json.loads(Path(file).read_text(encoding="utf-8")))
-    Path(file).write_text(json.dumps(found), encoding="utf-8")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("mode", choices=("keep", "compare"))
+    parser.add_argument("bundle", type=Path)
+    parser.add_argument("images", type=Path, help="folder of JPEG files")
+    parser.add_argument("file", type=Path)
+    arguments = parser.parse_args()
+    found = estimates(arguments.bundle, arguments.images)
+    if arguments.mode == "compare":
+        return compare(found, json.loads(arguments.file.read_text(encoding="utf-8")))
+    arguments.file.write_text(json.dumps(found), encoding="utf-8")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    sys.exit(main())

@@ -19,6 +19,7 @@ from vtkmodules.vtkIOPLY import vtkPLYReader
 from vtkmodules.vtkRenderingCore import vtkActor, vtkRenderer, vtkRenderWindow, vtkTexture
 
 from camera_relocalization_ros.core.errors import SimulationError
+from camera_relocalization_ros.core.image_files import load_image
 from camera_relocalization_ros.data.mesh_files import MAX_MESH_BYTES, isolated
 from camera_relocalization_ros.simulation.airframes.bodies import stand
 from camera_relocalization_ros.simulation.surface import Part
@@ -178,7 +179,7 @@ def _pixels(texture: vtkTexture) -> np.ndarray | None:
 def _ply_texture(path: Path) -> np.ndarray | None:
     """The image that a PLY's header names, as MeshLab writes it."""
     named = _named_in(path, "comment TextureFile")
-    image = None if named is None else cv2.imread(str(named), cv2.IMREAD_COLOR)
+    image = None if named is None else load_image(named, cv2.IMREAD_COLOR)
     return None if image is None else cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
