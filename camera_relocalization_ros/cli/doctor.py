@@ -10,7 +10,7 @@ from pathlib import Path
 from camera_relocalization_ros.cli.next_step import print_next
 
 NAME = "doctor"
-HELP = "Tell whether a data set is fit for training, what is wrong with it, and where to fly next."
+HELP = "Check whether a data set is fit for training: what is wrong with it, and where to fly next."
 EXAMPLE = "reloc doctor out/flights -o out/doctor.html"
 
 # check: the command that cures what it finds; others need another flight, or another setting of the camera
@@ -39,10 +39,18 @@ def cures(dataset: str, checks: list[str]) -> list[str]:
     return [f"{'cure:':<16}{command} ({', '.join(names)})" for command, names in found.items()]
 
 
+def verdict(bad: list[str], looked: list[str]) -> str:
+    """One line: fit for training or not, and the checks that say so."""
+    looks = f"look at: {', '.join(looked)}" if looked else ""
+    if bad:
+        return f"NOT fit for training: {', '.join(bad)}{looks and '; ' + looks}"
+    return f"fit for training{looks and '; ' + looks}"
+
+
 def run(arguments: argparse.Namespace) -> int:
     from camera_relocalization_ros.data.dataset import Dataset
     from camera_relocalization_ros.data.doctor.examination import examine
-    from camera_relocalization_ros.data.doctor.finding import BAD, OK, findings_text, worst_level
+    from camera_relocalization_ros.data.doctor.finding import BAD, LOOK, OK, findings_text
 
     examination = examine(Dataset.load(arguments.dataset))
     print(findings_text(examination.findings))
@@ -55,6 +63,12 @@ def run(arguments: argparse.Namespace) -> int:
 
         write_doctor_page(arguments.output, examination)
         print(arguments.output)
-    if worst_level(examination.findings) != BAD and examination.finding("splits").level == OK:
-        print_next(arguments, "reloc", "train", f"{arguments.dataset.partition('@')[0]}@SPLIT.train", "-o", "RUN")
-    return int(arguments.strict and worst_level(examination.findings) == BAD)
+    bad = [finding.check for finding in examination.findings if finding.level == BAD]
+    looked = [finding.check for finding in examination.findings if finding.level == LOOK]
+    print(verdict(bad, looked))
+    folder = arguments.dataset.partition("@")[0]
+    if not bad and "splits" in looked:
+        print_next(arguments, "reloc", "split", folder, "blocks", "--name", "blocks")
+    elif not bad:
+        print_next(arguments, "reloc", "train", f"{folder}@SPLIT.train", "-o", "RUN")
+    return int(arguments.strict and bool(bad))
