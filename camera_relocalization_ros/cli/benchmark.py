@@ -10,7 +10,9 @@ from typing import Any
 from camera_relocalization_ros.cli.early_checks import check_bags, check_bundle
 
 NAME = "benchmark"
-HELP = "Measure a bundle on this computer: which camera rate, refinement_rate and threads to set, and is it enough."
+HELP = (
+    "Measure a bundle on this computer: is it fast enough, and which camera rate, refinement_rate and threads to set."
+)
 EXAMPLE = "reloc benchmark out/bundle --bag out/flight2.bag --camera-rate 10"
 IMAGES = 60
 

@@ -10,7 +10,7 @@ from camera_relocalization_ros.cli.early_checks import check_bundle, check_data
 from camera_relocalization_ros.cli.next_step import print_next
 
 NAME = "calibrate"
-HELP = "Fit a bundle's covariance and lost detection to data that it was not trained on, and store them in it."
+HELP = "Fit a bundle's covariance and lost detection on data it was not trained on, and store them in it."
 EXAMPLE = "reloc calibrate out/bundle out/calibration"
 
 

@@ -7,7 +7,7 @@ import argparse
 from pathlib import Path
 
 NAME = "compare"
-HELP = "Set results of evaluate and replay side by side, with baselines and the thesis' numbers."
+HELP = "Compare results of evaluate and replay side by side, with baselines and the thesis' numbers."
 EXAMPLE = "reloc compare out/offline out/live --common"
 # as in comparison_text, which loads more than a parser needs
 FORMATS = ("terminal", "markdown", "latex", "csv")

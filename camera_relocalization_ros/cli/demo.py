@@ -11,7 +11,7 @@ from camera_relocalization_ros.cli.next_step import print_next
 from camera_relocalization_ros.cli.replay import describe
 
 NAME = "demo"
-HELP = "Simulate a flight, play it into the live node, and tell and draw how good the answers were."
+HELP = "Simulate a flight, play it into the live node, and report how good its poses were."
 EXAMPLE = "reloc demo --duration 20 -o out/demo"
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from camera_relocalization_ros.pipelines.evaluate_bundle import BundleEvaluation
 
 NAME = "evaluate"
-HELP = "Errors of a bundle on a data set, offline, beside what retrieval and a constant pose reach."
+HELP = "Errors of a bundle on a data set, offline, beside the baselines retrieval and constant pose."
 EXAMPLE = "reloc evaluate out/bundle out/flights@blocks.test -o out/offline"
 
 

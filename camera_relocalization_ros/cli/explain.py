@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from camera_relocalization_ros.training.explain.saliency import SaliencySettings
 
 NAME = "explain"
-HELP = "Draw which parts of an image a trained network's position and orientation hang on."
+HELP = "Draw which parts of an image a trained network's position and orientation depend on."
 EXAMPLE = "reloc explain out/run out/unseen -o out/explained"
 UNITS = {"position": "m", "orientation": "deg"}
 # of a layer, the channels that are drawn

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from camera_relocalization_ros.pipelines.export_bundle import PrecisionCost
 
 NAME = "export"
-HELP = "Turn a finished training into an ONNX bundle, and check it against PyTorch."
+HELP = "Turn a finished training run into an ONNX bundle, and check it against PyTorch."
 EXAMPLE = "reloc export out/run -o out/bundle"
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from camera_relocalization_ros.cli.early_checks import check_bundle, check_data
 
 NAME = "features"
-HELP = "Map of the features of a data set beside the training images (t-SNE), and what the worst frames look like."
+HELP = "Map a data set's features beside those of the training images (t-SNE), and show the worst frames."
 EXAMPLE = "reloc features out/bundle out/unseen --train out/flights@blocks.train -o out/features"
 
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from camera_relocalization_ros.data.gimbal_convention import ConventionResult
 
 NAME = "gimbal-check"
-HELP = "Tell which gimbal convention a bag follows, by camera poses that its TF holds."
+HELP = "Find which gimbal convention a bag follows, by the camera poses in its TF."
 EXAMPLE = "reloc gimbal-check out/flight1.bag --parent M100/base_link --child M100/camera_optical_frame"
 
 

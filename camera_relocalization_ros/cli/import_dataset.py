@@ -10,7 +10,7 @@ from pathlib import Path
 from camera_relocalization_ros.core.errors import DatasetError
 
 NAME = "import"
-HELP = "Turn a data set of another layout into ours."
+HELP = "Convert a data set of another layout into ours."
 EXAMPLE = "reloc import 7scenes redkitchen -o out/kitchen"
 # layout: module of core.layouts, its function, and the options it takes
 LAYOUTS = {

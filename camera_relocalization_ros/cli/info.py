@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from camera_relocalization_ros.data.dataset import Dataset
 
 NAME = "info"
-HELP = "Tell what is in a bag, data set, run or bundle."
+HELP = "Show what is in a bag, data set, run or bundle."
 EXAMPLE = "reloc info out/flight1.bag"
 
 

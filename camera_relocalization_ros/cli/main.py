@@ -16,7 +16,7 @@ from typing import Iterator
 from camera_relocalization_ros.cli.existing_outputs import RULE, add_overwrite, refuse_bad_outputs
 from camera_relocalization_ros.cli.help_text import COMMANDS, CommandFormatter, ShowVersion, commands_text
 from camera_relocalization_ros.cli.progress_bars import progress_shown
-from camera_relocalization_ros.core.errors import RelocalizationError, one_line
+from camera_relocalization_ros.core.errors import RelocalizationError, did_you_mean, one_line
 from camera_relocalization_ros.core.missing_package import missing_package_message
 from camera_relocalization_ros.core.program import memory_message, prepare_process
 from camera_relocalization_ros.core.progress import reporting, silent
@@ -61,7 +61,9 @@ def main(argv: list[str] | None = None) -> int:
     prepare_process()
     top = parser()
     _complete(top)
-    arguments = top.parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    _refuse_unknown_command(top, words)
+    arguments = top.parse_args(words)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
     logging.getLogger("camera_relocalization_ros").setLevel(logging.WARNING if arguments.quiet else logging.INFO)
     try:
@@ -98,6 +100,19 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print(f"reloc {arguments.command}: interrupted", file=sys.stderr)
         return 1
+
+
+def _refuse_unknown_command(top: argparse.ArgumentParser, words: list[str]) -> None:
+    """Without a word all commands are shown; of one that is misspelled argparse would list all, and say none."""
+    if not words:
+        top.print_help(sys.stderr)
+        top.exit(2)
+    # no option of the program itself takes a value
+    name = next((word for word in words if not word.startswith("-")), None)
+    known = [sys.modules[f"camera_relocalization_ros.cli.{module}"].NAME for module in COMMANDS]
+    if name is not None and name not in known:
+        meant = did_you_mean(name, known)
+        top.error(f"no command {one_line(name)!r}{meant}; `reloc --help` lists them")
 
 
 def _complete(top: argparse.ArgumentParser) -> None:

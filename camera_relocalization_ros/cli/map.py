@@ -10,7 +10,7 @@ from camera_relocalization_ros.cli.early_checks import check_bundle, check_data
 from camera_relocalization_ros.cli.next_step import print_next
 
 NAME = "map"
-HELP = "Add a map of landmarks of training images to a bundle: poses get centimetres where they can."
+HELP = "Add a map of landmarks from training images to a bundle, for poses good to centimetres."
 EXAMPLE = "reloc map out/flights@blocks.train --bundle out/bundle"
 
 

@@ -7,7 +7,7 @@ import argparse
 from pathlib import Path
 
 NAME = "merge"
-HELP = "Put several data sets together as one, with their cameras, splits and counts."
+HELP = "Merge several data sets into one, with their cameras, splits and counts."
 EXAMPLE = "reloc merge out/monday out/tuesday -o out/flights"
 
 

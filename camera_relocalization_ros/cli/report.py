@@ -11,7 +11,7 @@ from pathlib import Path
 from camera_relocalization_ros.cli.object_arguments import add_object_arguments, object_of
 
 NAME = "report"
-HELP = "Write results of evaluate and replay as one HTML page with pictures, which needs no network."
+HELP = "Write results of evaluate and replay as one HTML page with pictures; it needs no network."
 EXAMPLE = "reloc report out/offline out/live -o out/report.html"
 
 

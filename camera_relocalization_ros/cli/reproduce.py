@@ -9,7 +9,7 @@ from pathlib import Path
 from camera_relocalization_ros.cli.early_checks import check_recipe
 
 NAME = "reproduce"
-HELP = "Train the thesis' grid of networks, heads and losses on own data and print its tables beside ours."
+HELP = "Train the thesis' grid of networks, heads and losses on your own data and print its tables beside ours."
 EXAMPLE = "reloc reproduce 7scenes redkitchen=out/kitchen@holdout --seeds 0 1 2 -o out/tables"
 DATA = """data:
   NAME=DATASET@SPLIT     parts train and test of a split; part val, where it has one, is watched while training

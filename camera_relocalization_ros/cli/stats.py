@@ -7,7 +7,7 @@ import argparse
 from pathlib import Path
 
 NAME = "stats"
-HELP = "Write the mean image, and mean and spread of each channel, of a data set as a network sees it."
+HELP = "Write the mean image of a data set as the network sees it, and the mean and spread of each channel."
 EXAMPLE = "reloc stats out/flights@blocks.train -o out/statistics"
 
 

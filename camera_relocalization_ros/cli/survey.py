@@ -7,7 +7,7 @@ import argparse
 from pathlib import Path
 
 NAME = "survey"
-HELP = "Find the poses of pictures that have none, in metres by tags, satellites, a distance or a data set."
+HELP = "Find the poses of pictures that have none, in metres: by tags, satellite positions, a distance or a data set."
 EXAMPLE = "reloc survey photos --tags DICT_4X4_50 --tag-size 0.2 -o out/surveyed"
 
 

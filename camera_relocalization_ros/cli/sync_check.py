@@ -9,7 +9,7 @@ from pathlib import Path
 from camera_relocalization_ros.cli.bag_arguments import add_bag_arguments, bag_settings
 
 NAME = "sync-check"
-HELP = "Find the delay between a bag's images and poses by the motion that both show."
+HELP = "Find the delay between a bag's images and its poses, from the motion that both show."
 EXAMPLE = (
     "reloc sync-check out/flight1.bag --image-topic /dji_sdk/image_raw/compressed "
     "--parent wing/base_link --child M100/camera_optical_frame"

@@ -10,7 +10,7 @@ from pathlib import Path
 from camera_relocalization_ros.core.errors import RelocalizationError
 
 NAME = "trajectory"
-HELP = "Write the poses of a frame in another, as a bag has them, to a TUM file (evo reads it)."
+HELP = "Write a bag's poses of one frame in another as a TUM file (evo reads it)."
 EXAMPLE = "reloc trajectory out/flight1.bag --parent map --child M100/base_link -o out/flight1.tum"
 
 

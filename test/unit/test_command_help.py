@@ -28,6 +28,20 @@ def test_every_example_is_a_command_that_parses():
         assert parser.parse_args(words[1:]).run is module.run
 
 
+def test_a_command_that_is_misspelled_or_left_out(capsys):
+    for words, expected in (
+        (["trian"], "no command 'trian' (did you mean 'train'?)"),
+        (["-q", "zzz"], "no command 'zzz'"),
+    ):
+        with pytest.raises(SystemExit) as ended:
+            program.main(words)
+        assert ended.value.code == 2
+        assert capsys.readouterr().err.splitlines()[-1] == f"reloc: error: {expected}; `reloc --help` lists them"
+    with pytest.raises(SystemExit) as ended:
+        program.main([])
+    assert ended.value.code == 2 and "  extract " in capsys.readouterr().err
+
+
 def test_help_lists_each_command_once_in_its_group(capsys):
     with pytest.raises(SystemExit):
         program.main(["--help"])
