@@ -2,6 +2,8 @@
 """One flight as a bag of ROS 1, as one of ROS 2 in sqlite3 and in mcap, and as one of ROS 1 in mcap: all read alike."""
 
 import filecmp
+import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -130,6 +132,36 @@ def test_a_damaged_recording_is_one_line(recordings, tmp_path, capsys, kind):
     assert main(["info", str(cut)]) == 1
     error = capsys.readouterr().err
     assert error.startswith(f"reloc info: {cut}: ") and error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("  version: ", "  x: ", "no version, or of another kind than expected"),
+        ("  duration:\n    nanoseconds: ", "  duration:\n    x: ", "no duration.nanoseconds, or no whole number"),
+        ("  files:", "  files: x\n  y:", "files is no list"),
+        ("  message_count: 99\n  rel", "  message_count: []\n  rel", "no message_count, or of another kind"),
+        ("rosbag2_bagfile_information:", "- x\ny:", "metadata.yaml: "),
+        ("rosbag2_bagfile_information:", "x:", "no rosbag2_bagfile_information"),
+    ],
+)
+def test_metadata_of_another_shape_are_one_line_that_says_what_helps(recordings, tmp_path, capsys, old, new, says):
+    folder = shutil.copytree(recordings["sqlite3"], tmp_path / "flight")
+    text = (folder / "metadata.yaml").read_text()
+    assert old in text
+    (folder / "metadata.yaml").write_text(text.replace(old, new))
+    assert main(["info", str(folder)]) == 1
+    error = capsys.readouterr().err
+    assert says in error and error.endswith(f"`ros2 bag reindex {folder}` makes it again\n") and error.count("\n") == 1
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: os.symlink("/dev/zero", path)])
+def test_a_recording_that_is_no_plain_file_is_not_waited_for(recordings, tmp_path, capsys, make):
+    folder = shutil.copytree(recordings["sqlite3"], tmp_path / "flight", ignore=shutil.ignore_patterns("*.db3"))
+    for path, given in ((folder / "flight.db3", folder), (tmp_path / "x.mcap", tmp_path / "x.mcap")):
+        make(path)
+        assert main(["info", str(given)]) == 1
+        assert capsys.readouterr().err == f"reloc info: {given}: {path.name}: expected a plain file\n"
 
 
 def test_replay_reads_any_recording_and_missing_ones_are_named(recordings, tmp_path, capsys):

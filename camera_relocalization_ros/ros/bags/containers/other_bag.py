@@ -55,7 +55,8 @@ class OtherBag:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        self._source.close()
+        with self._as_bag_error():
+            self._source.close()
 
     def reopen(self) -> None:
         """Take files of its own, in a process that was forked."""
@@ -170,6 +171,10 @@ def _placed(messages: Iterator[Recorded]) -> Iterator[tuple[OtherPlace, Recorded
 
 
 def _opened(path: Path) -> Source:
+    for file in sorted(path.iterdir()) if path.is_dir() else [path]:
+        # the libraries open whatever has the name, and wait for a pipe for ever
+        if not (file.is_file() or file.is_dir()):
+            raise BagError(f"{file.name}: expected a plain file")
     if path.suffix == ".mcap" and path.is_file():
         from camera_relocalization_ros.ros.bags.containers.mcap_source import McapSource, is_of_ros1
 

@@ -10,8 +10,20 @@ from rosbags.highlevel import AnyReader
 from rosbags.typesys import Stores, get_typestore
 
 from camera_relocalization_ros.core.errors import BagError
-from camera_relocalization_ros.ros.bags.containers.source import Definition, Recorded, TopicSource
+from camera_relocalization_ros.core.plain_values import read_yaml_mapping
+from camera_relocalization_ros.ros.bags.containers.source import METADATA, Definition, Recorded, TopicSource
 
+# of a recording's folder, what its reader takes for granted
+INFORMATION = "rosbag2_bagfile_information"
+EXPECTED = {
+    "version": int,
+    "storage_identifier": str,
+    "relative_file_paths": list,
+    "duration": dict,
+    "starting_time": dict,
+    "message_count": int,
+    "topics_with_message_count": list,
+}
 HEADER = "std_msgs/msg/Header"
 # what old recordings, which hold no definitions, are of
 DISTRIBUTION = Stores.ROS2_HUMBLE
@@ -21,6 +33,8 @@ class Ros2Source:
     """A recording of ROS 2; see Source."""
 
     def __init__(self, path: Path) -> None:
+        if path.is_dir():
+            _check_metadata(path)
         self._reader = AnyReader([path], default_typestore=get_typestore(DISTRIBUTION))
         self._reader.open()
         self._topics = {name: self._topic(name, info) for name, info in self._reader.topics.items()}
@@ -63,6 +77,25 @@ class Ros2Source:
             return found
         of_noetic: Definition = noetic.generate_msgdef(kind)
         return of_noetic if _fields(of_noetic[0]) == _fields(found[0]) else found
+
+
+def _check_metadata(folder: Path) -> None:
+    """Raise BagError where a recording's metadata were cut short or are of another shape."""
+    advice = f"`ros2 bag reindex {folder}` makes it again"
+    try:
+        values = read_yaml_mapping(folder / METADATA).get(INFORMATION)
+    except ValueError as error:
+        raise BagError(f"{METADATA}: {error}; {advice}") from error
+    if not isinstance(values, dict):
+        raise BagError(f"{METADATA}: no {INFORMATION}; {advice}")
+    for key, kind in EXPECTED.items():
+        if not isinstance(values.get(key), kind):
+            raise BagError(f"{METADATA}: no {key}, or of another kind than expected; {advice}")
+    if not isinstance(values.get("files", []), list):
+        raise BagError(f"{METADATA}: files is no list; {advice}")
+    for key, part in (("duration", "nanoseconds"), ("starting_time", "nanoseconds_since_epoch")):
+        if not isinstance(values[key].get(part), int):
+            raise BagError(f"{METADATA}: no {key}.{part}, or no whole number; {advice}")
 
 
 def _types_of(store: Any) -> dict[str, Any]:
