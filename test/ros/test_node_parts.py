@@ -385,3 +385,10 @@ def test_a_bundle_of_the_users_shell_is_found_or_the_whole_path_is_asked_for(tmp
         bundle_folder("out/wing")
     (tmp_path / "out" / "wing").mkdir(parents=True)
     assert str(bundle_folder("out/wing")) == "out/wing"
+
+
+@pytest.mark.parametrize("name", ["~nobody_of_this_name/wing", "x" * 300])
+def test_a_name_that_the_system_does_not_take_is_an_error_of_one_line(name):
+    with pytest.raises(BundleError, match=f"^{name}: ") as caught:
+        bundle_folder(name)
+    assert "\n" not in str(caught.value)

@@ -8,7 +8,7 @@ from pathlib import Path
 import rospy
 
 from camera_relocalization_ros.bundle.sidecar import BundleSidecar
-from camera_relocalization_ros.core.errors import BundleError, ShapeError
+from camera_relocalization_ros.core.errors import BundleError, ShapeError, one_line
 from camera_relocalization_ros.core.frames import FramePair
 from camera_relocalization_ros.localization.relocalizer import Relocalizer
 from camera_relocalization_ros.ros.params import NodeParams
@@ -30,8 +30,12 @@ def bundle_folder(path: Path | str) -> Path:
 
     roslaunch starts its nodes in a folder of its own, so that a path which was right in the user's shell is not.
     """
-    folder = Path(path).expanduser()
-    if not folder.is_absolute() and not folder.exists():
+    try:
+        folder = Path(path).expanduser()
+        is_elsewhere = not folder.is_absolute() and not folder.exists()
+    except (RuntimeError, OSError, ValueError) as error:  # no such user, a name that the system does not take
+        raise BundleError(f"{path}: {one_line(getattr(error, 'strerror', None) or error)}") from error
+    if is_elsewhere:
         where = f"in {Path.cwd()}, where this node was started"
         raise BundleError(f"{folder}: no such bundle {where}; give the whole path, such as bundle:=$PWD/{folder}")
     return folder

@@ -216,8 +216,18 @@ class NodeInterfaceTest(unittest.TestCase):
         room = edited_copy(folder / "room", lambda values: values.update(parent_frame="room"))
         damaged = edited_copy(folder / "damaged")
         (damaged / "network.onnx").write_bytes(b"something else")
+        (folder / "loop").symlink_to(folder / "loop")
+        directory = edited_copy(folder / "directory")
+        (directory / "network.onnx").unlink()
+        (directory / "network.onnx").mkdir()
         for path, says in [
             ("/nowhere", "/nowhere: no such bundle"),
+            # root may read all; these nobody may look into
+            (f"/{'x' * 300}", "File name too long"),
+            ("x" * 300, "File name too long"),
+            ("~nobody_of_this_name/bundle", "~nobody_of_this_name/bundle: "),
+            (folder / "loop", "no such bundle"),
+            (directory, "network.onnx: Is a directory"),
             (damaged, "cut short or replaced"),
             (room, "its parent_frame is 'room'; expected 'wing/base_link', that of the running model"),
         ]:
