@@ -22,6 +22,7 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "models" / "README
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 FENCED = re.compile(r"^( *)```(\w*)\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
 LONGEST_README = 120
+ONE_LINE_OF_MENU_PX = 80  # two are twice 56
 
 
 def loaded(name):
@@ -158,3 +159,5 @@ def test_the_site_has_every_page_and_none_is_wider_than_a_telephone(site):
         for name in ("backbones", "contributing", "node", "refinement"):  # of the widest tables
             browser.open(site / f"{name}.html")
             assert browser.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
+        browser.call("Emulation.setDeviceMetricsOverride", width=1280, height=800, deviceScaleFactor=1, mobile=False)
+        assert browser.evaluate("document.querySelector('.navbar').offsetHeight") < ONE_LINE_OF_MENU_PX
