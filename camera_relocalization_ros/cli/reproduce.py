@@ -22,7 +22,11 @@ Another name is fine and has a dash in place of the thesis' numbers.
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.description = f"{HELP}\n\n{DATA}"
-    parser.add_argument("experiment", choices=["7scenes", "airframe"], help="tables 4.5-4.9, or 4.11-4.14 and 4.17")
+    parser.add_argument(
+        "experiment",
+        choices=["7scenes", "airframe"],
+        help="tables 4.5-4.9, or 4.11-4.14 and 4.17: where a NAME stands that the thesis does not have",
+    )
     parser.add_argument("data", nargs="+", metavar="NAME=DATA", help="data sets, see above")
     parser.add_argument("--config", type=Path, metavar="FILE.yaml", help="recipe (default: the thesis')")
     parser.add_argument("--backbones", nargs="+", metavar="NAME", help="default: the thesis' and efficientnet_lite0")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The thesis' tables that are pictures, of own cells: trajectories from above (4.15), saliency (4.10 and 4.16)."""
+"""The thesis' tables that are pictures: of the data (4.2, 4.3), trajectories (4.15), saliency (4.10 and 4.16)."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from typing import Sequence
 import numpy as np
 
 from camera_relocalization_ros.data.dataset import Dataset
+from camera_relocalization_ros.report.figures.best_and_worst import draw_best_and_worst
 from camera_relocalization_ros.report.figures.canvas import save_figure
-from camera_relocalization_ros.report.figures.epoch_figure import draw_epoch
 from camera_relocalization_ros.report.figures.saliency_figures import Row, draw_saliency
+from camera_relocalization_ros.report.figures.sequence_examples import draw_examples
 from camera_relocalization_ros.training.explain.explained_pose import ExplainedFrames
 from camera_relocalization_ros.training.explain.saliency import ALL_METHODS, AS_THESIS, saliency
 from camera_relocalization_ros.training.reproduction import Cell, GridData, load_errors, load_estimates
 from camera_relocalization_ros.training.run_folder import load_run
 
-TRAJECTORIES, SALIENCY = "trajectories", "saliency"
+TRAJECTORIES, SALIENCY, EXAMPLES = "trajectories", "saliency", "examples"
 # what the thesis draws both of
 OF_THE_THESIS = ("spatial_lstm", "qeh")
 # the gradient as it is, and the sharpest of its pictures
@@ -30,11 +31,15 @@ def draw_pictures(cells: Sequence[tuple[GridData, Cell]], output: Path) -> None:
     What lies there is kept: a finished cell is never trained again.
     """
     for (data_set, backbone), (data, cell) in _shown(cells).items():
+        example = output / EXAMPLES / f"{data_set}.png"
+        if not example.is_file():
+            save_figure(draw_examples({"train": data.train, "test": data.test}, data_set), example)
         name = f"{data_set}-{backbone}.png"
         title = f"{data_set}, {backbone}, {cell.combination.head}, {cell.combination.loss}"
         estimates = load_estimates(cell)
         if estimates is not None and not (output / TRAJECTORIES / name).is_file():
-            save_figure(draw_epoch(estimates, data.test.poses, title), output / TRAJECTORIES / name)
+            figure = draw_best_and_worst(data.test, estimates, load_errors(cell), title)
+            save_figure(figure, output / TRAJECTORIES / name)
         if not (output / SALIENCY / name).is_file():
             _draw_saliency(cell, data.test, title, output / SALIENCY / name)
 

@@ -10,7 +10,7 @@ from typing import Any, Iterator
 
 from camera_relocalization_ros.core.pose_errors import STATISTICS
 from camera_relocalization_ros.evaluation.thesis_grid import (
-    AIRFRAME,
+    DATA_SETS,
     METHODS,
     QUANTITIES,
     SEVEN_SCENES,
@@ -84,27 +84,38 @@ class Table:
 
 
 def tables(found: Reproduction) -> list[Table]:
-    """One table of methods for each network that was trained; for airframe-ind 4.17 as well, all networks in one."""
-    made = [_methods_table(found, backbone) for backbone in found.backbones]
-    if TEMPORAL_DATA_SET in found.data_sets:
-        title = f"Temporal-GRU on {TEMPORAL_DATA_SET}, by network"
-        made.append(Table(TEMPORAL_TABLE, title, list(_temporal_rows(found))))
-    return made
+    """All of chapter 4's tables of errors but 4.9, those with numbers of ours first; a network of ours has its own.
+
+    Of the data sets they show those that were trained on; where none of an experiment's was, all of the thesis'.
+    """
+    made = [
+        _methods_table(found, experiment, backbone)
+        for experiment in METHOD_TABLES
+        for backbone in (*THESIS_BACKBONES, *(_others(found) if _given(found, experiment) else ()))
+    ]
+    title = f"Temporal-GRU on {TEMPORAL_DATA_SET}, by network"
+    made.append(Table(TEMPORAL_TABLE, title, list(_temporal_rows(found))))
+    # False comes first, and what is alike keeps its order
+    return sorted(made, key=lambda table: not _has_ours(table))
 
 
 def absences(found: Reproduction) -> list[str]:
-    """Why tables of the thesis are left out, or have no numbers of ours."""
+    """Why tables of the thesis have no numbers of ours."""
     lines = [f"{backbone} is skipped: {reason}" for backbone, reason in found.skipped.items()]
-    numbers = METHOD_TABLES[found.experiment]
-    lines += [
-        f"Table {numbers[backbone]} is left out: {backbone} was not asked for"
-        for backbone in THESIS_BACKBONES
-        if backbone not in (*found.backbones, *found.skipped)
-    ]
+    for experiment, numbers in METHOD_TABLES.items():
+        if not _given(found, experiment):
+            names = ", ".join(DATA_SETS[experiment])
+            lines.append(f"Tables {', '.join(numbers.values())} have no numbers of ours: no data of {names}.")
+            continue
+        lines += [
+            f"Table {numbers[backbone]} has no numbers of ours: {backbone} was not asked for."
+            for backbone in THESIS_BACKBONES
+            if backbone not in (*found.backbones, *found.skipped)
+        ]
     # one table of all networks
-    if found.experiment == AIRFRAME and TEMPORAL_DATA_SET not in found.data_sets:
-        lines.append(f"Table {TEMPORAL_TABLE} is left out: it is about {TEMPORAL_DATA_SET}, which is none of the data.")
-    elif found.experiment == AIRFRAME and not any(row.ours for row in _temporal_rows(found)):
+    if TEMPORAL_DATA_SET not in found.data_sets:
+        lines.append(f"Table {TEMPORAL_TABLE} has no numbers of ours: no data of {TEMPORAL_DATA_SET}.")
+    elif not any(row.ours for row in _temporal_rows(found)):
         lines.append(f"Table {TEMPORAL_TABLE} has no numbers of ours: head temporal_gru was not trained with qeh, nh.")
     return lines
 
@@ -123,7 +134,7 @@ def summary_markdown(found: Reproduction) -> str:
     theirs = {(result.combination.data_set, result.quoted): result for result in quoted}
     header = ["", *names, *(f"ours, {backbone}" for backbone in found.backbones)]
     cells = []
-    for data_set in found.data_sets:
+    for data_set in _shown(found, SEVEN_SCENES):
         known = [theirs.get((data_set, name)) for name in names]
         ours = [
             _ours(found.summaries.get(Combination(data_set, backbone, "spatial_lstm", "qeh")))
@@ -145,9 +156,12 @@ def report(found: Reproduction, notes: list[str]) -> str:
     lines += ["- Every cell is position in metres / orientation in degrees; a dash says that there is no number."]
     if _seeds(found) > 1:
         lines += [f"- Ours are means over {_seeds(found)} seeds +- sample standard deviation."]
-    parts = [markdown(table) for table in tables(found)]
-    if found.experiment == SEVEN_SCENES:
-        parts.append(summary_markdown(found))
+    made = tables(found)
+    parts = [markdown(table) for table in made if _has_ours(table)]
+    parts.append(summary_markdown(found))
+    rest = [markdown(table) for table in made if not _has_ours(table)]
+    if rest:
+        parts += ["# The thesis' other tables, without numbers of ours", *rest]
     return "\n".join(lines) + "\n\n" + "\n\n".join(parts) + "\n"
 
 
@@ -180,12 +194,30 @@ def to_dict(found: Reproduction) -> dict[str, Any]:
     }
 
 
-def _methods_table(found: Reproduction, backbone: str) -> Table:
-    numbers = METHOD_TABLES[found.experiment]
+def _given(found: Reproduction, experiment: str) -> tuple[str, ...]:
+    """Its data sets among those that were trained on; names that the thesis does not have are of the one asked for."""
+    known = {name: of for of, names in DATA_SETS.items() for name in names}
+    return tuple(name for name in found.data_sets if known.get(name, found.experiment) == experiment)
+
+
+def _shown(found: Reproduction, experiment: str) -> tuple[str, ...]:
+    return _given(found, experiment) or DATA_SETS[experiment]
+
+
+def _others(found: Reproduction) -> list[str]:
+    return [backbone for backbone in found.backbones if backbone not in THESIS_BACKBONES]
+
+
+def _has_ours(table: Table) -> bool:
+    return any(row.ours for row in table.rows)
+
+
+def _methods_table(found: Reproduction, experiment: str, backbone: str) -> Table:
+    numbers = METHOD_TABLES[experiment]
     beside = backbone if backbone in numbers else BESIDE_OTHERS
     title = NETWORKS.get(backbone, f"{backbone}, beside the thesis' {NETWORKS[beside]}")
     number = numbers[beside] if beside == backbone else f"{numbers[beside]} for a network of ours"
-    rows = [row for data_set in found.data_sets for row in _data_set_rows(found, data_set, backbone, beside)]
+    rows = [row for data_set in _shown(found, experiment) for row in _data_set_rows(found, data_set, backbone, beside)]
     return Table(number, title, rows)
 
 
@@ -203,8 +235,7 @@ def _data_set_rows(found: Reproduction, data_set: str, backbone: str, beside: st
 
 
 def _temporal_rows(found: Reproduction) -> Iterator[Row]:
-    others = [backbone for backbone in found.backbones if backbone not in THESIS_BACKBONES]
-    for backbone in (*THESIS_BACKBONES, *others):
+    for backbone in (*THESIS_BACKBONES, *_others(found)):
         for head, loss in TEMPORAL_METHODS:
             row = _row(found, backbone, Combination(TEMPORAL_DATA_SET, backbone, head, loss), backbone)
             if row.ours or row.thesis:

@@ -42,6 +42,7 @@ BEST = {
     "airframe-mixed": (".184", "4.22"),
     "airframe-ind": (".268", "5.16"),
 }
+ALL_OF_METHODS = [number for numbers in METHOD_TABLES.values() for number in numbers.values()]
 QEH_LSTM = ("spatial_lstm", "qeh")
 
 
@@ -146,7 +147,8 @@ def kitchen(**changes):
 
 
 def test_ours_stand_beside_the_thesis():
-    [table] = tables(kitchen())
+    table, *others = tables(kitchen())
+    assert [other.number for other in others] == [*ALL_OF_METHODS, "4.17"], "the thesis' alone"
     assert table.number == "4.8 for a network of ours"
     text = markdown(table)
     row = next(line for line in text.splitlines() if "Spatial-LSTM,QEH" in line)
@@ -165,7 +167,8 @@ def test_a_network_of_the_thesis_has_its_own_table():
     found = kitchen(
         data_sets=("stairs",), backbones=("googlenet_places365",), summaries={combination: [fake_summary(1, 2)]}
     )
-    [table] = tables(found)
+    table, *others = tables(found)
+    assert "4.6" not in [other.number for other in others]
     assert table.number == "4.6" and table.title == "GoogLeNet pretrained on Places365"
     assert [row.combination.data_set for row in table.rows] == ["stairs"] * 4
     assert "+-" not in markdown(table), "one seed has no spread"
@@ -180,7 +183,7 @@ def test_the_temporal_models_have_a_table_by_network():
         summaries={lstm: [fake_summary(1, 2)], gru: [fake_summary(0.2, 7)]},
         baselines={},
     )
-    methods, temporal = tables(found)
+    methods, temporal = tables(found)[:2]
     assert {row.combination.head for row in methods.rows} == {"spatial_lstm", "regressor"}
     assert temporal.number == "4.17"
     assert [row.of for row in temporal.rows if row.ours] == ["efficientnet_lite0"]
@@ -203,17 +206,37 @@ def test_a_table_that_is_left_out_or_has_no_numbers_of_ours_says_why():
     page = report(found, [])
     assert "0.247 / 7.67" in page, "the thesis' own stand there nevertheless"
     assert "Table 4.17 has no numbers of ours: head temporal_gru was not trained" in page
-    assert "Table 4.11 is left out: googlenet_imagenet was not asked for" in page
-    assert "vgg16_hybrid1365 is skipped: weights file is missing" in page and "Table 4.14 is left out" not in page
+    assert "Table 4.11 has no numbers of ours: googlenet_imagenet was not asked for" in page
+    assert "Tables 4.5, 4.6, 4.7, 4.8 have no numbers of ours: no data of chess, fire" in page
+    assert "vgg16_hybrid1365 is skipped: weights file is missing" in page and "Table 4.14 has" not in page
     mixed = report(kitchen(experiment="airframe", data_sets=("airframe-mixed",), summaries={}), [])
-    assert "Table 4.17 is left out: it is about airframe-ind" in mixed
-    assert "4.17" not in report(kitchen(), [])
+    assert "Table 4.17 has no numbers of ours: no data of airframe-ind" in mixed
+
+
+def test_every_table_of_errors_is_printed_those_with_numbers_of_ours_first():
+    page = report(kitchen(), [])
+    ours, thesis_alone = page.split("# The thesis' other tables, without numbers of ours")
+    assert "## Table 4.8 for a network of ours" in ours and "## Table 4.9:" in ours
+    for number in (*ALL_OF_METHODS, "4.17"):
+        assert f"## Table {number}:" in thesis_alone
+    # of scenes the one that was trained on; of the airframes, of which none was, both
+    assert "chess" not in thesis_alone and "0.184 / 4.22" in thesis_alone and "0.268 / 5.16" in thesis_alone
+
+
+def test_data_of_both_experiments_stand_each_in_their_tables():
+    flight = Combination("airframe-ind", "efficientnet_lite0", *QEH_LSTM)
+    found = kitchen(
+        data_sets=("redkitchen", "airframe-ind"), summaries={**kitchen().summaries, flight: [fake_summary(1, 2)]}
+    )
+    scenes, flights = tables(found)[:2]
+    assert [scenes.number, flights.number] == ["4.8 for a network of ours", "4.14 for a network of ours"]
+    assert {row.of for row in scenes.rows} == {"redkitchen"} and {row.of for row in flights.rows} == {"airframe-ind"}
 
 
 def test_a_data_set_that_the_thesis_does_not_have_gets_dashes():
     combination = Combination("garage", "efficientnet_lite0", *QEH_LSTM)
     found = kitchen(data_sets=("garage",), summaries={combination: [fake_summary(1, 2)]}, baselines={})
-    [table] = tables(found)
+    table = tables(found)[0]
     [row] = table.rows
     assert row.thesis is None and row.thesis_number("position_m", "median") == "-"
 
