@@ -18,7 +18,8 @@ from camera_relocalization_ros.bundle.reference_outputs import patchwork_images
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.progress import Progress, reporting, tracked
 from camera_relocalization_ros.localization.hardware import thermal_zones, usable_cores
-from camera_relocalization_ros.localization.landmarks.pipeline import LandmarkPipeline
+from camera_relocalization_ros.localization.landmarks.health import HealthMeter
+from camera_relocalization_ros.localization.landmarks.pipeline import LandmarkPipeline, whole_image_effort
 from camera_relocalization_ros.localization.onnx_session import CPU
 from camera_relocalization_ros.localization.relocalizer import Relocalizer
 
@@ -160,19 +161,20 @@ def advise(measured: Benchmark, camera_rate: float) -> Advice:
     most, used = BUSY_SHARE / image_s, network.processor_s + (tracking.processor_s if tracking else 0.0)
     rate = min(camera_rate, most)
     left = measured.cores - OTHERS_CORES - rate * used
-    refinement_rate = -1.0
+    refinement_rate, complaint = -1.0, ""
     if measured.search is not None:
+        search, complaint = _search_in_flight(measured.search)
         # one thread searches, and an image makes it wait
-        alone, beside = BUSY_SHARE / measured.search.median_s, left / measured.search.processor_s
+        alone, beside = BUSY_SHARE / search.median_s, left / search.processor_s
         refinement_rate = max(0.0, min(DEFAULT_SEARCHES, alone, beside))
     is_fast, searches = most >= camera_rate, measured.search is None or refinement_rate >= LEAST_SEARCHES
     return Advice(
         camera_rate=camera_rate,
-        is_enough=is_fast and searches,
+        is_enough=is_fast and searches and not complaint,
         most_images_per_s=most,
         threads=threads,
         refinement_rate=math.floor(10 * refinement_rate) / 10,
-        text=_advice_text(is_fast, searches, most, camera_rate),
+        text=_advice_text(is_fast, searches, complaint, most, camera_rate),
     )
 
 
@@ -195,13 +197,32 @@ def benchmark_text(measured: Benchmark, advice: Advice) -> str:
     return "\n".join(lines)
 
 
-def _advice_text(is_fast: bool, searches: bool, most: float, camera_rate: float) -> str:
+def _search_in_flight(search: Times) -> tuple[Times, str]:
+    """What a search takes once the node has measured one, by the node's own measure, and what that complains of.
+
+    Where one of the whole image takes longer than the budget, the node makes the next of a smaller image.
+    """
+    meter = HealthMeter()
+    meter.ended(search.median_s, search.processor_s)
+    effort = whole_image_effort(meter.scale)
+    scaled = Times(search.median_s * effort, search.p95_s * effort, search.processor_s * effort)
+    meter = HealthMeter()
+    meter.ended(scaled.median_s, scaled.processor_s, effort)
+    return scaled, meter.health.complaint
+
+
+def _advice_text(is_fast: bool, searches: bool, complaint: str, most: float, camera_rate: float) -> str:
     if not is_fast:
         return f"not enough for {camera_rate:g} images a second: it can do {most:.1f}; slow the camera down"
     if not searches:
         return (
             f"{camera_rate:g} images a second are fine, but nothing is left to search for landmarks: poses will be "
             "the network's alone, to decimetres; slow the camera down, or take a computer with more cores"
+        )
+    if complaint:
+        return (
+            f"{camera_rate:g} images a second are fine, but {complaint}: landmarks are old when they are found, and "
+            "fewer poses are OK; take smaller images or a computer with faster cores"
         )
     return f"enough for {camera_rate:g} images a second; it can do {most:.0f}"
 

@@ -68,6 +68,11 @@ class StagedEstimate:
         return {Stage.REGRESSION: self.regression, Stage.FUSED: self.fused}[stage]
 
 
+def whole_image_effort(scale: float) -> float:
+    """Of a search of a whole image of this scale, as a share of what one in full size takes of the processor's time."""
+    return SCALED_EFFORT * scale**2 + 1 - SCALED_EFFORT
+
+
 class LandmarkPipeline:
     """`track` is quick, for every image; `refine` takes longer, for every image or now and then.
 
@@ -150,7 +155,7 @@ class LandmarkPipeline:
             refined, effort = self._gated(grey, regression, guided, GUIDED_EFFORT), GUIDED_EFFORT
             if refined.decision.is_accepted:
                 return refined
-        effort += SCALED_EFFORT * scale**2 + 1 - SCALED_EFFORT
+        effort += whole_image_effort(scale)
         return self._gated(grey, regression, self.refiner.refine_grey(grey, regression.pose, scale), effort)
 
     def _gated(self, grey: np.ndarray, regression: Estimate, found: Refinement, effort: float) -> RefinedImage:

@@ -8,6 +8,8 @@ import pytest
 from colour_bundle import COLOUR_BUNDLE
 
 from camera_relocalization_ros.cli.main import main
+from camera_relocalization_ros.localization.landmarks.health import LONGEST_SEARCH_S, SMALL_SCALE
+from camera_relocalization_ros.localization.landmarks.pipeline import whole_image_effort
 from camera_relocalization_ros.pipelines.benchmark import Benchmark, Stopwatch, Times, advise, benchmark_text
 
 
@@ -54,6 +56,19 @@ def test_a_computer_without_cores_for_the_search_says_so():
     assert not advice.is_enough
     assert advice.refinement_rate < 0.5
     assert "nothing is left to search for landmarks" in advice.text
+
+
+def test_a_long_search_is_of_a_smaller_image_as_in_the_node_and_complained_of_as_there():
+    def advised(search_s):
+        return advise(measured(cores=8, search=times(search_s)), camera_rate=10.0)
+
+    # a node that measures 0.6 s takes 0.7 of the width from then on
+    effort = whole_image_effort(SMALL_SCALE)
+    assert advised(0.6).refinement_rate == math.floor(10 * 0.8 / (0.6 * effort)) / 10
+    assert advised(0.6).is_enough
+    long = advised(1.1 * LONGEST_SEARCH_S / effort)
+    assert not long.is_enough
+    assert "a search for landmarks takes 1.1 s; it should take 1 s at most" in long.text
 
 
 def test_without_a_map_nothing_is_searched():
