@@ -41,7 +41,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", default="holdout", help="name of the split (default: holdout)")
     parser.add_argument("--period", type=int, metavar="N", help="periodic: frames after which the stretches repeat")
     parser.add_argument("--part", action="append", metavar="NAME=...", help="periodic, sequences: once for each part")
-    parser.add_argument("--block", type=int, metavar="N", help="blocks: frames in each (default: 50)")
+    parser.add_argument(
+        "--block", type=int, metavar="N", help="blocks: frames in each (default: 50, fewer where recordings are short)"
+    )
     parser.add_argument("--every", type=int, metavar="K", help="blocks: one in K is test (default: 4)")
     parser.add_argument(
         "--guard", type=int, metavar="G", help="blocks: training frames left out beside test (default: those of 1 s)"
@@ -102,8 +104,9 @@ def _make(arguments: argparse.Namespace, dataset: Any) -> dict[str, Any]:
         patterns = {part: text.split(",") for part, text in _parts(arguments.part).items()}
         return {name: kinds.whole_sequences(dataset, patterns)}
     if kind == "blocks":
-        arguments.block = 50 if arguments.block is None else arguments.block
         arguments.every = 4 if arguments.every is None else arguments.every
+        if arguments.block is None:
+            arguments.block = kinds.block_length(dataset, arguments.every)
         if arguments.guard is None:
             arguments.guard = max(kinds.guard_frames(sequence) for sequence in dataset.sequences)
         return {name: kinds.blocks(dataset, arguments.block, arguments.every, arguments.guard)}
@@ -153,7 +156,11 @@ def _refuse_bad_split(dataset: Any, name: str, parts: dict[str, Any]) -> None:
     for part, ranges in parts.items():
         sequences = (sequence for sequence in dataset.sequences if sequence.name in ranges)
         if not any(is_within(frame.number, ranges[s.name]) for s in sequences for frame in s.frames):
-            raise DatasetError(f"{dataset.path}: part {part!r} of split {name!r} would have no frames; nothing written")
+            longest = max(len(sequence.frames) for sequence in dataset.sequences)
+            raise DatasetError(
+                f"{dataset.path}: part {part!r} of split {name!r} would have no frames; nothing written (its longest "
+                f"sequence has {longest} frames: take shorter stretches, or split by whole sequences)"
+            )
 
 
 def _made_by(arguments: argparse.Namespace) -> str:

@@ -26,6 +26,7 @@ SAME_PLACE_M, SAME_PLACE_RAD = 0.1, np.radians(5.0)
 MIXED_CYCLE_S, MIXED_TRAIN, MIXED_SHORTEST_S = 16.0, 0.75, 8.0
 # frames of one recording that are closer in time show almost the same
 GUARD_S = 1.0
+LONGEST_BLOCK = 50
 
 logger = logging.getLogger(__name__)
 
@@ -64,6 +65,14 @@ def blocks(dataset: Dataset, length: int, every: int, guard: int) -> Parts:
         ]
         parts["test"][sequence.name] = [[start + train_end + 1, start + test_end] for start in starts]
     return parts
+
+
+def block_length(dataset: Dataset, every: int) -> int:
+    """Frames of a block where none is asked for: so few that the longest sequence has a test block."""
+    spans = [
+        sequence.frames[-1].number - sequence.frames[0].number + 1 for sequence in dataset.sequences if sequence.frames
+    ]
+    return max(1, min(LONGEST_BLOCK, max(spans, default=1) // max(every, 1)))
 
 
 def whole_sequences(dataset: Dataset, patterns: dict[str, list[str]]) -> Parts:

@@ -231,6 +231,15 @@ def test_made_by_is_the_command_that_makes_it_again(tmp_path, words, made_by):
     assert load_split(path, "again") == first["parts"]
 
 
+def test_blocks_fit_short_recordings_where_their_length_is_left_out(tmp_path):
+    short = write_fake_dataset(tmp_path / "short", counts=(60, 100)).path
+    assert main(["split", str(short), "blocks", "--guard", "2"]) == 0
+    assert load_split(short, "holdout")["test"]["flight1"] == [[75, 99]]
+    long = write_fake_dataset(tmp_path / "long", counts=(400,)).path
+    assert main(["split", str(long), "blocks", "--guard", "2"]) == 0
+    assert load_split(long, "holdout")["test"]["flight0"] == [[150, 199], [350, 399]]
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
