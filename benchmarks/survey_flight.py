@@ -2,10 +2,12 @@
 """How exact `reloc survey` is beside motion capture: a simulated flight over a floor with printed tags, surveyed from
 its bag alone.
 
-    PYTHONPATH=. python benchmarks/survey_flight.py [--duration 30] [--features 1200] [--work DIR]
+    PYTHONPATH=. python benchmarks/survey_flight.py [--seed 0] [--duration 30] [--features 1200] [--work DIR]
+    PYTHONPATH=. python benchmarks/survey_flight.py --models --width 640 --duration 60 --every 0.4 --work DIR
 
-Needs ROS. Prints the errors of the survey's poses beside what it says of itself. With --work the bag and the data sets
-`mocap` and `surveyed` stay, for `reloc train` and `reloc map`.
+Needs ROS. Prints the errors of the survey's poses beside what it says of itself. With --models two bundles are trained
+and mapped, of the surveyed poses and of those of motion capture, and flown over another flight, whose truth is by
+motion capture. What is in the folder --work is not made again.
 """
 
 from __future__ import annotations
@@ -19,11 +21,20 @@ from tempfile import TemporaryDirectory
 
 import cv2
 import numpy as np
+import rosbag
+from tf2_msgs.msg import TFMessage
 
+from camera_relocalization_ros.core.errors import DatasetError
 from camera_relocalization_ros.core.geometry import angular_distance
-from camera_relocalization_ros.data.dataset import Dataset
+from camera_relocalization_ros.core.output_files import replaced_folder
+from camera_relocalization_ros.data.dataset import MANIFEST, Dataset
+from camera_relocalization_ros.pipelines.build_map import build_map
+from camera_relocalization_ros.pipelines.evaluate_bundle import evaluate_bundle
+from camera_relocalization_ros.pipelines.export_bundle import export_bundle
 from camera_relocalization_ros.pipelines.extract import extract
 from camera_relocalization_ros.pipelines.survey import Tags, survey
+from camera_relocalization_ros.pipelines.train_model import train_model
+from camera_relocalization_ros.ros import conversions
 from camera_relocalization_ros.ros.bags.simulation_bag import OPTICAL_FRAME, write_simulated_bag
 from camera_relocalization_ros.simulation.arena import build_arena
 from camera_relocalization_ros.simulation.halls.hall import Hall
@@ -34,6 +45,9 @@ from camera_relocalization_ros.simulation.world import ARENA
 DICTIONARY, TAG_M, MARGIN_M, PIXELS_PER_M = "DICT_4X4_50", 0.6, 0.1, 500
 # around the airframe, in the floor's plane; the paper is that much above the floor
 RING_M, TAGS, PAPER_M = 1.6, 6, 0.004
+TAG_FRAME = "tag_0"
+# the test flight's, beside the other's
+TEST_SEED = 100
 TOPIC = "/dji_sdk/image_raw/compressed"
 
 
@@ -58,20 +72,61 @@ def printed_tags(centres: np.ndarray) -> list[Part]:
     return parts
 
 
-def flight(duration_s: float, rate_hz: float, seed: int) -> tuple[Recording, np.ndarray]:
+def flight(duration_s: float, rate_hz: float, seed: int, width: int = 1280) -> tuple[Recording, np.ndarray]:
     """A flight in the arena with tags on its floor, and the middle of tag 0 in map."""
-    plain = Recording(FlightPlan(1, duration_s, rate_hz, seed))
+    plain = Recording(FlightPlan(1, duration_s, rate_hz, seed, width=width))
     centres = tag_centres(plain.T_map_airframe)
     hall = Hall(lambda arena_seed: [*build_arena(arena_seed), *printed_tags(centres)], ARENA.hall.light)
     return Recording(replace(plain.plan, world=replace(ARENA, hall=hall))), centres[0]
 
 
-def compared(surveyed: Dataset, truth: Dataset, shift: np.ndarray) -> dict[str, float]:
-    """Errors of the surveyed poses, moved by `shift`, at the stamps that both have."""
+def recorded(bag: Path, recording: Recording, tag_0: np.ndarray) -> Path:
+    """The flight's bag, which says where motion capture sees tag 0."""
+    if not bag.exists():
+        partial = bag.with_suffix(".partial.bag")
+        write_simulated_bag(recording, partial, compressed=True)
+        T_map_tag = np.eye(4)
+        T_map_tag[:3, 3] = tag_0
+        stamp_ns = recording.plan.start_ns
+        with rosbag.Bag(str(partial), "a") as appended:
+            transform = conversions.matrix_to_transform(T_map_tag, stamp_ns, "map", TAG_FRAME)
+            appended.write("/tf_static", TFMessage([transform]), conversions.stamp_from_ns(stamp_ns))
+        partial.rename(bag)
+    return bag
+
+
+def motion_capture(bag: Path, output: Path) -> Dataset:
+    """The data set of a bag by its motion capture, in the frame of tag 0."""
+    if (output / MANIFEST).exists():
+        return Dataset.load(output)
+    return extract([bag], output, image_topic=TOPIC, parent=TAG_FRAME, child=OPTICAL_FRAME).dataset
+
+
+def surveyed(bag: Path, output: Path, period_s: float, features: int) -> Dataset:
+    """The data set of a bag by its pictures alone."""
+    if (output / MANIFEST).exists():
+        return Dataset.load(output)
+    started = time.monotonic()
+    with replaced_folder(output, (MANIFEST,), False, DatasetError) as target:
+        survey(
+            bag,
+            target,
+            tags=Tags(DICTIONARY, TAG_M),
+            image_topic=TOPIC,
+            period_s=period_s,
+            features=features,
+            parent_frame=TAG_FRAME,
+            child_frame=OPTICAL_FRAME,
+        )
+    print(f"survey took {time.monotonic() - started:.0f} s")
+    return Dataset.load(output)
+
+
+def compared(surveyed: Dataset, truth: Dataset) -> dict[str, float]:
+    """Errors of the surveyed poses at the stamps that both have."""
     poses_by_stamp = {frame.stamp_ns: frame for frame in truth.frames}
     pairs = [(frame, poses_by_stamp[frame.stamp_ns]) for frame in surveyed.frames if frame.stamp_ns in poses_by_stamp]
-    found = np.array([frame.position for frame, _ in pairs]) + shift
-    true = np.array([frame.position for _, frame in pairs])
+    found, true = (np.array([pair[side].position for pair in pairs]) for side in (0, 1))
     turns = angular_distance(*(np.array([pair[side].quat_xyzw for pair in pairs]) for side in (0, 1)))
     errors = np.linalg.norm(found - true, axis=1)
     spread = [np.linalg.norm(points - points.mean(axis=0)) for points in (found, true)]
@@ -86,35 +141,53 @@ def compared(surveyed: Dataset, truth: Dataset, shift: np.ndarray) -> dict[str, 
     }
 
 
+def errors_of_model(dataset: Dataset, test: Dataset, work: Path, seed: int) -> dict[str, dict[str, float]]:
+    """Median errors, by stage, of a bundle that is trained and mapped on a data set and flown over another."""
+    bundle = work / "bundle"
+    if not bundle.exists():
+        train_model(dataset.path, work / "run", seed=seed, overwrite=True)
+        partial = work / "partial"
+        export_bundle(work / "run", partial)
+        build_map(partial, dataset.path)
+        partial.rename(bundle)
+    stages = evaluate_bundle(bundle, test.path, stages="regression,refined,fused").stages
+    return {
+        name: {
+            "frames": int(np.isfinite(stage.evaluation.errors.position_m).sum()),
+            "median_cm": 100 * float(np.nanmedian(stage.evaluation.errors.position_m)),
+            "median_deg": float(np.nanmedian(stage.evaluation.errors.orientation_deg)),
+        }
+        for name, stage in stages.items()
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--duration", type=float, default=30.0)
     parser.add_argument("--rate", type=float, default=2.0)
     parser.add_argument("--every", type=float, default=0.9, help="seconds from a surveyed picture to the next")
     parser.add_argument("--features", type=int, default=1200)
+    parser.add_argument("--width", type=int, default=1280)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--work", type=Path)
+    parser.add_argument("--models", action="store_true", help="also compare models of the two data sets")
     arguments = parser.parse_args()
     with TemporaryDirectory() as temporary:
         work = arguments.work or Path(temporary)
         work.mkdir(parents=True, exist_ok=True)
-        recording, tag_0 = flight(arguments.duration, arguments.rate, arguments.seed)
-        bag = work / "flight.bag"
-        if not bag.exists():
-            write_simulated_bag(recording, bag, compressed=True)
-        truth = extract([bag], work / "mocap", image_topic=TOPIC, parent="map", child=OPTICAL_FRAME).dataset
-        started = time.monotonic()
-        found = survey(
-            bag,
-            work / "surveyed",
-            tags=Tags(DICTIONARY, TAG_M),
-            image_topic=TOPIC,
-            period_s=arguments.every,
-            features=arguments.features,
-        )
-        print(f"survey took {time.monotonic() - started:.0f} s")
-        print(json.dumps(compared(found, truth, tag_0), indent=1))
+        recording = flight(arguments.duration, arguments.rate, arguments.seed, arguments.width)
+        bag = recorded(work / "flight.bag", *recording)
+        truth = motion_capture(bag, work / "mocap")
+        found = surveyed(bag, work / "surveyed", arguments.every, arguments.features)
+        print(json.dumps(compared(found, truth), indent=1))
         print(f"the survey says of itself: {found.sequences[0].info['survey']}")
+        if arguments.models:
+            other = flight(arguments.duration / 2, arguments.rate, arguments.seed + TEST_SEED, arguments.width)
+            test = motion_capture(recorded(work / "test.bag", *other), work / "test")
+            for name, dataset in (("mocap", truth), ("surveyed", found)):
+                print(
+                    name, json.dumps(errors_of_model(dataset, test, work / f"model_{name}", arguments.seed), indent=1)
+                )
 
 
 if __name__ == "__main__":
