@@ -83,7 +83,8 @@ def survey(
             folder.mkdir()
             models.append((reconstruct(group, folder, one_camera, features), folder))
         pictures = joined_pictures(groups[0])
-        report = _scaled(models[0][0], pictures, tags, reference, given, gps)
+        cameras_are_known = all(part.camera is not None for part in groups[0])
+        report = _scaled(models[0][0], pictures, tags, reference, given, gps, cameras_are_known)
         if object_radius_m is not None:
             report["placements"] = _onto_the_first(models, [part.source for part in parts], object_radius_m)
         pictures = joined_pictures(parts)
@@ -137,6 +138,7 @@ def _scaled(
     reference: Dataset | None,
     distances: Distances | None,
     gps: bool,
+    cameras_are_known: bool,
 ) -> dict[str, Any]:
     """Bring the reconstruction into metres where something tells them; what is known of its errors."""
     from camera_relocalization_ros.mapping.survey import scaling
@@ -145,7 +147,7 @@ def _scaled(
         "reprojection_px": round(reconstruction.compute_mean_reprojection_error(), 3),
     }
     if tags is not None:
-        return {**report, **scaling.scaled_by_tags(reconstruction, pictures.folder, tags)}
+        return {**report, **scaling.scaled_by_tags(reconstruction, pictures.folder, tags, cameras_are_known)}
     if reference is not None:
         return {**report, **scaling.aligned(reconstruction, pictures.folder, reference)}
     if distances is not None:

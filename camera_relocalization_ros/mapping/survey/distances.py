@@ -90,7 +90,7 @@ def _point(images: dict[str, Any], views: dict[str, Any], what: str) -> np.ndarr
     point = triangulated([(images[name], np.array(pixel)) for name, pixel in views.items()])
     if point is None:
         raise DatasetError(f"{what}: pixels in {', '.join(sorted(views))} do not show the same point")
-    return point
+    return point.position
 
 
 def _pick_error(images: dict[str, Any], point: np.ndarray, views: dict[str, Any]) -> float:

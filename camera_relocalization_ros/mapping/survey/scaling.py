@@ -31,8 +31,8 @@ FEWEST_COMMON = 4
 LEAST_HEADINGS = 0.1
 
 
-def scaled_by_tags(reconstruction: Any, folder: Path, tags: Tags) -> dict[str, Any]:
-    """Into the frame of a tag."""
+def scaled_by_tags(reconstruction: Any, folder: Path, tags: Tags, cameras_are_known: bool = True) -> dict[str, Any]:
+    """Into the frame of a tag, after an adjustment to the corners of all tags."""
 
     def grey(name: str) -> np.ndarray:
         image = load_image(folder / name, cv2.IMREAD_GRAYSCALE)
@@ -40,7 +40,7 @@ def scaled_by_tags(reconstruction: Any, folder: Path, tags: Tags) -> dict[str, A
             raise DatasetError(f"{folder / name}: does not decode")
         return image
 
-    found = tag_scale(reconstruction, grey, tags.dictionary, tags.size_m)
+    found = tag_scale(reconstruction, grey, tags.dictionary, tags.size_m, cameras_are_known)
     first = min(found.corners)
     to_tag = tag_frame(found, tags.size_m)
     residuals_m = to_tag.apply(found.corners[first]) - tag_axes(tags.size_m)
@@ -50,6 +50,7 @@ def scaled_by_tags(reconstruction: Any, folder: Path, tags: Tags) -> dict[str, A
         "scale_error": round(found.error, 6),
         "frame_of": f"tag {first}",
         "frame_error_m": round(float(np.sqrt((residuals_m**2).sum(axis=1).mean())), 6),
+        "frame_error_deg": round(_square_turn_deg(residuals_m, tags.size_m), 4),
     }
 
 
@@ -116,6 +117,14 @@ def aligned(reconstruction: Any, folder: Path, reference: Dataset) -> dict[str, 
         "frame_error_m": round(float(np.median(errors_m)), 6),
         "frame_error_deg": round(float(np.degrees(np.median(turns))), 4),
     }
+
+
+def _square_turn_deg(residuals_m: np.ndarray, size_m: float) -> float:
+    """How far a square may be turned about its normal (standard deviation), by how its corners (4, 3) are off."""
+    # twelve numbers, of which six are the square's place
+    deviation_m = np.sqrt((residuals_m**2).sum() / 6)
+    # four corners at half the diagonal
+    return float(np.degrees(deviation_m / (2 * size_m / np.sqrt(2))))
 
 
 def _up(turns: np.ndarray) -> np.ndarray:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,17 +13,28 @@ MOST_ERROR_SHARE = 0.002
 FEWEST_VIEWS = 2
 
 
-def triangulated(views: list[tuple[Any, np.ndarray]]) -> np.ndarray | None:
-    """The point (3,) that pictures (pycolmap's images) show at pixels (2,), without those that disagree.
+@dataclass(frozen=True)
+class ScenePoint:
+    """A point (3,) of the scene, and pictures (pycolmap's images) that show it at pixels (2,)."""
 
-    None where fewer than FEWEST_VIEWS agree.
+    position: np.ndarray
+    views: list[tuple[Any, np.ndarray]]
+
+    def error_shares(self) -> list[float]:
+        """How far from its pixels it projects, in widths of the picture, for each view."""
+        return [_error_share(image, self.position, pixel) for image, pixel in self.views]
+
+
+def triangulated(views: list[tuple[Any, np.ndarray]], most_error_share: float = MOST_ERROR_SHARE) -> ScenePoint | None:
+    """The point that pictures (pycolmap's images) show at pixels (2,), without the views that disagree.
+
+    None where fewer than FEWEST_VIEWS agree to most_error_share, in widths of the picture.
     """
-    point = None
     while len(views) >= FEWEST_VIEWS:
-        point = _intersection(views)
-        errors = [_error_share(image, point, pixel) for image, pixel in views]
+        point = ScenePoint(_intersection(views), views)
+        errors = point.error_shares()
         worst = int(np.argmax(errors))
-        if errors[worst] <= MOST_ERROR_SHARE:
+        if errors[worst] <= most_error_share:
             return point
         views = [view for n, view in enumerate(views) if n != worst]
     return None

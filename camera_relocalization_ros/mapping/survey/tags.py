@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import Any, Callable
+from typing import Any, Callable, List, Tuple
 
 import cv2
 import numpy as np
@@ -13,8 +13,18 @@ from scipy.spatial.transform import Rotation
 
 from camera_relocalization_ros.core.errors import ConfigError, DatasetError
 from camera_relocalization_ros.mapping.survey.alignment import Similarity, similarity_between
-from camera_relocalization_ros.mapping.survey.scene_points import FEWEST_VIEWS, triangulated
+from camera_relocalization_ros.mapping.survey.corner_adjustment import adjust
+from camera_relocalization_ros.mapping.survey.scene_points import (
+    FEWEST_VIEWS,
+    MOST_ERROR_SHARE,
+    ScenePoint,
+    triangulated,
+)
 
+# pictures (pycolmap's images) with the pixels (4, 2) of a tag's corners
+Sightings = List[Tuple[Any, np.ndarray]]
+# a corner that is seen so many times further off than most is partly covered
+MOST_DEVIATIONS = 4.0
 # of points in a plane: their third extent against the second
 FLAT_SHARE = 0.03
 
@@ -80,23 +90,33 @@ def _offset_px(detect: Callable[[np.ndarray], dict[int, np.ndarray]], tags: Any)
     return offset
 
 
-def tag_scale(reconstruction: Any, greys: Callable[[str], np.ndarray], dictionary: str, size_m: float) -> TagScale:
+def tag_scale(
+    reconstruction: Any,
+    greys: Callable[[str], np.ndarray],
+    dictionary: str,
+    size_m: float,
+    cameras_are_known: bool = True,
+) -> TagScale:
     """The scale by all tags that two or more pictures of a reconstruction show; raises DatasetError where none is.
 
-    greys: the grey image of a picture by its name. size_m: the edge of the black square.
+    The reconstruction is adjusted to their corners, which are seen more exactly than its features. greys: the grey
+    image of a picture by its name. size_m: the edge of the black square.
     """
     detect = tag_detector(dictionary)
-    seen: dict[int, list[tuple[Any, np.ndarray]]] = defaultdict(list)
+    seen: dict[int, Sightings] = defaultdict(list)
     for image in reconstruction.images.values():
         if image.has_pose:
             for number, corners_px in detect(greys(image.name)).items():
                 seen[number].append((image, corners_px))
-    found = {number: _corners(views) for number, views in sorted(seen.items()) if len(views) >= FEWEST_VIEWS}
-    corners = {number: points for number, points in found.items() if points is not None}
-    if not corners:
+    rough = _tags(seen, MOST_ERROR_SHARE)
+    if not rough:
         raise DatasetError(
             f"no tag of {dictionary} is in {FEWEST_VIEWS} pictures that have a place; {len(seen)} in one"
         )
+    adjust(reconstruction, [corner for corners in rough.values() for corner in corners], cameras_are_known)
+    rough = _tags(seen, MOST_ERROR_SHARE)
+    found = _tags(seen, _usual_share(rough)) or rough
+    corners = {number: np.array([corner.position for corner in corners]) for number, corners in found.items()}
     scales = np.array([similarity_between(points, tag_axes(size_m)).scale for points in corners.values()])
     scale = float(np.average(scales, weights=[len(seen[number]) for number in corners]))
     alike = scales if len(scales) > 1 else _edge_scales(next(iter(corners.values())), size_m)
@@ -128,7 +148,17 @@ def tag_axes(size_m: float) -> np.ndarray:
     return np.array([[-half, half, 0], [half, half, 0], [half, -half, 0], [-half, -half, 0]])
 
 
-def _corners(views: list[tuple[Any, np.ndarray]]) -> np.ndarray | None:
-    """The corners (4, 3) of a tag in the scene; None where they cannot be told."""
-    points = [triangulated([(image, corners[number]) for image, corners in views]) for number in range(4)]
-    return None if any(point is None for point in points) else np.array(points)
+def _usual_share(tags: dict[int, list[ScenePoint]]) -> float:
+    """What corners that are seen whole are off at most, in widths of the picture."""
+    shares = [share for corners in tags.values() for corner in corners for share in corner.error_shares()]
+    return min(MOST_ERROR_SHARE, MOST_DEVIATIONS * float(np.median(shares)))
+
+
+def _tags(seen: dict[int, Sightings], most_error_share: float) -> dict[int, list[ScenePoint]]:
+    """The corners of each tag in the scene, by its number; those are left out of which one cannot be told."""
+    found = {}
+    for number, views in sorted(seen.items()):
+        points = [triangulated([(image, px[corner]) for image, px in views], most_error_share) for corner in range(4)]
+        if all(point is not None for point in points):
+            found[number] = [point for point in points if point is not None]
+    return found
