@@ -45,7 +45,7 @@ class Size:
     width: int = 640
 
 
-FULL, QUICK = Size(200, 60, 200), Size(30, 15, 40)
+FULL, QUICK = Size(200, 60, 200), Size(30, 20, 40)
 FLIGHT_S = 40.0
 
 

@@ -22,17 +22,22 @@ def test_from_own_bags_to_a_flying_model(tmp_path):
     steps = "simulate sync-check extract info doctor split train export evaluate replay compare report calibrate map"
     for name in steps.split():
         assert f"reloc {name} " in commands
-    shorter = re.sub(r"--duration \d+", "--duration 12 --width 480", commands)
+    # calibration takes 50 images
+    seconds = {"flight1": 8, "flight3": 8, "flight4": 12, "flight2": 6}
+    shorter = commands
+    for flight, duration in seconds.items():
+        shorter = re.sub(rf"--duration \d+ (.*{flight}\.bag)", rf"--duration {duration} --width 480 \1", shorter)
+    assert shorter.count("--width 480") == len(seconds)
     (tmp_path / "short.yaml").write_text("augmentation: {views: 1}\noptimiser: {epochs: 3}\n")
     shorter = shorter.replace("reloc train ", "reloc train --config short.yaml ")
     done = subprocess.run(
         ["bash", "-euc", shorter], cwd=str(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     assert done.returncode == 0, done.stdout[-3000:]
-    assert json.loads((tmp_path / "out" / "errors.json").read_text())["frames"] == 60
+    assert json.loads((tmp_path / "out" / "errors.json").read_text())["frames"] == 30
     # evaluate, three times, and replay
     assert len(re.findall(r"^feature retrieval  ", done.stdout, flags=re.MULTILINE)) == 4, done.stdout[-3000:]
     # how many images a busy machine drops is a matter of speed, which is measured elsewhere
-    answered = re.search(r"answered (\d+) of 60 images", done.stdout)
+    answered = re.search(r"answered (\d+) of 30 images", done.stdout)
     assert answered, done.stdout[-3000:]
-    assert int(answered[1]) >= 10
+    assert int(answered[1]) >= 5
