@@ -28,4 +28,6 @@ def print_next_for_bundle(arguments: argparse.Namespace, bundle: Bundle) -> None
         print_next(arguments, "reloc", "calibrate", path, "OTHER_DATA", why=why)
     else:
         launch = ("roslaunch", "camera_relocalization_ros", "relocalize.launch")
-        print_next(arguments, *launch, f"bundle:={path.resolve()}", "image_topic:=TOPIC", why="to fly")
+        print_next(
+            arguments, *launch, f"bundle:={path.resolve()}", "image_topic:=TOPIC", why="to fly once the verdict is good"
+        )
