@@ -15,6 +15,7 @@ RULE = (
     "An output that exists is refused and stays as it is; with --overwrite it is replaced when the new one is whole. "
     "What was interrupted goes on when the same command is given again."
 )
+OUTPUTS = ("output", "json", "object_mesh")
 # these add to the folder that they are given; what is finished in it stays
 ADDING = ("tune", "reproduce")
 # what a command writes into a folder where other things may lie
@@ -26,6 +27,11 @@ FILES_OF_FOLDERS = {
     # a folder that a training was interrupted in is no run yet, and the training goes on
     "train": ("run.yaml",),
 }
+# files of ours that are parts of a folder, and never an output by themselves
+PARTS = (
+    *("dataset.yaml", "frames.csv", "result.yaml", "bundle.yaml", "run.yaml", "network.onnx"),
+    *("training.npz", "test_vector.npz", "landmarks.npz", "head.pt", "tail.pt"),
+)
 
 
 def add_overwrite(parser: argparse.ArgumentParser, name: str) -> None:
@@ -41,10 +47,38 @@ def refuse_bad_outputs(arguments: argparse.Namespace) -> None:
     """Raise RelocalizationError when an output exists that is not to be overwritten, or cannot be written."""
     _refuse_unwritable_outputs(arguments)
     if getattr(arguments, "overwrite", True):
+        if getattr(arguments, "overwrite", False):
+            _refuse_to_destroy(arguments)
         return
     for path in _outputs(arguments):
         if is_taken(path):
             raise RelocalizationError(taken_text(path))
+
+
+def _refuse_to_destroy(arguments: argparse.Namespace) -> None:
+    """Raise RelocalizationError when what is to be replaced holds what the command reads, or is run in."""
+    outputs = list(_outputs(arguments))
+    if arguments.command == "train":
+        outputs = [arguments.output]
+    read = [(name, Path(name).absolute()) for name in _named(arguments)]
+    for output in filter(is_taken, outputs):
+        place = Path(os.path.realpath(output))
+        if output.name in PARTS and output.is_file() and arguments.command != "train":
+            raise RelocalizationError(
+                f"{output}: a part of what lies beside it, so it is not replaced; choose another name"
+            )
+        for name, path in [*read, ("the folder that you are in", Path.cwd())]:
+            if place in (path.resolve(), *path.resolve().parents):
+                raise RelocalizationError(f"{output}: is not replaced, for it is or holds {name}; choose another name")
+
+
+def _named(arguments: argparse.Namespace) -> Iterator[str]:
+    """What the arguments name that is there: inputs, for outputs and caches are left out."""
+    for key, value in vars(arguments).items():
+        for item in value if isinstance(value, (list, tuple)) else [value]:
+            name = str(item).partition("@")[0] if isinstance(item, (str, Path)) else ""
+            if name and key not in (*OUTPUTS, "cache", "command") and os.path.exists(name):
+                yield name
 
 
 def _refuse_unwritable_outputs(arguments: argparse.Namespace) -> None:

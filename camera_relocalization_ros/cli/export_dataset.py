@@ -22,7 +22,7 @@ LAYOUTS = {
 }
 
 # what a folder of one of these layouts holds
-MARKS = ("seq-*", "labels", "*/labels", "groundtruth.txt", "*/groundtruth.txt", "transforms.json", "**/cameras.*")
+MARKS = ("seq-*", "labels", "*/labels", "groundtruth.txt", "*/groundtruth.txt", "transforms.json", "sparse/0/cameras.*")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import logging
 import os
 import signal
@@ -59,6 +60,9 @@ def _add_quiet(parser: argparse.ArgumentParser, default: bool | str) -> None:
 def main(argv: list[str] | None = None) -> int:
     """Exit code: 0 done, 1 the command could not do it (one line says why), 2 wrong usage (argparse)."""
     prepare_process()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # a name that the terminal's encoding has not, is written by its number
+        sys.stdout.reconfigure(errors="backslashreplace")
     top = parser()
     _complete(top)
     words = sys.argv[1:] if argv is None else argv

@@ -130,10 +130,19 @@ def taken_text(path: Path) -> str:
 
 
 def check_replaceable(path: Path, marks: Iterable[str], kind: type[RelocalizationError] = RelocalizationError) -> None:
-    """Raise an error of that kind when a folder is taken and holds nothing of the patterns `marks`: it is not ours."""
+    """Raise an error of that kind when a folder is taken and is not ours: it holds nothing of the patterns `marks`.
+
+    Of a pattern */NAME, nothing but folders with NAME: one with a result among other things is not replaced whole.
+    """
     marks = tuple(marks)
-    if is_taken(path) and not (path.is_dir() and any(any(path.glob(mark)) for mark in marks)):
+    if is_taken(path) and not (path.is_dir() and any(_is_marked(path, mark) for mark in marks)):
         raise kind(f"{path}: exists and holds no {' or '.join(marks)}, so it is not replaced; choose another name")
+
+
+def _is_marked(folder: Path, mark: str) -> bool:
+    if not mark.startswith("*/"):
+        return any(folder.glob(mark))
+    return {item.parent for item in folder.glob(mark)} == set(folder.iterdir())
 
 
 def found_folder(path: Path) -> Path:

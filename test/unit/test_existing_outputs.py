@@ -7,10 +7,13 @@ import sys
 import threading
 
 import pytest
+from colour_bundle import COLOUR_BUNDLE
 from helpers import OWN_PROCESS, write_fake_dataset
+from made_result import made_result
 
 from camera_relocalization_ros.cli import main as program
 from camera_relocalization_ros.cli.main import main, parser
+from camera_relocalization_ros.evaluation.result_files import write_result
 
 SPLIT = ["split", "set", "--period", "4", "--part", "train=0-2", "--part", "test=3-3"]
 # each writes without training; data set and split are there
@@ -38,6 +41,49 @@ def test_what_exists_is_refused_and_stays_and_is_replaced_when_asked(tmp_path, m
     assert main([*words, "--overwrite"]) == 0
     assert (tmp_path / written).read_text() != "what a user would miss"
     assert not [path for path in os.listdir(tmp_path) if path.endswith((".partial", ".new", ".replaced"))]
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        ("evaluate {bundle} set -o .", "is or holds set"),
+        ("evaluate {bundle} ../elsewhere -o .", "is or holds the folder that you are in"),
+        ("report result -o result/frames.csv", "a part of what lies beside it"),
+        ("export-dataset set tum -o set", "is or holds set"),
+        ("import tum layout -o layout", "is or holds layout"),
+        ("export-dataset set tum -o ../work", "is or holds set"),
+        ("evaluate {bundle} set -o results", "so it is not replaced"),
+        ("doctor set -o set/dataset.yaml", "a part of what lies beside it"),
+    ],
+)
+def test_overwrite_destroys_nothing_that_is_read_and_no_part_of_ours(tmp_path, monkeypatch, capsys, command, says):
+    work = tmp_path / "work"
+    write_fake_dataset(work / "set")
+    write_fake_dataset(tmp_path / "elsewhere")
+    write_result(work / "result", made_result(6))
+    # a folder of results is theirs alone; one with anything else in it is somebody's work
+    write_result(work / "results" / "a", made_result(6))
+    (work / "results" / "thesis.tex").touch()
+    monkeypatch.chdir(work)
+    assert main(["export-dataset", "set", "tum", "-o", "layout"]) == 0
+    before = {path: path.stat().st_mtime_ns for path in work.rglob("*")}
+    assert main([*command.format(bundle=COLOUR_BUNDLE).split(), "--overwrite"]) == 1
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and says in error, error
+    assert {path: path.stat().st_mtime_ns for path in work.rglob("*")} == before
+
+
+def test_a_name_that_the_terminal_cannot_show_ends_nothing(tmp_path):
+    write_fake_dataset(tmp_path / "sét")
+    program = "import sys; from camera_relocalization_ros.cli.main import main; sys.exit(main(['info', 'sét']))"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        env={**OWN_PROCESS, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0 and b"s\\xe9t" in done.stdout and not done.stderr
 
 
 def test_every_command_that_writes_says_the_rule():
