@@ -65,7 +65,7 @@ def test_every_value_of_the_thesis_recipe_says_where_it_is_from():
         ("googlenet_places365", 64, "constant"),
         ("vgg16_hybrid1365", 32, "constant"),
         ("inception_resnet_v2_imagenet", 20, "plateau"),
-        ("efficientnet_lite0", 64, "plateau"),
+        ("efficientnet_lite0", 32, "constant"),
     ],
 )
 def test_networks_of_the_thesis_have_their_batch_and_schedule(backbone, batch_size, schedule):
