@@ -3,5 +3,6 @@
 
 What flies of it is in bundle/error_calibration.py alone: the regressed pose's covariance and score, and the calibrated
 covariance of a pose by landmarks. Here those are fitted: calibration_fit (the first), landmark_error_fit (the second),
-calibrate (which images), out_of_distribution_images and _scores (what must be rejected), calibration_report (in words).
+calibrate (which images), out_of_distribution_images and _scores (what must be rejected), calibration_report (in words),
+survey_errors (how far the poses may be off that are fitted to).
 """

@@ -33,6 +33,7 @@ from camera_relocalization_ros.uncertainty.out_of_distribution_scores import (
     image_scores,
 )
 from camera_relocalization_ros.uncertainty.stage_fit import Regressions, with_stages
+from camera_relocalization_ros.uncertainty.survey_errors import with_survey_errors
 
 MIN_FRAMES = 50
 # recordings are left out one by one where there are some; else each is cut into pieces
@@ -58,7 +59,8 @@ def calibrate(
     """Fit a calibration to data sets, with thresholds by images of other things; writes nothing.
 
     Those images are synthetic ones and those of `out_of_distribution`: folders of images, or data sets, of other
-    places. At most `false_accept` of them (0 to 1) are to be called OK.
+    places. At most `false_accept` of them (0 to 1) are to be called OK. Where poses are of a survey, its own errors
+    are in the covariance.
 
     Raises BundleError when the bundle cannot be calibrated or was trained on a frame, DatasetError when there are
     fewer than MIN_FRAMES with full windows.
@@ -67,7 +69,7 @@ def calibrate(
         raise BundleError(f"{relocalizer.bundle.path}: a bundle of an old version; export its run again")
     # what is missing is said before minutes are spent
     sources = {str(spec): image_paths(spec) for spec in out_of_distribution}
-    regressions = [Regressions(dataset, _estimates(relocalizer, dataset)) for dataset in datasets]
+    regressions = [Regressions(with_survey_errors(dataset), _estimates(relocalizer, dataset)) for dataset in datasets]
     samples = calibration_samples(relocalizer.bundle, regressions)
     fitted = fit(samples, tuple(training_set(dataset) for dataset in datasets))
     estimates = estimate_images(relocalizer, synthetic_images(relocalizer, datasets))
