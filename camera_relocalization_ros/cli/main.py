@@ -131,15 +131,22 @@ def _complete(top: argparse.ArgumentParser) -> None:
 
 @contextmanager
 def _ended_as_by_ctrl_c() -> Iterator[None]:
-    """SIGTERM, which ends batch jobs, as Ctrl-C: side files are removed, and it is said."""
+    """SIGTERM, which ends batch jobs, and SIGHUP of a lost connection as Ctrl-C: side files are removed, it is said.
+
+    What was started to ignore one of them, as nohup has it, goes on ignoring it.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, _interrupt)
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    changed = {number: handler for number, handler in before.items() if handler is not signal.SIG_IGN}
+    for number in changed:
+        signal.signal(number, _interrupt)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in changed.items():
+            signal.signal(number, handler)
 
 
 def _interrupt(_signal: int, _frame: object) -> None:

@@ -116,11 +116,14 @@ def test_the_system_s_errors_are_one_line_with_path_and_cause(monkeypatch, capsy
     assert capsys.readouterr().err == "reloc info: out/picture.png: No space left on device\n"
 
 
-def test_sigterm_ends_a_command_as_ctrl_c_does(tmp_path):
+@pytest.mark.parametrize(
+    ("number", "is_ignored"), [(signal.SIGTERM, False), (signal.SIGHUP, False), (signal.SIGHUP, True)]
+)
+def test_sigterm_and_a_lost_connection_end_a_command_as_ctrl_c_does(tmp_path, number, is_ignored):
     write_fake_dataset(tmp_path / "set")
     # a program that waits in the middle of writing until it is ended
     waits = (
-        "import sys, time\n"
+        "import sys\n"
         "from camera_relocalization_ros.cli import info\n"
         "from camera_relocalization_ros.cli.main import main\n"
         "from camera_relocalization_ros.core.output_files import new_file\n"
@@ -128,7 +131,7 @@ def test_sigterm_ends_a_command_as_ctrl_c_does(tmp_path):
         "    with new_file('file') as partial:\n"
         "        partial.write_text('half')\n"
         "        print('ready', flush=True)\n"
-        "        time.sleep(60)\n"
+        "        sys.stdin.readline()\n"
         "info.run = run\n"
         "sys.exit(main(['info', 'set']))\n"
     )
@@ -136,12 +139,20 @@ def test_sigterm_ends_a_command_as_ctrl_c_does(tmp_path):
         [sys.executable, "-c", waits],
         cwd=tmp_path,
         env=OWN_PROCESS,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # as nohup does
+        preexec_fn=(lambda: signal.signal(number, signal.SIG_IGN)) if is_ignored else None,
     )
     assert process.stdout.readline() == "ready\n"
-    process.send_signal(signal.SIGTERM)
+    process.send_signal(number)
+    if is_ignored:
+        # it goes on, and ends when it has read a line
+        assert process.communicate("\n", timeout=30)[1] == ""
+        assert sorted(os.listdir(tmp_path)) == ["file", "set"]
+        return
     assert process.communicate(timeout=30)[1] == "reloc info: interrupted\n"
     assert process.returncode == 1
     assert os.listdir(tmp_path) == ["set"]

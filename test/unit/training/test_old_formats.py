@@ -38,9 +38,10 @@ def test_a_result_of_version_1_is_refused_with_what_makes_it_again():
         load_result(OLD / "result_v1")
 
 
-def test_a_map_of_version_1_is_refused_with_what_makes_it_again(tmp_path):
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_map_of_an_earlier_version_is_refused_with_what_makes_it_again(tmp_path, version):
     path = shutil.copytree(COLOUR_BUNDLE, tmp_path / "bundle")
-    content = (OLD / "landmarks_v1.npz").read_bytes()
+    content = (OLD / f"landmarks_v{version}.npz").read_bytes()
     (path / LANDMARKS).write_bytes(content)
     values = yaml.safe_load((path / SIDECAR).read_text())
     values["sha256"][LANDMARKS] = hashlib.sha256(content).hexdigest()
