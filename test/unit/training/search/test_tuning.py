@@ -281,7 +281,7 @@ def test_the_command(tmp_path, monkeypatch, capsys):
         (["--objective", "loss"], "no objective 'loss'; known: relative, position, orientation"),
         (["--space", "nothing.yaml"], "nothing.yaml: not a readable YAML file"),
         (["--space", "lr.yaml"], "lr.yaml: no parameter 'lr'"),
-        (["--storage", "sqlite:////nowhere/study.db"], "storage sqlite:////nowhere/study.db cannot be used"),
+        (["--storage", "sqlite:///lr.yaml/study.db"], "storage sqlite:///lr.yaml/study.db cannot be used"),
         (["--trials", "1", "--space", "bad.yaml"], "none of 1 trials was trained to the end"),
     ],
 )
