@@ -50,7 +50,7 @@ class LoopingBagTest(unittest.TestCase):
         for stamp_ns, position in zip(truth.stamps_ns.tolist(), truth.positions):
             if stamp_ns in poses:
                 np.testing.assert_allclose(message_to_pose(poses[stamp_ns])[0], position, atol=1e-5)
-        windows = {status.header.stamp.to_nsec(): status.window_length for status in statuses}
+        windows = {status.header.stamp.to_nsec(): status.window_length for status in statuses if status.window_length}
         assert windows[last_ns] == 2
 
     def test_every_loop_is_answered_alike(self):
@@ -78,7 +78,9 @@ class LoopingBagTest(unittest.TestCase):
                 np.testing.assert_allclose(found[1], quat, atol=1e-6)
         windows = {s.header.stamp.to_nsec(): s.window_length for s in statuses if s.window_length}
         assert windows[late_ns] == 2
-        restarts = [s for s in statuses if s.header.stamp.to_nsec() == truth.stamps_ns[0]]
+        # before the first image, too, the simulated time may stand at its stamp: "no image" is then said with that stamp
+        answers = [s for s in statuses if s.state != RelocalizerStatus.STALE]
+        restarts = [s for s in answers if s.header.stamp.to_nsec() == truth.stamps_ns[0]]
         assert {s.window_length for s in restarts} == {1}
         assert restarts
         # the age is told in simulated time, so it stays small though the bag is years old
