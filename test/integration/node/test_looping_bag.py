@@ -78,7 +78,7 @@ class LoopingBagTest(unittest.TestCase):
                 np.testing.assert_allclose(found[1], quat, atol=1e-6)
         windows = {s.header.stamp.to_nsec(): s.window_length for s in statuses if s.window_length}
         assert windows[late_ns] == 2
-        # before the first image, too, the simulated time may stand at its stamp: "no image" is then said with that stamp
+        # before the first image the simulated time may stand at its stamp: "no image" is then said with that stamp
         answers = [s for s in statuses if s.state != RelocalizerStatus.STALE]
         restarts = [s for s in answers if s.header.stamp.to_nsec() == truth.stamps_ns[0]]
         assert {s.window_length for s in restarts} == {1}
