@@ -16,6 +16,18 @@ DATA_SETS = {
     SEVEN_SCENES: ("chess", "fire", "heads", "office", "pumpkin", "redkitchen", "stairs"),
     AIRFRAME: ("airframe-mixed", "airframe-ind"),
 }
+# images that train and that test (tables 4.1 and 4.4)
+SIZES = {
+    "chess": (4000, 2000),
+    "fire": (2000, 2000),
+    "heads": (1000, 1000),
+    "office": (6000, 4000),
+    "pumpkin": (4000, 2000),
+    "redkitchen": (7000, 5000),
+    "stairs": (2000, 1000),
+    "airframe-mixed": (13399, 5497),
+    "airframe-ind": (13476, 5420),
+}
 # head and loss of tables 4.5-4.8 and 4.11-4.14; the last is PoseNet, which the thesis quotes in table 4.9
 METHODS = (
     ("spatial_lstm", "qeh"),

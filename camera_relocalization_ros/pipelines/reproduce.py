@@ -14,10 +14,16 @@ from camera_relocalization_ros.core.progress import Progress, reporting
 from camera_relocalization_ros.core.shipped_files import shipped_file
 from camera_relocalization_ros.data.dataset import Dataset, safe_name
 from camera_relocalization_ros.data.splits import load_split
-from camera_relocalization_ros.evaluation.thesis_grid import DATA_SETS, Combination, methods_for
+from camera_relocalization_ros.evaluation.thesis_grid import SIZES, Combination, methods_for
 from camera_relocalization_ros.pipelines.reproduce_pictures import draw_pictures
 from camera_relocalization_ros.report.figures.error_histograms import plot_error_histograms
-from camera_relocalization_ros.report.tables.thesis_tables import Reproduction, csv_text, report, to_dict
+from camera_relocalization_ros.report.tables.thesis_tables import (
+    Reproduction,
+    csv_text,
+    method_name,
+    report,
+    to_dict,
+)
 from camera_relocalization_ros.training.backbones import BACKBONES as KNOWN
 from camera_relocalization_ros.training.config import TrainingConfig, load_config
 from camera_relocalization_ros.training.reproduction import (
@@ -156,7 +162,7 @@ def _draw_histograms(cells: list[Cell], folder: Path) -> None:
     for cell in cells:
         key = cell.combination
         lines = pictures.setdefault((key.data_set, key.backbone), {})
-        lines.setdefault(f"{key.head}, {key.loss}", load_errors(cell))
+        lines.setdefault(method_name(key.head, key.loss), load_errors(cell))
     for (data_set, backbone), errors in pictures.items():
         plot_error_histograms(folder / f"{data_set}-{backbone}.png", f"{data_set}, {backbone}", errors)
 
@@ -184,7 +190,6 @@ def _usable(asked: Sequence[str] | None) -> tuple[tuple[str, ...], dict[str, str
 
 
 def _notes(recipe: Path, config: TrainingConfig, data: list[GridData], finetune: bool) -> list[str]:
-    known = [name for names in DATA_SETS.values() for name in names]
     steps = "heads on frozen networks"
     steps += ", then their last layers with them" if finetune else ", where the thesis trained their last layers too"
     notes = [f"Recipe: {recipe.name}; {steps}."]
@@ -192,6 +197,9 @@ def _notes(recipe: Path, config: TrainingConfig, data: list[GridData], finetune:
         used = part.for_recipe(config, finetune)
         watched = f", {used.val.frame_count} watched while training" if used.val else ""
         notes.append(f"{part.name}: {used.train.frame_count} frames train{watched}, {used.test.frame_count} test.")
-        if part.name not in known:
-            notes.append(f"{part.name} is no data set of the thesis, which has {', '.join(known)}.")
+        if part.name in SIZES:
+            train, test = SIZES[part.name]
+            notes[-1] += f" Of the thesis' images {train} train, {test} test."
+        else:
+            notes.append(f"{part.name} is no data set of the thesis, which has {', '.join(SIZES)}.")
     return notes

@@ -13,6 +13,7 @@ from camera_relocalization_ros.report.figures.best_and_worst import draw_best_an
 from camera_relocalization_ros.report.figures.canvas import save_figure
 from camera_relocalization_ros.report.figures.saliency_figures import Row, draw_saliency
 from camera_relocalization_ros.report.figures.sequence_examples import draw_examples
+from camera_relocalization_ros.report.tables.thesis_tables import method_name
 from camera_relocalization_ros.training.explain.explained_pose import ExplainedFrames
 from camera_relocalization_ros.training.explain.saliency import ALL_METHODS, AS_THESIS, saliency
 from camera_relocalization_ros.training.reproduction import Cell, GridData, load_errors, load_estimates
@@ -35,7 +36,7 @@ def draw_pictures(cells: Sequence[tuple[GridData, Cell]], output: Path) -> None:
         if not example.is_file():
             save_figure(draw_examples({"train": data.train, "test": data.test}, data_set), example)
         name = f"{data_set}-{backbone}.png"
-        title = f"{data_set}, {backbone}, {cell.combination.head}, {cell.combination.loss}"
+        title = f"{data_set}, {backbone}, {method_name(cell.combination.head, cell.combination.loss)}"
         estimates = load_estimates(cell)
         if estimates is not None and not (output / TRAJECTORIES / name).is_file():
             figure = draw_best_and_worst(data.test, estimates, load_errors(cell), title)
@@ -66,4 +67,11 @@ def _draw_saliency(cell: Cell, dataset: Dataset, title: str, path: Path) -> None
         maps = {what: saliency(name, explained, image, AS_THESIS) for what, explained in frames.explained(row).items()}
         units = {"position": "m per grey level", "orientation": "deg per grey level"}
         rows.append(Row(ALL_METHODS[name].title, maps, units))
-    save_figure(draw_saliency(image, rows, f"{title}, frame {row}"), path)
+    frame = f"{_frame_name(dataset, row)}, {errors.position_m[row]:.2f} m and {errors.orientation_deg[row]:.1f} deg off"
+    save_figure(draw_saliency(image, rows, f"{title}: {frame}"), path)
+
+
+def _frame_name(dataset: Dataset, row: int) -> str:
+    """Sequence and number of a frame, of which `row` is the place in the data set."""
+    names = [f"{sequence.name} {frame.number}" for sequence in dataset.sequences for frame in sequence.frames]
+    return names[row]

@@ -51,7 +51,7 @@ def draw_best_and_worst(dataset: Dataset, estimates: Poses, errors: PoseErrors, 
     columns = best_and_worst(dataset, errors)
     lines = max(map(len, columns))
     figure = new_figure(11, 3.6 * lines + 0.5)
-    figure.suptitle(f"{title}: best (left) and worst stretches", fontsize="medium")
+    figure.suptitle(f"{title}: from above, best (left) and worst stretches by position", fontsize="medium")
     grid = figure.subplots(lines, 2, squeeze=False)
     for axes in grid.flat:
         axes.set_visible(False)

@@ -36,7 +36,8 @@ def draw_examples(parts: Mapping[str, Dataset], title: str) -> Figure:
         axes.set_title(f"{name}: " + ", ".join(f"{count} {part}" for part, count in counts[name].items()), fontsize=8)
     extent = np.ptp(np.concatenate([part.poses.positions for part in parts.values()]), axis=0)
     rest = f"; {len(names)} of {len(shown)} sequences" if len(names) < len(shown) else ""
-    figure.suptitle(f"{title}: {' x '.join(f'{side:.1f}' for side in extent)} m{rest}", fontsize="medium")
+    within = " x ".join(f"{side:.1f}" for side in extent)
+    figure.suptitle(f"{title}: cameras within {within} m{rest}", fontsize="medium")
     return figure
 
 

@@ -29,7 +29,7 @@ NETWORKS = {
     "inception_resnet_v2_imagenet": "Inception ResNet V2 pretrained on ImageNet",
     "vgg16_hybrid1365": "VGG16 pretrained on Hybrid1365",
 }
-# its best one, which stands beside networks that the thesis does not have
+# the thesis' best one, which stands beside networks that it does not have
 BESIDE_OTHERS = "vgg16_hybrid1365"
 METHOD_TABLES = {
     "7scenes": dict(zip(THESIS_BACKBONES, ("4.5", "4.6", "4.7", "4.8"))),
@@ -94,9 +94,14 @@ def tables(found: Reproduction) -> list[Table]:
         for backbone in (*THESIS_BACKBONES, *(_others(found) if _given(found, experiment) else ()))
     ]
     title = f"Temporal-GRU on {TEMPORAL_DATA_SET}, by network"
-    made.append(Table(TEMPORAL_TABLE, title, list(_temporal_rows(found))))
+    made.append(Table(TEMPORAL_TABLE, title, _temporal_rows(found)))
     # False comes first, and what is alike keeps its order
     return sorted(made, key=lambda table: not _has_ours(table))
+
+
+def method_name(head: str, loss: str) -> str:
+    """As the thesis prints it, such as Spatial-LSTM,QEH; a name that it does not have stays as it is."""
+    return f"{HEADS.get(head, head)},{LOSSES.get(loss, loss)}"
 
 
 def absences(found: Reproduction) -> list[str]:
@@ -230,23 +235,37 @@ def _data_set_rows(found: Reproduction, data_set: str, backbone: str, beside: st
         row = _row(found, data_set, Combination(data_set, backbone, head, loss), beside)
         if row.ours or row.thesis:
             yield row
+    yield from _baseline_rows(found, data_set, data_set, backbone)
+
+
+def _baseline_rows(found: Reproduction, of: str, data_set: str, backbone: str) -> Iterator[Row]:
     for name, summary in found.baselines.get((data_set, backbone), {}).items():
-        yield Row(data_set, name, Combination(data_set, backbone, "", ""), 1, over_seeds([summary]), None)
+        yield Row(of, name, Combination(data_set, backbone, "", ""), 1, over_seeds([summary]), None)
 
 
-def _temporal_rows(found: Reproduction) -> Iterator[Row]:
-    for backbone in (*THESIS_BACKBONES, *_others(found)):
-        for head, loss in TEMPORAL_METHODS:
-            row = _row(found, backbone, Combination(TEMPORAL_DATA_SET, backbone, head, loss), backbone)
-            if row.ours or row.thesis:
-                yield row
+def _temporal_rows(found: Reproduction) -> list[Row]:
+    """Of each network those that were trained or are the thesis', networks with numbers of ours first."""
+    others = _others(found) if TEMPORAL_DATA_SET in found.data_sets else ()
+    networks = [list(_temporal_network_rows(found, backbone)) for backbone in (*THESIS_BACKBONES, *others)]
+    # False comes first
+    return [row for rows in sorted(networks, key=lambda rows: not any(row.ours for row in rows)) for row in rows]
+
+
+def _temporal_network_rows(found: Reproduction, backbone: str) -> Iterator[Row]:
+    beside = backbone if backbone in THESIS_BACKBONES else BESIDE_OTHERS
+    of = backbone if beside == backbone else f"{backbone}, beside {beside}"
+    combinations = [Combination(TEMPORAL_DATA_SET, backbone, *method) for method in TEMPORAL_METHODS]
+    rows = [_row(found, of, combination, beside) for combination in combinations]
+    yield from (row for row in rows if row.ours or row.thesis)
+    if any(row.ours for row in rows):
+        yield from _baseline_rows(found, of, TEMPORAL_DATA_SET, backbone)
 
 
 def _row(found: Reproduction, of: str, combination: Combination, beside: str) -> Row:
     summaries = found.summaries.get(combination, [])
     theirs = Combination(combination.data_set, beside, combination.head, combination.loss)
     thesis = next((result for result in found.thesis if result.combination == theirs), None)
-    method = f"{HEADS.get(combination.head, combination.head)},{LOSSES.get(combination.loss, combination.loss)}"
+    method = method_name(combination.head, combination.loss)
     return Row(of, method, combination, len(summaries), _ours(summaries), thesis)
 
 

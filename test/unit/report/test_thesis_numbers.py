@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Every number of the thesis' tables 4.5-4.17 as its text has it. Pictures (4.10, 4.15, 4.16) have none."""
+"""Every number of the thesis' tables 4.5-4.17 as its text has it, and the sizes of 4.1 and 4.4. Pictures have none."""
 
 import re
 from pathlib import Path
@@ -7,7 +7,13 @@ from pathlib import Path
 import pytest
 
 from camera_relocalization_ros.core.pose_errors import STATISTICS
-from camera_relocalization_ros.evaluation.thesis_grid import DATA_SETS, METHODS, TEMPORAL_METHODS, THESIS_BACKBONES
+from camera_relocalization_ros.evaluation.thesis_grid import (
+    DATA_SETS,
+    METHODS,
+    SIZES,
+    TEMPORAL_METHODS,
+    THESIS_BACKBONES,
+)
 from camera_relocalization_ros.report.tables.thesis_results import load_thesis_results
 
 # its text, that one may lay beside the checkout; it is not ours to ship
@@ -69,3 +75,15 @@ def test_the_table_of_others():
     for scene, data_set in SCENES.items():
         [line] = re.findall(rf"^{scene}\t.*$", table, re.MULTILINE)
         assert re.findall(r"([\d.]+)m,([\d.]+)", TYPE.sub("", line)) == ours[data_set], line
+
+
+@needs_text
+def test_sizes_of_the_data_sets():
+    text = TYPE.sub("", FOUND.read_text(encoding="utf-8").replace("$\\operatorname{Pumpkin}$", "Pumpkin"))
+    for scene, data_set in SCENES.items():
+        # the first of its name is table 4.1's
+        [numbers, *_] = re.findall(rf"^{scene.replace(' ', '')}\t(\d+)\t(\d+)\t", text, re.MULTILINE | re.IGNORECASE)
+        assert tuple(map(int, numbers)) == SIZES[data_set], scene
+    [total] = re.findall(r"^Sum\t(\d+)\t(\d+)\t(\d+)\t(\d+)\s", text, re.MULTILINE)
+    assert tuple(map(int, total)) == SIZES["airframe-mixed"] + SIZES["airframe-ind"]
+    assert set(SIZES) == {name for names in DATA_SETS.values() for name in names}

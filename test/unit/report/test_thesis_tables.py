@@ -181,16 +181,26 @@ def test_the_temporal_models_have_a_table_by_network():
         experiment="airframe",
         data_sets=("airframe-ind",),
         summaries={lstm: [fake_summary(1, 2)], gru: [fake_summary(0.2, 7)]},
-        baselines={},
+        baselines={("airframe-ind", "efficientnet_lite0"): {"feature retrieval": fake_summary(0.5, 9.0)}},
     )
     methods, temporal = tables(found)[:2]
-    assert {row.combination.head for row in methods.rows} == {"spatial_lstm", "regressor"}
+    assert {row.combination.head for row in methods.rows if row.thesis} == {"spatial_lstm", "regressor"}
     assert temporal.number == "4.17"
-    assert [row.of for row in temporal.rows if row.ours] == ["efficientnet_lite0"]
-    assert len(temporal.rows) == 6 + 1
+    # ours first, beside the thesis' best network, and the baselines below
+    qeh, nh, retrieval = temporal.rows[:3]
+    assert {row.of for row in (qeh, nh, retrieval)} == {"efficientnet_lite0, beside vgg16_hybrid1365"}
+    assert qeh.ours and qeh.thesis_number("position_m", "median") == "0.247"
+    assert not nh.ours and nh.thesis_number("orientation_deg", "median") == "53.55"
+    assert retrieval.ours and retrieval.method == "feature retrieval" and not retrieval.thesis
+    assert len(temporal.rows) == 3 + 6 and not any(row.ours for row in temporal.rows[3:])
     assert methods_for("airframe-ind")[-2:] == list(TEMPORAL_METHODS)
     assert methods_for("airframe-mixed") == list(METHODS)
     assert methods_for("chess", ["regressor"], ["geodesic"]) == [("regressor", "geodesic")]
+
+
+def test_table_4_17_is_the_thesis_alone_without_its_data_set():
+    table = next(table for table in tables(kitchen()) if table.number == "4.17")
+    assert len(table.rows) == 6 and not any(row.ours for row in table.rows)
 
 
 def test_losses_alone_keep_the_heads_of_the_thesis():
