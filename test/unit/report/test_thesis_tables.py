@@ -233,6 +233,14 @@ def test_every_table_of_errors_is_printed_those_with_numbers_of_ours_first():
     assert "chess" not in thesis_alone and "0.184 / 4.22" in thesis_alone and "0.268 / 5.16" in thesis_alone
 
 
+def test_table_4_9_is_among_the_others_where_no_scene_was_trained_on():
+    flight = Combination("airframe-ind", "efficientnet_lite0", *QEH_LSTM)
+    found = kitchen(experiment="airframe", data_sets=("airframe-ind",), summaries={flight: [fake_summary(1, 2)]})
+    ours, thesis_alone = report(found, []).split("# The thesis' other tables, without numbers of ours")
+    assert "## Table 4.14 for a network of ours" in ours
+    assert "## Table 4.9:" in thesis_alone and "0.58 / 8.34" in thesis_alone
+
+
 def test_data_of_both_experiments_stand_each_in_their_tables():
     flight = Combination("airframe-ind", "efficientnet_lite0", *QEH_LSTM)
     found = kitchen(
