@@ -67,13 +67,14 @@ $(tail -n 40 "$results/$name.log")"
   fi
 }
 
-# a rostest a core, each with a master of its own; the longest first, or one would be left alone at the end
+# a rostest a core and one more, for they mostly wait, each with a master of its own; the longest first, or one would be
+# left alone at the end
 integration() {
   echo "== integration tests (rostest) =="
   export -f one_rostest
   export results
-  printf '%s\n' test/integration/{replay/replay,node/restarts,node/bad_start}.test test/integration/*/*.test |
-    awk '!seen[$0]++' | xargs -P "$cores" -I{} bash -c 'one_rostest {}'
+  printf '%s\n' test/integration/{replay/replay,replay/replay_refusals,node/restarts,node/bad_start}.test test/integration/*/*.test |
+    awk '!seen[$0]++' | xargs -P "$((cores + 1))" -I{} bash -c 'one_rostest {}'
 }
 
 python38() {

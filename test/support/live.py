@@ -17,7 +17,7 @@ from camera_relocalization_ros.core.trajectory import Trajectory
 PERIOD_NS = 100_000_000
 
 
-def wait_for(condition: Callable[[], Any], what: str, timeout_s: float = 20.0, period_s: float = 0.01) -> Any:
+def wait_for(condition: Callable[[], Any], what: str, timeout_s: float = 60.0, period_s: float = 0.01) -> Any:
     """The first true value of a condition; AssertionError when there is none in time."""
     deadline = time.monotonic() + timeout_s
     while True:
