@@ -22,7 +22,16 @@ class ScenePoint:
 
     def error_shares(self) -> list[float]:
         """How far from its pixels it projects, in widths of the picture, for each view."""
-        return [_error_share(image, self.position, pixel) for image, pixel in self.views]
+        lengths = np.linalg.norm(self.residuals_px(), axis=1).tolist()
+        return [length / image.camera.width for length, (image, _) in zip(lengths, self.views)]
+
+    def residuals_px(self) -> np.ndarray:
+        """Where it projects to, less its pixels (N, 2), for each view; infinite behind a camera."""
+        projected = [image.project_point(self.position) for image, _ in self.views]
+        # COLMAP's pixel centres lie at halves
+        return np.array(
+            [np.full(2, np.inf) if own is None else own - px - 0.5 for own, (_, px) in zip(projected, self.views)]
+        )
 
 
 def triangulated(views: list[tuple[Any, np.ndarray]], most_error_share: float = MOST_ERROR_SHARE) -> ScenePoint | None:
@@ -31,7 +40,7 @@ def triangulated(views: list[tuple[Any, np.ndarray]], most_error_share: float = 
     None where fewer than FEWEST_VIEWS agree to most_error_share, in widths of the picture.
     """
     while len(views) >= FEWEST_VIEWS:
-        point = ScenePoint(_intersection(views), views)
+        point = intersection(views)
         errors = point.error_shares()
         worst = int(np.argmax(errors))
         if errors[worst] <= most_error_share:
@@ -40,7 +49,8 @@ def triangulated(views: list[tuple[Any, np.ndarray]], most_error_share: float = 
     return None
 
 
-def _intersection(views: list[tuple[Any, np.ndarray]]) -> np.ndarray:
+def intersection(views: list[tuple[Any, np.ndarray]]) -> ScenePoint:
+    """The point that two or more pictures (pycolmap's images) show at pixels (2,), however well they agree."""
     rows = []
     for image, pixel in views:
         # COLMAP's pixel centres lie at halves
@@ -48,10 +58,4 @@ def _intersection(views: list[tuple[Any, np.ndarray]]) -> np.ndarray:
         T_camera_scene = image.cam_from_world().matrix()
         rows += [ray[0] * T_camera_scene[2] - T_camera_scene[0], ray[1] * T_camera_scene[2] - T_camera_scene[1]]
     solution = np.linalg.svd(np.array(rows))[2][-1]
-    point: np.ndarray = solution[:3] / solution[3]
-    return point
-
-
-def _error_share(image: Any, point: np.ndarray, pixel: np.ndarray) -> float:
-    projected = image.project_point(point)
-    return float("inf") if projected is None else float(np.linalg.norm(projected - pixel - 0.5) / image.camera.width)
+    return ScenePoint(solution[:3] / solution[3], views)

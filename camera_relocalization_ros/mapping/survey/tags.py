@@ -13,18 +13,22 @@ from scipy.spatial.transform import Rotation
 
 from camera_relocalization_ros.core.errors import ConfigError, DatasetError
 from camera_relocalization_ros.mapping.survey.alignment import Similarity, similarity_between
-from camera_relocalization_ros.mapping.survey.corner_adjustment import adjust
+from camera_relocalization_ros.mapping.survey.corner_adjustment import adjust, corner_weight
 from camera_relocalization_ros.mapping.survey.scene_points import (
     FEWEST_VIEWS,
     MOST_ERROR_SHARE,
     ScenePoint,
-    triangulated,
+    intersection,
 )
 
 # pictures (pycolmap's images) with the pixels (4, 2) of a tag's corners
 Sightings = List[Tuple[Any, np.ndarray]]
-# a corner that is seen so many times further off than most is partly covered
-MOST_DEVIATIONS = 4.0
+# a tag of which a corner is seen so many times further off than most is partly covered
+MOST_DEVIATIONS = 6.0
+# a corner nearer to the border of a picture may be of a tag that it cuts off, which OpenCV puts 5 pixels inside
+BORDER_PX = 6.0
+# of adjustments, each with weights by what the one before left; fewer where these stay as they are
+ROUNDS = 3
 # of points in a plane: their third extent against the second
 FLAT_SHARE = 0.03
 
@@ -51,7 +55,7 @@ class TagScale:
 
 
 def tag_detector(dictionary: str) -> Callable[[np.ndarray], dict[int, np.ndarray]]:
-    """A function that finds the tags in a grey image: corners (4, 2) in pixels by tag number, those seen once.
+    """A function that finds the tags in a grey image: corners (4, 2) in pixels by tag number, those seen once, whole.
 
     dictionary: OpenCV's name, such as DICT_4X4_50 or DICT_APRILTAG_36h11. Raises ConfigError that names some.
     """
@@ -73,7 +77,12 @@ def tag_detector(dictionary: str) -> Callable[[np.ndarray], dict[int, np.ndarray
         return {n: c.reshape(4, 2).astype(float) for n, c in zip(listed, corners) if listed.count(n) == 1}
 
     offset_px = _offset_px(detect, tags)
-    return lambda grey: {number: corners - offset_px for number, corners in detect(grey).items()}
+    return lambda grey: {n: corners - offset_px for n, corners in detect(grey).items() if _is_whole(corners, grey)}
+
+
+def _is_whole(corners_px: np.ndarray, grey: np.ndarray) -> bool:
+    from_end = np.array(grey.shape[1::-1]) - 1 - corners_px
+    return bool(min(corners_px.min(), from_end.min()) >= BORDER_PX)
 
 
 def _offset_px(detect: Callable[[np.ndarray], dict[int, np.ndarray]], tags: Any) -> np.ndarray:
@@ -108,19 +117,30 @@ def tag_scale(
         if image.has_pose:
             for number, corners_px in detect(greys(image.name)).items():
                 seen[number].append((image, corners_px))
-    rough = _tags(seen, MOST_ERROR_SHARE)
-    if not rough:
+    if not _tags(seen, MOST_ERROR_SHARE):
         raise DatasetError(
             f"no tag of {dictionary} is in {FEWEST_VIEWS} pictures that have a place; {len(seen)} in one"
         )
-    adjust(reconstruction, [corner for corners in rough.values() for corner in corners], cameras_are_known)
-    rough = _tags(seen, MOST_ERROR_SHARE)
-    found = _tags(seen, _usual_share(rough)) or rough
+    found = _adjusted(reconstruction, seen, cameras_are_known)
     corners = {number: np.array([corner.position for corner in corners]) for number, corners in found.items()}
     scales = np.array([similarity_between(points, tag_axes(size_m)).scale for points in corners.values()])
     scale = float(np.average(scales, weights=[len(seen[number]) for number in corners]))
     alike = scales if len(scales) > 1 else _edge_scales(next(iter(corners.values())), size_m)
     return TagScale(scale, float(np.std(alike, ddof=1) / scale / np.sqrt(len(scales))), corners)
+
+
+def _adjusted(reconstruction: Any, seen: dict[int, Sightings], cameras_are_known: bool) -> dict[int, list[ScenePoint]]:
+    """Adjust a reconstruction to corners, by what they are worth, and return these as the cameras see them then."""
+    found, weight = _tags(seen, MOST_ERROR_SHARE), 0
+    for _ in range(ROUNDS):
+        corners = [corner for corners in found.values() for corner in corners]
+        last, weight = weight, corner_weight(reconstruction, corners, weight)
+        if weight == last:
+            break
+        adjust(reconstruction, corners, weight, cameras_are_known)
+        rough = _tags(seen, MOST_ERROR_SHARE)
+        found = _tags(seen, _usual_share(rough)) or rough
+    return found
 
 
 def tag_frame(found: TagScale, size_m: float) -> Similarity:
@@ -155,10 +175,15 @@ def _usual_share(tags: dict[int, list[ScenePoint]]) -> float:
 
 
 def _tags(seen: dict[int, Sightings], most_error_share: float) -> dict[int, list[ScenePoint]]:
-    """The corners of each tag in the scene, by its number; those are left out of which one cannot be told."""
+    """The corners of each tag in the scene, by its number, where two pictures or more agree on all four."""
     found = {}
     for number, views in sorted(seen.items()):
-        points = [triangulated([(image, px[corner]) for image, px in views], most_error_share) for corner in range(4)]
-        if all(point is not None for point in points):
-            found[number] = [point for point in points if point is not None]
+        while len(views) >= FEWEST_VIEWS:
+            points = [intersection([(image, px[corner]) for image, px in views]) for corner in range(4)]
+            # what covers one corner turns its edges, and so moves others
+            errors = np.max([point.error_shares() for point in points], axis=0)
+            if errors.max() <= most_error_share:
+                found[number] = points
+                break
+            views = [view for view, error in zip(views, errors) if error < errors.max()]
     return found

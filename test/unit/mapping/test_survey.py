@@ -35,8 +35,9 @@ FEATURES = np.random.default_rng(3).uniform([-1.0, -0.2, 0.0], [1.2, 1.2, 1.6], 
 FOUND = {"pictures": 7, "registered": 6, "reprojection_px": 0.3}
 
 
-def reconstruction_of(truth):
+def reconstruction_of(truth, noise_px=0.0):
     """What COLMAP would have found: the true cameras in a scene of its own scale and axes."""
+    rng = np.random.default_rng(1)
     camera, found = ROOM.CAMERA, pycolmap.Reconstruction()
     lens = [camera.fx, camera.fy, camera.cx + 0.5, camera.cy + 0.5]
     found.add_camera_with_trivial_rig(
@@ -50,6 +51,7 @@ def reconstruction_of(truth):
         T_camera_world = invert(T_world_camera)
         pixels = camera.project(FEATURES @ T_camera_world[:3, :3].T + T_camera_world[:3, 3])
         assert np.isfinite(pixels).all()
+        pixels += rng.normal(0, noise_px, pixels.shape)
         image = pycolmap.Image(name=name, keypoints=pixels + 0.5, camera_id=1, image_id=number)
         found.add_image_with_trivial_frame(image, pycolmap.Rigid3d(invert(T_scene_camera)[:3]))
         for index, track in enumerate(seen):
@@ -81,7 +83,7 @@ def surveyed(photos, tmp_path_factory):
 def test_poses_are_metric_and_in_the_tags_frame(photos, surveyed):
     metres, degrees, scale = ROOM.errors(surveyed, photos[1])
     assert surveyed.frame_count == 6 and surveyed.is_metric
-    assert np.median(metres) < 0.015 and np.median(degrees) < 0.3 and abs(scale) < 0.01
+    assert np.median(metres) < 0.006 and np.median(degrees) < 0.15 and abs(scale) < 0.005
     assert surveyed.camera is not None and abs(surveyed.camera.fx - ROOM.CAMERA.fx) < 1e-6
 
 
@@ -108,6 +110,34 @@ def test_the_corners_of_tags_correct_the_cameras(photos):
     turns = Rotation.from_matrix(found @ np.swapaxes(true, 1, 2))
     off_deg = np.degrees((turns.mean().inv() * turns).magnitude())
     assert off_deg.max() < 0.1
+    # the features are moved with their cameras
+    assert reconstruction.compute_mean_reprojection_error() < 0.05
+
+
+def test_corners_count_by_how_exactly_they_are_seen(photos):
+    from camera_relocalization_ros.mapping.survey.corner_adjustment import corner_weight
+    from camera_relocalization_ros.mapping.survey.scene_points import intersection
+
+    truth = photos[1]
+    for features_px, corners_px, expected in ((0.3, 0.1, range(6, 14)), (0.1, 0.3, [0]), (1.0, 0.05, [16])):
+        reconstruction, rng = reconstruction_of(truth, features_px), np.random.default_rng(0)
+        images = list(reconstruction.images.values())
+        # corners are found on the floor, 0 counts in the middle of a pixel
+        corners = SCALE * TURN.apply(np.c_[rng.uniform(-0.5, 0.5, (20, 2)), np.zeros(20)]) + SHIFT
+        views = [[(i, i.project_point(c) - 0.5 + rng.normal(0, corners_px, 2)) for i in images] for c in corners]
+        assert corner_weight(reconstruction, [intersection(view) for view in views], 0) in expected
+
+
+def test_a_tag_that_the_picture_cuts_off_is_not_taken():
+    from camera_relocalization_ros.mapping.survey.tags import tag_detector
+
+    picture = ROOM.floor_with_tags()
+    detect = tag_detector(ROOM.DICTIONARY)
+    whole = detect(picture)[7]
+    lowest = int(whole[:, 1].max())
+    np.testing.assert_allclose(detect(picture[: lowest + 12])[7], whole, atol=0.01)
+    # OpenCV finds all of these, with corners up to 10 pixels off
+    assert not any(7 in detect(picture[: lowest + rows]) for rows in (-4, -2, 0, 2))
 
 
 def test_a_data_set_that_shares_pictures_is_extended(photos, surveyed, tmp_path):
@@ -117,10 +147,9 @@ def test_a_data_set_that_shares_pictures_is_extended(photos, surveyed, tmp_path)
     again = write_survey(
         [reconstruction], pictures_in(folder), tmp_path / "again", report, (surveyed.parent_frame, surveyed.child_frame)
     )
-    # those poses were adjusted to the tags, these were not
-    np.testing.assert_allclose(again.poses.positions, surveyed.poses.positions, atol=1e-3)
+    np.testing.assert_allclose(again.poses.positions, surveyed.poses.positions, atol=1e-6)
     assert (again.parent_frame, again.child_frame) == (surveyed.parent_frame, surveyed.child_frame)
-    assert report["frame_error_m"] < 1e-3 and report["frame_error_deg"] < 0.3
+    assert report["frame_error_m"] < 1e-6 and report["frame_error_deg"] < 1e-3
     (tmp_path / "others").mkdir()
     (tmp_path / "others" / "p0.png").write_bytes(encoded(fake_image_rgb(1)))
     with pytest.raises(DatasetError, match="0 of its pictures are among those"):
