@@ -33,6 +33,11 @@ class Similarity:
         moved: np.ndarray = self.scale * self.rotation.apply(points) + self.shift
         return moved
 
+    def inverse(self) -> Similarity:
+        """The one that leads back."""
+        back = self.rotation.inv()
+        return Similarity(1 / self.scale, back, -back.apply(self.shift) / self.scale)
+
 
 def similarity_between(points: np.ndarray, targets: np.ndarray, scale: float | None = None) -> Similarity:
     """The one by which points (N, 3) come nearest to targets (N, 3), in least squares; of a given scale, if one is.

@@ -23,7 +23,7 @@ from camera_relocalization_ros.mapping.survey.alignment import Similarity, robus
 from camera_relocalization_ros.mapping.survey.distances import Distances, distance_scale
 from camera_relocalization_ros.mapping.survey.pictures import Pictures
 from camera_relocalization_ros.mapping.survey.structure import move
-from camera_relocalization_ros.mapping.survey.tags import Tags, tag_axes, tag_frame, tag_scale
+from camera_relocalization_ros.mapping.survey.tags import Tags, tag_frame, tag_scale
 
 # fewer common pictures, or pictures with a place, tell nothing of the errors
 FEWEST_COMMON = 4
@@ -41,16 +41,15 @@ def scaled_by_tags(reconstruction: Any, folder: Path, tags: Tags, cameras_are_kn
         return image
 
     found = tag_scale(reconstruction, grey, tags.dictionary, tags.size_m, cameras_are_known)
-    first = min(found.corners)
-    to_tag = tag_frame(found, tags.size_m)
-    residuals_m = to_tag.apply(found.corners[first]) - tag_axes(tags.size_m)
-    move(reconstruction, to_tag)
+    first = min(found.squares)
+    square = found.squares[first]
+    move(reconstruction, tag_frame(found, tags.size_m))
     return {
-        "scale_from": f"{len(found.corners)} tags of {tags.dictionary}, {tags.size_m:g} m",
+        "scale_from": f"{len(found.squares)} tags of {tags.dictionary}, {tags.size_m:g} m",
         "scale_error": round(found.error, 6),
         "frame_of": f"tag {first}",
-        "frame_error_m": round(float(np.sqrt((residuals_m**2).sum(axis=1).mean())), 6),
-        "frame_error_deg": round(_square_turn_deg(residuals_m, tags.size_m), 4),
+        "frame_error_m": round(found.scale * float(np.linalg.norm(square.shift)), 6),
+        "frame_error_deg": round(float(np.degrees(square.turn_rad.max())), 4),
     }
 
 
@@ -117,14 +116,6 @@ def aligned(reconstruction: Any, folder: Path, reference: Dataset) -> dict[str, 
         "frame_error_m": round(float(np.median(errors_m)), 6),
         "frame_error_deg": round(float(np.degrees(np.median(turns))), 4),
     }
-
-
-def _square_turn_deg(residuals_m: np.ndarray, size_m: float) -> float:
-    """How far a square may be turned about its normal (standard deviation), by how its corners (4, 3) are off."""
-    # twelve numbers, of which six are the square's place
-    deviation_m = np.sqrt((residuals_m**2).sum() / 6)
-    # four corners at half the diagonal
-    return float(np.degrees(deviation_m / (2 * size_m / np.sqrt(2))))
 
 
 def _up(turns: np.ndarray) -> np.ndarray:

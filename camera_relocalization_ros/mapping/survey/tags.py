@@ -12,7 +12,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from camera_relocalization_ros.core.errors import ConfigError, DatasetError
-from camera_relocalization_ros.mapping.survey.alignment import Similarity, similarity_between
+from camera_relocalization_ros.mapping.survey.alignment import Similarity
 from camera_relocalization_ros.mapping.survey.corner_adjustment import adjust, corner_weight
 from camera_relocalization_ros.mapping.survey.scene_points import (
     FEWEST_VIEWS,
@@ -20,6 +20,7 @@ from camera_relocalization_ros.mapping.survey.scene_points import (
     ScenePoint,
     intersection,
 )
+from camera_relocalization_ros.mapping.survey.squares import Square, fitted_square
 
 # pictures (pycolmap's images) with the pixels (4, 2) of a tag's corners
 Sightings = List[Tuple[Any, np.ndarray]]
@@ -43,15 +44,15 @@ class Tags:
 
 @dataclass(frozen=True)
 class TagScale:
-    """What tags say: metres for each unit of the scene, its relative error, and where their corners lie in the scene.
+    """What tags say: metres for each unit of the scene, its relative error, and by tag number where they lie in it.
 
-    error: relative deviation of the scale, from how unlike the tags are, or the edges of a single one. corners: by tag
-    number, (4, 3), top left, top right, bottom right, bottom left of the tag.
+    error and the squares' deviations are by how well tags fit to their pixels, and larger where their sizes are less
+    alike than that explains (Birge 1932).
     """
 
     scale: float
     error: float
-    corners: dict[int, np.ndarray]
+    squares: dict[int, Square]
 
 
 def tag_detector(dictionary: str) -> Callable[[np.ndarray], dict[int, np.ndarray]]:
@@ -122,11 +123,17 @@ def tag_scale(
             f"no tag of {dictionary} is in {FEWEST_VIEWS} pictures that have a place; {len(seen)} in one"
         )
     found = _adjusted(reconstruction, seen, cameras_are_known)
-    corners = {number: np.array([corner.position for corner in corners]) for number, corners in found.items()}
-    scales = np.array([similarity_between(points, tag_axes(size_m)).scale for points in corners.values()])
-    scale = float(np.average(scales, weights=[len(seen[number]) for number in corners]))
-    alike = scales if len(scales) > 1 else _edge_scales(next(iter(corners.values())), size_m)
-    return TagScale(scale, float(np.std(alike, ddof=1) / scale / np.sqrt(len(scales))), corners)
+    axes_m = tag_axes(size_m)
+    alone = [fitted_square(corners, axes_m) for corners in found.values()]
+    weights = np.array([square.scale**-2 for square in alone])
+    logs = np.log([square.to_scene.scale for square in alone])
+    units_per_m = float(np.exp(np.average(logs, weights=weights)))
+    unlike = np.sqrt((weights * (logs - np.log(units_per_m)) ** 2).sum() / max(len(alone) - 1, 1))
+    excess = max(1.0, float(unlike))
+    squares = {
+        number: fitted_square(corners, axes_m, units_per_m).less_sure(excess) for number, corners in found.items()
+    }
+    return TagScale(1 / units_per_m, excess / float(np.sqrt(weights.sum())), squares)
 
 
 def _adjusted(reconstruction: Any, seen: dict[int, Sightings], cameras_are_known: bool) -> dict[int, list[ScenePoint]]:
@@ -148,18 +155,14 @@ def tag_frame(found: TagScale, size_m: float) -> Similarity:
 
     Where all tags lie in one plane, as on a floor, its normal is theirs, which the corners of one tell less well.
     """
-    to_tag = similarity_between(found.corners[min(found.corners)], tag_axes(size_m), found.scale)
-    points = to_tag.apply(np.concatenate(list(found.corners.values())))
+    to_tag = found.squares[min(found.squares)].to_scene.inverse()
+    corners = [square.to_scene.apply(tag_axes(size_m)) for square in found.squares.values()]
+    points = to_tag.apply(np.concatenate(corners))
     _, extents, axes = np.linalg.svd(points - points.mean(axis=0))
-    if len(found.corners) < 2 or extents[2] > FLAT_SHARE * extents[1]:
+    if len(found.squares) < 2 or extents[2] > FLAT_SHARE * extents[1]:
         return to_tag
     level, _ = Rotation.align_vectors([[0.0, 0.0, 1.0]], [axes[2] * np.sign(axes[2][2])])
     return Similarity(to_tag.scale, level * to_tag.rotation, level.apply(to_tag.shift))
-
-
-def _edge_scales(square: np.ndarray, size_m: float) -> np.ndarray:
-    scales: np.ndarray = size_m / np.linalg.norm(square - np.roll(square, -1, axis=0), axis=1)
-    return scales
 
 
 def tag_axes(size_m: float) -> np.ndarray:

@@ -21,7 +21,7 @@ from camera_relocalization_ros.core.geometry import invert
 from camera_relocalization_ros.data.dataset import Dataset
 from camera_relocalization_ros.data.doctor.finding import BAD
 from camera_relocalization_ros.data.doctor.survey_check import check_survey
-from camera_relocalization_ros.mapping.survey.alignment import similarity_between
+from camera_relocalization_ros.mapping.survey.alignment import Similarity, similarity_between
 from camera_relocalization_ros.mapping.survey.distances import Distances
 from camera_relocalization_ros.mapping.survey.pictures import Pictures
 from camera_relocalization_ros.pipelines.survey import Tags, write_survey
@@ -126,6 +126,27 @@ def test_corners_count_by_how_exactly_they_are_seen(photos):
         corners = SCALE * TURN.apply(np.c_[rng.uniform(-0.5, 0.5, (20, 2)), np.zeros(20)]) + SHIFT
         views = [[(i, i.project_point(c) - 0.5 + rng.normal(0, corners_px, 2)) for i in images] for c in corners]
         assert corner_weight(reconstruction, [intersection(view) for view in views], 0) in expected
+
+
+def test_a_square_is_as_sure_as_it_says(photos):
+    from camera_relocalization_ros.mapping.survey.scene_points import intersection
+    from camera_relocalization_ros.mapping.survey.squares import fitted_square
+
+    images = list(reconstruction_of(photos[1]).images.values())
+    axes_m, rng = (
+        np.array([[-0.15, 0.15, 0], [0.15, 0.15, 0], [0.15, -0.15, 0], [-0.15, -0.15, 0]]),
+        np.random.default_rng(0),
+    )
+    truth = Similarity(SCALE, TURN, SHIFT)
+    normalised = []
+    for _ in range(12):
+        seen = [[(i, i.project_point(c) - 0.5 + rng.normal(0, 0.2, 2)) for i in images] for c in truth.apply(axes_m)]
+        square = fitted_square([intersection(views) for views in seen], axes_m)
+        turn_rad = (square.to_scene.rotation * TURN.inv()).as_rotvec()
+        normalised += [turn_rad / square.turn_rad, (square.to_scene.shift - SHIFT) / square.shift]
+        normalised += [np.log(square.to_scene.scale / SCALE)[None] / square.scale]
+        assert abs(square.to_scene.scale / SCALE - 1) < 0.01
+    assert 0.7 < np.sqrt(np.mean(np.concatenate(normalised) ** 2)) < 1.4
 
 
 def test_a_tag_that_the_picture_cuts_off_is_not_taken():
@@ -234,6 +255,11 @@ def test_points_in_a_line_align_nothing():
     line = np.outer(np.arange(5.0), [1, 2, 3])
     with pytest.raises(DatasetError, match="in a line"):
         similarity_between(line, line)
+
+
+def test_a_similarity_has_an_inverse():
+    similarity = Similarity(SCALE, TURN, SHIFT)
+    np.testing.assert_allclose(similarity.inverse().apply(similarity.apply(FEATURES)), FEATURES, atol=1e-12)
 
 
 def test_what_gives_no_poses_is_refused_in_words(tmp_path, capsys):
