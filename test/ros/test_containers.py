@@ -20,11 +20,12 @@ from camera_relocalization_ros.ros.replay.plan import plan_replay
 
 pytest.importorskip("rosbags", reason="reads recordings of ROS 2")
 mcap_writer = pytest.importorskip("mcap.writer", reason="reads recordings in mcap")
+mcap_reader = pytest.importorskip("mcap.reader", reason="reads recordings in mcap")
 
 TOPIC = f"{IMAGE_TOPIC}/compressed"
 MS = 1_000_000
 POSES = fake_trajectory(60, 0.05)
-KINDS = ("sqlite3", "mcap", "ros1mcap", "db3")
+KINDS = ("sqlite3", "mcap", "ros1mcap", "plainmcap", "db3")
 
 
 def flight(path):
@@ -57,6 +58,20 @@ def to_mcap_of_ros1(bag, output):
     return output
 
 
+def without_profile(mcap, output):
+    """The same messages in a file that does not say what recorded them, as it need not."""
+    with open(mcap, "rb") as source, open(output, "wb") as file:
+        writer, channels = mcap_writer.Writer(file, chunk_size=4096), {}
+        writer.start()
+        for schema, channel, message in mcap_reader.make_reader(source).iter_messages():
+            if channel.topic not in channels:
+                own = writer.register_schema(schema.name, schema.encoding, schema.data)
+                channels[channel.topic] = writer.register_channel(channel.topic, channel.message_encoding, own)
+            writer.add_message(channels[channel.topic], message.log_time, message.data, message.publish_time)
+        writer.finish()
+    return output
+
+
 @pytest.fixture(scope="module")
 def recordings(tmp_path_factory):
     folder = tmp_path_factory.mktemp("flight")
@@ -67,6 +82,9 @@ def recordings(tmp_path_factory):
     (found["db3"],) = found["sqlite3"].glob("*.db3")
     (folder / "ros1").mkdir()
     found["ros1mcap"] = to_mcap_of_ros1(found["bag"], folder / "ros1" / "flight.mcap")
+    (mcap,) = found["mcap"].glob("*.mcap")
+    (folder / "plain").mkdir()
+    found["plainmcap"] = without_profile(mcap, folder / "plain" / "flight.mcap")
     return found
 
 
@@ -86,7 +104,7 @@ def plain_manifest(dataset):
     return [line for line in text.splitlines() if "source:" not in line]
 
 
-@pytest.mark.parametrize("kind", ("sqlite3", "mcap", "ros1mcap"))
+@pytest.mark.parametrize("kind", ("sqlite3", "mcap", "ros1mcap", "plainmcap"))
 def test_the_same_flight_gives_the_same_data_set_to_the_byte(recordings, of_the_bag, tmp_path, kind):
     found = extracted(recordings[kind], tmp_path / "set")
     names = sorted(str(path.relative_to(of_the_bag)) for path in of_the_bag.rglob("*") if path.is_file())
@@ -124,7 +142,7 @@ def test_messages_one_by_one_and_by_the_time_of_recording(recordings, kind):
     np.testing.assert_array_equal(infos[0].K, next(m for t, m, _ in expected if t == "/camera/camera_info").K)
 
 
-@pytest.mark.parametrize("kind", ("db3", "mcap", "ros1mcap"))
+@pytest.mark.parametrize("kind", ("db3", "mcap", "ros1mcap", "plainmcap"))
 def test_a_damaged_recording_is_one_line(recordings, tmp_path, capsys, kind):
     path = recordings[kind] if Path(recordings[kind]).is_file() else next(recordings[kind].glob("*.mcap"))
     cut = tmp_path / path.name
@@ -174,7 +192,7 @@ def test_replay_reads_any_recording_and_missing_ones_are_named(recordings, tmp_p
     assert "no such file" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("kind", ("bag", "sqlite3", "mcap", "ros1mcap"))
+@pytest.mark.parametrize("kind", ("bag", "sqlite3", "mcap", "ros1mcap", "plainmcap"))
 def test_what_reads_ros_1_alone_gets_a_bag_with_the_same_messages(recordings, kind):
     with as_ros1_bag(recordings[kind]) as copy:
         with open_bag(copy) as bag, open_bag(recordings["bag"]) as original:

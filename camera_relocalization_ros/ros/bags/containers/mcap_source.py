@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Recordings of ROS 1 in mcap files, by the library mcap: their messages are ROS 1's bytes already."""
+"""Recordings in mcap files, by the library mcap: of ROS 1, and of ROS 2 where the file does not say so.
+
+A file may say by its profile what recorded it, and rosbags reads those of profile ros2 alone.
+"""
 
 from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Any, Iterator, Mapping, Sequence
+from typing import Any, Iterator, Mapping, Protocol, Sequence
 
 import genpy
 from mcap.reader import make_reader
@@ -13,23 +16,64 @@ from mcap.reader import make_reader
 from camera_relocalization_ros.core.errors import BagError
 from camera_relocalization_ros.ros.bags.containers.source import Definition, Recorded, TopicSource
 
-ENCODING = "ros1"
+# of messages; the profile of a file, which it may lack, is named alike but for the second
+ROS1, CDR = "ros1", "cdr"
 
 
-def is_of_ros1(path: Path) -> bool:
-    """Whether an mcap file says that ROS 1 recorded it, or holds messages of ROS 1; raises what mcap raises."""
+def encoding_here(path: Path) -> str:
+    """Of the messages that McapSource reads in an mcap file; "" for a file of profile ros2, or with none of either.
+
+    Raises what mcap raises.
+    """
     with open(path, "rb") as file:
         reader = make_reader(file)
-        if reader.get_header().profile:
-            return bool(reader.get_header().profile == ENCODING)
+        profile = reader.get_header().profile
+        if profile in (ROS1, "ros2"):
+            return ROS1 if profile == ROS1 else ""
         summary = reader.get_summary()
-        return summary is not None and any(c.message_encoding == ENCODING for c in summary.channels.values())
+        found = {channel.message_encoding for channel in summary.channels.values()} if summary is not None else set()
+        return next((encoding for encoding in (ROS1, CDR) if encoding in found), "")
+
+
+class Messages(Protocol):
+    """How messages of an encoding become those of ROS 1; `schema` and `channel` as mcap has them."""
+
+    def kind(self, schema: Any) -> str:
+        """The name of the type in ROS 1."""
+
+    def definition(self, schema: Any, channel: Any) -> Definition:
+        """Of the type, in ROS 1."""
+
+    def content(self, schema: Any, content: bytes) -> bytes:
+        """The bytes of a message, in ROS 1."""
+
+
+class Ros1Messages:
+    """Messages as they are; see Messages."""
+
+    def kind(self, schema: Any) -> str:
+        """As Messages has it."""
+        return str(schema.name)
+
+    def definition(self, schema: Any, channel: Any) -> Definition:
+        """As Messages has it."""
+        text = schema.data.decode("utf-8")
+        if channel.metadata.get("md5sum"):
+            return text, channel.metadata["md5sum"]
+        installed: Any = genpy.message.get_message_class(schema.name)
+        same = installed is not None and installed._full_text.split() == text.split()
+        return text, installed._md5sum if same else ""
+
+    def content(self, schema: Any, content: bytes) -> bytes:
+        """As Messages has it."""
+        return content
 
 
 class McapSource:
-    """A recording of ROS 1 in an mcap file; see Source."""
+    """A recording of an encoding in an mcap file; see Source."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, encoding: str) -> None:
+        self._encoding, self._messages = encoding, _messages_of(encoding)
         self._file = open(path, "rb")  # noqa: SIM115  closed by close
         try:
             self._reader = make_reader(self._file)
@@ -55,8 +99,8 @@ class McapSource:
 
     def messages(self, topics: Sequence[str], from_ns: int | None = None) -> Iterator[Recorded]:
         """The messages of some topics in the order of their record times, from one on."""
-        for _, channel, message in self._reader.iter_messages(topics=list(topics), starting_at=from_ns):
-            yield channel.topic, message.log_time, message.data
+        for schema, channel, message in self._reader.iter_messages(topics=list(topics), starting_at=from_ns):
+            yield channel.topic, message.log_time, self._messages.content(schema, message.data)
 
     def close(self) -> None:
         """Close its files."""
@@ -67,21 +111,20 @@ class McapSource:
         counts = self._summary.statistics.channel_message_counts
         for channel in self._summary.channels.values():
             schema = self._summary.schemas.get(channel.schema_id)
-            if channel.message_encoding != ENCODING or schema is None:
+            if channel.message_encoding != self._encoding or schema is None:
                 continue  # of another middleware
-            count = counts.get(channel.id, 0)
+            kind, count = self._messages.kind(schema), counts.get(channel.id, 0)
             before = topics.get(channel.topic)
-            if before is not None and before.kind != schema.name:
+            if before is not None and before.kind != kind:
                 raise BagError(f"topic {channel.topic!r} has messages of several types; expected one")
             count += before.message_count if before is not None else 0
-            topics[channel.topic] = TopicSource(schema.name, count, partial(_definition, schema, channel))
+            topics[channel.topic] = TopicSource(kind, count, partial(self._messages.definition, schema, channel))
         return topics
 
 
-def _definition(schema: Any, channel: Any) -> Definition:
-    text = schema.data.decode("utf-8")
-    if channel.metadata.get("md5sum"):
-        return text, channel.metadata["md5sum"]
-    installed: Any = genpy.message.get_message_class(schema.name)
-    same = installed is not None and installed._full_text.split() == text.split()
-    return text, installed._md5sum if same else ""
+def _messages_of(encoding: str) -> Messages:
+    if encoding == ROS1:
+        return Ros1Messages()
+    from camera_relocalization_ros.ros.bags.containers.ros2_source import Ros2Messages
+
+    return Ros2Messages()

@@ -176,10 +176,11 @@ def _opened(path: Path) -> Source:
         if not (file.is_file() or file.is_dir()):
             raise BagError(f"{file.name}: expected a plain file")
     if path.suffix == ".mcap" and path.is_file():
-        from camera_relocalization_ros.ros.bags.containers.mcap_source import McapSource, is_of_ros1
+        from camera_relocalization_ros.ros.bags.containers.mcap_source import McapSource, encoding_here
 
-        if is_of_ros1(path):
-            return McapSource(path)
+        encoding = encoding_here(path)
+        if encoding:
+            return McapSource(path, encoding)
     from camera_relocalization_ros.ros.bags.containers.ros2_source import Ros2Source
 
     return Ros2Source(path)

@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Iterator, Mapping, Sequence
+from typing import Any, Callable, Iterator, Mapping, Sequence
 
 from rosbags.highlevel import AnyReader
-from rosbags.typesys import Stores, get_typestore
+from rosbags.typesys import Stores, get_types_from_idl, get_types_from_msg, get_typestore
 
 from camera_relocalization_ros.core.errors import BagError
 from camera_relocalization_ros.core.plain_values import read_yaml_mapping
@@ -25,6 +25,11 @@ EXPECTED = {
     "topics_with_message_count": list,
 }
 HEADER = "std_msgs/msg/Header"
+# of the languages in which mcap files describe messages
+PARSERS: Mapping[str, Callable[[str, str], Any]] = {
+    "ros2msg": get_types_from_msg,
+    "ros2idl": lambda text, _name: get_types_from_idl(text),
+}
 # what old recordings, which hold no definitions, are of
 DISTRIBUTION = Stores.ROS2_HUMBLE
 
@@ -65,18 +70,45 @@ class Ros2Source:
         if info.msgtype is None:
             raise BagError(f"topic {name!r} has messages of several types; expected one")
         kind: str = info.msgtype
-        return TopicSource(kind.replace("/msg/", "/"), info.msgcount, lambda: self._definition(kind))
+        return TopicSource(_ros1_name(kind), info.msgcount, lambda: _ros1_definition(self._reader.typestore, kind))
 
-    def _definition(self, kind: str) -> Definition:
-        """Of ROS 1 where it has the type, whose fields may be spelled otherwise (K and k of CameraInfo)."""
-        noetic, own = get_typestore(Stores.ROS1_NOETIC), get_typestore(Stores.EMPTY)
-        # ROS 1's header begins with a number, which rosbags puts before it
-        own.register({**_types_of(self._reader.typestore), HEADER: _types_of(noetic)[HEADER]})
-        found: Definition = own.generate_msgdef(kind)
-        if kind not in _types_of(noetic):
-            return found
-        of_noetic: Definition = noetic.generate_msgdef(kind)
-        return of_noetic if _fields(of_noetic[0]) == _fields(found[0]) else found
+
+class Ros2Messages:
+    """Messages that a file describes one by one; see Messages of mcap_source."""
+
+    def __init__(self) -> None:
+        self._store = get_typestore(Stores.EMPTY)
+
+    def kind(self, schema: Any) -> str:
+        """As Messages has it; raises BagError for a description in a language that rosbags does not read."""
+        if schema.encoding not in PARSERS:
+            raise BagError(f"{schema.name} is described in {schema.encoding!r}; expected one of {', '.join(PARSERS)}")
+        self._store.register(PARSERS[schema.encoding](schema.data.decode("utf-8"), schema.name))
+        return _ros1_name(schema.name)
+
+    def definition(self, schema: Any, channel: Any) -> Definition:
+        """As Messages has it."""
+        return _ros1_definition(self._store, schema.name)
+
+    def content(self, schema: Any, content: bytes) -> bytes:
+        """As Messages has it."""
+        return bytes(self._store.cdr_to_ros1(content, schema.name))
+
+
+def _ros1_name(kind: str) -> str:
+    return kind.replace("/msg/", "/")
+
+
+def _ros1_definition(store: Any, kind: str) -> Definition:
+    """Of ROS 1 where it has the type, whose fields may be spelled otherwise (K and k of CameraInfo)."""
+    noetic, own = get_typestore(Stores.ROS1_NOETIC), get_typestore(Stores.EMPTY)
+    # ROS 1's header begins with a number, which rosbags puts before it
+    own.register({**_types_of(store), HEADER: _types_of(noetic)[HEADER]})
+    found: Definition = own.generate_msgdef(kind)
+    if kind not in _types_of(noetic):
+        return found
+    of_noetic: Definition = noetic.generate_msgdef(kind)
+    return of_noetic if _fields(of_noetic[0]) == _fields(found[0]) else found
 
 
 def _check_metadata(folder: Path) -> None:
