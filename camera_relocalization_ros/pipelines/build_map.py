@@ -14,7 +14,7 @@ from camera_relocalization_ros.bundle.landmark_map import LandmarkMap
 from camera_relocalization_ros.bundle.model_bundle import Bundle, check_extensible, load_bundle, replace_map
 from camera_relocalization_ros.core.errors import DatasetError
 from camera_relocalization_ros.core.progress import Progress, reporting, tracked
-from camera_relocalization_ros.data.dataset import Dataset, Frame, joined
+from camera_relocalization_ros.data.dataset import Dataset, joined
 from camera_relocalization_ros.data.provenance import check_frames
 from camera_relocalization_ros.localization.landmarks.pose_refiner import PoseRefiner
 from camera_relocalization_ros.mapping.builder import (
@@ -29,7 +29,7 @@ from camera_relocalization_ros.mapping.cross_validation import folds, landmarks_
 from camera_relocalization_ros.mapping.landmark_points import Landmarks
 from camera_relocalization_ros.mapping.map_report import map_report
 from camera_relocalization_ros.pipelines.inputs import DataSpec, all_loaded
-from camera_relocalization_ros.uncertainty.landmark_error_fit import with_measured_deviation
+from camera_relocalization_ros.uncertainty.landmark_error_fit import Trial, trials_of, with_measured_deviation
 from camera_relocalization_ros.vision.local_features import FeatureSettings
 
 # fewer make no pose that can be confirmed; maps that refine most poses have thousands
@@ -106,20 +106,20 @@ def _build(bundle: Bundle, dataset: Dataset, settings: MapSettings, in_flight: F
         return compressed(some, view, along, correction, in_flight)
 
     left_out = folds(view.placement)
-    own = [replace(frame, camera=dataset.camera_of(frame)) for frame in dataset.frames]
-    frames = [[own[image] for image in sampled(images)] for images in left_out]
+    own = trials_of(dataset)
+    tried_of = [[own[image] for image in sampled(images)] for images in left_out]
     camera = dataset.typical_camera
     assert camera is not None, "survey has refused it"
 
-    def trials() -> Iterator[tuple[PoseRefiner, list[Frame]]]:
+    def trials() -> Iterator[tuple[PoseRefiner, list[Trial]]]:
         # one after the other: the maps of all folds would not fit into memory together
-        for images, tried in tracked(list(zip(left_out, frames)), "errors", "part", len(frames)):
+        for images, tried in tracked(list(zip(left_out, tried_of)), "errors", "part", len(tried_of)):
             remaining = landmarks_without(landmarks, view, images, settings.tolerance_px)
             if len(remaining) >= LEAST_LANDMARKS:
                 yield PoseRefiner(as_flown(remaining), camera), tried
 
     landmark_map, errors = with_measured_deviation(as_flown(landmarks), trials(), metre=metre_of(landmarks, view))
-    tried_images = sum(map(len, frames))
+    tried_images = sum(map(len, tried_of))
     return BuiltMap(
         bundle=bundle.path,
         landmarks=landmark_map,

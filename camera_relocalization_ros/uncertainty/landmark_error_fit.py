@@ -7,7 +7,7 @@ What is fitted, and how it is used in flight, is `bundle.error_calibration.landm
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Iterable, Sequence
 
 import numpy as np
@@ -18,8 +18,9 @@ from camera_relocalization_ros.bundle.error_calibration import widened
 from camera_relocalization_ros.bundle.landmark_map import LandmarkMap
 from camera_relocalization_ros.core.chi_square import chi_square_quantile, squared_distance
 from camera_relocalization_ros.core.pose import Pose, pose_residual
-from camera_relocalization_ros.data.dataset import Frame, load_image_rgb
+from camera_relocalization_ros.data.dataset import Dataset, Frame, load_image_rgb
 from camera_relocalization_ros.localization.landmarks.pose_refiner import PoseRefiner
+from camera_relocalization_ros.uncertainty.survey_errors import with_survey_errors
 
 # priors are the true poses, moved by about what a regressor errs
 PRIOR_SD_M, PRIOR_SD_RAD = 0.1, 0.05
@@ -33,21 +34,41 @@ UNMEASURED = (2.0, 0.0, 2.0, 0.0)
 logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class Trial:
+    """An image with the pose that the map takes it to have, and one that it may really have: that, of motion capture.
+
+    The poses of a survey have errors of their own, see `survey_errors`.
+    """
+
+    frame: Frame
+    truth: Pose
+
+
+def trials_of(dataset: Dataset) -> list[Trial]:
+    """Of each image of a data set, with its own camera."""
+    return [
+        Trial(replace(frame, camera=dataset.camera_of(frame)), possible.pose)
+        for frame, possible in zip(dataset.frames, with_survey_errors(dataset).frames)
+    ]
+
+
 def with_measured_deviation(
     landmark_map: LandmarkMap,
-    trials: Iterable[tuple[PoseRefiner, Sequence[Frame]]],
+    trials: Iterable[tuple[PoseRefiner, Sequence[Trial]]],
     seed: int = 0,
     metre: float = 1.0,
 ) -> tuple[LandmarkMap, np.ndarray]:
     """The map with its covariances calibrated, and errors (m, 2) in metres and radians of the poses found.
 
-    trials: frames, and what refines with a map that was made without them. Where too few of them get a pose, the
-    covariances are made wide, and the log warns. metre: how many of the scene's units are taken for one.
+    Covariances reach to the truth; errors are beside the frames' own poses, as the map is. trials: what refines with a
+    map that was made without their frames. Where too few of them get a pose, the covariances are made wide, and the log
+    warns. metre: how many of the scene's units are taken for one.
     """
     generator = np.random.default_rng(seed)
-    errors, covariances, counts = [], [], []
-    for refiner, frames in trials:
-        for frame in frames:
+    errors, from_truth, covariances, counts = [], [], [], []
+    for refiner, tried in trials:
+        for frame, truth in ((trial.frame, trial.truth) for trial in tried):
             position = frame.position + generator.normal(0, PRIOR_SD_M * metre, 3)
             turn = Rotation.from_rotvec(generator.normal(0, PRIOR_SD_RAD, 3))
             quat_xyzw = (turn * Rotation.from_quat(frame.quat_xyzw)).as_quat()
@@ -55,6 +76,7 @@ def with_measured_deviation(
             refined = own.refine(load_image_rgb(frame.image_path), Pose(position, quat_xyzw))
             if refined.found:
                 errors.append(pose_residual(refined.pose, frame.pose))
+                from_truth.append(pose_residual(refined.pose, truth))
                 covariances.append(refined.covariance)
                 counts.append(len(refined.landmarks))
     errors_n6, covariances_n66 = np.array(errors).reshape(-1, 6), np.array(covariances).reshape(-1, 6, 6)
@@ -65,8 +87,8 @@ def with_measured_deviation(
             "covariances are guessed: %d left-out images got a pose, measuring takes %d", usual.sum(), LEAST_SAMPLES
         )
         return replace(landmark_map, deviation=np.array(UNMEASURED)), sizes
-    counts_n = np.array(counts)[usual]
-    deviation = np.concatenate([_fit(errors_n6[usual, s], covariances_n66[usual][:, s, s], counts_n) for s in _PARTS])
+    counts_n, from_truth_n6 = np.array(counts)[usual], np.array(from_truth)[usual]
+    deviation = np.concatenate([_fit(from_truth_n6[:, s], covariances_n66[usual][:, s, s], counts_n) for s in _PARTS])
     return replace(landmark_map, deviation=deviation), sizes
 
 

@@ -20,9 +20,11 @@ from camera_relocalization_ros.cli.main import main
 from camera_relocalization_ros.core.errors import BundleError
 from camera_relocalization_ros.core.pose import Poses
 from camera_relocalization_ros.core.state import State
+from camera_relocalization_ros.data.dataset import SURVEY, Dataset
 from camera_relocalization_ros.data.dataset_writer import DatasetWriter
 from camera_relocalization_ros.localization.classify import OkLimits
 from camera_relocalization_ros.localization.relocalizer import Relocalizer
+from camera_relocalization_ros.uncertainty.calibrate import calibrate
 
 # of the truth beside what the bundle estimates: along each axis of the parent
 SIGMA_M = np.array([0.3, 0.1, 0.1])
@@ -91,6 +93,19 @@ def test_estimates_have_the_covariance_that_the_errors_had(calibrated):
     assert 0.02 < estimates[1].score <= 1.0 and estimates[1].indicators["spread_position_m"] == pytest.approx(
         0.01, rel=1e-3
     )
+
+
+def test_covariances_reach_as_far_as_a_survey_may_be_off(calibrated):
+    dataset = Dataset.load(calibrated / "seen")
+    report = {"scale_error": 0.0, "frame_error_m": 5.0, "frame_error_deg": 0.0}
+    few = tuple(replace(one, frames=one.frames[:19], info={SURVEY: report}) for one in dataset.sequences)
+    relocalizer = Relocalizer.from_bundle(calibrated / "bundle")
+    of_truth = relocalizer.bundle.sidecar.error_calibration
+    of_survey = calibrate(relocalizer, [replace(dataset, sequences=few)], [], 0.05).fit.calibration
+    usual = {name: float(np.exp(one.mean)) for name, one in of_truth.indicators.items()}
+    truth_m, survey_m = (np.sqrt(np.trace(c.covariance(usual, QUAT_XYZW)[:3, :3])) for c in (of_truth, of_survey))
+    # the survey's own error is fifteen times that of the bundle
+    assert truth_m < 1.0 and 3.0 < survey_m < 12.0
 
 
 def test_another_scene_is_lost_and_the_next_good_images_are_not(calibrated):

@@ -1,11 +1,19 @@
 # SPDX-License-Identifier: BSD-3-Clause
-from dataclasses import make_dataclass
+from dataclasses import make_dataclass, replace
 
 import numpy as np
+from helpers import write_fake_dataset
+from scipy.spatial.transform import Rotation
 from scipy.stats import chi2
 
 from camera_relocalization_ros.core.pose import Pose, pose_residual
-from camera_relocalization_ros.uncertainty.landmark_error_fit import UNMEASURED, _fit, with_measured_deviation
+from camera_relocalization_ros.data.dataset import SURVEY
+from camera_relocalization_ros.uncertainty.landmark_error_fit import (
+    UNMEASURED,
+    _fit,
+    trials_of,
+    with_measured_deviation,
+)
 
 
 def test_scale_and_error_of_one_landmark_are_found_and_nine_of_ten_lie_inside():
@@ -50,3 +58,36 @@ def test_covariances_that_nobody_could_measure_are_wide_and_told(caplog):
     assert tuple(measured.deviation) == UNMEASURED
     assert errors.shape == (0, 2)
     assert "covariances are guessed: 0 left-out images got a pose" in caplog.text
+
+
+class TrueToTheMap:
+    """Finds the poses that the map was made with, to 5 mm and 0.005 rad."""
+
+    def __init__(self, dataset):
+        self.poses, self.generator = iter([frame.pose for frame in dataset.frames]), np.random.default_rng(0)
+
+    def for_camera(self, camera):
+        return self
+
+    def refine(self, image_rgb, prior):
+        pose = next(self.poses)
+        turn = Rotation.from_rotvec(self.generator.normal(0, 0.005, 3)) * Rotation.from_quat(pose.quat_xyzw)
+        found = Pose(pose.position + self.generator.normal(0, 0.005, 3), turn.as_quat())
+        fields = {"found": True, "pose": found, "covariance": 0.005**2 * np.eye(6), "landmarks": np.arange(100)}
+        return make_dataclass("Refined", fields)(*fields.values())
+
+
+def test_covariances_of_a_map_reach_as_far_as_its_survey_may_be_off(tmp_path):
+    plain = write_fake_dataset(tmp_path / "set", counts=(60,))
+    report = {"scale_error": 0.0, "frame_error_m": 0.03 * np.sqrt(3), "frame_error_deg": 2.0}
+    surveyed = replace(plain, sequences=tuple(replace(s, info={SURVEY: report}) for s in plain.sequences))
+    some_map, deviations = make_dataclass("SomeMap", ["deviation"])(UNMEASURED), []
+    for dataset in (plain, surveyed):
+        measured, errors = with_measured_deviation(some_map, [(TrueToTheMap(dataset), trials_of(dataset))])
+        assert len(errors) == 60 and np.median(errors[:, 0]) < 0.015
+        own, of_one = measured.deviation.reshape(2, 2).T
+        deviations.append(np.sqrt((own * 0.005) ** 2 + (of_one / 100) ** 2))
+    np.testing.assert_allclose(deviations[0], [0.005, 0.005], rtol=0.4)
+    # the turn of the axes moves what is far from their zero, too
+    assert 0.025 < deviations[1][0] < 0.1
+    np.testing.assert_allclose(deviations[1][1], np.radians(2.0), rtol=0.4)
