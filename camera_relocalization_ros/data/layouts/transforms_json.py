@@ -108,8 +108,22 @@ def _listing(path: Path, name: str) -> _Listing:
     given = [_camera(path, _keys_of(frame, values), image) for frame, image in zip(frames, image_paths)]
     cameras = fitted_cameras(path, image_paths, given)
     info = {"source": f"{path.parent.name}/{path.name}", PHOTOGRAPHS: True, **_model_info(values, frames)}
-    info.update({METRIC: False, **scaled_from(given, cameras)})
+    info.update({METRIC: False, **_applied_scale(path, values), **scaled_from(given, cameras)})
     return _Listing(path, name, info, frames, image_paths, cameras, parts)
+
+
+def _applied_scale(path: Path, values: dict[str, Any]) -> dict[str, Any]:
+    """For the sequence's info, what nerfstudio says that it has multiplied positions by, which are kept as they are."""
+    scale = values.get("applied_scale", 1.0)
+    if not isinstance(scale, (int, float)) or scale == 1 or not (math.isfinite(scale) and scale > 0):
+        return {}
+    logger.warning(
+        "%s: positions were multiplied by an applied_scale of %g, and are kept so: a unit of the original is %g here",
+        path,
+        scale,
+        scale,
+    )
+    return {"applied_scale": float(scale)}
 
 
 def export_transforms_json(dataset: Dataset, output: Path) -> list[Path]:

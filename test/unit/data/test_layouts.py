@@ -373,6 +373,14 @@ def test_transforms_are_turned_into_optical_frames(tmp_path):
     assert pixel[0] < 32.0 and pixel[1] < 23.75
 
 
+def test_a_scale_that_nerfstudio_applied_is_said_and_kept(tmp_path, caplog):
+    plain = import_transforms_json(write_transforms(tmp_path / "plain", applied_scale=1.0), tmp_path / "plain_set")
+    assert not caplog.text and "applied_scale" not in plain.sequences[0].info
+    scaled = import_transforms_json(write_transforms(tmp_path / "scaled", applied_scale=0.5), tmp_path / "scaled_set")
+    assert "applied_scale of 0.5" in caplog.text and scaled.sequences[0].info["applied_scale"] == 0.5
+    np.testing.assert_array_equal(scaled.poses.positions, plain.poses.positions)
+
+
 def test_transforms_lens_by_angle(tmp_path):
     source = write_transforms(tmp_path / "t", fl_x=None, fl_y=None, cx=None, cy=None, k1=None, camera_angle_x=np.pi / 2)
     camera = import_transforms_json(source, tmp_path / "set").camera
