@@ -6,7 +6,7 @@
 set -euo pipefail
 
 case "${1:-full}" in
-  full | test) sets="onboard training reports simulation recordings survey test" ;;
+  full | test) sets="onboard training reports simulation recordings survey cluster test" ;;
   onboard) sets="onboard" ;;
   *)
     echo "unknown set ${1}; expected full, test or onboard" >&2

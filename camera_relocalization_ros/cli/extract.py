@@ -39,6 +39,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--resize", type=_size, metavar="WxH", help="store images in another size")
     parser.add_argument("--undistort", action="store_true", help="store images without lens distortion")
+    parser.add_argument(
+        "--dask",
+        default="",
+        metavar="ADDRESS",
+        help="have the workers of a Dask scheduler do the bags, or `local`: processes of this computer; all see bags "
+        "and data set under the same paths, see docs/scaling.md",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -56,6 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
             resize=arguments.resize,
             undistort=arguments.undistort,
             image_delay_s=arguments.image_delay,
+            dask=arguments.dask,
         )
     dataset = extracted.dataset
     print(f"{arguments.output}: {dataset.frame_count} frames in {len(dataset.sequences)} sequences")

@@ -12,7 +12,7 @@ import shutil
 from collections import Counter
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Iterator, Sequence
+from typing import Any, ContextManager, Iterator, Sequence
 
 import numpy as np
 
@@ -51,7 +51,9 @@ class SequenceWriter:
         self._folder = folder
         self._camera_numbers = {camera: number for number, camera in enumerate(cameras)}
         columns = (*COLUMNS, CAMERA_COLUMN) if cameras else COLUMNS
-        self.image_folder.mkdir(parents=True, exist_ok=True)
+        # no parents: a data set that was given up does not come back
+        folder.mkdir(exist_ok=True)
+        self.image_folder.mkdir(exist_ok=True)
         kept = _keep_whole_rows(folder)
         self._numbers = frozenset(int(row["number"]) for row in kept)
         self._last_stamp_ns = int(kept[-1]["stamp_ns"]) if kept else -(2**63)
@@ -142,6 +144,66 @@ def store_image(folder: Path, number: int, image_bytes: bytes, suffix: str) -> s
     return image_name
 
 
+class SequenceFolders:
+    """The sequences of a data set in the making, a folder each below `path`, and their entries in its manifest.
+
+    cameras: of a data set that has several.
+    """
+
+    def __init__(self, path: Path, cameras: Sequence[CameraIntrinsics] = ()) -> None:
+        self.path = path
+        self.cameras = tuple(cameras)
+        self.entries: list[dict[str, Any]] = []
+
+    def is_finished(self, name: str) -> bool:
+        """Whether an interrupted run finished this sequence; it then counts as written."""
+        path = self.path / safe_name(name) / ENTRY_FILE
+        if not path.is_file():
+            return False
+        try:
+            self.entries.append(read_json_mapping(path))
+        except (OSError, ValueError):
+            return False  # it is written again
+        return True
+
+    @contextmanager
+    def sequence(self, name: str, info: dict[str, Any] | None = None) -> Iterator[SequenceWriter]:
+        """Open a new sequence; its frames and the counts of skipped ones are recorded when the block ends."""
+        if any(entry["name"] == name for entry in self.entries):
+            raise DatasetError(f"two sequences are named {name!r}")
+        folder = self.path / safe_name(name)
+        sequence = SequenceWriter(folder, self.cameras)
+        try:
+            yield sequence
+        finally:
+            sequence.close()
+        sequence_info = {**(info or {}), "skipped": dict(sequence.skipped)}
+        still = sequence.still_ranges()
+        if still:
+            sequence_info[STILL_PICTURE] = still
+            count = sum(last - first + 1 for first, last in still)
+            logger.warning("%s: in about %d frames the picture stands still while the poses move", name, count)
+        if sequence.left_out_rows:
+            sequence_info["left_out_rows"] = dict(sequence.left_out_rows)
+        entry = {"name": name, "frames": sequence.frame_count, "info": sequence_info}
+        # an OSError, as of the frames: what is done is kept
+        partial_entry = partial_path(folder / ENTRY_FILE)
+        partial_entry.write_text(json.dumps(entry), encoding="utf-8")
+        os.replace(partial_entry, folder / ENTRY_FILE)
+        self.entries.append(entry)
+
+    def adopt(self, folder: Path, names: Sequence[str]) -> None:
+        """Move finished sequences of another folder, on the same file system, to here; nothing where it is this one.
+
+        They do not count as written until `is_finished` is asked.
+        """
+        if os.path.realpath(folder) == os.path.realpath(self.path):
+            return
+        for name in map(safe_name, names):
+            shutil.rmtree(self.path / name, ignore_errors=True)
+            os.replace(folder / name, self.path / name)
+
+
 class DatasetWriter:
     """`with DatasetWriter(...) as writer: with writer.sequence(name, info) as sequence: sequence.add(...)`.
 
@@ -169,7 +231,9 @@ class DatasetWriter:
         self._cameras = given if len(given) > 1 else ()
         self._job = None if job is None else json.dumps(job, indent=1, sort_keys=True)
         self._lock: Any = None
-        self._entries: list[dict[str, Any]] = []
+        self.sequences = SequenceFolders(self._partial / "sequences", self._cameras)
+        # beside, so that a worker that was given up and writes on cannot get into the data set
+        self._attempts = self._partial.with_name(f"{self.path.name}.attempts")
 
     def __enter__(self) -> DatasetWriter:
         if is_taken(self.path):
@@ -206,7 +270,22 @@ class DatasetWriter:
             else:
                 self._abandon(error)
         finally:
+            self._drop_attempts()
             self._lock.close()
+
+    def attempts_folder(self) -> Path:
+        """A new folder for `SequenceFolders` of others, to be adopted; it is gone when the block ends."""
+        self._drop_attempts()
+        self._attempts.mkdir()
+        return self._attempts
+
+    def _drop_attempts(self) -> None:
+        # renamed first: who still writes there finds no folder, and fills none that is being removed
+        dropped = self._attempts.with_name(f"{self._attempts.name}.dropped")
+        shutil.rmtree(dropped, ignore_errors=True)
+        if self._attempts.is_dir():
+            os.replace(self._attempts, dropped)
+            shutil.rmtree(dropped, ignore_errors=True)
 
     def _abandon(self, error: BaseException | None) -> None:
         # what was asked for cannot be had, against: it could not be carried through
@@ -221,7 +300,7 @@ class DatasetWriter:
             logger.warning("%s: interrupted%s", self._partial, kept)
 
     def _finish(self) -> None:
-        if not any(entry["frames"] for entry in self._entries):
+        if not any(entry["frames"] for entry in self.sequences.entries):
             shutil.rmtree(self._partial, ignore_errors=True)
             raise DatasetError(f"{self.path}: no frame was kept ({self.skipped_summary()}); nothing was written")
         manifest = {
@@ -232,7 +311,7 @@ class DatasetWriter:
             "camera": to_plain(self.camera),
             **({"cameras": len(self._cameras)} if self._cameras else {}),
             **self._origin(),
-            "sequences": self._entries,
+            "sequences": self.sequences.entries,
         }
         for path in (self._partial / JOB_FILE, *self._partial.glob(f"sequences/*/{ENTRY_FILE}")):
             path.unlink()
@@ -245,52 +324,23 @@ class DatasetWriter:
     def _origin(self) -> dict[str, list[float]]:
         """The key that far positions need; none where they lie around zero."""
         folder = self._partial / "sequences"
-        paths = [folder / safe_name(entry["name"]) / FRAMES_FILE for entry in self._entries]
+        paths = [folder / safe_name(entry["name"]) / FRAMES_FILE for entry in self.sequences.entries]
         rows = [row for path in paths for row in csv.DictReader(path.read_text(encoding="utf-8").splitlines())]
         origin = position_origin(np.array([[float(row[axis]) for axis in "xyz"] for row in rows]))
         return {"position_origin": origin.tolist()} if origin.any() else {}
 
     def is_finished(self, name: str) -> bool:
         """Whether an interrupted run finished this sequence; it then counts as written."""
-        path = self._partial / "sequences" / safe_name(name) / ENTRY_FILE
-        if not path.is_file():
-            return False
-        try:
-            self._entries.append(read_json_mapping(path))
-        except (OSError, ValueError):
-            return False  # it is written again
-        return True
+        return self.sequences.is_finished(name)
 
-    @contextmanager
-    def sequence(self, name: str, info: dict[str, Any] | None = None) -> Iterator[SequenceWriter]:
+    def sequence(self, name: str, info: dict[str, Any] | None = None) -> ContextManager[SequenceWriter]:
         """Open a new sequence; its frames and the counts of skipped ones are recorded when the block ends."""
-        if any(entry["name"] == name for entry in self._entries):
-            raise DatasetError(f"two sequences are named {name!r}")
-        folder = self._partial / "sequences" / safe_name(name)
-        sequence = SequenceWriter(folder, self._cameras)
-        try:
-            yield sequence
-        finally:
-            sequence.close()
-        sequence_info = {**(info or {}), "skipped": dict(sequence.skipped)}
-        still = sequence.still_ranges()
-        if still:
-            sequence_info[STILL_PICTURE] = still
-            count = sum(last - first + 1 for first, last in still)
-            logger.warning("%s: in about %d frames the picture stands still while the poses move", name, count)
-        if sequence.left_out_rows:
-            sequence_info["left_out_rows"] = dict(sequence.left_out_rows)
-        entry = {"name": name, "frames": sequence.frame_count, "info": sequence_info}
-        # an OSError, as of the frames: what is done is kept
-        partial_entry = partial_path(folder / ENTRY_FILE)
-        partial_entry.write_text(json.dumps(entry), encoding="utf-8")
-        os.replace(partial_entry, folder / ENTRY_FILE)
-        self._entries.append(entry)
+        return self.sequences.sequence(name, info)
 
     def skipped_summary(self) -> str:
         """The counts of skipped frames by reason, in words."""
         total: Counter[str] = Counter()
-        for entry in self._entries:
+        for entry in self.sequences.entries:
             total.update(entry["info"]["skipped"])
         return ", ".join(f"{count} {reason}" for reason, count in sorted(total.items())) or "none skipped"
 

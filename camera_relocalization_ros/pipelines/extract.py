@@ -12,6 +12,7 @@ from camera_relocalization_ros.core.progress import Progress, reporting
 from camera_relocalization_ros.data.camera_files import load_camera
 from camera_relocalization_ros.data.dataset import Dataset
 from camera_relocalization_ros.data.pose_stream import StreamLimits
+from camera_relocalization_ros.fleet.engine import engine_at
 
 if TYPE_CHECKING:
     from camera_relocalization_ros.ros.bags.pose_sources import PoseSources
@@ -44,11 +45,13 @@ def extract(
     reindex: bool = False,
     stamps: str = "header",
     progress: Progress | None = None,
+    dask: str = "",
 ) -> Extraction:
     """Write the data set `output`, one sequence per bag: each image with the pose of `child` in `parent` at its stamp.
 
     The settings are those of ExtractionOptions; `camera` and `sources` may be YAML files. When it is interrupted, what
-    is done stays beside `output`, and the same call resumes.
+    is done stays beside `output`, and the same call resumes. dask: the address of a Dask scheduler whose workers do the
+    bags, or "local" for processes of this computer; workers see bags and output under the same paths.
     Raises BagError, ConfigError or DatasetError; ImportError where ROS is not installed.
     """
     from camera_relocalization_ros.ros.bags import extraction
@@ -70,6 +73,6 @@ def extract(
         reindex=reindex,
         stamps=stamps,
     )
-    with reporting(progress):
-        dataset = extraction.extract([Path(bag) for bag in bags], options, Path(output))
+    with reporting(progress), engine_at(dask) as engine:
+        dataset = extraction.extract([Path(bag) for bag in bags], options, Path(output), engine)
     return Extraction(dataset, {sequence.name: dict(sequence.info["skipped"]) for sequence in dataset.sequences})

@@ -47,7 +47,7 @@ def assert_pins_fit(pins, wanted):
             assert want.specifier.contains(pin.version), f"{line}; pyproject.toml has {want}"
 
 
-@pytest.mark.parametrize("extra", ["training", "reports", "simulation", "recordings", "survey", "test"])
+@pytest.mark.parametrize("extra", ["training", "reports", "simulation", "recordings", "survey", "cluster", "test"])
 def test_an_extra_has_the_packages_of_its_requirements_file(extra):
     pins, wanted = pinned(f"{extra}.txt"), by_name(OPTIONAL[extra])
     assert set(pins) == set(wanted)

@@ -31,7 +31,8 @@ OFFLINE = {
     "training": BOARD | {"data", "evaluation"},
     "simulation": {"core", "vision", "aircraft", "data"},
     "report": BOARD | {"data", "evaluation"},
-    "ros/bags": BOARD | {"data", "evaluation", "simulation", "ros", "ros/node"},
+    "fleet": {"core"},
+    "ros/bags": BOARD | {"data", "fleet", "evaluation", "simulation", "ros", "ros/node"},
     "ros/replay": BOARD | {"data", "evaluation", "ros", "ros/node", "ros/bags", "msg", "srv"},
 }
 # the steps of the work, and the commands that parse for them and print: above all else

@@ -4,7 +4,11 @@
 from __future__ import annotations
 
 import logging
+import os
+import platform
+import uuid
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from itertools import tee
 from pathlib import Path
 from typing import Any, Iterable, Iterator, Sequence
@@ -13,13 +17,15 @@ import numpy as np
 import rosbag
 
 from camera_relocalization_ros.core.camera import AUTO, CameraIntrinsics
+from camera_relocalization_ros.core.errors import BagError, DatasetError
 from camera_relocalization_ros.core.frames import FramePair, bare_frame
 from camera_relocalization_ros.core.progress import tracked
 from camera_relocalization_ros.data.dataset import Dataset
-from camera_relocalization_ros.data.dataset_writer import DatasetWriter, SequenceWriter
+from camera_relocalization_ros.data.dataset_writer import DatasetWriter, SequenceFolders, SequenceWriter
 from camera_relocalization_ros.data.pose_stream import StreamLimits
 from camera_relocalization_ros.data.pose_suspicions import clock_suspicion, unit_suspicion
 from camera_relocalization_ros.data.sequence_names import sequence_names
+from camera_relocalization_ros.fleet.engine import Engine, Here
 from camera_relocalization_ros.ros.bags.extraction_workers import FrameJob, ProcessedFrame, processed_frames
 from camera_relocalization_ros.ros.bags.pose_sources import PoseSources
 from camera_relocalization_ros.ros.bags.reader import image_count, image_topic, in_stamp_order, open_bag, read_messages
@@ -32,7 +38,7 @@ from camera_relocalization_ros.ros.bags.recorded_cameras import (
 from camera_relocalization_ros.ros.bags.records import HEADER
 from camera_relocalization_ros.ros.bags.tf.frame_tree import frame_doubts
 from camera_relocalization_ros.ros.bags.tf.image_clock import OUT_OF_ORDER, ImageClock
-from camera_relocalization_ros.ros.bags.tf.pieces import pieces_before, recorded_span
+from camera_relocalization_ros.ros.bags.tf.pieces import Span, pieces_before, recorded_span
 from camera_relocalization_ros.ros.bags.tf.stays import Stay, stays_of
 from camera_relocalization_ros.ros.bags.transforms import NO_STAMP, BagTransforms, FrameChain
 
@@ -70,34 +76,102 @@ class ExtractionOptions:
         return CameraChoice(self.camera, self.camera_info_topic, self.rectification)
 
 
-def extract(bag_paths: Sequence[Path], options: ExtractionOptions, output: Path) -> Dataset:
+@dataclass(frozen=True)
+class BagTask:
+    """All that decides the sequences that a bag becomes.
+
+    recorded: its pictures' cameras; pieces: the bags that it goes on from; cameras: of the data set, where it has
+    several. folder: of the sequences; where is_attempt, of attempts, each of which has a folder of its own and may use
+    one process.
+    """
+
+    name: str
+    path: Path
+    options: ExtractionOptions
+    recorded: RecordedCameras
+    pieces: tuple[Path, ...]
+    cameras: tuple[CameraIntrinsics, ...]
+    folder: Path
+    is_attempt: bool
+
+    @property
+    def transforms(self) -> PictureTransforms:
+        """What is done to its pictures."""
+        return PictureTransforms(self.recorded, self.options.resize, self.options.undistort)
+
+
+def extract(
+    bag_paths: Sequence[Path], options: ExtractionOptions, output: Path, engine: Engine | None = None
+) -> Dataset:
     """Write the data set `output`, one sequence per bag, and return it.
 
     JPEG and PNG messages keep their bytes unless the pixels must change. When it is interrupted, what is done stays
-    beside `output`, and the same call resumes. Raises BagError, ConfigError or DatasetError.
+    beside `output`, and the same call resumes. engine: does the bags, this process where there is none, with the same
+    result to the byte; bags and output lie where all of its workers see them. Raises BagError, ConfigError or
+    DatasetError.
     """
-    transforms = _transforms(bag_paths, options)
+    engine = engine or Here()
+    # workers have another working directory
+    paths = [path.absolute() for path in bag_paths] if engine.is_elsewhere else bag_paths
+    recorded, spans = _surveyed(paths, options, engine)
+    transforms = [PictureTransforms(each, options.resize, options.undistort) for each in recorded]
     cameras = [camera for each in transforms for camera in each.cameras if camera is not None]
     frames = FramePair(options.parent, options.child)
-    spans = {path: recorded_span(path, options.reindex) for path in bag_paths}
-    with DatasetWriter(output, frames.parent, frames.child, cameras, _job(bag_paths, options)) as writer:
-        for name, path, of_bag in zip(sequence_names(bag_paths), bag_paths, transforms):
-            if not writer.is_finished(name):
-                with open_bag(path, options.reindex, options.stamps) as bag:
-                    _extract_bag(bag, name, options, of_bag, writer, pieces_before(path, spans))
+    with DatasetWriter(output, frames.parent, frames.child, cameras, _job(paths, options)) as writer:
+        folder = writer.attempts_folder().absolute() if engine.is_elsewhere else writer.sequences.path
+        to_all = (writer.sequences.cameras, folder, engine.is_elsewhere)
+        tasks = [
+            BagTask(name, path, options, of_bag, tuple(pieces_before(path, spans)), *to_all)
+            for name, path, of_bag in zip(sequence_names(paths), paths, recorded)
+        ]
+        _extract_bags(tasks, writer, engine)
     return Dataset.load(output)
 
 
-def _extract_bag(
-    bag: rosbag.Bag,
-    name: str,
-    options: ExtractionOptions,
-    pictures: PictureTransforms,
-    writer: DatasetWriter,
-    pieces: Sequence[Path],
-) -> None:
+def _extract_bags(tasks: Sequence[BagTask], writer: DatasetWriter, engine: Engine) -> None:
+    """Do the bags that no run before finished; each counts when it is whole, whoever else was at it."""
+    before = SequenceFolders(writer.sequences.path)
+    waiting = [task for task in tasks if not before.is_finished(task.name)]
+    parts = {task.name: [task.name] for task in tasks}
+    for number, (folder, names) in engine.completed(extract_bag, waiting, [str(task.path) for task in waiting]):
+        name = waiting[number].name
+        others = {part for other, of_other in parts.items() if other != name for part in of_other}
+        for part in sorted(others.intersection(names)):
+            raise DatasetError(f"two sequences are named {part!r}; rename one of the bags")
+        writer.sequences.adopt(folder, names)
+        parts[name] = names
+    # in the order of the bags, whichever was done first
+    for name in (name for task in tasks for name in parts[task.name]):
+        if not writer.is_finished(name):
+            raise DatasetError(f"{writer.path}: sequence {name!r} vanished while it was written")
+
+
+def extract_bag(task: BagTask) -> tuple[Path, list[str]]:
+    """Write a bag's sequences: the folder in which they are, and their names in order.
+
+    Raises BagError, also where an attempt's folder is not shared with the process that gave it.
+    """
+    folder = _own_folder(task.folder) if task.is_attempt else task.folder
+    sequences = SequenceFolders(folder, task.cameras)
+    with open_bag(task.path, task.options.reindex, task.options.stamps) as bag:
+        _extract_opened(bag, task, sequences)
+    return folder, [entry["name"] for entry in sequences.entries]
+
+
+def _own_folder(attempts: Path) -> Path:
+    folder = attempts / uuid.uuid4().hex
+    try:
+        folder.mkdir()
+    except OSError as error:
+        text = f"cannot be written on {platform.node()} ({error.strerror}); all workers must share bags and output"
+        raise BagError(f"{attempts}: {text}") from error
+    return folder
+
+
+def _extract_opened(bag: rosbag.Bag, task: BagTask, sequences: SequenceFolders) -> None:
+    options = task.options
     topic, _ = image_topic(bag, options.image_topic)
-    transforms = BagTransforms.from_bag(bag, options.sources, pieces, options.reindex, topic)
+    transforms = BagTransforms.from_bag(bag, options.sources, task.pieces, options.reindex, topic)
     chain = transforms.chain(options.parent, options.child, options.limits)
     for doubt in _frame_doubts(bag, topic, transforms, options):
         logger.warning("%s: %s", bag.filename, doubt)
@@ -111,9 +185,9 @@ def _extract_bag(
         text = "%s: %r stood at %d places, %s; each becomes a sequence of its own"
         logger.warning(text, bag.filename, options.parent, len(stays), " and ".join(map(str, stays)))
     for number, stay in enumerate(stays, start=1):
-        part = f"{name}_{number}" if len(stays) > 1 else name
-        if not writer.is_finished(part):
-            _extract_stay(bag, topic, chain, transforms.clock, stay, options, pictures, writer, part, dict(info))
+        part = f"{task.name}_{number}" if len(stays) > 1 else task.name
+        if not sequences.is_finished(part):
+            _extract_stay(bag, topic, chain, transforms.clock, stay, task, sequences, part, dict(info))
 
 
 def _frame_doubts(bag: rosbag.Bag, topic: str, transforms: BagTransforms, options: ExtractionOptions) -> Iterator[str]:
@@ -129,25 +203,27 @@ def _extract_stay(
     chain: FrameChain,
     clock: ImageClock,
     stay: Stay,
-    options: ExtractionOptions,
-    pictures: PictureTransforms,
-    writer: DatasetWriter,
+    task: BagTask,
+    sequences: SequenceFolders,
     name: str,
     info: dict[str, Any],
 ) -> None:
     """Write a sequence of the images during which the parent stood at one place."""
+    options = task.options
     info.update(stay.info)
-    with writer.sequence(name, info) as sequence:
+    with sequences.sequence(name, info) as sequence:
         job = FrameJob(
             bag=bag,
             topic=topic,
             chain=chain,
             image_delay_ns=round(options.image_delay_s * 1e9),
             image_format=options.image_format,
-            transforms=pictures,
+            transforms=task.transforms,
             image_folder=sequence.image_folder,
             stored=sequence.stored_numbers(),
             stay=stay,
+            # an attempt is one of many on its computer
+            processes=1 if task.is_attempt else os.cpu_count() or 1,
         )
         progress = tracked(processed_frames(job), Path(bag.filename).name, "image", info["images"])
         span_ns = _record_frames(_in_clock(progress, clock) if chain.streams else progress, sequence)
@@ -208,17 +284,24 @@ def _job(bag_paths: Sequence[Path], options: ExtractionOptions) -> dict[str, Any
     return {"bags": bags, "options": asdict(options)}
 
 
-def _transforms(bag_paths: Sequence[Path], options: ExtractionOptions) -> list[PictureTransforms]:
-    """What is done to the pictures of each bag, by their cameras; raises BagError or ConfigError."""
-    recorded = []
-    for path in bag_paths:
-        with open_bag(path, options.reindex, options.stamps) as bag:
-            topic, _ = image_topic(bag, options.image_topic)
-            recorded.append(recorded_cameras(bag, topic, options.camera_choice))
+def _surveyed(
+    paths: Sequence[Path], options: ExtractionOptions, engine: Engine
+) -> tuple[list[RecordedCameras], dict[Path, Span | None]]:
+    """The cameras of each bag's pictures, and when each bag was recorded; raises BagError or ConfigError."""
+    done = dict(engine.completed(partial(_survey, options=options), paths, [str(path) for path in paths]))
+    found = [done[number] for number in range(len(paths))]
+    recorded = [cameras for cameras, _ in found]
     cameras = list(dict.fromkeys(camera for each in recorded for camera in each.distinct))
     if len(cameras) == 1:
-        for n, path in enumerate(bag_paths):
+        for n, path in enumerate(paths):
             if not recorded[n].cameras:
                 logger.warning("%s: no intrinsics; those of the other bags are taken", path)
                 recorded[n] = RecordedCameras(np.zeros(1, dtype=np.int64), (cameras[0],))
-    return [PictureTransforms(each, options.resize, options.undistort) for each in recorded]
+    return recorded, {path: span for path, (_, span) in zip(paths, found)}
+
+
+def _survey(path: Path, options: ExtractionOptions) -> tuple[RecordedCameras, Span | None]:
+    with open_bag(path, options.reindex, options.stamps) as bag:
+        topic, _ = image_topic(bag, options.image_topic)
+        cameras = recorded_cameras(bag, topic, options.camera_choice)
+    return cameras, recorded_span(path, options.reindex)

@@ -64,6 +64,8 @@ class FrameJob:
     # frames that an interrupted run stored
     stored: frozenset[int]
     stay: Stay
+    # that share the images; 1: none but this one, which may be one of many and must not fork
+    processes: int
 
     def process(self, number: int, image: RecordedImage, is_repeat: bool) -> ProcessedFrame:
         """Store a frame's image unless something is wrong with the frame."""
@@ -98,7 +100,11 @@ def processed_frames(job: FrameJob) -> Iterator[ProcessedFrame]:
     """All frames of the job's bag in the order of arrival; raises what a process raised, BagError when one died."""
     images = places(job.bag, [job.topic])
     batches = [range(first, min(first + BATCH, len(images))) for first in range(0, len(images), BATCH)]
-    count = min(os.cpu_count() or 1, len(batches))
+    if job.processes == 1:
+        for batch in batches:
+            yield from _process_batch(job, images, batch)
+        return
+    count = min(job.processes, len(batches))
     workers = [_Worker(job, images, batches[first::count]) for first in range(count)]
     try:
         for number in range(len(batches)):

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""`--dask`: a scheduler and worker processes on this machine; the bytes are those of one machine."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from helpers import fake_trajectory
+from ros_helpers import FRAME, image_records, tf_records, write_bag
+
+from camera_relocalization_ros.cli.main import main
+from camera_relocalization_ros.core.shipped_files import NAME
+from camera_relocalization_ros.data import dataset_writer
+from camera_relocalization_ros.data.dataset_writer import DatasetWriter
+
+distributed = pytest.importorskip("distributed", reason="needs the extra `cluster`")
+
+POSES = fake_trajectory(6)
+# for a computer that stands still meanwhile; nothing waits so long elsewhere
+PATIENCE_S = 300
+# read by a worker before it begins: it kills itself at the third frame that it writes
+DIES = """
+import os, signal
+from camera_relocalization_ros.data.dataset_writer import SequenceWriter
+
+def add_or_die(sequence, *row, add=SequenceWriter.add_stored):
+    if sequence.frame_count == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+    add(sequence, *row)
+
+SequenceWriter.add_stored = add_or_die
+"""
+
+
+@pytest.fixture(scope="module")
+def bags(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("bags")
+    records = [*tf_records(POSES, "map", FRAME), *image_records(POSES.stamps_ns)]
+    return [write_bag(folder / f"f{number}.bag", records[number:]) for number in range(3)]
+
+
+@pytest.fixture(scope="module")
+def by_one(bags, tmp_path_factory):
+    """The data set of one machine; made before the cluster, whose threads would be forked."""
+    folder = tmp_path_factory.mktemp("one") / "set"
+    assert extract(bags, folder) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def cluster(by_one, tmp_path_factory):
+    """A scheduler with one sound worker."""
+    scheduler = {"host": "127.0.0.1", "dashboard_address": "127.0.0.1:0"}
+    with distributed.LocalCluster(n_workers=0, **scheduler) as cluster:
+        with worker(cluster, tmp_path_factory.mktemp("worker")):
+            yield cluster
+
+
+@contextmanager
+def worker(cluster, folder, *options, path=""):
+    """One more worker process, there when the block begins; `folder` is its own, `path` before its PYTHONPATH."""
+    with distributed.Client(cluster.scheduler_address, set_as_default=False) as client:
+        known = len(client.scheduler_info(n_workers=-1)["workers"])
+        where = [cluster.scheduler_address, "--no-nanny", "--nthreads", "1", "--no-dashboard"]
+        command = [sys.executable, "-m", "distributed.cli.dask_worker", *where, "--local-directory", folder, *options]
+        with open(folder / "log", "wb") as log:
+            environment = {**os.environ, "PYTHONPATH": f"{path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
+            process = subprocess.Popen(list(map(str, command)), stdout=log, stderr=log, env=environment, cwd=folder)
+        try:
+            client.wait_for_workers(known + 1, timeout=PATIENCE_S)
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+
+def extract(bags, output, *more):
+    frames = ["--image-topic", "/camera/image_raw/compressed", "--parent", "map", "--child", FRAME]
+    return main(["extract", *map(str, bags), "-o", str(output), *frames, *more])
+
+
+def content(folder):
+    return {path.relative_to(folder): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def test_a_killed_worker_costs_its_bag_and_the_bytes_are_those_of_one_machine(cluster, bags, by_one, tmp_path, caplog):
+    (tmp_path / "dies.py").write_text(DIES)
+    folder = tmp_path / "worker"
+    folder.mkdir()
+    with worker(cluster, folder, "--preload", tmp_path / "dies.py") as killed:
+        assert extract(bags, tmp_path / "set", "--dask", cluster.scheduler_address) == 0
+        assert killed.wait(PATIENCE_S) == -signal.SIGKILL
+    assert content(tmp_path / "set") == content(by_one)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["dies.py", "set", "worker"]
+    assert "Dask: 2 workers, dashboard http" in caplog.text
+
+
+def test_what_is_wrong_with_a_bag_is_one_line_also_from_a_worker(cluster, bags, tmp_path, capsys):
+    broken = tmp_path / "broken.bag"
+    broken.write_bytes(b"no bag")
+    assert extract([*bags, broken], tmp_path / "set", "--dask", cluster.scheduler_address) == 1
+    assert capsys.readouterr().err.splitlines()[-1].startswith(f"reloc extract: {broken}: ")
+    assert [path.name for path in tmp_path.iterdir()] == ["broken.bag"]
+
+
+def test_a_second_command_does_not_do_the_bags_of_the_first(cluster, bags, tmp_path, capsys):
+    with pytest.raises(KeyboardInterrupt), DatasetWriter(tmp_path / "set", "map", FRAME):
+        assert extract(bags, tmp_path / "set", "--dask", cluster.scheduler_address) == 1
+        assert "another process is writing it" in capsys.readouterr().err
+        raise KeyboardInterrupt
+
+
+def test_a_worker_of_another_version_is_named(cluster, bags, tmp_path, capsys):
+    folder = tmp_path / "worker"
+    shutil.copytree(Path(dataset_writer.__file__).parents[1], folder / NAME)
+    with open(folder / NAME / "fleet" / "engine.py", "a", encoding="utf-8") as file:
+        file.write("# another version\n")
+    with worker(cluster, folder, "--name", "other", path=folder):
+        assert extract(bags, tmp_path / "set", "--dask", cluster.scheduler_address) == 1
+    assert f"another version of {NAME} than this command: tcp://127.0.0.1:" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["worker"]
+
+
+def test_a_scheduler_that_is_not_there_is_one_line(bags, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("camera_relocalization_ros.fleet.dask_cluster.CONNECT_S", 1)
+    assert extract(bags, tmp_path / "set", "--dask", "tcp://127.0.0.1:1") == 1
+    assert "no Dask scheduler answers at tcp://127.0.0.1:1" in capsys.readouterr().err
+
+
+def test_local_is_processes_of_this_computer(bags, by_one, tmp_path, monkeypatch):
+    monkeypatch.setattr("distributed.deploy.local.CPU_COUNT", 1)
+    assert extract(bags[:1], tmp_path / "set", "--dask", "local") == 0
+    assert content(tmp_path / "set" / "sequences" / "f0") == content(by_one / "sequences" / "f0")
