@@ -52,6 +52,17 @@ def add_bag_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_dask_argument(parser: argparse.ArgumentParser, files: str) -> None:
+    """`--dask`; files: what all workers must see under the same paths."""
+    parser.add_argument(
+        "--dask",
+        default="",
+        metavar="ADDRESS",
+        help="have the workers of a Dask scheduler do the bags, or `local`: processes of this computer; all see "
+        f"{files} under the same paths, see docs/scaling.md",
+    )
+
+
 def bag_settings(arguments: argparse.Namespace) -> dict[str, Any]:
     """Those arguments as fields of ExtractionOptions; raises ConfigError for a file that is wrong."""
     import numpy as np

@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from camera_relocalization_ros.cli.bag_arguments import add_bag_arguments, bag_settings
+from camera_relocalization_ros.cli.bag_arguments import add_bag_arguments, add_dask_argument, bag_settings
 from camera_relocalization_ros.cli.next_step import print_next
 
 NAME = "extract"
@@ -39,13 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--resize", type=_size, metavar="WxH", help="store images in another size")
     parser.add_argument("--undistort", action="store_true", help="store images without lens distortion")
-    parser.add_argument(
-        "--dask",
-        default="",
-        metavar="ADDRESS",
-        help="have the workers of a Dask scheduler do the bags, or `local`: processes of this computer; all see bags "
-        "and data set under the same paths, see docs/scaling.md",
-    )
+    add_dask_argument(parser, "bags and data set")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -1,25 +1,23 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """`--dask`: a scheduler and worker processes on this machine; the bytes are those of one machine."""
 
-import os
-import shutil
 import signal
 import subprocess
 import sys
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 from helpers import fake_trajectory
-from ros_helpers import FRAME, image_records, tf_records, write_bag
+from ros_helpers import FRAME, IMAGE_TOPIC, image_records, tf_records, write_bag
 
 from camera_relocalization_ros.cli.main import main
 from camera_relocalization_ros.core.shipped_files import NAME
-from camera_relocalization_ros.data import dataset_writer
 from camera_relocalization_ros.data.dataset_writer import DatasetWriter
+from camera_relocalization_ros.fleet import engine
 
 distributed = pytest.importorskip("distributed", reason="needs the extra `cluster`")
 
+TOPIC = f"{IMAGE_TOPIC}/compressed"
 POSES = fake_trajectory(6)
 # for a computer that stands still meanwhile; nothing waits so long elsewhere
 PATIENCE_S = 300
@@ -62,15 +60,14 @@ def cluster(by_one, tmp_path_factory):
 
 
 @contextmanager
-def worker(cluster, folder, *options, path=""):
-    """One more worker process, there when the block begins; `folder` is its own, `path` before its PYTHONPATH."""
+def worker(cluster, folder, *options):
+    """One more worker process, there when the block begins; `folder` is its own."""
     with distributed.Client(cluster.scheduler_address, set_as_default=False) as client:
         known = len(client.scheduler_info(n_workers=-1)["workers"])
         where = [cluster.scheduler_address, "--no-nanny", "--nthreads", "1", "--no-dashboard"]
         command = [sys.executable, "-m", "distributed.cli.dask_worker", *where, "--local-directory", folder, *options]
         with open(folder / "log", "wb") as log:
-            environment = {**os.environ, "PYTHONPATH": f"{path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
-            process = subprocess.Popen(list(map(str, command)), stdout=log, stderr=log, env=environment, cwd=folder)
+            process = subprocess.Popen(list(map(str, command)), stdout=log, stderr=log, cwd=folder)
         try:
             client.wait_for_workers(known + 1, timeout=PATIENCE_S)
             yield process
@@ -80,7 +77,7 @@ def worker(cluster, folder, *options, path=""):
 
 
 def extract(bags, output, *more):
-    frames = ["--image-topic", "/camera/image_raw/compressed", "--parent", "map", "--child", FRAME]
+    frames = ["--image-topic", TOPIC, "--parent", "map", "--child", FRAME]
     return main(["extract", *map(str, bags), "-o", str(output), *frames, *more])
 
 
@@ -108,6 +105,13 @@ def test_what_is_wrong_with_a_bag_is_one_line_also_from_a_worker(cluster, bags, 
     assert [path.name for path in tmp_path.iterdir()] == ["broken.bag"]
 
 
+def test_sync_check_says_the_same(cluster, bags, capsys):
+    command = ["sync-check", *map(str, bags), "--image-topic", TOPIC, "--parent", "map", "--child", FRAME]
+    here = main(command), capsys.readouterr().out
+    assert (main([*command, "--dask", cluster.scheduler_address]), capsys.readouterr().out) == here
+    assert all(str(bag) in here[1] for bag in bags)
+
+
 def test_a_second_command_does_not_do_the_bags_of_the_first(cluster, bags, tmp_path, capsys):
     with pytest.raises(KeyboardInterrupt), DatasetWriter(tmp_path / "set", "map", FRAME):
         assert extract(bags, tmp_path / "set", "--dask", cluster.scheduler_address) == 1
@@ -116,14 +120,20 @@ def test_a_second_command_does_not_do_the_bags_of_the_first(cluster, bags, tmp_p
 
 
 def test_a_worker_of_another_version_is_named(cluster, bags, tmp_path, capsys):
-    folder = tmp_path / "worker"
-    shutil.copytree(Path(dataset_writer.__file__).parents[1], folder / NAME)
-    with open(folder / NAME / "fleet" / "engine.py", "a", encoding="utf-8") as file:
-        file.write("# another version\n")
-    with worker(cluster, folder, "--name", "other", path=folder):
-        assert extract(bags, tmp_path / "set", "--dask", cluster.scheduler_address) == 1
+    def pretend():
+        engine.code_digest, engine.own_digest = lambda: "another", engine.code_digest
+
+    def restore():
+        engine.code_digest = engine.own_digest
+
+    with distributed.Client(cluster.scheduler_address, set_as_default=False) as client:
+        client.run(pretend)
+        try:
+            assert extract(bags, tmp_path / "set", "--dask", cluster.scheduler_address) == 1
+        finally:
+            client.run(restore)
     assert f"another version of {NAME} than this command: tcp://127.0.0.1:" in capsys.readouterr().err
-    assert [path.name for path in tmp_path.iterdir()] == ["worker"]
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_scheduler_that_is_not_there_is_one_line(bags, tmp_path, capsys, monkeypatch):

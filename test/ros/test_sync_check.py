@@ -52,6 +52,20 @@ def test_command_draws_and_says_that_there_is_no_delay(flight, tmp_path, capsys)
     assert plot.read_bytes().startswith(b"\x89PNG")
 
 
+def test_of_several_bags_each_is_told_apart_and_one_that_cannot_be_read_costs_itself(tmp_path, capsys):
+    frames = ["--image-topic", TOPIC, "--parent", "map", "--child", OPTICAL_FRAME]
+    bags = [str(tmp_path / "empty.bag"), str(tmp_path / "no_bag.bag")]
+    with rosbag.Bag(bags[0], "w"):
+        pass
+    (tmp_path / "no_bag.bag").write_bytes(b"no bag")
+    assert main(["sync-check", *bags, *frames]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.partition(": ")[0] for line in lines] == bags
+    assert all(path not in line.partition(": ")[2] for path, line in zip(bags, lines))
+    assert main(["sync-check", *bags, *frames, "--plot", str(tmp_path / "sync.png")]) == 1
+    assert capsys.readouterr().err == "reloc sync-check: --plot draws one bag; 2 were given\n"
+
+
 def test_command_says_when_it_cannot_tell(flight, capsys):
     frames = ["--parent", "map", "--child", "M100/base_link"]  # the gimbal turns the camera as it likes
     assert main(["sync-check", str(flight), "--image-topic", TOPIC, *frames]) == 1

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Iterator
+from typing import Iterator, Sequence
 
 import cv2
 import numpy as np
@@ -14,11 +15,12 @@ import rosbag
 from scipy.spatial.transform import Rotation
 
 from camera_relocalization_ros.core.camera import CameraIntrinsics
-from camera_relocalization_ros.core.errors import BagError, FrameError, SyncError
+from camera_relocalization_ros.core.errors import BagError, FrameError, RelocalizationError, SyncError
 from camera_relocalization_ros.core.progress import tracked
 from camera_relocalization_ros.core.trajectory import Trajectory
 from camera_relocalization_ros.data.motion_alignment import DelayEstimate, estimate_delay
 from camera_relocalization_ros.data.still_pictures import still_rows, texture_of
+from camera_relocalization_ros.fleet.engine import Engine
 from camera_relocalization_ros.ros.bags.extraction import ExtractionOptions
 from camera_relocalization_ros.ros.bags.reader import (
     image_topic,
@@ -65,6 +67,32 @@ class SyncCheck:
         else:
             lines.append("no delay that matters")
         return "\n".join(lines)
+
+
+def check_bags(
+    paths: Sequence[Path], options: ExtractionOptions, search_s: tuple[float, float], max_images: int, engine: Engine
+) -> list[SyncCheck | RelocalizationError]:
+    """`check_sync` of each bag, in their order, done by an engine; the error of a bag that has none.
+
+    Raises ConfigError or BagError where the engine cannot.
+    """
+    found = engine.completed(
+        partial(_checked, options=options, search_s=search_s, max_images=max_images),
+        # workers have another working directory
+        [path.absolute() for path in paths] if engine.is_elsewhere else paths,
+        list(map(str, paths)),
+    )
+    checks = dict(found)
+    return [checks[number] for number in range(len(paths))]
+
+
+def _checked(
+    path: Path, options: ExtractionOptions, search_s: tuple[float, float], max_images: int
+) -> SyncCheck | RelocalizationError:
+    try:
+        return check_sync(path, options, search_s, max_images)
+    except RelocalizationError as error:
+        return error
 
 
 def check_sync(path: Path, options: ExtractionOptions, search_s: tuple[float, float], max_images: int) -> SyncCheck:
