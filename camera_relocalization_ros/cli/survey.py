@@ -5,6 +5,12 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from camera_relocalization_ros.cli.next_step import print_next
+
+if TYPE_CHECKING:
+    from camera_relocalization_ros.data.dataset import Dataset
 
 NAME = "survey"
 HELP = "Find the poses of pictures that have none, in metres: by tags, satellite positions, a distance or a data set."
@@ -65,7 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     from camera_relocalization_ros.core.errors import ConfigError, DatasetError
     from camera_relocalization_ros.core.output_files import replaced_folder
-    from camera_relocalization_ros.data.dataset import MANIFEST, SURVEY, Dataset
+    from camera_relocalization_ros.data.dataset import MANIFEST, Dataset
     from camera_relocalization_ros.pipelines.survey import Tags, survey
 
     if (arguments.tags is None) != (arguments.tag_size is None) or (arguments.tag_size or 1.0) <= 0:
@@ -90,7 +96,16 @@ def run(arguments: argparse.Namespace) -> int:
             object_radius_m=arguments.object_radius,
         )
     dataset = Dataset.load(arguments.output)
-    print(f"{dataset.path}: {dataset.frame_count} frames in {len(dataset.sequences)} sequences")
-    for key, value in dataset.sequences[0].info[SURVEY].items():
-        print(f"  {key}: {value}")
+    print_surveyed(dataset)
+    print_next(arguments, "reloc", "doctor", arguments.output, why="is it fit for training")
     return 0
+
+
+def print_surveyed(dataset: Dataset) -> None:
+    """Print what is known of the errors of a surveyed data set, in the doctor's words."""
+    from camera_relocalization_ros.data.doctor.survey_check import check_survey
+
+    finding = check_survey(dataset)
+    assert finding is not None, "it has just been surveyed"
+    print(f"{dataset.path}: {dataset.frame_count} frames in {len(dataset.sequences)} sequences")
+    print(f"{finding.level}: {finding.sentence}")

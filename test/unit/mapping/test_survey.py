@@ -16,6 +16,7 @@ from scipy.spatial.transform import Rotation
 
 from camera_relocalization_ros.aircraft.local_frame import Geodetic
 from camera_relocalization_ros.cli.main import main
+from camera_relocalization_ros.cli.survey import print_surveyed
 from camera_relocalization_ros.core.errors import ConfigError, DatasetError
 from camera_relocalization_ros.core.geometry import invert
 from camera_relocalization_ros.data.dataset import Dataset
@@ -278,12 +279,14 @@ def test_what_gives_no_poses_is_refused_in_words(tmp_path, capsys):
     assert not (tmp_path / "set").exists()
 
 
-def test_a_survey_without_a_scale_is_not_metric(photos, tmp_path):
+def test_a_survey_without_a_scale_is_not_metric(photos, tmp_path, capsys):
     folder, truth = photos
     dataset = write_survey([reconstruction_of(truth)], pictures_in(folder), tmp_path / "set", dict(FOUND))
     assert not dataset.is_metric
     finding = check_survey(dataset)
     assert finding.level == BAD and "nothing tells the scale" in finding.sentence
+    print_surveyed(dataset)
+    assert capsys.readouterr().out.splitlines()[1] == f"BAD: {finding.sentence}"
 
 
 def test_sigterm_still_ends_a_survey_as_it_ends_other_commands():
