@@ -92,7 +92,8 @@ def survey(
         report = {"pictures": len(pictures.names), "registered": registered, **report}
         own = (reference.parent_frame, reference.child_frame) if reference is not None else (PARENT_FRAME, CHILD_FRAME)
         frames = (parent_frame or own[0], child_frame or own[1])
-        return write_survey([model for model, _ in models], pictures, Path(output), report, frames)
+        in_metres = reference is None or reference.is_metric
+        return write_survey([model for model, _ in models], pictures, Path(output), report, frames, in_metres)
 
 
 def _onto_the_first(models: list[tuple[Any, Path]], sources: list[str], radius_m: float) -> list[dict[str, Any]]:
@@ -118,12 +119,14 @@ def write_survey(
     output: Path,
     report: dict[str, Any],
     frames: tuple[str, str] = (PARENT_FRAME, CHILD_FRAME),
+    in_metres: bool = True,
 ) -> Dataset:
     """Write the data set `output` of reconstructions (pycolmap's) of pictures, which are in one frame.
 
-    report: what is known of its errors, for the sequences' `survey`; frames: names of parent and child.
+    report: what is known of its errors, for the sequences' `survey`; frames: names of parent and child. in_metres: what
+    gave the scale, if anything did, is metres, and not a data set of unknown scale.
     """
-    info = {"source": f"survey of {pictures.source}", METRIC: "scale_from" in report, SURVEY: report}
+    info = {"source": f"survey of {pictures.source}", METRIC: in_metres and "scale_from" in report, SURVEY: report}
     from camera_relocalization_ros.mapping.survey.structure import write_model
 
     with TemporaryDirectory(prefix="survey_") as model:

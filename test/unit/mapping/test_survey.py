@@ -252,6 +252,13 @@ def test_the_landmarks_of_an_object_align_its_placements():
         landmark_similarity(ScenePoints(other.points, descriptors[::-1].copy()), first.within(1.2), 1.2)
 
 
+def test_a_scale_by_a_data_set_of_unknown_scale_is_not_metric(photos, tmp_path):
+    report = {**FOUND, "scale_from": "4 pictures of set", "scale_error": 0.001, "frame_of": "scene"}
+    names = ("scene", "camera_optical_frame")
+    one = write_survey([reconstruction_of(photos[1])], pictures_in(photos[0]), tmp_path / "set", report, names, False)
+    assert not one.is_metric
+
+
 def test_points_in_a_line_align_nothing():
     line = np.outer(np.arange(5.0), [1, 2, 3])
     with pytest.raises(DatasetError, match="in a line"):
