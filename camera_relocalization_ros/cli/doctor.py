@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import shlex
 from pathlib import Path
+from typing import Container
 
 from camera_relocalization_ros.cli.next_step import print_next
 
@@ -13,13 +14,9 @@ NAME = "doctor"
 HELP = "Check whether a data set is fit for training: what is wrong with it, and where to fly next."
 EXAMPLE = "reloc doctor out/flights -o out/doctor.html"
 
-# check: the command that cures what it finds; others need another flight, or another setting of the camera
-AGAIN = ("reloc", "extract", "BAG", "--overwrite", "-o", "{dataset}")
-CURES = {
-    "image files": AGAIN,
-    "axes of the camera": (*AGAIN, "--child", "OPTICAL_FRAME"),
-    "splits": ("reloc", "split", "{dataset}", "blocks", "--name", "blocks", "--overwrite"),
-}
+# how data sets are made, by what the information of their sequences holds; others were imported
+MAKERS = {"image_topic": ("extract", "BAG"), "survey": ("survey", "IMAGES")}
+IMPORTED = ("import", "LAYOUT", "SOURCE")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,14 +25,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--strict", action="store_true", help="exit with 1 when a check says BAD")
 
 
-def cures(dataset: str, checks: list[str]) -> list[str]:
-    """The commands that cure what some checks found, a line each; words in capitals are to be filled in."""
+def cures(dataset: str, checks: list[str], info: Container[str]) -> list[str]:
+    """The commands that cure what some checks found, a line each; words in capitals are to be filled in.
+
+    info: what the information of sequences holds. Other findings need another flight, or other settings of the camera.
+    """
     folder = dataset.partition("@")[0]
+    maker = next((words for key, words in MAKERS.items() if key in info), IMPORTED)
+    again = ("reloc", *maker, "--overwrite", "-o", folder)
+    known = {
+        "image files": again,
+        "axes of the camera": (*again, "--child", "OPTICAL_FRAME") if maker == MAKERS["image_topic"] else (),
+        "splits": ("reloc", "split", folder, "blocks", "--name", "blocks", "--overwrite"),
+    }
     found: dict[str, list[str]] = {}
     for check in checks:
-        words = [word.format(dataset=folder) for word in CURES.get(check, ())]
-        if words:
-            found.setdefault(shlex.join(words), []).append(check)
+        if known.get(check):
+            found.setdefault(shlex.join(known[check]), []).append(check)
     return [f"{'cure:':<16}{command} ({', '.join(names)})" for command, names in found.items()]
 
 
@@ -54,7 +60,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     examination = examine(Dataset.load(arguments.dataset))
     print(findings_text(examination.findings))
-    for line in cures(arguments.dataset, [finding.check for finding in examination.findings if finding.level != OK]):
+    info = {key for sequence in examination.dataset.sequences for key in sequence.info}
+    for line in cures(arguments.dataset, [each.check for each in examination.findings if each.level != OK], info):
         print(line)
     for number, suggestion in enumerate(examination.coverage.suggestions, start=1):
         print(f"{'' if number > 1 else 'fly here next:':<16}{number}. {suggestion.sentence}")

@@ -3,6 +3,7 @@
 
 import re
 
+import pytest
 from helpers import write_fake_dataset
 
 from camera_relocalization_ros.cli.doctor import cures, verdict
@@ -10,10 +11,16 @@ from camera_relocalization_ros.cli.main import main
 
 
 def test_cures_name_the_data_set_and_what_they_cure():
-    first, second = cures("out/set@a.train", ["blur", "splits", "image files"])
+    first, second = cures("out/set@a.train", ["blur", "splits", "image files"], {"image_topic"})
     assert first == "cure:           reloc split out/set blocks --name blocks --overwrite (splits)"
     assert second == "cure:           reloc extract BAG --overwrite -o out/set (image files)"
-    assert cures("out/set", ["blur"]) == []
+    assert cures("out/set", ["blur"], ()) == []
+
+
+@pytest.mark.parametrize(("info", "made"), [({"survey"}, "survey IMAGES"), ((), "import LAYOUT SOURCE")])
+def test_what_was_not_extracted_is_not_extracted_over(info, made):
+    (line,) = cures("out/set", ["image files", "axes of the camera"], info)
+    assert line == f"cure:           reloc {made} --overwrite -o out/set (image files)"
 
 
 def test_command_prints_them(tmp_path, capsys):
