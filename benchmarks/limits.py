@@ -41,8 +41,9 @@ def on_all_cores(function: Callable[[T], object], items: Iterable[T]) -> None:
 def render(count: int, width: int, height: int) -> None:
     """Pictures of an arena along a flight, which nobody keeps."""
     from camera_relocalization_ros.aircraft.placements import T_map_airframe
+    from camera_relocalization_ros.simulation.camera_kind import X3_CAMERA
     from camera_relocalization_ros.simulation.flight import Flight
-    from camera_relocalization_ros.simulation.renderer import X3_CAMERA, Renderer
+    from camera_relocalization_ros.simulation.renderer import Renderer
 
     placement = T_map_airframe(1)
     renderer = Renderer(X3_CAMERA.scaled(width, height), placement)

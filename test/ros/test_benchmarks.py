@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Benchmarks are run by hand, long after the code they call has changed: what they import must still be there."""
 
+import ast
 import json
 import subprocess
 import sys
@@ -25,6 +26,34 @@ def test_a_benchmark_starts_and_says_what_it_does(path, starts):
     status, text = starts[str(path)]
     assert status == 0, text
     assert "usage:" in text
+
+
+def defined(path):
+    """Names that a module has at its top, without running it."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            names |= {alias.asname or alias.name for alias in node.names}
+        elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            names.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+    return names
+
+
+def test_what_benchmarks_import_is_there_also_inside_their_functions():
+    missing = []
+    for path in BENCHMARKS:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith("camera_relocalization_ros."):
+                continue
+            module = ROOT.joinpath(*node.module.split("."))
+            source = module / "__init__.py" if module.is_dir() else module.with_suffix(".py")
+            # messages are built, and have no source here
+            if source.is_file():
+                known = defined(source) | {each.stem for each in module.glob("*.py")}
+                missing += [f"{path.name}: {node.module}.{a.name}" for a in node.names if a.name not in known]
+    assert missing == []
 
 
 def test_jobs_are_timed_beside_their_limits(tmp_path):
