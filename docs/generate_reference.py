@@ -47,7 +47,10 @@ def _commands() -> Iterator[str]:
 
 def _command(command: argparse.ArgumentParser) -> Iterator[str]:
     yield f"#### `{command.prog}`"
-    yield (command.description or "").partition("\n\n")[0]
+    summary, _, more = (command.description or "").partition("\n\n")
+    yield summary
+    if more:
+        yield f"```\n{more.strip()}\n```"
     rows = [_argument(action) for action in command._actions if action.dest != "help"]
     yield "\n".join(["| argument | |", "| --- | --- |", *rows])
     yield f"```sh\n{(command.epilog or '').partition('example: ')[2]}\n```"

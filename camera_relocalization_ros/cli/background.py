@@ -10,7 +10,7 @@ from camera_relocalization_ros.cli.early_checks import check_bundle, check_data
 from camera_relocalization_ros.cli.object_arguments import add_object_arguments, object_of
 
 NAME = "background"
-HELP = "How much a bundle relies on the background: its poses when that, or the object, is masked, blurred or swapped."
+HELP = "Measure how much a bundle relies on the background, by masking, blurring and swapping background and object."
 EXAMPLE = "reloc background out/bundle out/unseen --box -0.9 -0.4 0 0.9 0.4 0.6 -o out/background"
 
 

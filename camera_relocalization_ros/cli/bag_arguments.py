@@ -38,18 +38,16 @@ def add_bag_arguments(parser: argparse.ArgumentParser) -> None:
         "--rectification",
         choices=RECTIFICATIONS,
         default=AUTO,
-        help="what the images are: rectified ones have P of camera_info and no distortion (default: auto, by a word of "
+        help="rectified images: P of camera_info applies, and no distortion (default: auto, by a word of "
         "the topic's name, as in image_rect)",
     )
     parser.add_argument(
         "--stamps",
         choices=STAMPS,
         default=HEADER,
-        help="receipt: when the recorder received images and poses, for headers that have no stamps (default: header)",
+        help="receipt: the times of recording, for headers without stamps (default: header)",
     )
-    parser.add_argument(
-        "--reindex", action="store_true", help="read what is there of bags that were not closed or were cut short"
-    )
+    parser.add_argument("--reindex", action="store_true", help="also read bags that were not closed or were cut short")
 
 
 def add_dask_argument(parser: argparse.ArgumentParser, files: str) -> None:
@@ -58,7 +56,7 @@ def add_dask_argument(parser: argparse.ArgumentParser, files: str) -> None:
         "--dask",
         default="",
         metavar="ADDRESS",
-        help="have the workers of a Dask scheduler do the bags, or `local`: processes of this computer; all see "
+        help="spread the bags over the workers of a Dask scheduler, or `local`: processes on this computer; all see "
         f"{files} under the same paths, see docs/scaling.md",
     )
 

@@ -11,7 +11,7 @@ from camera_relocalization_ros.cli.early_checks import check_bags, check_bundle
 
 NAME = "benchmark"
 HELP = (
-    "Measure a bundle on this computer: is it fast enough, and which camera rate, refinement_rate and threads to set."
+    "Measure a bundle on this computer: whether it is fast enough; camera rate, refinement_rate and threads that fit."
 )
 EXAMPLE = "reloc benchmark out/bundle --bag out/flight2.bag --camera-rate 10"
 IMAGES = 60
@@ -20,13 +20,17 @@ IMAGES = 60
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("bundle", type=Path, help="bundle folder")
     parser.add_argument("--bag", type=Path, help="bag with images of the camera (default: made-up images)")
-    parser.add_argument("--image-topic", metavar="TOPIC", help="of the bag (default: its only one)")
+    parser.add_argument("--image-topic", metavar="TOPIC", help="image topic of the bag (default: its only one)")
     parser.add_argument(
-        "--camera-rate", type=float, default=10.0, metavar="HZ", help="images a second that it shall do (default: 10)"
+        "--camera-rate", type=float, default=10.0, metavar="HZ", help="wanted images a second (default: 10)"
     )
-    parser.add_argument("--threads", type=int, nargs="+", metavar="N", help="to try (default: 1, 2, 4 ... cores)")
     parser.add_argument(
-        "--provider", default="CPUExecutionProvider", help="of ONNX Runtime (default: CPUExecutionProvider)"
+        "--threads", type=int, nargs="+", metavar="N", help="numbers of threads to try (default: 1, 2, 4 ... cores)"
+    )
+    parser.add_argument(
+        "--provider",
+        default="CPUExecutionProvider",
+        help="execution provider of ONNX Runtime (default: CPUExecutionProvider)",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the numbers as JSON")
 

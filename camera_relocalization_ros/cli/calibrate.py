@@ -22,14 +22,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="FOLDER",
-        help="folders of images, or data sets, of other places; synthetic images are always among them",
+        help="folders of images, or data sets, of other places; synthetic images are always added",
     )
     parser.add_argument(
         "--false-accept",
         type=float,
         default=0.01,
         metavar="SHARE",
-        help="of the out-of-distribution images that may be called OK (default: 0.01)",
+        help="share of the out-of-distribution images that may be called OK (default: 0.01)",
     )
 
 

@@ -19,19 +19,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         type=Path,
         metavar="RESULT",
-        help="folder of reloc evaluate or replay -o, or of such folders",
+        help="folder of reloc evaluate or replay -o, or a folder of such folders",
     )
     parser.add_argument(
         "--reference",
         action="append",
         default=[],
         metavar="NAME",
-        help="thesis: its best result on each data set; thesis:DATA_SET: all on one, such as thesis:airframe-ind",
+        help="thesis: its best result on each data set; thesis:DATA_SET: all its results on one, such as "
+        "thesis:airframe-ind",
     )
-    parser.add_argument("--by", choices=("sequences", "placements"), default="", help="a row for each as well")
-    parser.add_argument("--common", action="store_true", help="only images that all of the results answered")
+    parser.add_argument("--by", choices=("sequences", "placements"), default="", help="also a row for each")
+    parser.add_argument("--common", action="store_true", help="only images that have a pose in all of the results")
     parser.add_argument("--format", choices=FORMATS, default=FORMATS[0], help="what to print (default: terminal)")
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write it to a file instead")
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write the tables to a file instead")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from camera_relocalization_ros.pipelines.evaluate_bundle import BundleEvaluation
 
 NAME = "evaluate"
-HELP = "Errors of a bundle on a data set, offline, beside the baselines retrieval and constant pose."
+HELP = "Evaluate a bundle on a data set, offline: its errors, beside the baselines retrieval and constant pose."
 EXAMPLE = "reloc evaluate out/bundle out/flights@blocks.test -o out/offline"
 
 
@@ -26,25 +26,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="FOLDER",
-        help="folders of images, or data sets, of other places: how many does a calibrated bundle accept, and the ROC",
+        help="folders of images, or data sets, of other places: how many a calibrated bundle accepts, and the ROC",
     )
     parser.add_argument(
         "--stages",
         metavar="STAGE,...",
-        help="of regression, refined (by landmarks alone) and fused (what is published); default: fused where the "
-        "bundle has a map, else regression",
+        help="any of regression, refined (by landmarks alone), fused (as published); default: fused if the bundle has "
+        "a map, else regression",
     )
     parser.add_argument(
         "--any-frames",
         action="store_true",
-        help="the data set names its frames otherwise than the bundle; take them as the same",
+        help="accept a data set whose frames have other names than the bundle's",
     )
     parser.add_argument(
-        "--ok-position", type=float, default=0.10, metavar="M", help="error that OK promises, in metres (default: 0.1)"
+        "--ok-position",
+        type=float,
+        default=0.10,
+        metavar="M",
+        help="position error that OK promises to stay below (default: 0.1)",
     )
-    parser.add_argument("--ok-orientation", type=float, default=3.0, metavar="DEG", help="and in degrees (default: 3)")
+    parser.add_argument(
+        "--ok-orientation", type=float, default=3.0, metavar="DEG", help="orientation error (default: 3)"
+    )
     parser.add_argument("-o", "--output", type=Path, metavar="RESULT", help="folder for reloc compare and reloc report")
-    parser.add_argument("--name", default="", help="of the result in tables (default: that of its folder)")
+    parser.add_argument("--name", default="", help="name of the result in tables (default: its folder's)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the errors as JSON")
 
 

@@ -27,14 +27,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run_folder", type=Path, metavar="RUN", help="folder of a finished reloc train")
     parser.add_argument("dataset", help="DATASET or DATASET@SPLIT.PART")
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--frames", type=int, nargs="+", metavar="N", help="these frames of the data, the first being 0")
+    which.add_argument("--frames", type=int, nargs="+", metavar="N", help="these frames, counted from 0")
     which.add_argument("--worst", type=int, default=3, metavar="N", help="the N frames most in error (default: 3)")
     parser.add_argument(
         "--methods",
         nargs="+",
         metavar="METHOD",
-        help="of gradient, guided_backpropagation, integrated_gradients, smoothgrad, occlusion, filters (these six are "
-        "the default), guided_smoothgrad, activations and maximisation (of layers)",
+        help="any of gradient, guided_backpropagation, integrated_gradients, smoothgrad, occlusion, filters (these six "
+        "are the default), guided_smoothgrad, activations, maximisation",
     )
     parser.add_argument("--samples", type=int, metavar="N", help="noisy copies of SmoothGrad (default: 25)")
     parser.add_argument(
@@ -45,12 +45,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--baseline", help="where integrated gradients begins: blurred (default) or black")
     parser.add_argument(
-        "--layers", nargs="+", metavar="LAYER", help="of activations and maximisation (default: first and last)"
+        "--layers", nargs="+", metavar="LAYER", help="layers for activations and maximisation (default: first and last)"
     )
     parser.add_argument(
         "--as-thesis",
         action="store_true",
-        help="its methods (2.3.3), all of them: 50 copies, noise 0.2 of the range, mean of sizes, from black",
+        help="all methods as in the thesis' section 2.3.3: 50 copies, noise 0.2 of the range, mean of absolute values, "
+        "from black",
     )
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER", help="where the PNGs go")
 

@@ -17,14 +17,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("bundle", type=Path, help="bundle folder")
     parser.add_argument("dataset", help="DATASET or DATASET@SPLIT.PART")
     parser.add_argument(
-        "--train", nargs="+", default=[], metavar="DATASET", help="data the bundle was trained on: for its images"
+        "--train", nargs="+", default=[], metavar="DATASET", help="data the bundle was trained on, to show its images"
     )
     parser.add_argument(
-        "--frames", type=int, nargs="+", default=[], metavar="N", help="frames to show with their nearest, from 0"
+        "--frames",
+        type=int,
+        nargs="+",
+        default=[],
+        metavar="N",
+        help="frames to show with their nearest training images, counted from 0",
     )
-    parser.add_argument("--worst", type=int, default=4, metavar="N", help="worst frames to show as well (default: 4)")
-    parser.add_argument("--nearest", type=int, default=4, metavar="K", help="training images for each (default: 4)")
-    parser.add_argument("--seed", type=int, default=0, help="of the map (default: 0)")
+    parser.add_argument("--worst", type=int, default=4, metavar="N", help="show the N worst frames too (default: 4)")
+    parser.add_argument(
+        "--nearest", type=int, default=4, metavar="K", help="training images shown for each frame (default: 4)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="seed of the map (default: 0)")
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder for features.json, .csv and pictures")
 
 

@@ -17,9 +17,14 @@ EXAMPLE = "reloc gimbal-check out/flight1.bag --parent M100/base_link --child M1
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("bag", type=Path, metavar="BAG")
-    parser.add_argument("--parent", required=True, metavar="FRAME", help="frame that stays where it is: map")
-    parser.add_argument("--child", required=True, metavar="FRAME", help="the camera's optical frame, known without DJI")
-    parser.add_argument("--body", metavar="FRAME", help="the aircraft's frame, when it is known as well")
+    parser.add_argument("--parent", required=True, metavar="FRAME", help="a fixed frame, such as map")
+    parser.add_argument(
+        "--child",
+        required=True,
+        metavar="FRAME",
+        help="the camera's optical frame, as other sources than DJI's gimbal give it",
+    )
+    parser.add_argument("--body", metavar="FRAME", help="the aircraft's frame, if it is in TF too")
     parser.add_argument(
         "--gimbal-topic", default="dji_sdk/gimbal_angle", metavar="TOPIC", help="default: dji_sdk/gimbal_angle"
     )

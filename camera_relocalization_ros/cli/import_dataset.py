@@ -10,7 +10,7 @@ from pathlib import Path
 from camera_relocalization_ros.core.errors import DatasetError
 
 NAME = "import"
-HELP = "Convert a data set of another layout into ours."
+HELP = "Convert a data set of another layout (7-Scenes, COLMAP, TUM, ...) or a video with poses."
 EXAMPLE = "reloc import 7scenes redkitchen -o out/kitchen"
 # layout: module of core.layouts, its function, and the options it takes
 LAYOUTS = {
@@ -27,7 +27,7 @@ FLAGS = {"max_gap_s": "max-gap", "video_start_s": "video-start", "period_s": "ev
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("layout", choices=list(LAYOUTS), help="layout of SOURCE; `source` is that of extract-and-sync")
+    parser.add_argument("layout", choices=list(LAYOUTS), help="layout of SOURCE; `source` is extract-and-sync's")
     parser.add_argument("source", type=Path, help="folder to import, or video; it is only read")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DATASET", help="folder to create")
     parser.add_argument(
@@ -35,8 +35,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=["world-to-camera", "camera-to-world"],
         help="cambridge: which way the lists' rotations turn (default: world-to-camera)",
     )
-    parser.add_argument("--images", type=Path, metavar="DIR", help="colmap: where the images are (default: it looks)")
-    parser.add_argument("--parent-frame", metavar="FRAME", help="source: what the poses are given in (default: world)")
+    parser.add_argument(
+        "--images", type=Path, metavar="DIR", help="colmap: folder of the images (default: searched for)"
+    )
+    parser.add_argument(
+        "--parent-frame", metavar="FRAME", help="source: frame that the poses are given in (default: world)"
+    )
     parser.add_argument("--child-frame", metavar="FRAME", help="source: the camera (default: camera_optical_frame)")
     parser.add_argument(
         "--max-gap",

@@ -23,15 +23,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--altitude",
         choices=["absolute", "relative", "ground"],
         default="absolute",
-        help="absolute: heights as they are, which KML takes as above the sea, while receivers (NavSatFix) give them "
-        "above the ellipsoid; relative: above the first place; ground: none, on the ground (default: absolute)",
+        help="absolute: heights as received (NavSatFix: above the ellipsoid; KML expects above the sea, see "
+        "--geoid-height); relative: above the first place; ground: on the ground (default: absolute)",
     )
     parser.add_argument(
         "--geoid-height",
         type=float,
         metavar="M",
-        help="how far sea level lies above the ellipsoid there (EGM96 or EGM2008 say it; 48 m in Luxembourg): it is "
-        "taken off the heights, which are then above the sea",
+        help="height of the sea level above the ellipsoid at this place (by EGM96 or EGM2008; 48 m in Luxembourg), "
+        "subtracted from the heights",
     )
 
 

@@ -20,7 +20,7 @@ def add_object_arguments(parser: argparse.ArgumentParser, required: bool) -> Non
         type=float,
         nargs=6,
         metavar=("X0", "Y0", "Z0", "X1", "Y1", "Z1"),
-        help="least and greatest corner of the object in the parent frame, in metres",
+        help="smallest and largest corner of the object in the parent frame, in metres",
     )
 
 

@@ -27,22 +27,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--image-topic", required=True, metavar="TOPIC", help="Image or CompressedImage topic")
     parser.add_argument("--parent", required=True, metavar="FRAME", help="frame of the true poses, as TF names it")
     parser.add_argument("--child", required=True, metavar="FRAME", help="the camera's optical frame, as TF names it")
-    parser.add_argument("--rate", type=float, default=1.0, metavar="R", help="times real time (default: 1)")
+    parser.add_argument(
+        "--rate", type=float, default=1.0, metavar="R", help="speed, in multiples of real time (default: 1)"
+    )
     parser.add_argument(
         "--max-gap", type=float, default=0.1, metavar="S", help="longest stretch between two transforms (default: 0.1)"
     )
     parser.add_argument(
         "--refine-first",
         action="store_true",
-        help="search every image for landmarks before it is answered, as reloc evaluate does; the bag waits for each "
-        "answer, so no image is dropped",
+        help="search every image for landmarks before its pose is published, as reloc evaluate does; the bag waits for "
+        "each pose, so no image is dropped",
     )
     parser.add_argument("--rviz", action="store_true", help="watch it in rviz, where that is installed")
     parser.add_argument(
-        "--any-frames", action="store_true", help="TF names the frames otherwise than the bundle; take them as the same"
+        "--any-frames", action="store_true", help="accept frames that TF calls by other names than the bundle"
     )
     parser.add_argument("-o", "--output", type=Path, metavar="RESULT", help="folder for reloc compare and reloc report")
-    parser.add_argument("--name", default="", help="of the result in tables (default: that of its folder)")
+    parser.add_argument("--name", default="", help="name of the result in tables (default: its folder's)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the errors as JSON")
 
 

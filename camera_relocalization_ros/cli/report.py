@@ -21,12 +21,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         type=Path,
         metavar="RESULT",
-        help="folder of reloc evaluate or replay -o, or a folder of such folders, as a run may be",
+        help="folder of reloc evaluate or replay -o, or a folder of such folders",
     )
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.html", help="the page")
-    parser.add_argument("--reference", action="append", default=[], metavar="NAME", help="as of reloc compare")
+    parser.add_argument("--reference", action="append", default=[], metavar="NAME", help="as in reloc compare")
     add_object_arguments(parser, required=False)
-    parser.add_argument("--images", type=Path, metavar="DIR", help="where the images lie now, if they were moved")
+    parser.add_argument("--images", type=Path, metavar="DIR", help="folder of the images, if they were moved")
     parser.add_argument(
         "--picture",
         nargs=2,

@@ -9,13 +9,13 @@ from pathlib import Path
 from camera_relocalization_ros.cli.early_checks import check_recipe
 
 NAME = "reproduce"
-HELP = "Train the thesis' grid of networks, heads and losses on your own data and print its tables beside ours."
+HELP = "Train the thesis' grid of networks, heads and losses on your own data, and fill its tables."
 EXAMPLE = "reloc reproduce 7scenes redkitchen=out/kitchen@holdout --seeds 0 1 2 -o out/tables"
 DATA = """data:
-  NAME=DATASET@SPLIT     parts train and test of a split; part val, where it has one, is watched while training
-  NAME=TRAIN,TEST        two of DATASET or DATASET@SPLIT.PART
-NAME is the thesis': chess, fire, heads, office, pumpkin, redkitchen, stairs; airframe-mixed, airframe-ind.
-Another name is fine and has a dash in place of the thesis' numbers.
+  NAME=DATASET@SPLIT     parts train and test of a split, and part val, if there is one, to watch while training
+  NAME=TRAIN,TEST        each a DATASET or DATASET@SPLIT.PART
+NAME is one of the thesis: chess, fire, heads, office, pumpkin, redkitchen, stairs; airframe-mixed, airframe-ind.
+For another name the thesis' columns are dashes.
 """
 
 
@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "experiment",
         choices=["7scenes", "airframe"],
-        help="tables 4.5-4.9, or 4.11-4.14 and 4.17: where a NAME stands that the thesis does not have",
+        help="tables 4.5-4.9, or 4.11-4.14 and 4.17; decides where a NAME goes that the thesis does not have",
     )
     parser.add_argument("data", nargs="+", metavar="NAME=DATA", help="data sets, see above")
     parser.add_argument("--config", type=Path, metavar="FILE.yaml", help="recipe (default: the thesis')")

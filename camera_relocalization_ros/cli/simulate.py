@@ -20,13 +20,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--duration", type=float, default=40.0, metavar="S", help="seconds (default: 40)")
     parser.add_argument("--rate", type=float, default=10.0, metavar="HZ", help="images per second (default: 10)")
     parser.add_argument("--seed", type=int, default=0, metavar="K", help="flight path and light (default: 0)")
-    parser.add_argument("--arena-seed", type=int, default=0, metavar="K", help="the hall's looks (default: 0)")
+    parser.add_argument("--arena-seed", type=int, default=0, metavar="K", help="appearance of the hall (default: 0)")
     parser.add_argument("--width", type=int, default=1280, help="image width in pixels, 16:9 (default: 1280)")
     parser.add_argument(
         "--world",
         choices=tuple(WORLD_LINES),
         default=DEFAULT_WORLD,
-        help="what is seen, and by what camera: "
+        help="scene and camera: "
         + "; ".join(f"{name}, {line}" for name, line in WORLD_LINES.items())
         + f" (default: {DEFAULT_WORLD})",
     )
@@ -34,16 +34,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--object",
         type=Path,
         metavar="FILE",
-        help="in place of the world's airframe: a glTF, OBJ or PLY with its texture, in metres; of OBJ and PLY x is to "
-        "the front, z up",
+        help="glTF, OBJ or PLY with its texture, in metres, in place of the airframe; OBJ and PLY: x forward, z up",
     )
-    parser.add_argument("--object-scale", type=float, default=1.0, metavar="F", help="times its size (default: 1)")
+    parser.add_argument(
+        "--object-scale", type=float, default=1.0, metavar="F", help="scale of that object (default: 1)"
+    )
     parser.add_argument("--compressed", action="store_true", help="record JPEG CompressedImage, not raw Image")
     parser.add_argument(
         "--object-mesh",
         type=Path,
         metavar="FILE.ply",
-        help="also write the shape of what stands there, for augmentation",
+        help="also write the object's mesh, for reloc train --object-mesh",
     )
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FLIGHT.bag", help="bag to write")
 

@@ -15,7 +15,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("dataset", help="DATASET or DATASET@SPLIT.PART")
     parser.add_argument("--width", type=int, default=320, help="width of the network's input (default: 320)")
     parser.add_argument(
-        "--square", action="store_true", help="of the middle of each image alone, as a recipe with image.crop: square"
+        "--square",
+        action="store_true",
+        help="only the square middle of each image, as with image.crop: square in a recipe",
     )
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="folder for the files")
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from camera_relocalization_ros.data.dataset import Dataset
 
 NAME = "survey"
-HELP = "Find the poses of pictures that have none, in metres: by tags, satellite positions, a distance or a data set."
+HELP = "Find the poses of pictures by structure from motion, metres by tags, GPS, known distances or another data set."
 EXAMPLE = "reloc survey photos --tags DICT_4X4_50 --tag-size 0.2 -o out/surveyed"
 
 
@@ -28,7 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DATASET", help="folder to create")
     scale = parser.add_argument_group("metres and axes, one of")
     scale.add_argument("--tags", metavar="DICT", help="tags in the pictures: DICT_4X4_50, DICT_APRILTAG_36h11, ...")
-    scale.add_argument("--like", metavar="DATASET", help="data set with some of the pictures, whose poses are extended")
+    scale.add_argument(
+        "--like", metavar="DATASET", help="data set that has some of these pictures: same metres and axes"
+    )
     scale.add_argument("--distances", type=Path, metavar="FILE", help="YAML file of distances between picked points")
     scale.add_argument(
         "--gps",
@@ -42,18 +44,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="TOPIC",
         help="satellite fixes of bags, of GPS or RTK (default: dji_sdk/gps_position)",
     )
-    parser.add_argument("--image-topic", default="", metavar="TOPIC", help="of bags (default: the only one)")
+    parser.add_argument(
+        "--image-topic", default="", metavar="TOPIC", help="image topic of bags (default: the only one)"
+    )
     parser.add_argument(
         "--every",
         type=float,
         default=0.5,
         metavar="S",
-        help="of streams a picture every so many seconds (default: 0.5)",
+        help="of bags and videos: seconds between two pictures (default: 0.5)",
     )
     parser.add_argument(
-        "--camera", type=Path, metavar="FILE", help="YAML file of intrinsics (default: a bag's, else they are found)"
+        "--camera",
+        type=Path,
+        metavar="FILE",
+        help="YAML file of intrinsics (default: the bag's camera_info, else estimated)",
     )
-    parser.add_argument("--features", type=int, default=4096, metavar="N", help="in a picture, at most (default: 4096)")
+    parser.add_argument(
+        "--features", type=int, default=4096, metavar="N", help="features in a picture, at most (default: 4096)"
+    )
     parser.add_argument(
         "--camera-per-folder", action="store_true", help="each folder has its own camera (default: one for all)"
     )
@@ -61,11 +70,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--object-radius",
         type=float,
         metavar="M",
-        help="each SOURCE shows the object at another placement: it lies within M metres of zero in the first, and its "
-        "landmarks align the others",
+        help="each SOURCE shows the object at another placement: its landmarks, within M metres of zero in the first "
+        "SOURCE, align the others",
     )
-    parser.add_argument("--parent-frame", default="", metavar="FRAME", help="name of the axes (default: scene)")
-    parser.add_argument("--child-frame", default="", metavar="FRAME", help="the camera (default: camera_optical_frame)")
+    parser.add_argument("--parent-frame", default="", metavar="FRAME", help="name of the parent frame (default: scene)")
+    parser.add_argument(
+        "--child-frame", default="", metavar="FRAME", help="name of the camera's frame (default: camera_optical_frame)"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

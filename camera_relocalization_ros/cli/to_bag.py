@@ -13,7 +13,9 @@ EXAMPLE = "reloc to-bag out/flights -o out/again.bag"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("dataset", help="DATASET or DATASET@SPLIT.PART")
-    parser.add_argument("--raw", action="store_true", help="images as Image; without it, as CompressedImage unchanged")
+    parser.add_argument(
+        "--raw", action="store_true", help="write Image messages (default: the files unchanged, as CompressedImage)"
+    )
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="BAG", help="bag file to write")
 
 

@@ -30,12 +30,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--val", nargs="+", default=[], metavar="DATASET", help="held-out data, watched while training")
     parser.add_argument("--backbone", help="pretrained CNN (recommended: efficientnet_lite0)")
     parser.add_argument("--head", help="regressor (recommended), spatial_lstm or temporal_gru")
-    parser.add_argument("--loss", help="qeh (recommended), nh, nh_canonical, geodesic or beta")
+    parser.add_argument("--loss", help="qeh (recommended), nh, nh_canonical, geodesic, beta, ...; reloc list shows all")
     parser.add_argument(
-        "--config", type=Path, metavar="FILE.yaml", help="recipe, or changes to RUN's; flags win over it"
+        "--config", type=Path, metavar="FILE.yaml", help="recipe (with --finetune: changes to RUN's); flags win over it"
     )
     parser.add_argument(
-        "--finetune", type=Path, metavar="RUN", help="go on from this run's head and train the backbone's tail too"
+        "--finetune",
+        type=Path,
+        metavar="RUN",
+        help="start from the head of this run and train the backbone's tail with it",
     )
     parser.add_argument(
         "--object-mesh",
@@ -46,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, help="seed of weights, order and augmentation (recommended recipe: 0)")
     parser.add_argument("--cache", type=Path, help="folder of cached features (default: feature_cache beside RUN)")
     parser.add_argument(
-        "--force", action="store_true", help="train also on pictures that stand still while the poses move"
+        "--force", action="store_true", help="also train on frozen images (the same image while the poses move)"
     )
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="RUN", help="folder to write")
 

@@ -19,9 +19,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--parent", required=True, metavar="FRAME", help="frame that the poses are given in")
     parser.add_argument("--child", required=True, metavar="FRAME", help="frame whose pose is wanted")
     when = parser.add_mutually_exclusive_group()
-    when.add_argument("--image-topic", metavar="TOPIC", help="at the stamps of these images")
+    when.add_argument("--image-topic", metavar="TOPIC", help="poses at the stamps of these images")
     when.add_argument(
-        "--stamps", type=Path, metavar="FILE", help="at the stamps in a file: seconds, first in each line"
+        "--stamps", type=Path, metavar="FILE", help="poses at the stamps in this file: seconds, first in each line"
     )
     parser.add_argument(
         "--sources", type=Path, metavar="FILE", help="YAML file of poses outside TF: topics, extrinsics, gimbal, GPS"

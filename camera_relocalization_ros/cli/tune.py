@@ -18,24 +18,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--val", nargs="+", required=True, metavar="DATASET", help="held-out data to judge by")
     parser.add_argument("--config", type=Path, metavar="FILE.yaml", help="recipe to begin with (default: recommended)")
     parser.add_argument(
-        "--space", type=Path, metavar="FILE.yaml", help="what to search (default: that of config/training/search.yaml)"
+        "--space", type=Path, metavar="FILE.yaml", help="parameters to search (default: config/training/search.yaml)"
     )
-    parser.add_argument("--trials", type=int, default=30, metavar="N", help="trials the study shall hold (default: 30)")
+    parser.add_argument(
+        "--trials", type=int, default=30, metavar="N", help="trials in the study, earlier ones included (default: 30)"
+    )
     parser.add_argument("--sampler", default="tpe", help="tpe (default) or random, as in the thesis")
     parser.add_argument(
         "--objective",
         default="relative",
-        help="what to make small: median errors relative to a constant pose (relative, the default), position or "
+        help="error to minimise: median errors relative to a constant pose (relative, the default), position or "
         "orientation",
     )
     parser.add_argument(
         "--storage",
         metavar="URL",
-        help="where the study is kept: a database's URL, or a journal file on a folder that several machines share "
+        help="where the study is kept: URL of a database, or a journal file in a folder that several machines share "
         "(default: study.db in FOLDER)",
     )
-    parser.add_argument("--study", default="tune", metavar="NAME", help="its name there (default: tune)")
-    parser.add_argument("--timeout", type=float, metavar="MIN", help="begin no trial after so many minutes")
+    parser.add_argument(
+        "--study", default="tune", metavar="NAME", help="name of the study in the storage (default: tune)"
+    )
+    parser.add_argument("--timeout", type=float, metavar="MIN", help="start no new trial after this many minutes")
     parser.add_argument("--seed", type=int, default=0, help="seed of the search, not of the recipe (default: 0)")
     parser.add_argument("--no-pruning", action="store_true", help="train hopeless trials to the end")
     parser.add_argument("--cache", type=Path, help="folder of cached features (default: feature_cache in FOLDER)")
