@@ -67,9 +67,9 @@ class Task:
     def __exit__(self, *error: object) -> None:
         self._progress(replace(self._step, is_over=True))
 
-    def advance(self) -> None:
-        """One more unit is done."""
-        self.reach(self._step.done + 1)
+    def advance(self, count: int = 1) -> None:
+        """So many more units are done."""
+        self.reach(self._step.done + count)
 
     def reach(self, done: int, note: str = "") -> None:
         """So many units are done by now."""

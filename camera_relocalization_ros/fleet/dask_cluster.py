@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import platform
 import threading
-from contextlib import contextmanager
+import traceback
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, Callable, Iterator, List, Sequence, TypeVar
+from typing import Any, Callable, Iterator, List, NoReturn, Sequence, TypeVar
 
-from distributed import Client, KilledWorker, LocalCluster, as_completed
+import dask
+from distributed import Client, Future, KilledWorker, LocalCluster, as_completed
+from distributed.protocol.pickle import dumps, loads
 
-from camera_relocalization_ros.core.errors import BagError, ConfigError, one_line
+from camera_relocalization_ros.core import errors
+from camera_relocalization_ros.core.errors import ConfigError, RelocalizationError, one_line
+from camera_relocalization_ros.core.program import memory_message
 from camera_relocalization_ros.core.progress import Task
 from camera_relocalization_ros.core.shipped_files import NAME
 from camera_relocalization_ros.fleet.engine import code_digest
@@ -72,14 +77,48 @@ def _check_workers(client: Client, address: str) -> None:
         raise ConfigError(f"a Dask worker at {address} lacks {error.name}: install {NAME} there") from None
     others = sorted(worker for worker, digest in digests.items() if digest != own)
     if others:
-        raise ConfigError(f"Dask workers run another version of {NAME} than this command: {', '.join(others)}")
+        text = f"Dask workers run another version of {NAME}, or of what it computes with, than this command"
+        raise ConfigError(f"{text}: {', '.join(others)}")
+
+
+@dataclass(frozen=True)
+class _Failure:
+    """An error as text: the class of the user's errors that it is of, or "" for what a user cannot cause.
+
+    Errors themselves do not cross: one that does not pickle, or is nested too deeply to, leaves Dask's client waiting.
+    """
+
+    kind: str
+    text: str
+
+    @classmethod
+    def of(cls, error: Exception) -> _Failure:
+        """That of an error which is being handled."""
+        for kind in type(error).__mro__:
+            if issubclass(kind, RelocalizationError) and getattr(errors, kind.__name__, None) is kind:
+                return cls(kind.__name__, str(error))
+        if isinstance(error, ModuleNotFoundError):
+            return cls(ConfigError.__name__, f"a Dask worker lacks the Python package {error.name}")
+        if (text := memory_message(error)) is not None:
+            return cls(RelocalizationError.__name__, f"{platform.node()}: {text}")
+        if isinstance(error, OSError):
+            where = "" if error.filename is None else f"{error.filename}: "
+            return cls(RelocalizationError.__name__, f"{where}{error.strerror or error} (on {platform.node()})")
+        return cls("", traceback.format_exc())
+
+    def raise_as(self, label: str) -> NoReturn:
+        """Raise it here; what a user cannot cause as RuntimeError with the worker's traceback."""
+        if self.kind:
+            raise getattr(errors, self.kind)(self.text)
+        raise RuntimeError(f"{label}, on a Dask worker:\n{self.text}")
 
 
 @dataclass(frozen=True)
 class _Outcome:
-    """What a function returned on a worker, and what it logged there: (logger's name, level, text)."""
+    """What a function returned on a worker, or how it failed, and what it logged: (logger's name, level, text)."""
 
     value: Any
+    failure: _Failure | None
     records: List[tuple[str, int, str]]
 
 
@@ -92,27 +131,38 @@ class DaskEngine:
         self._client = client
 
     def completed(
-        self, function: Callable[[T], R], items: Sequence[T], labels: Sequence[str]
+        self, function: Callable[[T], R], items: Sequence[T], labels: Sequence[str], unit: str = ""
     ) -> Iterator[tuple[int, R]]:
         """See Engine."""
-        digest = code_digest()
-        # impure: a job that is given again is done again; all at once: the scheduler sees how many there are
-        futures = self._client.map(partial(_run, function, digest), list(items), pure=False)
+        futures = self._given(function, items)
         numbers = {future: number for number, future in enumerate(futures)}
         with self._client.as_current():
             done = as_completed(futures)
-        with Task("bags", len(items), "bag") as progress:
+        with Task(f"{unit}s", len(items), unit) if unit else nullcontext() as progress:
             for future in done:
                 number = numbers[future]
                 try:
                     outcome = future.result()
                 except KilledWorker:
                     text = "every worker that took it died; they may be out of memory"
-                    raise BagError(f"{labels[number]}: {text}") from None
+                    raise RelocalizationError(f"{labels[number]}: {text}") from None
                 for name, level, message in outcome.records:
                     logging.getLogger(name).log(level, "%s", message)
+                if outcome.failure is not None:
+                    outcome.failure.raise_as(labels[number])
                 yield number, outcome.value
-                progress.advance()
+                if progress is not None:
+                    progress.advance()
+
+    def _given(self, function: Callable[[T], R], items: Sequence[T]) -> list[Future]:
+        """The units given to the scheduler, all at once: it sees how many there are.
+
+        The function crosses as bytes, which go to each worker once, and which `_run` reads: what is wrong with it there
+        is an error of the unit. Impure: a unit that is given again is done again.
+        """
+        with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 GB"}):
+            content = self._client.submit(bytes, dumps(function), pure=False)
+            return self._client.map(_run, list(items), content=content, digest=code_digest(), pure=False)
 
 
 class _Records(logging.Handler):
@@ -128,15 +178,17 @@ class _Records(logging.Handler):
             self.records.append((record.name, record.levelno, record.getMessage()))
 
 
-def _run(function: Callable[[T], R], digest: str, item: T) -> _Outcome:
-    """On the worker: the function's value; raises ConfigError where this worker, which may be new, has other code."""
-    if code_digest() != digest:
-        raise ConfigError(f"a Dask worker came that runs another version of {NAME}")
+def _run(item: Any, content: bytes, digest: str) -> _Outcome:
+    """On the worker: what a function makes of an item; fails where this worker, which may be new, has other code."""
     package = logging.getLogger(NAME)
     kept = _Records()
     package.addHandler(kept)
     package.setLevel(logging.INFO)
     try:
-        return _Outcome(function(item), kept.records)
+        if code_digest() != digest:
+            raise ConfigError(f"a Dask worker came that runs another version of {NAME}")
+        return _Outcome(loads(content)(item), None, kept.records)
+    except Exception as error:
+        return _Outcome(None, _Failure.of(error), kept.records)
     finally:
         package.removeHandler(kept)

@@ -1,18 +1,23 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """`--dask`: a scheduler and worker processes on this machine; the bytes are those of one machine."""
 
+import csv
 import signal
 import subprocess
 import sys
+import threading
 from contextlib import contextmanager
 
 import pytest
+from colour_bundle import COLOUR_BUNDLE
 from helpers import fake_trajectory
 from ros_helpers import FRAME, IMAGE_TOPIC, image_records, tf_records, write_bag
 
 from camera_relocalization_ros.cli.main import main
+from camera_relocalization_ros.core.errors import BagError, RelocalizationError
 from camera_relocalization_ros.core.shipped_files import NAME
 from camera_relocalization_ros.data.dataset_writer import DatasetWriter
+from camera_relocalization_ros.evaluation.result_files import TIMES
 from camera_relocalization_ros.fleet import engine
 
 distributed = pytest.importorskip("distributed", reason="needs the extra `cluster`")
@@ -105,6 +110,33 @@ def test_what_is_wrong_with_a_bag_is_one_line_also_from_a_worker(cluster, bags, 
     assert [path.name for path in tmp_path.iterdir()] == ["broken.bag"]
 
 
+@pytest.mark.parametrize(
+    "kind, error, text",
+    [
+        ("bug", RuntimeError, "a label, on a Dask worker:\n(.*\n)+.*UnpicklableError: no lock crosses"),
+        ("user's", BagError, "^no lock crosses$"),
+        ("disk", RelocalizationError, "^/x: disk is full"),
+    ],
+)
+def test_errors_cross_whatever_they_are(cluster, kind, error, text):
+    # within the test, so that they cross as code: workers know no module of tests
+    class UnpicklableError(Exception):
+        def __init__(self):
+            super().__init__("no lock crosses")
+            self.lock = threading.Lock()
+
+    class OfUsersError(UnpicklableError, BagError):
+        pass
+
+    def fails(kind):
+        raise {"bug": UnpicklableError, "user's": OfUsersError, "disk": lambda: OSError(28, "disk is full", "/x")}[
+            kind
+        ]()
+
+    with engine.engine_at(cluster.scheduler_address) as dask, pytest.raises(error, match=text):
+        list(dask.completed(fails, [kind], ["a label"]))
+
+
 def test_sync_check_says_the_same(cluster, bags, capsys):
     command = ["sync-check", *map(str, bags), "--image-topic", TOPIC, "--parent", "map", "--child", FRAME]
     here = main(command), capsys.readouterr().out
@@ -132,7 +164,10 @@ def test_a_worker_of_another_version_is_named(cluster, bags, tmp_path, capsys):
             assert extract(bags, tmp_path / "set", "--dask", cluster.scheduler_address) == 1
         finally:
             client.run(restore)
-    assert f"another version of {NAME} than this command: tcp://127.0.0.1:" in capsys.readouterr().err
+    assert (
+        f"another version of {NAME}, or of what it computes with, than this command: tcp://127.0.0.1:"
+        in capsys.readouterr().err
+    )
     assert not list(tmp_path.iterdir())
 
 

@@ -81,6 +81,7 @@ def check_bags(
         # workers have another working directory
         [path.absolute() for path in paths] if engine.is_elsewhere else paths,
         list(map(str, paths)),
+        "bag",
     )
     checks = dict(found)
     return [checks[number] for number in range(len(paths))]
@@ -92,7 +93,8 @@ def _checked(
     try:
         return check_sync(path, options, search_s, max_images)
     except RelocalizationError as error:
-        return error
+        # a new one: what it was raised with may not cross between processes
+        return RelocalizationError(str(error))
 
 
 def check_sync(path: Path, options: ExtractionOptions, search_s: tuple[float, float], max_images: int) -> SyncCheck:

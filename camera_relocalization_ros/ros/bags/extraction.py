@@ -132,8 +132,9 @@ def _extract_bags(tasks: Sequence[BagTask], writer: DatasetWriter, engine: Engin
     """Do the bags that no run before finished; each counts when it is whole, whoever else was at it."""
     before = SequenceFolders(writer.sequences.path)
     waiting = [task for task in tasks if not before.is_finished(task.name)]
+    labels = [str(task.path) for task in waiting]
     parts = {task.name: [task.name] for task in tasks}
-    for number, (folder, names) in engine.completed(extract_bag, waiting, [str(task.path) for task in waiting]):
+    for number, (folder, names) in engine.completed(extract_bag, waiting, labels, "bag"):
         name = waiting[number].name
         others = {part for other, of_other in parts.items() if other != name for part in of_other}
         for part in sorted(others.intersection(names)):
@@ -288,7 +289,7 @@ def _surveyed(
     paths: Sequence[Path], options: ExtractionOptions, engine: Engine
 ) -> tuple[list[RecordedCameras], dict[Path, Span | None]]:
     """The cameras of each bag's pictures, and when each bag was recorded; raises BagError or ConfigError."""
-    done = dict(engine.completed(partial(_survey, options=options), paths, [str(path) for path in paths]))
+    done = dict(engine.completed(partial(_survey, options=options), paths, [str(path) for path in paths], "bag"))
     found = [done[number] for number in range(len(paths))]
     recorded = [cameras for cameras, _ in found]
     cameras = list(dict.fromkeys(camera for each in recorded for camera in each.distinct))
