@@ -50,17 +50,6 @@ def add_bag_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--reindex", action="store_true", help="also read bags that were not closed or were cut short")
 
 
-def add_dask_argument(parser: argparse.ArgumentParser, files: str) -> None:
-    """`--dask`; files: what all workers must see under the same paths."""
-    parser.add_argument(
-        "--dask",
-        default="",
-        metavar="ADDRESS",
-        help="spread the bags over the workers of a Dask scheduler, or `local`: processes on this computer; all see "
-        f"{files} under the same paths, see docs/scaling.md",
-    )
-
-
 def bag_settings(arguments: argparse.Namespace) -> dict[str, Any]:
     """Those arguments as fields of ExtractionOptions; raises ConfigError for a file that is wrong."""
     import numpy as np

@@ -7,6 +7,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from camera_relocalization_ros.cli.dask_argument import add_dask_argument
 from camera_relocalization_ros.cli.early_checks import check_bundle, check_data
 from camera_relocalization_ros.cli.next_step import print_next_for_bundle
 
@@ -51,6 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("-o", "--output", type=Path, metavar="RESULT", help="folder for reloc compare and reloc report")
     parser.add_argument("--name", default="", help="name of the result in tables (default: its folder's)")
+    add_dask_argument(parser, "the sequences", "bundle and data set")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the errors as JSON")
 
 
@@ -72,6 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
         any_frames=arguments.any_frames,
         name=arguments.name or (arguments.output or arguments.bundle).resolve().name,
         ok=OkLimits.from_degrees(arguments.ok_position, arguments.ok_orientation),
+        dask=arguments.dask,
     )
     print(f"{arguments.bundle} on {arguments.dataset}: {evaluated.dataset.frame_count} frames")
     print(describe(evaluated))

@@ -6,7 +6,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from camera_relocalization_ros.cli.bag_arguments import add_bag_arguments, add_dask_argument, bag_settings
+from camera_relocalization_ros.cli.bag_arguments import add_bag_arguments, bag_settings
+from camera_relocalization_ros.cli.dask_argument import add_dask_argument
 from camera_relocalization_ros.cli.next_step import print_next
 
 NAME = "extract"
@@ -39,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--resize", type=_size, metavar="WxH", help="store images in another size")
     parser.add_argument("--undistort", action="store_true", help="store images without lens distortion")
-    add_dask_argument(parser, "bags and data set")
+    add_dask_argument(parser, "the bags", "bags and data set")
 
 
 def run(arguments: argparse.Namespace) -> int:

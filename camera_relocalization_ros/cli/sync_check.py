@@ -7,7 +7,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from camera_relocalization_ros.cli.bag_arguments import add_bag_arguments, add_dask_argument, bag_settings
+from camera_relocalization_ros.cli.bag_arguments import add_bag_arguments, bag_settings
+from camera_relocalization_ros.cli.dask_argument import add_dask_argument
 
 if TYPE_CHECKING:
     from camera_relocalization_ros.core.errors import RelocalizationError
@@ -36,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--max-images", type=int, default=1500, metavar="N", help="images to look at (default: 1500)")
     parser.add_argument("--plot", type=Path, metavar="FILE.png", help="draw what was found in the one bag")
-    add_dask_argument(parser, "bags")
+    add_dask_argument(parser, "the bags", "bags")
 
 
 def check(arguments: argparse.Namespace) -> None:

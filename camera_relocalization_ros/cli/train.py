@@ -7,6 +7,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from camera_relocalization_ros.cli.dask_argument import add_dask_argument
 from camera_relocalization_ros.cli.early_checks import (
     check_data,
     check_recipe,
@@ -48,6 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=int, help="seed of weights, order and augmentation (recommended recipe: 0)")
     parser.add_argument("--cache", type=Path, help="folder of cached features (default: feature_cache beside RUN)")
+    add_dask_argument(parser, "the caching of features", "data sets and cache")
     parser.add_argument(
         "--force", action="store_true", help="also train on frozen images (the same image while the poses move)"
     )
@@ -81,6 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
         # Lightning draws on standard output
         lightning_bars=sys.stdout.isatty() and not arguments.quiet,
         force=arguments.force,
+        dask=arguments.dask,
     )
     if process().rank == 0:
         for name, value in trained.results.items():

@@ -130,6 +130,16 @@ class Dataset:
             raise DatasetError(f"{spec}: the data set holds no frames; expected at least one")
         return _with_common_camera(dataset)
 
+    def absolute(self) -> Dataset:
+        """The same with paths that hold in any working directory."""
+        if self.path.is_absolute():
+            return self
+        sequences = tuple(
+            replace(s, frames=tuple(replace(f, image_path=f.image_path.absolute()) for f in s.frames))
+            for s in self.sequences
+        )
+        return replace(self, path=self.path.absolute(), sequences=sequences)
+
     @property
     def frame_pair(self) -> FramePair:
         """What the poses are between."""

@@ -17,8 +17,9 @@ from camera_relocalization_ros.data.dataset import Dataset, Frame, load_image_rg
 from camera_relocalization_ros.data.provenance import check_frames, is_training_pose, training_warning
 from camera_relocalization_ros.evaluation.baselines import baseline_errors
 from camera_relocalization_ros.evaluation.consistency import ConsistencyReport, normalized_squares
+from camera_relocalization_ros.evaluation.sequence_estimates import estimate_sequences
+from camera_relocalization_ros.fleet.engine import Engine, Here
 from camera_relocalization_ros.localization.estimate import Estimate
-from camera_relocalization_ros.localization.landmarks.staged_relocalizer import StagedRelocalizer
 from camera_relocalization_ros.localization.relocalizer import Relocalizer
 
 
@@ -90,21 +91,24 @@ def evaluate(relocalizer: PoseEstimator, dataset: Dataset, any_frames: bool = Fa
 
 
 def evaluate_stages(
-    relocalizer: Relocalizer, dataset: Dataset, stages: Sequence[Stage], any_frames: bool = False
+    relocalizer: Relocalizer,
+    dataset: Dataset,
+    stages: Sequence[Stage],
+    any_frames: bool = False,
+    engine: Engine | None = None,
 ) -> dict[Stage, Evaluation]:
     """As `evaluate`, of each of some stages; refined alone has no pose where the landmarks gave none.
+
+    engine: does the sequences, this process where there is none; bundle and data set lie where all of its workers see
+    them.
 
     Raises BundleError when landmarks are needed and the bundle has none, ConfigError when the camera is not known,
     DatasetError when that of some frame is not.
     """
-    if tuple(stages) == (Stage.REGRESSION,):
-        return {Stage.REGRESSION: evaluate(relocalizer, dataset, any_frames)}
-    staged = StagedRelocalizer(relocalizer, dataset.typical_camera)
-    images = []
-    for frame in frames_in_order(staged, dataset, "evaluate", any_frames):
-        staged.use_camera(dataset.known_camera_of(frame))
-        images.append(staged.estimate_stages(load_image_rgb(frame.image_path), frame.stamp_ns))
-    return {stage: score_estimates(staged.bundle, dataset, [image.at(stage) for image in images]) for stage in stages}
+    if not any_frames:
+        check_frames(relocalizer.bundle, dataset)
+    found = estimate_sequences(relocalizer, dataset, stages, engine or Here(), "evaluate")
+    return {stage: score_estimates(relocalizer.bundle, dataset, found[stage]) for stage in stages}
 
 
 def score_estimates(bundle: Bundle, dataset: Dataset, estimates: list[Estimate]) -> Evaluation:

@@ -20,6 +20,7 @@ from camera_relocalization_ros.evaluation.metrics import summarise
 from camera_relocalization_ros.evaluation.offline_result import offline_result
 from camera_relocalization_ros.evaluation.result_files import new_result, write_result_files
 from camera_relocalization_ros.evaluation.results import Result
+from camera_relocalization_ros.fleet.engine import engine_at
 from camera_relocalization_ros.localization.classify import OkLimits
 from camera_relocalization_ros.localization.landmarks.staged_relocalizer import method_name, parse_stages
 from camera_relocalization_ros.localization.relocalizer import Relocalizer
@@ -104,13 +105,15 @@ def evaluate_bundle(
     name: str = "",
     ok: OkLimits | None = None,
     progress: Progress | None = None,
+    dask: str = "",
 ) -> BundleEvaluation:
     """Estimate the pose of every image of a data set as in flight, and compare with the truth and with baselines.
 
     stages: of regression, refined and fused, joined by commas; None is the one that the bundle publishes.
     out_of_distribution: folders of images, or data sets, of other places. any_frames: that the data set names its
     frames otherwise is no error. name: of the result in tables, else that of the bundle's folder.
-    ok: what OK promises, else 0.1 m and 3 deg.
+    ok: what OK promises, else 0.1 m and 3 deg. dask: the address of a Dask scheduler whose workers do the sequences,
+    or "local" for processes of this computer; workers see bundle and data set under the same paths.
     Raises BundleError, DatasetError or ConfigError.
     """
     dataset = loaded(data)
@@ -121,7 +124,8 @@ def evaluate_bundle(
     images = {str(folder): image_paths(folder) for folder in out_of_distribution}
     chosen = parse_stages(stages, relocalizer.bundle)
     with reporting(progress):
-        evaluations = evaluate_stages(relocalizer, dataset, chosen, any_frames)
+        with engine_at(dask) as engine:
+            evaluations = evaluate_stages(relocalizer, dataset, chosen, any_frames, engine)
         scores = {folder: _scores(relocalizer, folder, paths) for folder, paths in images.items()}
     title = name or Path(bundle).resolve().name
     by_stage = {

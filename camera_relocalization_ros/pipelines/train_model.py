@@ -53,6 +53,7 @@ def train_model(
     progress: Progress | None = None,
     lightning_bars: bool = False,
     force: bool = False,
+    dask: str = "",
 ) -> TrainedModel:
     """Train a head on cached features of a frozen backbone and write the run `folder`.
 
@@ -60,7 +61,9 @@ def train_model(
     finetune: the folder of a run whose head goes on, together with the backbone's tail. `val_datasets` are watched
     while training. Features go to, or come from, `cache` (default: feature_cache beside `folder`).
     lightning_bars: Lightning draws its own bars on the terminal, with the losses, in place of progress by epochs.
-    force: train also on data whose picture stands still while the poses move.
+    force: train also on data whose picture stands still while the poses move. dask: the address of a Dask scheduler
+    whose workers compute the features, or "local" for processes of this computer; workers see data sets and cache under
+    the same paths.
     An interrupted training goes on where it was. Where `folder` holds a finished run that is refused, or with
     `overwrite` replaced in the end. Raises ConfigError or DatasetError.
     """
@@ -82,6 +85,7 @@ def train_model(
             val_datasets=held_out,
             cache_folder=cache,
             start=start,
+            dask=dask,
             callbacks=(EpochPictures(partial(_draw_epoch, target)), *(() if lightning_bars else (EpochProgress(),))),
         )
     return TrainedModel(folder, run)

@@ -18,6 +18,7 @@ from camera_relocalization_ros.core.pose import Poses
 from camera_relocalization_ros.core.preprocessing import Preprocessing
 from camera_relocalization_ros.data.dataset import Dataset
 from camera_relocalization_ros.data.provenance import training_set
+from camera_relocalization_ros.fleet.engine import engine_at
 from camera_relocalization_ros.training.backbones import build_backbone
 from camera_relocalization_ros.training.checks import check_training, image_size
 from camera_relocalization_ros.training.config import ORIGINALS_ONLY, TrainingConfig
@@ -52,6 +53,7 @@ def train(
     cache_folder: Path | None = None,
     start: Run | None = None,
     callbacks: Sequence[lightning.Callback] = (),
+    dask: str = "",
 ) -> Run:
     """Train on `datasets` by the recipe `config` and write the run to `run_folder`.
 
@@ -63,7 +65,7 @@ def train(
 
     A training that was interrupted goes on where it was, when recipe and data are the same. Under torchrun every
     process calls this; the first one writes. `callbacks` see each epoch's train_loss, and val_loss, val_position_m
-    and val_orientation_deg where there is held-out data.
+    and val_orientation_deg where there is held-out data. dask: whose workers compute missing features, see engine_at.
     Raises DatasetError when the data sets do not belong together (frames, camera, size of images) or hold no window of
     the head's length, and ConfigError for a recipe that cannot be; both before features are computed.
     """
@@ -83,8 +85,9 @@ def train(
     job = Job.of(config, start, frozen, datasets, val_datasets)
     job.check(run_folder)
 
-    caches = [build_cache(dataset, frozen, config.augmentation, cache_folder) for dataset in datasets]
-    val_caches = [build_cache(dataset, frozen, ORIGINALS_ONLY, cache_folder) for dataset in val_datasets]
+    with engine_at(dask) as engine:
+        caches = [build_cache(dataset, frozen, config.augmentation, cache_folder, engine) for dataset in datasets]
+        val_caches = [build_cache(dataset, frozen, ORIGINALS_ONLY, cache_folder, engine) for dataset in val_datasets]
     cached = time.monotonic()
 
     window_length, max_gap_s = network.pose_head.window_length, config.head.max_gap_s

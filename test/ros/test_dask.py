@@ -86,6 +86,15 @@ def extract(bags, output, *more):
     return main(["extract", *map(str, bags), "-o", str(output), *frames, *more])
 
 
+def content_but_times(folder):
+    """As `content`, of a result: how long each image took is no part of it."""
+    found = content(folder)
+    for path in [path for path in found if path.suffix == ".csv"]:
+        rows = csv.DictReader(found[path].decode().splitlines())
+        found[path] = [{key: value for key, value in row.items() if key not in TIMES} for row in rows]
+    return found
+
+
 def content(folder):
     return {path.relative_to(folder): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
@@ -142,6 +151,26 @@ def test_sync_check_says_the_same(cluster, bags, capsys):
     here = main(command), capsys.readouterr().out
     assert (main([*command, "--dask", cluster.scheduler_address]), capsys.readouterr().out) == here
     assert all(str(bag) in here[1] for bag in bags)
+
+
+def test_evaluate_says_the_same(cluster, by_one, tmp_path, capsys):
+    said, files = [], []
+    for name, more in (("here", []), ("there", ["--dask", cluster.scheduler_address])):
+        command = [
+            "evaluate",
+            str(COLOUR_BUNDLE),
+            str(by_one),
+            "--any-frames",
+            "--name",
+            "n",
+            "-o",
+            str(tmp_path / name),
+        ]
+        assert main([*command, *more]) == 0
+        said.append(capsys.readouterr().out.replace(str(tmp_path / name), ""))
+        files.append(content_but_times(tmp_path / name))
+    assert said[0] == said[1]
+    assert files[0] == files[1]
 
 
 def test_a_second_command_does_not_do_the_bags_of_the_first(cluster, bags, tmp_path, capsys):

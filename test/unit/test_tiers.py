@@ -25,13 +25,13 @@ FLIES = {
 BOARD = {"core", "vision", "aircraft", "bundle", "localization"}
 OFFLINE = {
     "data": BOARD,
-    "evaluation": BOARD | {"data"},
+    "fleet": {"core"},
+    "evaluation": BOARD | {"data", "fleet"},
     "uncertainty": BOARD | {"data", "evaluation"},
     "mapping": BOARD | {"data"},
-    "training": BOARD | {"data", "evaluation"},
+    "training": BOARD | {"data", "fleet", "evaluation"},
     "simulation": {"core", "vision", "aircraft", "data"},
     "report": BOARD | {"data", "evaluation"},
-    "fleet": {"core"},
     "ros/bags": BOARD | {"data", "fleet", "evaluation", "simulation", "ros", "ros/node"},
     "ros/replay": BOARD | {"data", "evaluation", "ros", "ros/node", "ros/bags", "msg", "srv"},
 }

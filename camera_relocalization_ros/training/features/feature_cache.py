@@ -7,13 +7,10 @@ import hashlib
 import json
 import logging
 import os
-from collections import deque
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from dataclasses import asdict, dataclass
-from itertools import islice
+from functools import partial
 from pathlib import Path
-from typing import Any, Generator
+from typing import Any
 
 import cv2
 import numpy as np
@@ -25,11 +22,12 @@ from camera_relocalization_ros.core.plain_values import to_plain
 from camera_relocalization_ros.core.preprocessing import Preprocessing
 from camera_relocalization_ros.core.progress import Task
 from camera_relocalization_ros.data.dataset import Dataset
-from camera_relocalization_ros.localization.onnx_session import usable_providers
+from camera_relocalization_ros.fleet.engine import Engine, Here, counted
 from camera_relocalization_ros.training.backbones.weights import tensors_digest
 from camera_relocalization_ros.training.config import AugmentationConfig, TrainingConfig
 from camera_relocalization_ros.training.features.backgrounds import background_files
-from camera_relocalization_ros.training.features.feature_store import FeatureStore, StoredCells
+from camera_relocalization_ros.training.features.shard_features import build_shard, open_model
+from camera_relocalization_ros.training.features.sharded_store import Shard, ShardedStore, StoredCells
 from camera_relocalization_ros.training.features.views import ViewMaker
 from camera_relocalization_ros.training.pose_network import PooledBackbone, Trunk
 
@@ -38,8 +36,6 @@ CACHE_VERSION = 4
 # what decodes, turns and computes; another version of it may give other features
 LIBRARIES = {"numpy": np.__version__, "opencv": cv2.__version__, "onnxruntime": onnxruntime.__version__}
 DESCRIPTOR_ROWS = 256
-# in order of preference
-PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")
 logger = logging.getLogger(__name__)
 
 
@@ -120,49 +116,52 @@ def image_digest(digest: Any, dataset: Dataset) -> None:
         digest.update(frame.position.tobytes() + frame.quat_xyzw.tobytes())
 
 
-def build_cache(dataset: Dataset, frozen: FrozenPart, augmentation: AugmentationConfig, folder: Path) -> FeatureCache:
+def build_cache(
+    dataset: Dataset,
+    frozen: FrozenPart,
+    augmentation: AugmentationConfig,
+    folder: Path,
+    engine: Engine | None = None,
+) -> FeatureCache:
     """The features of a data set: read from `folder` where they lie, else computed, resuming what was interrupted.
 
-    Of processes that ask for the same features at once, one computes and the others wait for it.
+    Of processes that ask for the same features at once, one computes and the others wait for it. engine: does the
+    shards, this process where there is none; data set and folder lie where all of its workers see them.
     Raises DatasetError when a view needs camera intrinsics and there are none, or when the folder cannot be written;
     ConfigError when the mesh or the backgrounds cannot be read.
     """
     rows, views = dataset.frame_count, augmentation.views + 1
     channels, cells = frozen.network.stored_shape
     fingerprint = frozen.fingerprint(dataset, augmentation)
-    store = FeatureStore(folder / fingerprint, (rows, views, channels, cells))
-    if store.rows_done() < rows:
+    store = ShardedStore(folder.absolute() / fingerprint, (rows, views, channels, cells))
+    if store.missing():
         maker = ViewMaker.for_dataset(dataset, frozen.preprocessing, augmentation, frozen.config.seed)
         with store.locked():
-            done = store.rows_done()
-            if done < rows:
-                logger.info("caching features of %d images in %d views", rows - done, views)
-                # closed, also when writing fails: no thread works on
-                with closing(_computed(dataset, frozen, maker, done)) as computed:
-                    store.append(computed, done)
+            missing = store.missing()
+            if missing:
+                _build_shards(missing, store, dataset, frozen, maker, engine or Here())
     return FeatureCache(store.cells(), store.poses(), frozen.network.backbone.feature_channels)
 
 
-def _computed(
-    dataset: Dataset, frozen: FrozenPart, maker: ViewMaker, first: int
-) -> Generator[tuple[np.ndarray, np.ndarray], None, None]:
-    """Cells (V, C, cells) and poses (V, 7) of the frames from number `first` on, in order."""
-    session = onnx_session(frozen)
-    frames = dataset.frames
-
-    def row_of(row: int) -> tuple[np.ndarray, np.ndarray]:
-        images, poses_v7 = maker.views(frames[row], row)
-        return np.stack([session.run(None, {"image": image[None]})[0][0] for image in images]), poses_v7
-
-    workers = len(os.sched_getaffinity(0))
-    rows = iter(range(first, len(frames)))
-    with ThreadPoolExecutor(workers) as pool, Task("features", len(frames) - first, "image") as progress:
-        pending = deque(pool.submit(row_of, row) for row in islice(rows, 2 * workers))
-        while pending:
-            done = pending.popleft().result()
-            pending.extend(pool.submit(row_of, row) for row in islice(rows, 1))
-            progress.advance()
-            yield done
+def _build_shards(
+    missing: list[tuple[Shard, int]],
+    store: ShardedStore,
+    dataset: Dataset,
+    frozen: FrozenPart,
+    maker: ViewMaker,
+    engine: Engine,
+) -> None:
+    lacking = [rows for _, rows in missing]
+    store.check_room(sum(lacking))
+    logger.info("caching features of %d images in %d views", sum(lacking), store.shape[1])
+    # elsewhere each process has one core
+    threads = 1 if engine.is_elsewhere else len(os.sched_getaffinity(0))
+    work = partial(build_shard, model=onnx_model(frozen), maker=maker, threads=threads)
+    frames = (dataset.absolute() if engine.is_elsewhere else dataset).frames
+    items = [(shard, frames[shard.rows]) for shard, _ in missing]
+    labels = [f"{shard.store.folder}" for shard, _ in missing]
+    with Task("features", sum(lacking), "image") as progress:
+        counted(engine, work, items, labels, lacking, progress)
 
 
 def onnx_session(frozen: FrozenPart) -> onnxruntime.InferenceSession:
@@ -171,13 +170,15 @@ def onnx_session(frozen: FrozenPart) -> onnxruntime.InferenceSession:
     ONNX Runtime is two to four times as fast as eager PyTorch on a CPU. Each run takes one thread: several frames at a
     time use the cores better than several threads on one.
     """
+    return open_model(onnx_model(frozen))
+
+
+def onnx_model(frozen: FrozenPart) -> bytes:
+    """What `onnx_session` runs."""
     from camera_relocalization_ros.training.onnx_graph import onnx_bytes
 
     image = torch.zeros(1, frozen.preprocessing.height, frozen.preprocessing.width, 3, dtype=torch.uint8)
-    model = onnx_bytes(frozen.network, (image,), ["image"], ["cells"])
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    return onnxruntime.InferenceSession(model, options, providers=usable_providers(PROVIDERS))
+    return onnx_bytes(frozen.network, (image,), ["image"], ["cells"])
 
 
 def files_of_views(augmentation: AugmentationConfig) -> list[str]:

@@ -7,56 +7,22 @@ import contextlib
 import fcntl
 import logging
 import os
-import shutil
 import zlib
 from dataclasses import dataclass
-from functools import cached_property
 from io import BytesIO
 from pathlib import Path
-from typing import IO, Any, BinaryIO, Iterable, Iterator
+from typing import IO, Iterable, Iterator
 
 import numpy as np
 
 from camera_relocalization_ros.core.errors import DatasetError
 from camera_relocalization_ros.core.output_files import write_text, writing
 
-CELLS, POSES, SUMS, ROWS_DONE, LOCK = "cells.npy", "poses.npy", "sums.npy", "rows_done", "lock"
+CELLS, POSES, SUMS, ROWS_DONE = "cells.npy", "poses.npy", "sums.npy", "rows_done"
+LOCK, WRITER = "lock", "writer"
 ROWS_PER_COMMIT = 64
 CHECKED_BYTES = 2**24
 logger = logging.getLogger(__name__)
-
-
-class StoredCells:
-    """An array (N, V, C, cells) float16 in a file, read where it is indexed by frames and views.
-
-    Each read copies from the file. A memory map would be as fast, but its pages count as this process's memory, and
-    training touches all of them. Raises DatasetError when the file is shorter than it says.
-    """
-
-    def __init__(self, path: Path, shape: tuple[int, int, int, int]) -> None:
-        self.path, self.shape, self.dtype = path, shape, np.dtype(np.float16)
-        self._offset = len(_header(shape, self.dtype))
-        self._items = np.arange(shape[0] * shape[1]).reshape(shape[:2])
-
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def __getitem__(self, index: Any) -> np.ndarray:
-        """What NumPy would give for an index of the first two axes: (..., C, cells)."""
-        items = np.asarray(self._items[index])
-        cells = np.empty((*items.shape, *self.shape[2:]), self.dtype)
-        item_bytes = self.dtype.itemsize * self.shape[2] * self.shape[3]
-        for into, item in zip(cells.reshape(items.size, -1), items.ravel()):
-            if os.preadv(self._file.fileno(), [into], self._offset + int(item) * item_bytes) != item_bytes:
-                raise DatasetError(f"{self.path}: cut short while it was being read; delete its folder and start again")
-        return cells
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {key: value for key, value in self.__dict__.items() if key != "_file"}
-
-    @cached_property
-    def _file(self) -> BinaryIO:
-        return open(self.path, "rb", buffering=0)
 
 
 @dataclass(frozen=True)
@@ -78,7 +44,7 @@ class FeatureStore:
         try:
             text = (self.folder / ROWS_DONE).read_text(encoding="utf-8", errors="replace")
             rows = int(text) if text.strip().isdecimal() else -1
-            sound = 0 <= rows <= self.shape[0] and all(self._holds(part, rows) for part in self._parts())
+            sound = 0 <= rows <= self.shape[0] and all(self._holds(part, rows) for part in self.parts)
             sound = sound and self._is_intact(rows)
         except (FileNotFoundError, NotADirectoryError):
             return 0
@@ -94,49 +60,37 @@ class FeatureStore:
         """All poses (N, V, 7) of a whole store."""
         return np.load(self.folder / POSES)
 
-    def cells(self) -> StoredCells:
-        """The cells of a whole store."""
-        return StoredCells(self.folder / CELLS, self.shape)
-
     @contextlib.contextmanager
-    def locked(self) -> Iterator[None]:
-        """Only one process at a time is past this; another waits, also on another machine that shares the folder.
+    def written(self) -> Iterator[None]:
+        """Only one process at a time writes the rows: one that was taken for dead may still be at it.
 
-        The lock falls with the process that holds it, however it ends. Raises DatasetError when the folder cannot be
-        made or written to, also for what is written under the lock.
+        Raises DatasetError when the folder cannot be made or written to, also for what is written in the block.
         """
         with writing(self.folder, DatasetError, "the feature cache "):
             self.folder.mkdir(parents=True, exist_ok=True)
-            with open(self.folder / LOCK, "a", encoding="utf-8") as file:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    logger.warning("%s: another process is caching these features; waiting for it", self.folder)
-                    fcntl.flock(file, fcntl.LOCK_EX)
+            with open(self.folder / WRITER, "a", encoding="utf-8") as file:
+                fcntl.flock(file, fcntl.LOCK_EX)
                 yield
 
     def append(self, rows: Iterable[tuple[np.ndarray, np.ndarray]], first: int) -> None:
         """Write the rows from number `first` to the last; what lay behind `first` is dropped.
 
-        Raises DatasetError before any work when the disk has too little room, and OSError when writing fails.
+        Raises OSError when writing fails.
         """
-        self._check_room(first)
         if not first:
             (self.folder / ROWS_DONE).unlink(missing_ok=True)
         with contextlib.ExitStack() as stack:
             mode = "r+b" if first else "w+b"
-            files: list[IO[bytes]] = [
-                stack.enter_context(open(self.folder / name, mode)) for name, _, _ in self._parts()
-            ]
-            for file, (_, shape, dtype) in zip(files, self._parts()):
-                header = _header(shape, dtype)
+            files: list[IO[bytes]] = [stack.enter_context(open(self.folder / name, mode)) for name, _, _ in self.parts]
+            for file, (_, shape, dtype) in zip(files, self.parts):
+                header = array_header(shape, dtype)
                 file.write(header)
-                file.truncate(len(header) + first * _row_bytes(shape, dtype))
+                file.truncate(len(header) + first * row_bytes(shape, dtype))
                 file.seek(0, os.SEEK_END)
             for number, arrays in enumerate(rows, start=first + 1):
-                kinds = [dtype for _, _, dtype in self._parts()]
+                kinds = [dtype for _, _, dtype in self.parts]
                 stored = [np.ascontiguousarray(array, dtype) for array, dtype in zip(arrays, kinds)]
-                for file, array, (_, shape, _) in zip(files, (*stored, _sums(*stored)), self._parts()):
+                for file, array, (_, shape, _) in zip(files, (*stored, _sums(*stored)), self.parts):
                     assert array.shape == shape[1:], (array.shape, shape)
                     file.write(array.data)
                 if number % ROWS_PER_COMMIT == 0 or number == self.shape[0]:
@@ -148,7 +102,9 @@ class FeatureStore:
             os.fsync(file.fileno())
         write_text(self.folder / ROWS_DONE, str(rows), DatasetError)
 
-    def _parts(self) -> list[tuple[str, tuple[int, ...], np.dtype]]:
+    @property
+    def parts(self) -> list[tuple[str, tuple[int, ...], np.dtype]]:
+        """Name, shape and type of each of its arrays."""
         rows, views = self.shape[:2]
         return [
             (CELLS, self.shape, np.dtype(np.float16)),
@@ -158,38 +114,29 @@ class FeatureStore:
 
     def _holds(self, part: tuple[str, tuple[int, ...], np.dtype], rows: int) -> bool:
         name, shape, dtype = part
-        path, header = self.folder / name, _header(shape, dtype)
+        path, header = self.folder / name, array_header(shape, dtype)
         if not path.is_file():
             return False
         with open(path, "rb") as file:
             size = os.fstat(file.fileno()).st_size
-            return file.read(len(header)) == header and size >= len(header) + rows * _row_bytes(shape, dtype)
+            return file.read(len(header)) == header and size >= len(header) + rows * row_bytes(shape, dtype)
 
     def _is_intact(self, rows: int) -> bool:
         """Whether the first `rows` rows are what was written, a part of them at a time."""
-        at_once = max(CHECKED_BYTES // _row_bytes(*self._parts()[0][1:]), 1)
+        at_once = max(CHECKED_BYTES // row_bytes(*self.parts[0][1:]), 1)
         with contextlib.ExitStack() as stack:
-            files = [stack.enter_context(open(self.folder / name, "rb")) for name, _, _ in self._parts()]
-            for file, (_, shape, dtype) in zip(files, self._parts()):
-                file.seek(len(_header(shape, dtype)))
+            files = [stack.enter_context(open(self.folder / name, "rb")) for name, _, _ in self.parts]
+            for file, (_, shape, dtype) in zip(files, self.parts):
+                file.seek(len(array_header(shape, dtype)))
             for first in range(0, rows, at_once):
                 count = min(at_once, rows - first)
                 cells, poses, sums = (
-                    np.frombuffer(file.read(count * _row_bytes(shape, dtype)), dtype).reshape(count, *shape[1:])
-                    for file, (_, shape, dtype) in zip(files, self._parts())
+                    np.frombuffer(file.read(count * row_bytes(shape, dtype)), dtype).reshape(count, *shape[1:])
+                    for file, (_, shape, dtype) in zip(files, self.parts)
                 )
                 if any((_sums(*row[:2]) != row[2]).any() for row in zip(cells, poses, sums)):
                     return False
         return True
-
-    def _check_room(self, first: int) -> None:
-        missing = (self.shape[0] - first) * sum(_row_bytes(shape, dtype) for _, shape, dtype in self._parts())
-        free = shutil.disk_usage(self.folder).free
-        if missing > free:
-            raise DatasetError(
-                f"{self.folder}: the features of {self.shape[0] - first} images in {self.shape[1]} views take "
-                f"{missing / 1e9:.2f} GB; {free / 1e9:.2f} GB are free (choose another --cache, or fewer views)"
-            )
 
 
 def _sums(cells: np.ndarray, poses: np.ndarray) -> np.ndarray:
@@ -198,11 +145,12 @@ def _sums(cells: np.ndarray, poses: np.ndarray) -> np.ndarray:
     return np.array(pairs, dtype=np.uint32).reshape(-1, 2)
 
 
-def _row_bytes(shape: tuple[int, ...], dtype: np.dtype) -> int:
+def row_bytes(shape: tuple[int, ...], dtype: np.dtype) -> int:
+    """Bytes of one row of an array (N, ...)."""
     return int(np.prod(shape[1:], dtype=np.int64)) * dtype.itemsize
 
 
-def _header(shape: tuple[int, ...], dtype: np.dtype) -> bytes:
+def array_header(shape: tuple[int, ...], dtype: np.dtype) -> bytes:
     """What a .npy file of this shape begins with, so that NumPy can open the store too."""
     buffer = BytesIO()
     np.lib.format.write_array_header_1_0(

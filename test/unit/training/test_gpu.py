@@ -14,7 +14,7 @@ from camera_relocalization_ros.localization.relocalizer import Relocalizer
 from camera_relocalization_ros.training.backbones import build_backbone
 from camera_relocalization_ros.training.config import TrainingConfig
 from camera_relocalization_ros.training.export import export
-from camera_relocalization_ros.training.features import feature_cache
+from camera_relocalization_ros.training.features import shard_features
 from camera_relocalization_ros.training.features.feature_cache import FrozenPart, onnx_session
 from camera_relocalization_ros.training.heads import HEADS
 from camera_relocalization_ros.training.pose_network import PooledBackbone
@@ -47,7 +47,7 @@ def test_features_are_those_of_a_processor(monkeypatch):
     frozen = FrozenPart(PooledBackbone(backbone, WIDTH, HEIGHT, config.head), Preprocessing(WIDTH, HEIGHT), config)
     on_gpu = onnx_session(frozen)
     assert on_gpu.get_providers()[0] == CUDA
-    monkeypatch.setattr(feature_cache, "PROVIDERS", (CPU,))
+    monkeypatch.setattr(shard_features, "PROVIDERS", (CPU,))
     on_processor = onnx_session(frozen)
     for seed in range(4):
         image = {"image": fake_image_rgb(seed, WIDTH, HEIGHT)[None]}

@@ -16,13 +16,15 @@ import pytest
 import torch
 from helpers import OWN_PROCESS, write_fake_dataset
 from mesh_files import write_box_ply
+from pickling_engine import PicklingEngine
 from toy_frozen import toy_frozen_part
 
 from camera_relocalization_ros.core.errors import ConfigError, DatasetError
 from camera_relocalization_ros.data.dataset import Dataset, load_image_rgb
 from camera_relocalization_ros.training.config import AugmentationConfig, config_from_dict
-from camera_relocalization_ros.training.features import feature_cache, feature_store
-from camera_relocalization_ros.training.features.feature_cache import PROVIDERS, build_cache, onnx_session
+from camera_relocalization_ros.training.features import feature_cache, feature_store, sharded_store
+from camera_relocalization_ros.training.features.feature_cache import build_cache, onnx_session
+from camera_relocalization_ros.training.features.shard_features import PROVIDERS
 from camera_relocalization_ros.training.features.views import ViewMaker
 
 PROGRAM = Path(__file__).parents[3] / "support" / "cache_toy.py"
@@ -76,7 +78,7 @@ def test_cached_features_are_those_of_the_network_itself(tmp_path):
 
 def test_cells_answer_indices_as_numpy_does(tmp_path):
     cells = build_cache(write_fake_dataset(tmp_path / "set"), toy_frozen_part(), TWO_VIEWS, tmp_path / "cache").cells
-    whole = np.load(cells.path)
+    whole = np.load(cells.paths[0])
     rows, views = np.array([[3, 4], [0, 11], [7, 7]]), np.array([[0, 2], [1, 1], [2, 0]])
     for index in ((rows, views), (slice(None), 0), (5, 1), 3, -1, slice(2, 9, 3), (slice(4), slice(1, None))):
         np.testing.assert_array_equal(cells[index], whole[index])
@@ -145,6 +147,38 @@ def test_of_two_processes_one_caches_and_the_other_waits_and_reads(tmp_path):
     np.testing.assert_array_equal(cells[:], alone[:])
 
 
+def test_shards_hold_what_one_store_holds_and_only_one_that_is_damaged_is_made_again(
+    tmp_path, counted_rows, monkeypatch
+):
+    dataset, frozen = write_fake_dataset(tmp_path / "set"), toy_frozen_part()
+    whole = build_cache(dataset, frozen, TWO_VIEWS, tmp_path / "whole")
+    monkeypatch.setattr(sharded_store, "SHARD_ROWS", 5)
+    cache = build_cache(dataset, frozen, TWO_VIEWS, tmp_path / "shards")
+    for index in ((slice(None), 0), (np.array([[4, 5], [11, 0]]), 1), -1):
+        np.testing.assert_array_equal(cache.cells[index], whole.cells[index])
+    np.testing.assert_array_equal(cache.poses, whole.poses)
+    np.testing.assert_array_equal(cache.descriptors, whole.descriptors)
+    counted_rows.clear()
+    build_cache(dataset, frozen, TWO_VIEWS, tmp_path / "whole")
+    assert counted_rows == [], "a store of before there were shards is read as it is"
+    cut(store_folder(tmp_path / "shards") / "shard_001" / feature_store.CELLS)
+    again = build_cache(dataset, frozen, TWO_VIEWS, tmp_path / "shards")
+    assert sorted(counted_rows) == [5, 6, 7, 8, 9]
+    np.testing.assert_array_equal(again.cells[:], whole.cells[:])
+
+
+def test_other_processes_make_the_same_files(tmp_path, counted_rows, monkeypatch):
+    monkeypatch.setattr(sharded_store, "SHARD_ROWS", 5)
+    dataset, frozen = write_fake_dataset(tmp_path / "set"), toy_frozen_part()
+    here = build_cache(dataset, frozen, TWO_VIEWS, tmp_path / "here")
+    counted_rows.clear()
+    there = build_cache(dataset, frozen, TWO_VIEWS, tmp_path / "there", PicklingEngine())
+    assert counted_rows == [10, 11, 5, 6, 7, 8, 9, 0, 1, 2, 3, 4]
+    for one, other in zip(here.cells.paths, there.cells.paths):
+        for name in (feature_store.CELLS, feature_store.POSES, feature_store.SUMS):
+            assert (one.parent / name).read_bytes() == (other.parent / name).read_bytes()
+
+
 def cut(path):
     path.write_bytes(path.read_bytes()[:-1])
 
@@ -199,7 +233,7 @@ def test_a_store_of_before_there_were_checksums_is_made_again_and_said(tmp_path,
 
 def test_cells_that_are_cut_while_training_reads_are_an_error(tmp_path):
     cells = build_cache(write_fake_dataset(tmp_path / "set"), toy_frozen_part(), TWO_VIEWS, tmp_path / "cache").cells
-    cut(cells.path)
+    cut(cells.paths[0])
     cells[10]
     with pytest.raises(DatasetError, match="cells.npy: cut short"):
         cells[11, 2]
