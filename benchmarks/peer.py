@@ -1,17 +1,20 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Structure from motion as a localizer (hloc's way, by pycolmap) beside a bundle with a map: same split, same run.
+"""Structure from motion as a localizer (hloc's way, by pycolmap) beside bundles with a map: same splits, same run.
 
     pip install pycolmap
-    reloc map tankard@holdout.train --bundle bundle
-    python benchmarks/peer.py bundle tankard@holdout.train tankard@holdout.test
+    python benchmarks/photographs.py FOLDER --work out/photographs
+    python benchmarks/peer.py out/photographs
+    python benchmarks/peer.py tankard_bundle tankard@holdout.train tankard@holdout.test [BUNDLE TRAIN TEST ...]
 
 The peer: COLMAP's SIFT (as many points as it likes, images in full size), training images matched with their nearest by
 the network's descriptors and triangulated with the poses of the data set, each test image matched with the training
 images that look most alike, and PnP with COLMAP's local optimisation and refinement. Time is of one test image from
-pixels to pose; making the peer's model and the bundle's map is not in it. Of all test frames together: median and 95th
-percentile, and the share within 5 cm and 5 degrees; a frame without a pose is in none of them. The bundle's rows: what
-is published, and of these what is OK. Then the same with one and the same pose in place of the regression.
+pixels to pose; making the peer's model and the bundle's map is not in it. One table of all sets, in Markdown, of all
+test frames: median and 95th percentile of those that have a pose, and the share within 5 cm and 5 degrees; OK: what a
+method stands for, which is every pose of the peer's; false: OK poses off by more than 25 cm or 10 degrees; in the 90 %
+ellipsoids of position / rotation: of OK poses. The bundle's rows: the regression, what is published, and the same with
+one and the same pose in place of the regression.
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ from pathlib import Path
 
 import numpy as np
 import pycolmap
-from refinement import row
+from refinement import CENTIMETRES, NONSENSE
 
 from camera_relocalization_ros.core.camera import PLUMB_BOB, CameraIntrinsics
 from camera_relocalization_ros.core.errors import ConfigError
@@ -34,28 +37,39 @@ from camera_relocalization_ros.core.pose_errors import PoseErrors, pose_errors, 
 from camera_relocalization_ros.core.state import State
 from camera_relocalization_ros.data.dataset import Dataset, Frame, load_image_rgb
 from camera_relocalization_ros.evaluation.baselines import baseline_errors
+from camera_relocalization_ros.evaluation.consistency import coverage, normalized_squares
 from camera_relocalization_ros.localization.estimate import Estimate
 from camera_relocalization_ros.localization.landmarks.staged_relocalizer import StagedRelocalizer
 from camera_relocalization_ros.localization.relocalizer import Relocalizer
 
-# an OK pose beyond these is one that nobody should fly on
-FALSE_OK = (0.25, 10.0)
 NOWHERE = Pose(np.full(3, np.nan), np.full(4, np.nan))
+COLUMNS = "set", "method", "median", "95 %", "within", "OK", "false", "in the 90 % ellipsoids", "time"
 
 
 @dataclass(frozen=True)
 class Localized:
-    """What a method made of the test frames: poses, which of them it stands for (n,), and seconds of an image."""
+    """What a method made of the test frames: poses, which of them it stands for (n,), and seconds of an image.
+
+    inside: shares of the truths of OK poses in the 90 % ellipsoids of position and of orientation.
+    """
 
     name: str
     errors: PoseErrors
     is_ok: np.ndarray
     seconds: float
+    inside: tuple[float, ...] = ()
 
-    def __str__(self) -> str:
-        false = int((self.is_ok & ~within(self.errors, *FALSE_OK)).sum())
-        timed = f"{1e3 * self.seconds:7.0f} ms" if self.seconds else ""
-        return f"{row(self.name, self.errors)}  OK {self.is_ok.mean():6.1%}, false {false} {timed}"
+    def cells(self) -> list[str]:
+        """All COLUMNS but the first."""
+        known = np.isfinite(self.errors.position_m)
+        of_all = (self.errors.position_m[known], self.errors.orientation_deg[known])
+        pairs = zip(*(np.percentile(e, [50, 95]) if len(e) else [np.nan] * 2 for e in of_all))
+        figures = [f"{length:.3g} {degrees:.2f}°" for length, degrees in pairs]
+        stands = [f"{self.is_ok.mean():.1%}", f"{(self.is_ok & ~within(self.errors, *NONSENSE)).sum()}"]
+        timed = f"{1e3 * self.seconds:.0f} ms" if self.seconds else ""
+        inside = " / ".join(f"{share:.0%}" for share in self.inside)
+        share = f"{within(self.errors, *CENTIMETRES).mean():.1%}"
+        return [self.name, *figures, share, *(stands if self.seconds else ("", "")), inside, timed]
 
 
 @dataclass(frozen=True)
@@ -223,7 +237,7 @@ class ConstantRegression(Relocalizer):
 
 
 def of_bundle(name: str, relocalizer: Relocalizer, test: list[Frame], camera: CameraIntrinsics) -> list[Localized]:
-    """The baselines (with the first name only), the regression, and what is published, each image by itself."""
+    """The baselines and the regression (with the first name only), and what is published, each image by itself."""
     staged, regressed, published, seconds = StagedRelocalizer(relocalizer, camera), [], [], 0.0
     for frame in test:
         image = load_image_rgb(frame.image_path)
@@ -234,40 +248,80 @@ def of_bundle(name: str, relocalizer: Relocalizer, test: list[Frame], camera: Ca
         regressed.append(answer.regression)
         published.append(answer.fused)
     truth = Poses.stack(frame.pose for frame in test)
-    rows = []
-    for label, estimates, taken in (
-        (f"regression{name}", regressed, 0.0),
-        (f"fused{name}", published, seconds / len(test)),
-    ):
-        is_ok = np.array([estimate.state is State.OK for estimate in estimates])
-        rows.append(Localized(label, pose_errors(Poses.stack(e.pose for e in estimates), truth), is_ok, taken))
+    fused = localized(f"fused{name}", published, truth, seconds / len(test))
     if name:
-        return rows
-    baselines = baseline_errors(relocalizer.bundle.index, np.array([e.descriptor for e in regressed]), truth)
-    return [Localized(k, errors, np.zeros(len(test), bool), 0.0) for k, errors in baselines.items()] + rows
+        return [fused]
+    index, nowhere = relocalizer.bundle.index, np.zeros(len(test), bool)
+    baselines = baseline_errors(index, np.array([e.descriptor for e in regressed]), truth)
+    rows = [Localized(k, errors, nowhere, 0.0) for k, errors in baselines.items()]
+    return [*rows, localized("regression", regressed, truth, 0.0), fused]
+
+
+def localized(name: str, estimates: list[Estimate], truth: Poses, seconds: float) -> Localized:
+    """The row of some estimates."""
+    poses, is_ok = Poses.stack(e.pose for e in estimates), np.array([e.state is State.OK for e in estimates])
+    inside: tuple[float, ...] = ()
+    if is_ok.any() and seconds:
+        covariances = np.array([e.covariance for e, ok in zip(estimates, is_ok) if ok])
+        shares = coverage(normalized_squares(covariances, poses[is_ok], truth[is_ok]), [0.9])
+        inside = tuple(float(shares[part][0]) for part in ("position", "orientation"))
+    return Localized(name, pose_errors(poses, truth), is_ok, seconds, inside)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A bundle, what it was made of, and what it is tried on."""
+
+    name: str
+    bundle: Path
+    train: str
+    test: str
+
+    def rows(self, limits: Limits, every: int) -> list[Localized]:
+        """All methods on every so many of the test frames; raises ConfigError where the camera is not known."""
+        relocalizer = Relocalizer.from_bundle(self.bundle)
+        train, test = Dataset.load(self.train), Dataset.load(self.test)
+        camera, frames = test.typical_camera, test.frames[::every]
+        if camera is None:
+            raise ConfigError(f"{self.test}: the camera's intrinsics are not known")
+        rows = of_bundle("", relocalizer, frames, camera)
+        constant = ConstantRegression.from_bundle(self.bundle)
+        rows += of_bundle(", constant regression", constant, frames, camera)
+        return [*rows, of_peer(relocalizer, train.frames, frames, camera, limits)]
+
+
+def trials(given: list[str]) -> list[Trial]:
+    """From BUNDLE TRAIN TEST, three for each set, or from the folder that photographs.py made."""
+    if len(given) == 1:
+        folders = sorted(path.parent for path in Path(given[0]).glob("*/bundle"))
+        data = {folder: f"{folder}/data@holdout" for folder in folders}
+        return [Trial(f.name, f / "bundle", f"{data[f]}.train", f"{data[f]}.test") for f in folders]
+    if len(given) % 3:
+        raise ConfigError(f"{len(given)} arguments; expected a folder, or BUNDLE TRAIN TEST for each set")
+    threes = zip(given[::3], given[1::3], given[2::3])
+    return [Trial(test.split("@")[0].split("/")[-1], Path(bundle), train, test) for bundle, train, test in threes]
+
+
+def table(of_sets: dict[str, list[Localized]]) -> str:
+    """All sets and methods, in Markdown."""
+    lines = [list(COLUMNS), ["---"] * len(COLUMNS)]
+    for name, rows in of_sets.items():
+        label = f"{name}, {len(rows[0].is_ok)} images"
+        lines += [[label if not number else "", *row.cells()] for number, row in enumerate(rows)]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("bundle", type=Path, help="trained on TRAIN, with the map of TRAIN")
-    parser.add_argument("train")
-    parser.add_argument("test")
+    parser.add_argument("sets", nargs="+", metavar="FOLDER | BUNDLE TRAIN TEST", help="with the map of TRAIN")
     parser.add_argument("--partners", type=int, default=Limits.partners, help="images that one is matched with")
     parser.add_argument("--features", type=int, default=Limits.features, help="of an image at most, the peer's")
     parser.add_argument("--side", type=int, default=Limits.side, help="longer side of the peer's images (-1: as it is)")
     parser.add_argument("--every", type=int, default=1, help="of the test frames, for a quick look")
     arguments = parser.parse_args()
     limits = Limits(arguments.partners, arguments.features, arguments.side)
-    relocalizer = Relocalizer.from_bundle(arguments.bundle)
-    train, test = Dataset.load(arguments.train), Dataset.load(arguments.test)
-    camera, frames = test.typical_camera, test.frames[:: arguments.every]
-    if camera is None:
-        raise ConfigError(f"{arguments.test}: the camera's intrinsics are not known")
-    rows = of_bundle("", relocalizer, frames, camera)
-    constant = ConstantRegression.from_bundle(arguments.bundle)
-    rows += of_bundle(", constant regression", constant, frames, camera)
-    rows.append(of_peer(relocalizer, train.frames, frames, camera, limits))
-    print("\n".join([f"{arguments.test}: {len(frames)} frames", *map(str, rows)]))
+    of_sets = {trial.name: trial.rows(limits, arguments.every) for trial in trials(arguments.sets)}
+    print(table(of_sets))
 
 
 if __name__ == "__main__":
