@@ -13,7 +13,8 @@ images that look most alike, and PnP with COLMAP's local optimisation and refine
 pixels to pose; making the peer's model and the bundle's map is not in it. One table of all sets, in Markdown, of all
 test frames: median and 95th percentile of those that have a pose, and the share within 5 cm and 5 degrees; OK: what a
 method stands for, which is every pose of the peer's; false: OK poses off by more than 25 cm or 10 degrees; in the 90 %
-ellipsoids of position / rotation: of OK poses. The bundle's rows: the regression, what is published, and the same with
+ellipsoids of position / rotation: of OK poses. Metres of a scene of any scale are what its map takes for them, medians
+are in its units. The bundle's rows: the regression, what is published, and the same with
 one and the same pose in place of the regression.
 """
 
@@ -50,7 +51,8 @@ COLUMNS = "set", "method", "median", "95 %", "within", "OK", "false", "in the 90
 class Localized:
     """What a method made of the test frames: poses, which of them it stands for (n,), and seconds of an image.
 
-    inside: shares of the truths of OK poses in the 90 % ellipsoids of position and of orientation.
+    inside: shares of the truths of OK poses in the 90 % ellipsoids of position and of orientation. metre: what the map
+    takes for one, in units of the scene, which errors are in.
     """
 
     name: str
@@ -58,6 +60,10 @@ class Localized:
     is_ok: np.ndarray
     seconds: float
     inside: tuple[float, ...] = ()
+    metre: float = 1.0
+
+    def _within(self, limits: tuple[float, float]) -> np.ndarray:
+        return within(self.errors, limits[0] * self.metre, limits[1])
 
     def cells(self) -> list[str]:
         """All COLUMNS but the first."""
@@ -65,10 +71,10 @@ class Localized:
         of_all = (self.errors.position_m[known], self.errors.orientation_deg[known])
         pairs = zip(*(np.percentile(e, [50, 95]) if len(e) else [np.nan] * 2 for e in of_all))
         figures = [f"{length:.3g} {degrees:.2f}°" for length, degrees in pairs]
-        stands = [f"{self.is_ok.mean():.1%}", f"{(self.is_ok & ~within(self.errors, *NONSENSE)).sum()}"]
+        stands = [f"{self.is_ok.mean():.1%}", f"{(self.is_ok & ~self._within(NONSENSE)).sum()}"]
         timed = f"{1e3 * self.seconds:.0f} ms" if self.seconds else ""
         inside = " / ".join(f"{share:.0%}" for share in self.inside)
-        share = f"{within(self.errors, *CENTIMETRES).mean():.1%}"
+        share = f"{self._within(CENTIMETRES).mean():.1%}"
         return [self.name, *figures, share, *(stands if self.seconds else ("", "")), inside, timed]
 
 
@@ -287,7 +293,9 @@ class Trial:
         rows = of_bundle("", relocalizer, frames, camera)
         constant = ConstantRegression.from_bundle(self.bundle)
         rows += of_bundle(", constant regression", constant, frames, camera)
-        return [*rows, of_peer(relocalizer, train.frames, frames, camera, limits)]
+        rows.append(of_peer(relocalizer, train.frames, frames, camera, limits))
+        known = relocalizer.bundle.landmark_map
+        return [replace(row, metre=1.0 if known is None else known.metre) for row in rows]
 
 
 def trials(given: list[str]) -> list[Trial]:

@@ -7,7 +7,7 @@
 
 Below FOLDER, at most two folders deep, a set is what has sequences seq-* (7-Scenes' layout), a transforms.json, or
 nothing but pictures (whose poses `reloc survey` finds). Of every hundred frames of a stream 0-59 train, 65-79 test and
-85-94 calibrate; of every sixteen photographs 1-10 train and 12-15 test, and nothing calibrates, for there are too few.
+85-94 calibrate, where there are such; of every sixteen photographs 1-10 train and 12-15 test, for there are too few.
 Each set gets a folder in WORK: data (with its split), run, bundle (with a map). What is there is not made again, so
 that an interrupted run goes on; minutes.txt in a set's folder says what each step took.
 """
@@ -25,8 +25,8 @@ from camera_relocalization_ros.data.splits import split_path
 
 # a set lies so many folders below the one that is given, at most
 DEPTH = 2
-STREAM = (100, "train=0-59", "test=65-79", "calibrate=85-94")
-PHOTOGRAPHS = (16, "train=1-10", "test=12-15")
+STREAM = 100, {"train": (0, 59), "test": (65, 79), "calibrate": (85, 94)}
+PHOTOGRAPHS = 16, {"train": (1, 10), "test": (12, 15)}
 SPLIT = "holdout"
 PICTURES = (".jpg", ".jpeg", ".png")
 
@@ -91,11 +91,14 @@ def data_of(source: Source, steps: Steps, path: Path) -> list[str]:
             steps.reloc("import", source.layout, source.path, "-o", path)
         else:
             steps.reloc("survey", source.path, "-o", path)
-    are_photographs = all(sequence.is_photographs for sequence in Dataset.load(path).sequences)
-    period, *parts = PHOTOGRAPHS if are_photographs else STREAM
+    dataset = Dataset.load(path)
+    period, stretches = PHOTOGRAPHS if all(s.is_photographs for s in dataset.sequences) else STREAM
+    numbers = {frame.number % period for frame in dataset.frames}
+    parts = {name: f"{a}-{b}" for name, (a, b) in stretches.items() if not numbers.isdisjoint(range(a, b + 1))}
     if not split_path(path, SPLIT).is_file():
-        steps.reloc("split", path, "--name", SPLIT, "--period", period, *(f"--part={part}" for part in parts))
-    return [part.split("=")[0] for part in map(str, parts)]
+        wanted = [f"--part={name}={stretch}" for name, stretch in parts.items()]
+        steps.reloc("split", path, "--name", SPLIT, "--period", period, *wanted)
+    return list(parts)
 
 
 def lay_out(source: Source, work: Path, seed: int) -> None:

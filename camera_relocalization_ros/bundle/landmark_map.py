@@ -17,8 +17,8 @@ from camera_relocalization_ros.core.plain_values import READ_FAULTS
 from camera_relocalization_ros.core.pose import MAX_POSITION_M, Poses
 from camera_relocalization_ros.vision.local_features import DESCRIPTOR_SIZE, FeatureSettings, unit_descriptors
 
-# 4 has an origin, which readers of 3 would not add
-VERSION, VERSION_WITH_ORIGIN = 3, 4
+# 4 has an origin, which readers of 3 would not add, and 5 a metre, which readers of 4 would not multiply with
+VERSION, VERSION_WITH_ORIGIN, VERSION_WITH_METRE = 3, 4, 5
 AGAIN = "`reloc map DATASET... --bundle BUNDLE` makes it again"
 # principal components of descriptors that are kept, one signed byte each
 CODE_SIZE = 64
@@ -41,12 +41,17 @@ STORED_TYPES = {
     "settings": np.float64,
     "deviation": np.float64,
 }
-ORIGIN = {"origin": np.float64}
+ORIGIN, METRE = {"origin": np.float64}, {"metre": np.float64}
+# what each version has beside these
+ADDED = {VERSION: {}, VERSION_WITH_ORIGIN: ORIGIN, VERSION_WITH_METRE: {**ORIGIN, **METRE}}
 
 
 @dataclass(frozen=True)
 class LandmarkMap:
     """Landmarks (l) in the parent frame and the n images they were seen in; positions and points from `origin` (3,) on.
+
+    Of a scene of any scale all lengths but the origin are in units of `metre` of the scene's, by which things usually
+    are 3 away; with metric poses that is 1.
 
     points (l, 3) metres; codes (l, k) int8, along the axes code_mean (128,), code_axes (128, k) of descriptors;
     seen_first (n + 1,) and seen (s,): image i saw the landmarks seen[seen_first[i]:seen_first[i + 1]];
@@ -66,6 +71,7 @@ class LandmarkMap:
     settings: np.ndarray
     deviation: np.ndarray
     origin: np.ndarray = field(default_factory=lambda: np.zeros(3))
+    metre: float = 1.0
 
     def __len__(self) -> int:
         return len(self.points)
@@ -115,9 +121,10 @@ class LandmarkMap:
 
 def save_map(file: Path | IO[bytes], landmark_map: LandmarkMap) -> None:
     """Write a map as a compressed .npz file."""
-    has_origin = bool(landmark_map.origin.any())
-    types = {**STORED_TYPES, **(ORIGIN if has_origin else {})}
-    version = VERSION_WITH_ORIGIN if has_origin else VERSION
+    version = VERSION_WITH_ORIGIN if landmark_map.origin.any() else VERSION
+    if landmark_map.metre != 1:
+        version = VERSION_WITH_METRE
+    types = {**STORED_TYPES, **ADDED[version]}
     arrays = {name: np.asarray(getattr(landmark_map, name, version)) for name in types}
     np.savez_compressed(file, **{name: arrays[name].astype(kind) for name, kind in types.items()})
 
@@ -127,12 +134,13 @@ def load_map(path: Path | str) -> LandmarkMap:
     try:
         arrays = load_arrays(path, STORED_TYPES, MAX_BYTES)
         version = int(arrays.pop("version"))
-        if version not in (VERSION, VERSION_WITH_ORIGIN):
-            raise ValueError(f"version {version}; expected {VERSION} or {VERSION_WITH_ORIGIN}")
-        if version == VERSION_WITH_ORIGIN:
-            arrays.update(load_arrays(path, ORIGIN, MAX_BYTES))
+        if version not in ADDED:
+            raise ValueError(f"version {version}; expected one of {', '.join(map(str, ADDED))}")
+        arrays.update(load_arrays(path, ADDED[version], MAX_BYTES))
+        metre = float(arrays.pop("metre", 1.0))
         types = {**STORED_TYPES, **ORIGIN}
-        landmark_map = LandmarkMap(**{name: array.astype(types[name]) for name, array in arrays.items()})
+        values = {name: array.astype(types[name]) for name, array in arrays.items()}
+        landmark_map = LandmarkMap(**values, metre=metre)
         _check(landmark_map)
         return landmark_map
     except READ_FAULTS as error:
@@ -160,6 +168,8 @@ def _check(m: LandmarkMap) -> None:
         raise ValueError(f"shapes {found}")
     if not all(np.isfinite(getattr(m, name)).all() for name in expected):
         raise ValueError("values that are not finite")
+    if not 1e-9 < m.metre < 1e9:
+        raise ValueError(f"a metre of {m.metre:g} of the scene's units")
     if max(np.abs(m.points).max(initial=0), np.abs(m.positions).max(initial=0)) > MAX_POSITION_M:
         raise ValueError(f"positions beyond {MAX_POSITION_M:g} m")
     if m.seen_first[0] != 0 or m.seen_first[-1] != len(m.seen) or np.any(np.diff(m.seen_first) < 0):

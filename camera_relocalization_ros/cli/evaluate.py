@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=0.10,
         metavar="M",
-        help="position error that OK promises to stay below (default: 0.1)",
+        help="position error that OK promises to stay below, in metres or what a map takes for them (default: 0.1)",
     )
     parser.add_argument(
         "--ok-orientation", type=float, default=3.0, metavar="DEG", help="orientation error (default: 3)"

@@ -134,9 +134,10 @@ def _describe_map(bundle: Bundle) -> str:
     if landmark_map is None:
         return "landmarks: none, so poses are not refined (reloc map)"
     features = landmark_map.feature_settings
+    metre = f"; {landmark_map.metre:.4g} of the scene's units are taken for a metre" if landmark_map.metre != 1 else ""
     return (
         f"landmarks: {len(landmark_map)} of {len(landmark_map.positions)} images; "
-        f"in flight {features.limit} features at {features.width} pixels width are matched with them"
+        f"in flight {features.limit} features at {features.width} pixels width are matched with them{metre}"
     )
 
 

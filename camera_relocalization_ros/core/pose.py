@@ -75,6 +75,10 @@ class Pose:
         """The same with its position moved by (3,) metres along the axes of a; an origin is added or taken off so."""
         return Pose(self.position + by, self.quat_xyzw)
 
+    def scaled(self, by: float) -> Pose:
+        """The same with its position multiplied: in another unit."""
+        return Pose(self.position * by, self.quat_xyzw)
+
     @property
     def canonical(self) -> Pose:
         """The same pose with a quaternion of length one and w >= 0."""

@@ -20,14 +20,19 @@ NOT_CALIBRATED = "not calibrated"
 
 @dataclass(frozen=True)
 class OkLimits:
-    """What a pilot asks of OK: that with CONFIDENCE both errors are no larger than this, in metres and radians."""
+    """What a pilot asks of OK: that with CONFIDENCE both errors are no larger than this, in metres and radians.
+
+    unit: of the position where it is another.
+    """
 
     position_m: float = 0.10
     orientation_rad: float = math.radians(3.0)
+    unit: str = "m"
 
     def __post_init__(self) -> None:
         """Raises ConfigError that names the limit."""
-        for name, value in vars(self).items():
+        for name in ("position_m", "orientation_rad"):
+            value = getattr(self, name)
             if not 0 < value < math.inf:
                 raise ConfigError(f"limit {name} of OK is {value!r}; expected a number above 0")
 
@@ -36,8 +41,12 @@ class OkLimits:
         """Those of a command or a parameter; raises ConfigError."""
         return cls(position_m, math.radians(orientation_deg))
 
+    def in_units(self, metre: float) -> OkLimits:
+        """The same for poses in units of which `metre` are taken for one; 1: they are metres."""
+        return self if metre == 1 else replace(self, position_m=self.position_m * metre, unit="units")
+
     def __str__(self) -> str:
-        return f"{self.position_m:g} m and {math.degrees(self.orientation_rad):.3g} deg"
+        return f"{self.position_m:g} {self.unit} and {math.degrees(self.orientation_rad):.3g} deg"
 
 
 @dataclass(frozen=True)
@@ -74,7 +83,8 @@ class OkContract:
         position_m, orientation_rad = promised
         if position_m <= self.limits.position_m and orientation_rad <= self.limits.orientation_rad:
             return ""
-        return f"promises {position_m:.3g} m and {math.degrees(orientation_rad):.3g} deg; OK is {self.limits}"
+        promise = f"{position_m:.3g} {self.limits.unit} and {math.degrees(orientation_rad):.3g} deg"
+        return f"promises {promise}; OK is {self.limits}"
 
 
 def classify_state(

@@ -41,7 +41,9 @@ class Relocalizer:
         self._indicator_meter = IndicatorMeter(bundle.index) if bundle.has_members else None
         self._calibration = bundle.sidecar.error_calibration
         self._origin = np.array(bundle.sidecar.position_origin)
-        self.contract = OkContract(self._calibration)
+        # scenes of structure from motion have any scale: their maps say what is taken for a metre
+        self._metre = 1.0 if bundle.landmark_map is None else bundle.landmark_map.metre
+        self.contract = OkContract(self._calibration, OkLimits().in_units(self._metre))
 
     @classmethod
     def from_bundle(
@@ -78,8 +80,8 @@ class Relocalizer:
             self._calibration = replace(calibrated, lost_below=lost, degraded_below=max(lost, degraded))
 
     def set_ok_limits(self, limits: OkLimits) -> None:
-        """What OK promises from now on."""
-        self.contract = replace(self.contract, limits=limits)
+        """What OK promises from now on: metres, or what the map of a scene of any scale takes for them."""
+        self.contract = replace(self.contract, limits=limits.in_units(self._metre))
 
     @property
     def providers(self) -> list[str]:

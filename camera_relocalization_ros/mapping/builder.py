@@ -65,7 +65,7 @@ class MapSettings:
 class Survey:
     """What the builder sees of a data set: features, poses T_parent_child (n, 4, 4) and placement (n,) of n images.
 
-    Positions are from `origin` (3,) on; is_metric: in metres.
+    Positions are from `origin` (3,) on; is_metric: in metres, else in units of `metre` of the scene's, see `in_metres`.
     """
 
     features: list[LocalFeatures]
@@ -73,6 +73,7 @@ class Survey:
     placement: np.ndarray
     origin: np.ndarray = field(default_factory=lambda: np.zeros(3))
     is_metric: bool = True
+    metre: float = 1.0
 
     @property
     def image(self) -> np.ndarray:
@@ -93,6 +94,12 @@ class Survey:
         """The same with true rays and the poses of the lens."""
         features = [replace(f, rays=correction.apply(f.rays)) for f in self.features]
         return replace(self, features=features, T_parent_child=self.T_parent_child @ correction.T_child_lens)
+
+    def in_units_of(self, metre: float) -> Survey:
+        """The same with positions in units of so many of the present ones."""
+        T_parent_child = self.T_parent_child.copy()
+        T_parent_child[:, :3, 3] /= metre
+        return replace(self, T_parent_child=T_parent_child, metre=self.metre * metre)
 
 
 def survey(dataset: Dataset, settings: FeatureSettings) -> Survey:
@@ -129,10 +136,22 @@ def locate(view: Survey, pairs: np.ndarray, tolerance_px: float, label: str) -> 
     return consistent_landmarks(track, view.image, view.rays, view.T_parent_child, tolerance)
 
 
+def in_metres(raw: Survey, settings: MapSettings) -> Survey:
+    """A survey of a scene of any scale in units that let what images show lie USUAL_DEPTH_M away, by a few landmarks.
+
+    All limits in metres were measured there, so that the same scene has the same map at every scale. Raises
+    DatasetError when no two images show the same place.
+    """
+    if raw.is_metric:
+        return raw
+    # by how far apart the cameras are first: what tells the depth is limited in metres, too
+    raw = raw.in_units_of(_apart(raw) / USUAL_DEPTH_M or 1.0)
+    return raw.in_units_of(float(np.median(_depths(raw, settings))) / USUAL_DEPTH_M)
+
+
 def build_landmarks(raw: Survey, settings: MapSettings) -> tuple[Landmarks, CameraCorrection]:
-    """Landmarks of a survey, those of the object alone where it stood at several placements."""
-    several = len(np.unique(raw.placement)) > 1
-    depth_m = _depths_of_object(raw) if several else _depth_of_scene(raw, settings)
+    """Landmarks of a survey in metres, those of the object alone where it stood at several placements."""
+    several, depth_m = len(np.unique(raw.placement)) > 1, _depths(raw, settings)
     correction = self_calibrated(raw, depth_m, settings) if settings.correct_camera else CameraCorrection()
     view = raw.corrected(correction)
     partners = settings.partners_object if several else settings.partners
@@ -143,22 +162,11 @@ def build_landmarks(raw: Survey, settings: MapSettings) -> tuple[Landmarks, Came
     return landmarks, correction
 
 
-def metre_of(landmarks: Landmarks, view: Survey) -> float:
-    """How many of the scene's units are taken for a metre where lengths are limited: of a scene of any scale, as many
-    as let its landmarks lie USUAL_DEPTH_M away.
-    """
-    if view.is_metric or not len(landmarks):
-        return 1.0
-    cameras = view.T_parent_child[landmarks.seen.image, :3, 3]
-    distances = np.linalg.norm(landmarks.points[landmarks.seen.landmark] - cameras, axis=1)
-    return float(np.median(distances)) / USUAL_DEPTH_M
-
-
 def of_object(landmarks: Landmarks, view: Survey, tolerance_px: float) -> Landmarks:
     """Landmarks of single placements made one where they agree; those that too few placements share are dropped."""
     needed = needed_placements(view.placement)
     codes = unit_descriptors(_codes(landmarks, view, *descriptor_axes(view)))
-    track = merged_tracks(landmarks, codes, view.image, metre_of(landmarks, view))
+    track = merged_tracks(landmarks, codes, view.image)
     tolerance = tolerance_px / view.focal_px
     joined = consistent_landmarks(track, view.image, view.rays, view.T_parent_child, tolerance)
     keep = confirmed(joined, view.placement, needed)
@@ -223,6 +231,7 @@ def compressed(
         np.array([query.width, query.limit, query.contrast]),
         np.array([1.0, 0.0, 1.0, 0.0]),
         view.origin,
+        view.metre,
     )
 
 
@@ -238,6 +247,12 @@ def _codes(landmarks: Landmarks, view: Survey, mean: np.ndarray, axes: np.ndarra
     return sums(encode(descriptors[landmarks.feature], mean, axes), landmarks.seen.landmark, len(landmarks))
 
 
+def _depths(raw: Survey, settings: MapSettings) -> np.ndarray:
+    """How far away is what each image (n,) looks at."""
+    several = len(np.unique(raw.placement)) > 1
+    return _depths_of_object(raw) if several else _depth_of_scene(raw, settings)
+
+
 def _depths_of_object(raw: Survey) -> np.ndarray:
     """Distance (n,) of each image from what all of them look at."""
     target = looked_at(raw.T_parent_child)
@@ -247,15 +262,19 @@ def _depths_of_object(raw: Survey) -> np.ndarray:
 def _depth_of_scene(raw: Survey, settings: MapSettings) -> np.ndarray:
     """How far away things usually are (n,), the same for all images: of a few landmarks at a guessed depth."""
     positions = raw.T_parent_child[:, :3, 3]
-    guess = 2 * np.median(np.linalg.norm(positions - positions.mean(axis=0), axis=1))
-    pairs = _sample(
-        image_pairs(raw.T_parent_child, np.full(len(positions), guess), raw.placement, settings.partners), settings
-    )
+    guess = np.full(len(positions), _apart(raw))
+    pairs = _sample(image_pairs(raw.T_parent_child, guess, raw.placement, settings.partners), settings)
     landmarks = locate(raw, pairs, CALIBRATION_ROUNDS_PX[0], "depth")
     if not len(landmarks):
         raise DatasetError("no two images show the same place from a little apart; nothing can be triangulated")
     offsets = landmarks.points[landmarks.seen.landmark] - positions[landmarks.seen.image]
     return np.full(len(positions), np.median(np.linalg.norm(offsets, axis=1)))
+
+
+def _apart(raw: Survey) -> float:
+    """How far apart the cameras are: twice the usual distance from their middle."""
+    positions = raw.T_parent_child[:, :3, 3]
+    return 2 * float(np.median(np.linalg.norm(positions - positions.mean(axis=0), axis=1)))
 
 
 def _sample(pairs: np.ndarray, settings: MapSettings) -> np.ndarray:

@@ -31,15 +31,15 @@ def needed_placements(placement: np.ndarray) -> int:
     return min(len(np.unique(placement)), MOST_NEEDED)
 
 
-def merged_tracks(landmarks: Landmarks, codes: np.ndarray, image: np.ndarray, metre: float = 1.0) -> np.ndarray:
+def merged_tracks(landmarks: Landmarks, codes: np.ndarray, image: np.ndarray) -> np.ndarray:
     """Track (f,) of every feature once landmarks in the same place that look alike are one; -1 for no landmark's.
 
     codes (l, k): descriptors of the landmarks, of unit length; image (f,) of every feature. Landmarks that one image
-    sees apart stay apart. metre: how many of the scene's units are taken for one.
+    sees apart stay apart.
     """
     _, first = np.unique(landmarks.seen.landmark, return_index=True)
     spokes = np.stack([landmarks.feature, landmarks.feature[first][landmarks.seen.landmark]], axis=1)
-    pairs = cKDTree(landmarks.points).query_pairs(SAME_PLACE_M * metre, output_type="ndarray")
+    pairs = cKDTree(landmarks.points).query_pairs(SAME_PLACE_M, output_type="ndarray")
     alike = np.einsum("pk,pk->p", codes[pairs[:, 0]], codes[pairs[:, 1]])
     pairs, alike = pairs[alike > LEAST_SIMILARITY], alike[alike > LEAST_SIMILARITY]
     # what is one landmark already is joined before all else

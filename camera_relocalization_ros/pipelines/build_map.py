@@ -22,7 +22,7 @@ from camera_relocalization_ros.mapping.builder import (
     build_landmarks,
     compressed,
     descriptor_axes,
-    metre_of,
+    in_metres,
     survey,
 )
 from camera_relocalization_ros.mapping.cross_validation import folds, landmarks_without, sampled
@@ -96,7 +96,7 @@ def build_map(
 
 
 def _build(bundle: Bundle, dataset: Dataset, settings: MapSettings, in_flight: FeatureSettings) -> BuiltMap:
-    raw = survey(dataset, settings.features)
+    raw = in_metres(survey(dataset, settings.features), settings)
     landmarks, correction = build_landmarks(raw, settings)
     _check_count(len(landmarks), dataset)
     view = raw.corrected(correction)
@@ -118,7 +118,7 @@ def _build(bundle: Bundle, dataset: Dataset, settings: MapSettings, in_flight: F
             if len(remaining) >= LEAST_LANDMARKS:
                 yield PoseRefiner(as_flown(remaining), camera), tried
 
-    landmark_map, errors = with_measured_deviation(as_flown(landmarks), trials(), metre=metre_of(landmarks, view))
+    landmark_map, errors = with_measured_deviation(as_flown(landmarks), trials())
     tried_images = sum(map(len, tried_of))
     return BuiltMap(
         bundle=bundle.path,

@@ -57,39 +57,39 @@ def with_measured_deviation(
     landmark_map: LandmarkMap,
     trials: Iterable[tuple[PoseRefiner, Sequence[Trial]]],
     seed: int = 0,
-    metre: float = 1.0,
 ) -> tuple[LandmarkMap, np.ndarray]:
-    """The map with its covariances calibrated, and errors (m, 2) in metres and radians of the poses found.
+    """The map with its covariances calibrated, and errors (m, 2) in the scene's units and radians of the poses found.
 
     Covariances reach to the truth; errors are beside the frames' own poses, as the map is. trials: what refines with a
     map that was made without their frames. Where too few of them get a pose, the covariances are made wide, and the log
-    warns. metre: how many of the scene's units are taken for one.
+    warns.
     """
+    in_map = np.repeat([landmark_map.metre, 1.0], 3)
     generator = np.random.default_rng(seed)
     errors, from_truth, covariances, counts = [], [], [], []
     for refiner, tried in trials:
         for frame, truth in ((trial.frame, trial.truth) for trial in tried):
-            position = frame.position + generator.normal(0, PRIOR_SD_M * metre, 3)
+            position = frame.position + generator.normal(0, PRIOR_SD_M * landmark_map.metre, 3)
             turn = Rotation.from_rotvec(generator.normal(0, PRIOR_SD_RAD, 3))
             quat_xyzw = (turn * Rotation.from_quat(frame.quat_xyzw)).as_quat()
             own = refiner if frame.camera is None else refiner.for_camera(frame.camera)
             refined = own.refine(load_image_rgb(frame.image_path), Pose(position, quat_xyzw))
             if refined.found:
-                errors.append(pose_residual(refined.pose, frame.pose))
-                from_truth.append(pose_residual(refined.pose, truth))
-                covariances.append(refined.covariance)
+                errors.append(pose_residual(refined.pose, frame.pose) / in_map)
+                from_truth.append(pose_residual(refined.pose, truth) / in_map)
+                covariances.append(refined.covariance / np.outer(in_map, in_map))
                 counts.append(len(refined.landmarks))
     errors_n6, covariances_n66 = np.array(errors).reshape(-1, 6), np.array(covariances).reshape(-1, 6, 6)
     sizes = np.stack([np.linalg.norm(errors_n6[:, :3], axis=1), np.linalg.norm(errors_n6[:, 3:], axis=1)], axis=1)
-    usual = (sizes < (OUTLIER_M * metre, OUTLIER_RAD)).all(axis=1)
+    usual = (sizes < (OUTLIER_M, OUTLIER_RAD)).all(axis=1)
     if usual.sum() < LEAST_SAMPLES:
         logger.warning(
             "covariances are guessed: %d left-out images got a pose, measuring takes %d", usual.sum(), LEAST_SAMPLES
         )
-        return replace(landmark_map, deviation=np.array(UNMEASURED)), sizes
+        return replace(landmark_map, deviation=np.array(UNMEASURED)), sizes * in_map[[0, 3]]
     counts_n, from_truth_n6 = np.array(counts)[usual], np.array(from_truth)[usual]
     deviation = np.concatenate([_fit(from_truth_n6[:, s], covariances_n66[usual][:, s, s], counts_n) for s in _PARTS])
-    return replace(landmark_map, deviation=deviation), sizes
+    return replace(landmark_map, deviation=deviation), sizes * in_map[[0, 3]]
 
 
 _PARTS = (slice(0, 3), slice(3, 6))

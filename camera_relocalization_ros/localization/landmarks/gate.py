@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -30,7 +30,7 @@ class GateSettings:
     least_share must agree, and to most_noise_px, for flow slips off its points little by little. allowed_share: of
     right pairs of poses that would differ no more than their covariances say, were errors Gaussian; tail: so many times
     as far they may differ, for a regression that errs may err by far. Where it has no covariance they may differ by
-    far_m and far_rad.
+    far_m and far_rad. unit: that of lengths, where it is no metre.
     """
 
     least_found: int = 20
@@ -48,6 +48,13 @@ class GateSettings:
     alone: float = 8.0
     freedom: float = 4.0
     most_against: float = 4.0
+    unit: str = "m"
+
+    def in_units(self, metre: float) -> GateSettings:
+        """The same for poses in units of which `metre` are taken for one; 1: they are metres."""
+        if metre == 1:
+            return self
+        return replace(self, most_sd_m=self.most_sd_m * metre, far_m=self.far_m * metre, unit="units")
 
 
 class RejectionReason(enum.Enum):
@@ -103,7 +110,7 @@ def gate(
         return GateDecision(RejectionReason.FEW, description)
     sd_m, sd_rad = (np.sqrt(np.linalg.eigvalsh(refinement.covariance[s, s])[-1]) for s in (slice(3), slice(3, 6)))
     if sd_m > settings.most_sd_m or sd_rad > settings.most_sd_rad:
-        description = f"its standard deviation is {sd_m:.3f} m and {np.degrees(sd_rad):.1f} deg"
+        description = f"its standard deviation is {sd_m:.3f} {settings.unit} and {np.degrees(sd_rad):.1f} deg"
         return GateDecision(RejectionReason.UNCERTAIN, description)
     disagreement = "" if is_alone else _disagreement(regression, refinement, settings)
     return GateDecision(RejectionReason.DISAGREES, disagreement) if disagreement else ACCEPTED
@@ -129,7 +136,8 @@ def _disagreement(regression: Estimate, refinement: Refinement, settings: GateSe
         distance_m = np.linalg.norm(regression.position - refinement.position)
         angle_rad = angular_distance(regression.quat_xyzw, refinement.quat_xyzw)
         is_far = distance_m > settings.far_m or angle_rad > settings.far_rad
-        return f"{distance_m:.2f} m and {np.degrees(angle_rad):.0f} deg from the regressed pose" if is_far else ""
+        found = f"{distance_m:.2f} {settings.unit} and {np.degrees(angle_rad):.0f} deg from the regressed pose"
+        return found if is_far else ""
     squared = _squared_distance(regression, refinement)
     limit = settings.tail**2 * chi_square_quantile(settings.allowed_share, 6)
     return f"{np.sqrt(squared / limit):.1f} times as far from the regressed pose as allowed" if squared > limit else ""

@@ -14,7 +14,7 @@ from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.state import Stage
 from camera_relocalization_ros.localization.estimate import Estimate
 from camera_relocalization_ros.localization.landmarks.fusion import fuse, refined_alone, regression_alone
-from camera_relocalization_ros.localization.landmarks.gate import GateDecision, gate
+from camera_relocalization_ros.localization.landmarks.gate import GateDecision, GateSettings, gate
 from camera_relocalization_ros.localization.landmarks.pose_refiner import PoseRefiner, Refinement
 from camera_relocalization_ros.localization.landmarks.regression_errors import RegressionErrors
 from camera_relocalization_ros.localization.landmarks.tracker import LandmarkTracker
@@ -86,6 +86,7 @@ class LandmarkPipeline:
         self.refiner = PoseRefiner(landmark_map, camera, between_steps=between_steps)
         self._tracker = LandmarkTracker(self.refiner)
         self._tracked: Refinement | None = None
+        self._limits = GateSettings().in_units(landmark_map.metre)
         self._errors = RegressionErrors()
         # of the search that found what is tracked
         self._evidence = 0.0
@@ -119,7 +120,8 @@ class LandmarkPipeline:
         if tracked is None:
             return self._errors.applied(regression_alone(regression, NOT_YET))
         tracked = self._tracked = replace(tracked, evidence=self._evidence)
-        best = fuse(regression, tracked, gate(regression, tracked, Stage.TRACKED), Stage.TRACKED)
+        decision = gate(regression, tracked, Stage.TRACKED, self._limits)
+        best = fuse(regression, tracked, decision, Stage.TRACKED)
         return self._with_errors_of_flight(regression, best)
 
     def _with_errors_of_flight(self, regression: Estimate, best: Estimate) -> Estimate:
@@ -159,7 +161,7 @@ class LandmarkPipeline:
         return self._gated(grey, regression, self.refiner.refine_grey(grey, regression.pose, scale), effort)
 
     def _gated(self, grey: np.ndarray, regression: Estimate, found: Refinement, effort: float) -> RefinedImage:
-        return RefinedImage(grey, regression, found, gate(regression, found), effort)
+        return RefinedImage(grey, regression, found, gate(regression, found, settings=self._limits), effort)
 
     def start_tracking(self, refined: RefinedImage) -> None:
         """Track the landmarks of a refined image that the gate accepted from now on."""

@@ -135,7 +135,8 @@ class Stopwatch:
 class PoseRefiner:
     """Refines poses of images of one camera with one map; keeps nothing between images.
 
-    Inside, and in its `points`, positions are from the map's origin on; poses that come and go are in the parent frame.
+    Inside, and in its `points`, positions are from the map's origin on, in its metres; poses that come and go are in
+    the parent frame and its units, covariances too.
 
     between_steps is called where a refinement can give way to something else, and may wait.
     Raises ConfigError when OpenCV is too old.
@@ -291,8 +292,8 @@ class PoseRefiner:
         return self._correction.apply(rays)
 
     def lens_pose(self, T_parent_child: Pose) -> np.ndarray:
-        """T_parent_lens (4, 4), from the map's origin on, of a pose of the child frame."""
-        from_origin = T_parent_child.shifted(-self.landmark_map.origin)
+        """T_parent_lens (4, 4), from the map's origin on and in its metres, of a pose of the child frame."""
+        from_origin = T_parent_child.shifted(-self.landmark_map.origin).scaled(1 / self.landmark_map.metre)
         T_parent_lens: np.ndarray = from_origin.matrix @ self._T_child_lens
         return T_parent_lens
 
@@ -301,11 +302,13 @@ class PoseRefiner:
         if pose is None:
             return nothing_found(len(landmarks))
         from_origin = Pose.from_matrix(pose.T_parent_camera @ invert(self._T_child_lens))
+        units = np.repeat([self.landmark_map.metre, 1.0], 3)
         # the covariance is of the lens; millimetres away from it, the child frame's is the same
         return Refinement(
             found=True,
-            pose=from_origin.shifted(self.landmark_map.origin),
-            covariance=self.landmark_map.calibrated_covariance(pose.covariance, len(pose.inliers)),
+            pose=from_origin.scaled(self.landmark_map.metre).shifted(self.landmark_map.origin),
+            covariance=np.outer(units, units)
+            * self.landmark_map.calibrated_covariance(pose.covariance, len(pose.inliers)),
             landmarks=landmarks[pose.inliers],
             pixels=pixels[pose.inliers],
             matches=len(landmarks),

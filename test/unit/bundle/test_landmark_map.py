@@ -37,6 +37,16 @@ def test_what_is_saved_is_loaded(tmp_path):
     assert loaded.camera_correction.scale == 1.0
 
 
+def test_a_map_of_a_scene_of_any_scale_is_of_a_version_that_older_readers_refuse(tmp_path):
+    path = tmp_path / "landmarks.npz"
+    for metre, origin, version in ((1.0, 0.0, 3), (1.0, 5.0, 4), (0.25, 0.0, 5)):
+        save_map(path, replace(small_map(), metre=metre, origin=np.full(3, origin)))
+        assert (load_map(path).metre, int(np.load(path)["version"])) == (metre, version)
+    save_map(path, replace(small_map(), metre=0.0))
+    with pytest.raises(BundleError, match="a metre of 0"):
+        load_map(path)
+
+
 def test_landmarks_of_images_come_once_those_of_the_first_image_first():
     landmark_map = small_map()
     assert landmark_map.seen_from(np.array([2, 0]), 9).tolist() == [4, 1, 2, 0]

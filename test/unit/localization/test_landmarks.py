@@ -28,6 +28,7 @@ from camera_relocalization_ros.core.pose import Pose
 from camera_relocalization_ros.core.state import Stage, State
 from camera_relocalization_ros.data.dataset import load_image_rgb
 from camera_relocalization_ros.evaluation.result_files import load_result
+from camera_relocalization_ros.localization.classify import OkLimits
 from camera_relocalization_ros.localization.landmarks.gate import gate
 from camera_relocalization_ros.localization.landmarks.health import LONGEST_SEARCH_S, HealthMeter
 from camera_relocalization_ros.localization.landmarks.live import NICENESS, BackgroundLandmarks, RefinementCounts
@@ -71,6 +72,23 @@ def test_every_image_of_another_flight_is_refined_to_a_centimetre(relocalizer):
         answer = staged.estimate_stages(view(T, WALL), stamp(number))
         assert answer.fused.stage is Stage.REFINED and answer.fused.state is State.OK
         assert error_m(answer.fused, T) < 0.01 < 0.05 < error_m(answer.regression, T)
+
+
+def test_of_a_scene_of_any_scale_ok_promises_what_its_map_takes_for_metres(bundle, tmp_path):
+    path = shutil.copytree(bundle, tmp_path / "bundle")
+    own = load_bundle(path)
+    replace_map(own, replace(own.landmark_map, metre=7.0))
+    scaled, T = Relocalizer.from_bundle(path), flight(1, seed=5)[0]
+    assert scaled.contract.limits.position_m == pytest.approx(0.7)
+    staged = StagedRelocalizer(scaled, CAMERA)
+    answer = staged.estimate(view(T, WALL), stamp(0))
+    assert answer.state is State.OK and np.linalg.norm(answer.position - 7 * position_quat(T)[0]) < 0.07
+    scaled.set_ok_limits(OkLimits(1e-5))
+    # in the scene's units, as all lengths are there
+    assert scaled.contract.limits.position_m == pytest.approx(7e-5)
+    staged.reset()
+    strict = staged.estimate(view(T, WALL), stamp(0))
+    assert strict.state is State.DEGRADED and "OK is 7e-05 units" in strict.reason
 
 
 class ConstantRegression:

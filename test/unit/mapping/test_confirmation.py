@@ -16,8 +16,8 @@ from camera_relocalization_ros.mapping.builder import (
     build_landmarks,
     compressed,
     descriptor_axes,
+    in_metres,
     locate,
-    metre_of,
 )
 from camera_relocalization_ros.mapping.confirmation import confirmed, merged_tracks, needed_placements
 from camera_relocalization_ros.mapping.landmark_points import Landmarks
@@ -98,15 +98,17 @@ def test_at_an_unseen_placement_the_rooms_old_landmarks_win_unless_placements_co
 
 @pytest.mark.parametrize("scale, is_metric, metre, count", [(1, True, 1, 1), (50, False, 50, 1), (50, True, 1, 2)])
 def test_what_is_one_place_hangs_on_the_depth_of_a_scene_of_any_scale(scale, is_metric, metre, count):
+    # cameras that look from 3 m away along two axes at what stands elsewhere in the third and fourth image
     T = np.tile(np.eye(4), (4, 1, 1))
-    T[:, 2, 3] = -3.0 * scale
+    T[::2, :3, :3] = [[0, 0, 1], [-1, 0, 0], [0, -1, 0]]
+    T[:, :3, 3] = -3.0 * scale * T[:, :3, 2]
+    view = in_metres(Survey([], T, np.array([1, 1, 2, 2]), is_metric=is_metric), SETTINGS)
+    assert view.metre == pytest.approx(metre, rel=1e-3)
     # one landmark of the first two images and one of the others, 3 cm apart where they are 3 m away
     seen = Observations(np.arange(4), np.array([0, 0, 1, 1]), np.zeros((4, 2)))
-    points = scale * np.array([[0.0, 0.0, 0.0], [0.03, 0.0, 0.0]])
+    points = scale / view.metre * np.array([[0.0, 0.0, 0.0], [0.03, 0.0, 0.0]])
     landmarks = Landmarks(points, seen, np.arange(4), np.zeros(4))
-    found = metre_of(landmarks, Survey([], T, np.zeros(4), is_metric=is_metric))
-    assert found == pytest.approx(metre, rel=1e-3)
-    assert len(np.unique(merged_tracks(landmarks, np.ones((2, 1)), np.arange(4), found))) == count
+    assert len(np.unique(merged_tracks(landmarks, np.ones((2, 1)), np.arange(4)))) == count
 
 
 def test_placements_needed_and_counted(flown, built):

@@ -53,7 +53,7 @@ def test_a_difference_is_of_axes_that_do_not_turn():
 
 
 def test_covariances_that_nobody_could_measure_are_wide_and_told(caplog):
-    some_map = make_dataclass("SomeMap", ["deviation"])(np.array([1.0, 0.0, 1.0, 0.0]))
+    some_map = make_dataclass("SomeMap", ["deviation", "metre"])(np.array([1.0, 0.0, 1.0, 0.0]), 1.0)
     measured, errors = with_measured_deviation(some_map, trials=[])
     assert tuple(measured.deviation) == UNMEASURED
     assert errors.shape == (0, 2)
@@ -81,7 +81,7 @@ def test_covariances_of_a_map_reach_as_far_as_its_survey_may_be_off(tmp_path):
     plain = write_fake_dataset(tmp_path / "set", counts=(60,))
     report = {"scale_error": 0.0, "frame_error_m": 0.03 * np.sqrt(3), "frame_error_deg": 2.0}
     surveyed = replace(plain, sequences=tuple(replace(s, info={SURVEY: report}) for s in plain.sequences))
-    some_map, deviations = make_dataclass("SomeMap", ["deviation"])(UNMEASURED), []
+    some_map, deviations = make_dataclass("SomeMap", ["deviation", "metre"])(UNMEASURED, 1.0), []
     for dataset in (plain, surveyed):
         measured, errors = with_measured_deviation(some_map, [(TrueToTheMap(dataset), trials_of(dataset))])
         assert len(errors) == 60 and np.median(errors[:, 0]) < 0.015
