@@ -76,13 +76,13 @@ def _describe_bundle(path: Path) -> str:
         f"bundle {path}, id {bundle.bundle_id}: pose of {sidecar.child_frame!r} in {sidecar.parent_frame!r}",
         f"sha256 of {SIDECAR}: {pinned}",
         f"network: {sidecar.backbone}, {sidecar.head}{window}, {sidecar.precision}, {len(bundle.network) / 1e6:.1f} MB",
-        f"weights licence: {sidecar.weights_licence or 'not told'}",
+        f"weights licence: {sidecar.weights_licence or 'unknown'}",
         f"input: {size.width}x{size.height}, {_origin_of(size)}",
         f"camera of training: {lens}",
         f"trained on: {len(bundle.index.positions)} images",
         *(
             f"  {data.name}{'@' if data.part else ''}{data.part}: {data.frames} frames, "
-            f"sha256 {data.sha256[:12] or 'not told'}, of the split {data.split_sha256[:12] or 'not told'}"
+            f"sha256 {data.sha256[:12] or 'unknown'}, of the split {data.split_sha256[:12] or 'unknown'}"
             for data in sidecar.training_data
         ),
         "training positions: " + ", ".join(f"{axis} {a:.2f} to {b:.2f} m" for axis, a, b in zip("xyz", low, high)),

@@ -157,5 +157,5 @@ def _scaled(
         return {**report, **scaling.scaled_by_distances(reconstruction, distances)}
     if gps:
         return {**report, **scaling.scaled_by_places(reconstruction, pictures)}
-    logger.warning("%s: nothing tells the scale; positions are in units of the scene", pictures.source)
+    logger.warning("%s: the scale is not known; positions are in units of the scene", pictures.source)
     return report

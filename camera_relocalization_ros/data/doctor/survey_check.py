@@ -24,7 +24,7 @@ def check_survey(dataset: Dataset) -> Finding | None:
     text = f"{registered} of {pictures} pictures have a place, points agree to {report.get('reprojection_px')} px"
     if "scale_from" not in report:
         return Finding(
-            "survey", BAD, f"{text}; nothing tells the scale: survey with --tags, --gps, --distances or --like", report
+            "survey", BAD, f"{text}; the scale is not known: survey with --tags, --gps, --distances or --like", report
         )
     error, turn_deg = float(report["scale_error"]), float(report.get("frame_error_deg", 0.0))
     text += f"; scale by {report['scale_from']}, to {100 * error:.2f} %; {_frame_text(report, dataset.is_metric)}"

@@ -102,9 +102,9 @@ def draw_reliability(results: list[Result]) -> Figure:
             axes.plot(
                 (0, *LEVELS, 1), (0, *shares[part], 1), "o", linestyle=style, color=colour, label=name, markersize=4
             )
-        axes.text(0.03, 0.93, "cautious: errors smaller than told")
-        axes.text(0.97, 0.04, "overconfident: errors larger than told", ha="right")
-        axes.set(xlim=(0, 1), ylim=(0, 1), xlabel=f"share told by the {part}'s covariance", aspect="equal")
+        axes.text(0.03, 0.93, "cautious: errors smaller than predicted")
+        axes.text(0.97, 0.04, "overconfident: errors larger than predicted", ha="right")
+        axes.set(xlim=(0, 1), ylim=(0, 1), xlabel=f"share predicted by the {part}'s covariance", aspect="equal")
         axes.grid(color=GRID)
     figure.axes[0].set_ylabel("share of truths inside")
     _legend_below(figure, 4)
