@@ -291,7 +291,7 @@ def test_a_survey_without_a_scale_is_not_metric(photos, tmp_path, capsys):
     dataset = write_survey([reconstruction_of(truth)], pictures_in(folder), tmp_path / "set", dict(FOUND))
     assert not dataset.is_metric
     finding = check_survey(dataset)
-    assert finding.level == BAD and "nothing tells the scale" in finding.sentence
+    assert finding.level == BAD and "the scale is not known" in finding.sentence
     print_surveyed(dataset)
     assert capsys.readouterr().out.splitlines()[1] == f"BAD: {finding.sentence}"
 
