@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import synthetic_scene
@@ -15,6 +17,9 @@ from camera_relocalization_ros.mapping.cross_validation import (
     landmarks_without,
     sampled,
 )
+from camera_relocalization_ros.mapping.landmark_points import Landmarks
+from camera_relocalization_ros.mapping.map_report import map_report
+from camera_relocalization_ros.mapping.triangulation import Observations
 from camera_relocalization_ros.pipelines import build_map
 
 
@@ -75,6 +80,17 @@ def test_a_landmark_stays_where_enough_placements_are_left():
     left = np.bincount(at[at[:, 1] != 4, 0], minlength=len(landmarks))
     # all of them were seen at three; some have lost one of these
     assert 0.8 * np.sum(left >= 3) < len(remaining) <= np.sum(left >= 3) < len(landmarks)
+
+
+def test_a_map_says_which_kind_of_generalisation_its_error_is_about():
+    errors = np.tile([0.25, np.radians(1.5)], (3, 1))
+    one, three = "on another day, in other light, expect larger errors", "each of 3 placements in turn"
+    seen = Observations(np.array([0, 1]), np.array([0, 0]), np.zeros((2, 2)))
+    landmarks = Landmarks(np.zeros((1, 3)), seen, np.array([0, 1]), np.zeros(2))
+    for placement, kind in ([1] * 6, one), ([1, 1, 2, 2, 3, 3], three):
+        report = map_report(landmarks, replace(scene(placement, 0.1), is_metric=False, metre=7.0), errors, 5)
+        assert "0.250 units, 1.50 deg (3 of 5 images, map made without them)" in report
+        assert "left out: " in report and kind in report.splitlines()[-1]
 
 
 def test_landmarks_that_no_pose_can_hang_on_are_refused_and_few_are_told(tmp_path, caplog):
