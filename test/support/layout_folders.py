@@ -1,11 +1,24 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Small folders in the layouts of other data sets."""
+"""Small folders in the layouts of other data sets, and the pose of their first camera."""
 
 import json
 
+import numpy as np
 from helpers import encoded, fake_image_rgb
+from scipy.spatial.transform import Rotation
 
 PNG = encoded(fake_image_rgb(0))
+# a camera that stands at (1, 2, 3) and looks along the scene's +x, with the scene's +z up
+R_SCENE_CAMERA = np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
+POSITION = np.array([1.0, 2.0, 3.0])
+
+
+def pose_of(dataset, number=0):
+    """The pose of a frame (4, 4)."""
+    frame = dataset.frames[number]
+    T = np.eye(4)
+    T[:3, :3], T[:3, 3] = Rotation.from_quat(frame.quat_xyzw).as_matrix(), frame.position
+    return T
 
 
 def write_transforms(folder, frames, **values):
