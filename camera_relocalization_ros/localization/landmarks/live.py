@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import threading
 import time
 from collections import Counter
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from typing import Callable, Protocol
 
@@ -24,6 +25,11 @@ from camera_relocalization_ros.localization.landmarks.pipeline import LandmarkPi
 NICENESS = 10
 # of a refinement, between two of its steps
 LONGEST_PAUSE_S = 0.1
+# Of the processor's time that images take while one is refined, what the refinement must have had: on a busy computer
+# images alone would take all there is. Without landmarks no pose is OK, so they are found first.
+TRACKED_SHARE, LOST_SHARE = 0.5, 1.0
+# what the next image waits for that at most
+LONGEST_WAIT_S = 0.25
 
 
 @dataclass
@@ -52,7 +58,13 @@ class RefinementCounts:
 
 
 class LandmarkLocalizer(Protocol):
-    """Estimates poses by landmarks, image by image of one stream; not thread-safe."""
+    """Estimates poses by landmarks, image by image of one stream; not thread-safe.
+
+    Of every image: `estimate_tracked`, and where that has none `estimate`, for which the network has to look at it.
+    """
+
+    def estimate_tracked(self, image_rgb: np.ndarray, stamp_ns: int) -> Estimate | None:
+        """The best pose for an image (H, W, 3) uint8 where that needs no network; raises FrameError."""
 
     def estimate(self, image_rgb: np.ndarray, regression: Estimate) -> Estimate:
         """The best pose for an image (H, W, 3) uint8 with its regression; raises FrameError."""
@@ -67,6 +79,10 @@ class SequentialLandmarks:
     def __init__(self, pipeline: LandmarkPipeline, counts: RefinementCounts) -> None:
         self._pipeline = pipeline
         self._counts = counts
+
+    def estimate_tracked(self, image_rgb: np.ndarray, stamp_ns: int) -> Estimate | None:
+        """As LandmarkLocalizer has it: none, for each image is refined near its regression."""
+        return None
 
     def estimate(self, image_rgb: np.ndarray, regression: Estimate) -> Estimate:
         """As LandmarkLocalizer has it."""
@@ -97,11 +113,17 @@ class BackgroundLandmarks:
         self._counts = counts
         self._period_s = 1 / rate_hz if rate_hz else 0.0
         self._started_s = -self._period_s
-        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="refine", initializer=_be_nice)
+        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="refine", initializer=self._start)
+        # of the thread that refines, what time.clock_gettime takes; None where no thread has begun
+        self._clock: int | None = None
+        # seconds of the processor, of the thread of the images and of that which refines, when that began
+        self._began = 0.0, 0.0
         self._pending: Future[RefinedImage] | None = None
         self._meter = HealthMeter()
         self._health = self._meter.health
         self._newest: tuple[np.ndarray, Estimate, Estimate] | None = None
+        # an image that was followed, and waits for its regression
+        self._followed: np.ndarray | None = None
         self._may_go_on = threading.Event()
 
     @property
@@ -114,35 +136,73 @@ class BackgroundLandmarks:
         self._may_go_on.clear()
         self._newest = None
 
+    def estimate_tracked(self, image_rgb: np.ndarray, stamp_ns: int) -> Estimate | None:
+        """As LandmarkLocalizer has it; never waits for a refinement."""
+        grey = self._followed = self._pipeline.grey(image_rgb)
+        self._take_refined()
+        found = self._pipeline.follow(grey, stamp_ns)
+        if found is None:
+            return None
+        self._followed = None
+        return self._taken(grey, *found)
+
     def estimate(self, image_rgb: np.ndarray, regression: Estimate) -> Estimate:
         """As LandmarkLocalizer has it; never waits for a refinement."""
-        grey = self._pipeline.grey(image_rgb)
-        self._take_refined()
-        best = self._pipeline.track(grey, regression)
+        grey, self._followed = self._followed, None
+        if grey is None:
+            grey = self._pipeline.grey(image_rgb)
+            self._take_refined()
+            return self._taken(grey, regression, self._pipeline.track(grey, regression))
+        return self._taken(grey, regression, self._pipeline.judge(regression))
+
+    def _taken(self, grey: np.ndarray, regression: Estimate, best: Estimate) -> Estimate:
+        """The best pose of an image; it may be searched for landmarks from now on."""
         self._newest = grey, regression, self._pipeline.prior(best)
         self._meter.image(best.stage is Stage.TRACKED, self._pipeline.landmarks_age_s)
         self._health = self._meter.health
         return best
 
     def refine(self) -> None:
-        """Let the refinement go on, or begin one of the image just estimated if it is time."""
+        """Let the refinement go on, or begin one of the image just estimated if it is time.
+
+        Waits where images have left it too little of the processor.
+        """
         self._may_go_on.set()
         now_s = time.monotonic()
-        if self._pipeline.is_catching_up:
-            return
-        if self._newest and self._pending is None and now_s - self._started_s >= self._period_s:
+        is_due = not self._pipeline.is_catching_up and now_s - self._started_s >= self._period_s
+        if self._pending is None and self._newest and is_due:
             self._started_s = now_s
             self._meter.began()
+            self._began = time.thread_time(), self._refining_s
             self._pending = self._worker.submit(self._refined, *self._newest, self._meter.scale)
+        elif self._pending is not None and self._clock is not None:
+            self._share_processor(self._pending, now_s + LONGEST_WAIT_S)
 
     def reset(self) -> None:
         """As LandmarkLocalizer has it, also the image that is being refined."""
         self._pipeline.reset()
-        self._pending = self._newest = None
+        self._pending = self._newest = self._followed = None
 
     def close(self) -> None:
         """End the thread after what it is at."""
         self._worker.shutdown(wait=False)
+
+    def _share_processor(self, pending: Future[RefinedImage], until_s: float) -> None:
+        """Wait until the refinement has had its share."""
+        share = LOST_SHARE if math.isnan(self._pipeline.landmarks_age_s) else TRACKED_SHARE
+        wanted_s = self._began[1] + share * (time.thread_time() - self._began[0])
+        while time.monotonic() < until_s and self._refining_s < wanted_s and not pending.done():
+            wait([pending], min(wanted_s - self._refining_s, until_s - time.monotonic()))
+
+    @property
+    def _refining_s(self) -> float:
+        """What the thread that refines has had of the processor."""
+        return 0.0 if self._clock is None else time.clock_gettime(self._clock)
+
+    def _start(self) -> None:
+        """In the worker's thread, first of all."""
+        _be_nice()
+        self._clock = time.pthread_getcpuclockid(threading.get_ident())
 
     def _refined(self, grey: np.ndarray, regression: Estimate, prior: Estimate, scale: float) -> RefinedImage:
         """In the worker's thread: the refined image, and what it took."""

@@ -13,6 +13,7 @@ from camera_relocalization_ros.bundle.landmark_map import LandmarkMap
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.state import Stage
 from camera_relocalization_ros.localization.estimate import Estimate
+from camera_relocalization_ros.localization.landmarks.carried_regression import CarriedRegression
 from camera_relocalization_ros.localization.landmarks.fusion import fuse, refined_alone, regression_alone
 from camera_relocalization_ros.localization.landmarks.gate import GateDecision, GateSettings, gate
 from camera_relocalization_ros.localization.landmarks.pose_refiner import PoseRefiner, Refinement
@@ -88,6 +89,7 @@ class LandmarkPipeline:
         self._tracked: Refinement | None = None
         self._limits = GateSettings().in_units(landmark_map.metre)
         self._errors = RegressionErrors()
+        self._carried = CarriedRegression()
         # of the search that found what is tracked
         self._evidence = 0.0
 
@@ -98,6 +100,7 @@ class LandmarkPipeline:
             self.refiner = refiner
             self._tracker = LandmarkTracker(refiner)
             self._tracked = None
+            self._carried.reset()
 
     def grey(self, image_rgb: np.ndarray) -> np.ndarray:
         """What the other methods take of an image; raises FrameError when it is of another camera."""
@@ -113,16 +116,43 @@ class LandmarkPipeline:
         self._tracker.reset()
         self._tracked = None
         self._errors.reset()
+        self._carried.reset()
+
+    def follow(self, grey: np.ndarray, stamp_ns: int) -> tuple[Estimate, Estimate] | None:
+        """Track the landmarks of images before into this one; its regression and its best pose without the network.
+
+        None where the network must look at it: then `judge` has its best pose.
+        """
+        tracked = self._follow(grey, stamp_ns)
+        carried = self._carried.at(stamp_ns, tracked.pose) if tracked is not None and tracked.found else None
+        if tracked is None or carried is None:
+            return None
+        best = self._fused(carried, tracked)
+        return (carried, best) if best.stage is Stage.TRACKED else None
+
+    def judge(self, regression: Estimate) -> Estimate:
+        """The best pose of the image that was followed last, by its regression."""
+        tracked = self._tracked
+        if tracked is None:
+            return self._errors.applied(regression_alone(regression, NOT_YET))
+        best = self._with_errors_of_flight(regression, self._fused(regression, tracked))
+        if best.stage is Stage.TRACKED:
+            self._carried.remember(regression, tracked.pose)
+        return best
 
     def track(self, grey: np.ndarray, regression: Estimate) -> Estimate:
         """The best pose of an image by its regression and the landmarks of images before it."""
-        tracked = self._tracked = self._tracker.track(grey, regression.stamp_ns)
-        if tracked is None:
-            return self._errors.applied(regression_alone(regression, NOT_YET))
-        tracked = self._tracked = replace(tracked, evidence=self._evidence)
+        self._follow(grey, regression.stamp_ns)
+        return self.judge(regression)
+
+    def _follow(self, grey: np.ndarray, stamp_ns: int) -> Refinement | None:
+        tracked = self._tracker.track(grey, stamp_ns)
+        self._tracked = None if tracked is None else replace(tracked, evidence=self._evidence)
+        return self._tracked
+
+    def _fused(self, regression: Estimate, tracked: Refinement) -> Estimate:
         decision = gate(regression, tracked, Stage.TRACKED, self._limits)
-        best = fuse(regression, tracked, decision, Stage.TRACKED)
-        return self._with_errors_of_flight(regression, best)
+        return fuse(regression, tracked, decision, Stage.TRACKED)
 
     def _with_errors_of_flight(self, regression: Estimate, best: Estimate) -> Estimate:
         """The best pose; a regressed one with the covariance that poses by landmarks showed to be right."""

@@ -67,8 +67,9 @@ class ImageLocalizer:
         """The pose to publish of an image (H, W, 3) uint8; raises FrameError."""
         self._notice_size(image_rgb)
         repeats, self._last_ns = stamp_ns == self._last_ns, stamp_ns
-        regression = self.relocalizer.estimate(image_rgb, stamp_ns)
-        best = self._refined(image_rgb, regression)
+        best = self._tracked(image_rgb, stamp_ns)
+        if best is None:
+            best = self._refined(image_rgb, self.relocalizer.estimate(image_rgb, stamp_ns))
         if repeats and best.state is not State.LOST:
             # whatever else is missing follows from that
             best = replace(best, state=State.DEGRADED, reason="its stamp is that of the image before")
@@ -83,6 +84,12 @@ class ImageLocalizer:
         limits = (params.lost_below, params.degraded_below)
         self.relocalizer.set_thresholds(*(None if limit < 0 else limit for limit in limits))
         self.relocalizer.set_ok_limits(OkLimits.from_degrees(params.ok_position_m, params.ok_orientation_deg))
+
+    def _tracked(self, image_rgb: np.ndarray, stamp_ns: int) -> Estimate | None:
+        with self._faults.isolated("landmarks"):
+            return self.landmarks.estimate_tracked(image_rgb, stamp_ns)
+        self.landmarks.reset()
+        return None
 
     def _refined(self, image_rgb: np.ndarray, regression: Estimate) -> Estimate:
         with self._faults.isolated("landmarks"):

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""When the network must look at an image, and what stands for its regression where it need not.
+
+While landmarks are tracked they give the pose, and the regression is a second sign beside them. How the camera moved
+since the network looked last they know to millimetres, so that the last regression moved along with them says of this
+image what it said of that one; and the time is left to the search.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+from camera_relocalization_ros.core.geometry import invert
+from camera_relocalization_ros.core.pose import Pose
+from camera_relocalization_ros.localization.estimate import Estimate
+
+# of the time, what the network may take while landmarks are tracked
+NETWORK_SHARE = 0.2
+# a regression is carried no longer than this; gaps beyond 0.5 s would break windows of images
+LONGEST_S = 0.4
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A regression, and the pose that tracked landmarks gave of the same image."""
+
+    regression: Estimate
+    tracked: Pose
+
+
+class CarriedRegression:
+    """The newest regression of an image whose landmarks were tracked, for the images after it; of one stream."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """The network must look at the next image."""
+        self._seen: _Seen | None = None
+
+    def remember(self, regression: Estimate, tracked: Pose) -> None:
+        """The network looked at an image of which tracked landmarks gave a pose."""
+        self._seen = _Seen(regression, tracked)
+
+    def at(self, stamp_ns: int, tracked: Pose) -> Estimate | None:
+        """The regression of an image by what tracked landmarks say of it; None where the network must look.
+
+        `inference_s` is NaN: it took none. What else is in it is of the image that the network saw last.
+        """
+        if self._seen is None:
+            return None
+        regression = self._seen.regression
+        longest_s = min(regression.inference_s / NETWORK_SHARE, LONGEST_S)
+        if not 0 < stamp_ns - regression.stamp_ns < 1e9 * longest_s:
+            return None
+        moved = invert(self._seen.tracked.matrix) @ tracked.matrix
+        pose = Pose.from_matrix(regression.pose.matrix @ moved).canonical
+        return replace(regression, stamp_ns=stamp_ns, pose=pose, inference_s=math.nan)
