@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from camera_relocalization_ros.core.geometry import invert, transform_points
+from camera_relocalization_ros.core.geometry import invert
 
 RANSAC_CONFIDENCE = 0.999
 # of each descent of `refine_pose`, and how often its tolerance then follows the errors: to so many times their median,
@@ -115,7 +115,7 @@ def truncated_error(points: np.ndarray, rays: np.ndarray, T_parent_camera: np.nd
 
 def project(points: np.ndarray, T_parent_camera: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Where points (n, 3) appear on z = 1 (n, 2), and their depth (n,); no sense where the depth is not positive."""
-    local = transform_points(invert(T_parent_camera), points)
+    local = (points - T_parent_camera[:3, 3]) @ T_parent_camera[:3, :3]
     depth = local[:, 2]
     return local[:, :2] / np.where(np.abs(depth) < 1e-6, 1e-6, depth)[:, None], depth
 
@@ -124,11 +124,10 @@ def _descend(points: np.ndarray, rays: np.ndarray, T_parent_camera: np.ndarray, 
     """T_parent_camera at the minimum nearby of the robust error; None where the points do not fix it."""
     for _ in range(ITERATIONS):
         jacobians, errors, in_front = _linearised(points, rays, T_parent_camera)
-        weights = in_front / np.square(1.0 + np.sum(errors**2, axis=1) / tolerance**2)
-        rows = jacobians.reshape(-1, 6)  # (2n, 6)
-        weighted = (rows * np.repeat(weights, 2)[:, None]).T
+        weights = in_front / np.square(1.0 + np.sum(errors**2, axis=0) / tolerance**2)
+        weighted, columns = (jacobians * weights).reshape(6, -1), jacobians.reshape(6, -1)
         try:
-            step = np.linalg.solve(weighted @ rows, weighted @ errors.ravel())
+            step = np.linalg.solve(weighted @ columns.T, weighted @ errors.ravel())
         except np.linalg.LinAlgError:
             return None
         if not np.isfinite(step).all():
@@ -143,46 +142,49 @@ def _with_covariance(
     points: np.ndarray, rays: np.ndarray, T_parent_camera: np.ndarray, tolerance: float
 ) -> PerspectivePose | None:
     jacobians, errors, in_front = _linearised(points, rays, T_parent_camera)
-    inliers = np.flatnonzero(in_front & (np.linalg.norm(errors, axis=1) < tolerance))
+    inliers = np.flatnonzero(in_front & (np.linalg.norm(errors, axis=0) < tolerance))
     if len(inliers) < LEAST_POINTS:
         return None
-    noise = float(np.sqrt(np.sum(errors[inliers] ** 2) / (2 * len(inliers) - 6)))
-    jacobians = jacobians[inliers]
-    rows = jacobians.reshape(-1, 6)
+    noise = float(np.sqrt(np.sum(errors[:, inliers] ** 2) / (2 * len(inliers) - 6)))
+    by_point = jacobians[:, :, inliers].transpose(2, 1, 0)  # (m, 2, 6)
+    rows = by_point.reshape(-1, 6)
     normal = rows.T @ rows
     if np.linalg.cond(normal) > WORST_CONDITION:
         return None
-    # the part (n, 2, 2) that each point has in what it is predicted to be: of the greatest the pose hangs on that point
-    leverages = jacobians @ np.linalg.inv(normal) @ jacobians.transpose(0, 2, 1)
-    most = jacobians[np.linalg.eigvalsh(leverages)[:, -1].argmax()]
+    # the part (m, 2, 2) that each point has in what it is predicted to be: of the greatest the pose hangs on that point
+    leverages = by_point @ np.linalg.inv(normal) @ by_point.transpose(0, 2, 1)
+    most = by_point[np.linalg.eigvalsh(leverages)[:, -1].argmax()]
     normal = normal - most.T @ most
     if np.linalg.cond(normal) > WORST_CONDITION:
         return None
-    return PerspectivePose(T_parent_camera, noise**2 * np.linalg.inv(normal), inliers, noise)
+    turned = np.kron(np.eye(2), T_parent_camera[:3, :3])
+    return PerspectivePose(T_parent_camera, noise**2 * turned @ np.linalg.inv(normal) @ turned.T, inliers, noise)
 
 
 def _linearised(
     points: np.ndarray, rays: np.ndarray, T_parent_camera: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Jacobians (n, 2, 6) by position and fixed-axis rotation, errors (n, 2), and which points (n,) lie in front."""
-    projected, depth = project(points, T_parent_camera)
-    in_front = depth > LEAST_DEPTH
-    depth = np.where(in_front, depth, 1.0)
-    by_local = np.zeros((len(points), 2, 3))
-    by_local[:, 0, 0] = by_local[:, 1, 1] = 1.0
-    by_local[:, :, 2] = -projected
-    by_offset = by_local @ T_parent_camera[:3, :3].T / depth[:, None, None]
-    offsets = points - T_parent_camera[:3, 3]
-    # the camera moves against the points, and turns against them; np.cross takes five times as long
-    x, y, z = offsets[:, :, None].transpose(1, 0, 2)  # (n, 1) each
-    by_x, by_y, by_z = by_offset.transpose(2, 0, 1)  # (n, 2) each
-    by_turn = np.stack([by_y * z - by_z * y, by_z * x - by_x * z, by_x * y - by_y * x], axis=2)
-    errors = np.where(in_front[:, None], rays - projected, 0.0)
-    return np.concatenate([-by_offset, by_turn], axis=2), errors, in_front
+    """Jacobians (6, 2, n) by movement and turn of the camera along and about its own axes, errors (2, n), and which
+    points (n,) lie in front.
+    """
+    local = T_parent_camera[:3, :3].T @ (points - T_parent_camera[:3, 3]).T
+    in_front = local[2] > LEAST_DEPTH
+    nearness = 1.0 / np.where(in_front, local[2], 1.0)
+    projected = u, v = local[:2] * nearness
+    jacobians = np.zeros((6, 2, len(points)))
+    jacobians[0, 0] = jacobians[1, 1] = -nearness
+    jacobians[2] = projected * nearness
+    jacobians[3, 0] = u * v
+    jacobians[3, 1] = 1.0 + v * v
+    jacobians[4, 0] = -1.0 - u * u
+    jacobians[4, 1] = -jacobians[3, 0]
+    jacobians[5] = v, -u
+    return jacobians, np.where(in_front, rays.T - projected, 0.0), in_front
 
 
 def _moved(T_parent_camera: np.ndarray, step: np.ndarray) -> np.ndarray:
+    """After a movement and a turn (6,) along and about the camera's own axes."""
     moved = T_parent_camera.copy()
-    moved[:3, :3] = cv2.Rodrigues(step[3:])[0] @ T_parent_camera[:3, :3]
-    moved[:3, 3] += step[:3]
+    moved[:3, 3] += T_parent_camera[:3, :3] @ step[:3]
+    moved[:3, :3] = T_parent_camera[:3, :3] @ cv2.Rodrigues(step[3:])[0]
     return moved
