@@ -42,6 +42,15 @@ def let_waiting_threads_sleep() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
+def multiply_in_one_thread() -> None:
+    """Set the environment so that NumPy's OpenBLAS does not share out its work; what is set already stays.
+
+    A node's matrices are small, 6 by 6 many of them. On a busy computer each product waits until the system gives a
+    second thread its turn, for milliseconds. To be called before NumPy is loaded.
+    """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+
 def look_up_functions_when_called() -> None:
     """Have the loader look up a library's functions at their first call, not all of them when Python loads it.
 
@@ -71,6 +80,7 @@ def run_program(name: str, module: str) -> int:
     1 where a package is missing or there is too little memory, which is printed on one line.
     """
     prepare_process()
+    multiply_in_one_thread()
     try:
         _reserve_once(NODE_BYTES + CORE_BYTES * (os.cpu_count() or 1))
         return int(loaded(module).main())

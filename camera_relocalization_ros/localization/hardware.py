@@ -23,3 +23,11 @@ def thermal_zones(folder: Path = THERMAL_ZONES) -> list[tuple[str, float]]:
 def usable_cores() -> int:
     """Cores that this process may run on: fewer than there are in a container, or below taskset."""
     return len(os.sched_getaffinity(0))
+
+
+def threads_of_one_task() -> int:
+    """Half of the cores, one at least: two tasks share them, the newest image and the search for landmarks in another.
+
+    On a busy computer threads that work on one thing wait for whichever of them gets no turn, so fewer take less time.
+    """
+    return max(usable_cores() // 2, 1)

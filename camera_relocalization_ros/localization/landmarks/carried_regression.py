@@ -11,7 +11,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from camera_relocalization_ros.core.geometry import invert
+import numpy as np
+
 from camera_relocalization_ros.core.pose import Pose
 from camera_relocalization_ros.localization.estimate import Estimate
 
@@ -54,6 +55,9 @@ class CarriedRegression:
         longest_s = min(regression.inference_s / NETWORK_SHARE, LONGEST_S)
         if not 0 < stamp_ns - regression.stamp_ns < 1e9 * longest_s:
             return None
-        moved = invert(self._seen.tracked.matrix) @ tracked.matrix
-        pose = Pose.from_matrix(regression.pose.matrix @ moved).canonical
+        # as far from the tracked pose as it was, in position and in orientation
+        was, matrix = self._seen.tracked, np.eye(4)
+        matrix[:3, :3] = regression.pose.matrix[:3, :3] @ was.matrix[:3, :3].T @ tracked.matrix[:3, :3]
+        matrix[:3, 3] = regression.position - was.position + tracked.position
+        pose = Pose.from_matrix(matrix).canonical
         return replace(regression, stamp_ns=stamp_ns, pose=pose, inference_s=math.nan)

@@ -77,7 +77,9 @@ class NodeLandmarks:
         if self._map is None:
             return None
         self.why_not = self._why_off or self._prepare_for_camera(self._map)
-        return None if self._localizer is None or self.why_not else self._localizer.estimate_tracked(image_rgb, stamp_ns)
+        return (
+            None if self._localizer is None or self.why_not else self._localizer.estimate_tracked(image_rgb, stamp_ns)
+        )
 
     def estimate(self, image_rgb: np.ndarray, regression: Estimate) -> Estimate:
         """The best pose of an image with its regression, after `estimate_tracked`; raises FrameError."""

@@ -10,6 +10,7 @@ import rospy
 from camera_relocalization_ros.bundle.sidecar import BundleSidecar
 from camera_relocalization_ros.core.errors import BundleError, ShapeError, one_line
 from camera_relocalization_ros.core.frames import FramePair
+from camera_relocalization_ros.localization.hardware import threads_of_one_task
 from camera_relocalization_ros.localization.relocalizer import Relocalizer
 from camera_relocalization_ros.ros.params import NodeParams
 
@@ -17,7 +18,8 @@ from camera_relocalization_ros.ros.params import NodeParams
 def load_model(path: Path | str, params: NodeParams) -> Relocalizer:
     """A relocalizer that is warm; raises BundleError when the bundle is damaged or not what is expected."""
     path = bundle_folder(path)
-    relocalizer = Relocalizer.from_bundle(path, params.providers, params.threads, rospy.logwarn, params.bundle_sha256)
+    threads = params.threads or threads_of_one_task()
+    relocalizer = Relocalizer.from_bundle(path, params.providers, threads, rospy.logwarn, params.bundle_sha256)
     sidecar = relocalizer.bundle.sidecar
     check_frames(path, sidecar, FramePair(params.parent_frame, params.child_frame), "the parameters")
     if params.image_width:

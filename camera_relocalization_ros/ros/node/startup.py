@@ -5,9 +5,11 @@ from __future__ import annotations
 
 from typing import Callable
 
+import cv2
 import rospy
 from sensor_msgs.msg import CompressedImage, Image
 
+from camera_relocalization_ros.localization.hardware import threads_of_one_task
 from camera_relocalization_ros.ros.conversions import COMPRESSED_SUFFIX
 from camera_relocalization_ros.ros.master_watch import MasterWatch
 from camera_relocalization_ros.ros.node.diagnostics import NodeDiagnostics
@@ -53,6 +55,7 @@ def make_node(params: NodeParams) -> RelocalizationNode:
 
 def start() -> Callable[[], None]:
     """The node's `run`, with images subscribed to; raises RelocalizationError."""
+    cv2.setNumThreads(threads_of_one_task())
     node = make_node(read_params())
     subscriber = subscribe(node)
     MasterWatch(lambda: values_from_params(node.params)).start()

@@ -11,7 +11,7 @@ import pytest
 from camera_relocalization_ros.core.program import memory_message, run_program
 
 ROOT = Path(__file__).resolve().parents[3]
-VARIABLES = ("OPENBLAS_THREAD_TIMEOUT", "OMP_WAIT_POLICY")
+VARIABLES = ("OPENBLAS_THREAD_TIMEOUT", "OMP_WAIT_POLICY", "OPENBLAS_NUM_THREADS")
 # a program that ends when NumPy is first asked for, with what the environment says then
 SPY = """
 import os, runpy, sys
@@ -37,7 +37,10 @@ def run_python(text: str, **variables: str) -> str:
 def test_importing_the_library_changes_nothing():
     imports = "import camera_relocalization_ros.cli.main, camera_relocalization_ros.localization.relocalizer"
     # OpenCV's wheel sets variables of its own
-    assert run_python(f"import os; {imports}; print([name in os.environ for name in {VARIABLES}])") == "[False, False]"
+    assert (
+        run_python(f"import os; {imports}; print([name in os.environ for name in {VARIABLES}])")
+        == "[False, False, False]"
+    )
 
 
 def test_our_programs_alone_have_functions_looked_up_when_they_are_called():
@@ -60,6 +63,16 @@ def test_programs_say_how_threads_wait_before_numpy_is_loaded(start):
     program = SPY + start.format(root=ROOT)
     assert run_python(program) == "20 PASSIVE"
     assert run_python(program, OMP_WAIT_POLICY="ACTIVE") == "20 ACTIVE"
+
+
+def test_a_node_alone_multiplies_in_one_thread():
+    spy, name = SPY.replace("OMP_WAIT_POLICY", "OPENBLAS_NUM_THREADS"), "OPENBLAS_NUM_THREADS"
+    node = "from camera_relocalization_ros.core.program import run_program; run_program('node', 'numpy')"
+    command = (
+        f"sys.argv = ['reloc', 'info', '{ROOT}/test']; runpy.run_path('{ROOT}/scripts/reloc', run_name='__main__')"
+    )
+    said = [run_python(spy + start, **chosen) for start, chosen in ((node, {}), (node, {name: "4"}), (command, {}))]
+    assert said == ["20 1", "20 4", "20 None"]
 
 
 def test_every_node_starts_by_run_program():
