@@ -175,7 +175,7 @@ def report(name: str, flight: Flight, bare: np.ndarray, rate: float, seconds: fl
     lines = [
         f"{name}: {rate:g} images/s for {seconds:g} s; from start to ready {flight.start_s:.1f} s",
         f"  bare network         p50 {bare50:6.1f} ms   p95 {bare95:6.1f} ms",
-        "  network in the node  p50 {:6.1f} ms   p95 {:6.1f} ms".format(*np.percentile(inference_ms, [50, 95])),
+        "  network in the node  p50 {:6.1f} ms   p95 {:6.1f} ms".format(*np.nanpercentile(inference_ms, [50, 95])),
         f"  publish to pose      p50 {p50:6.1f} ms   p95 {p95:6.1f} ms: "
         f"bare p50 + {p50 - bare50:.1f}, + {p95 - bare50:.1f}",
         f"  not answered: {missing} of {count} ({100 * missing / count:.2f} %); "

@@ -129,7 +129,10 @@ class NodeDiagnostics:
         recent, params, late = list(self._node.status.recent), self._node.params, []
         limits = {"latency": params.max_latency, "inference_time": math.inf, "age": params.max_age}
         for name, limit_s in limits.items() if recent else ():
-            p50, p95 = np.percentile([getattr(status, name) for status in recent], [50, 95])
+            seconds = [value for status in recent if not math.isnan(value := getattr(status, name))]
+            if not seconds:  # the network was spared all of them
+                continue
+            p50, p95 = np.percentile(seconds, [50, 95])
             found.add(f"{name} p50, p95 [ms]", f"{1e3 * p50:.1f}, {1e3 * p95:.1f}")
             if p95 > limit_s:
                 late.append(f"{name} {1e3 * p95:.0f} ms, allowed are {1e3 * limit_s:.0f}")

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 from sensor_msgs.msg import Image
@@ -30,7 +32,8 @@ class DebugImage(DisplayTopic):
         if not self.listeners():
             return
         image_bgr = cv2.cvtColor(image_rgb, cv2.COLOR_RGB2BGR)
-        text = f"{estimate.state.name}   score {estimate.score:.2f}   {estimate.inference_s * 1e3:.0f} ms"
+        network = "" if math.isnan(estimate.inference_s) else f"   {estimate.inference_s * 1e3:.0f} ms"
+        text = f"{estimate.state.name}   score {estimate.score:.2f}{network}"
         if estimate.state == State.LOST or camera is None:
             drawn = draw_text(image_bgr, text)
         else:
