@@ -20,6 +20,7 @@ from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.geometry import invert, pose_matrix, position_quat
 from camera_relocalization_ros.data.dataset import Dataset
 from camera_relocalization_ros.data.dataset_writer import DatasetWriter
+from camera_relocalization_ros.localization.estimate import Estimate
 
 CAMERA = CameraIntrinsics(480, 360, 450.0, 450.0, 239.5, 179.5)
 # the wall is a plane z = DISTANCE_M before the camera at this pose
@@ -38,6 +39,16 @@ def paint(seed: int = 0) -> np.ndarray:
         noise = rng.normal(size=(cells * 4 // 5, cells))
         total += cv2.resize(noise, size, interpolation=cv2.INTER_CUBIC)
     return np.clip(127.5 + 50 * total, 0, 255).astype(np.uint8)
+
+
+def stamp(number: int) -> int:
+    """The stamp of an image of a flight."""
+    return START_NS + number * STEP_NS
+
+
+def error_m(estimate: Estimate, T_parent_camera: np.ndarray) -> float:
+    """How far an estimate lies from a true pose, metres."""
+    return float(np.linalg.norm(estimate.position - position_quat(T_parent_camera)[0]))
 
 
 def flight(count: int, seed: int, reach_m: float = 0.4) -> np.ndarray:
@@ -72,7 +83,7 @@ def write_wall_dataset(path: Path, count: int = 40, seed: int = 1, name: str = "
     wall = paint()
     with DatasetWriter(path, PARENT_FRAME, CHILD_FRAME, CAMERA) as writer, writer.sequence(name, {}) as sequence:
         for number, T in enumerate(flight(count, seed)):
-            sequence.add(START_NS + number * STEP_NS, *position_quat(T), encoded(view(T, wall)), ".png")
+            sequence.add(stamp(number), *position_quat(T), encoded(view(T, wall)), ".png")
     return Dataset.load(path)
 
 

@@ -2,13 +2,8 @@
 """A bundle with a map: found, followed, fused and lost, on real images of a painted wall."""
 
 import json
-import os
 import shutil
-import sys
-import threading
-from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +11,9 @@ import pytest
 import yaml
 from calibrated_bundle import calibration
 from colour_bundle import COLOUR_BUNDLE
-from helpers import START_NS, load_benchmark, write_fake_dataset
-from painted_wall import CAMERA, MAP_OPTIONS, STEP_NS, flight, paint, view, write_wall_bundle, write_wall_dataset
+from helpers import load_benchmark, write_fake_dataset
+from painted_wall import CAMERA, MAP_OPTIONS, error_m, flight, paint, stamp, view, write_wall_dataset
 from scipy.spatial import cKDTree
-from shared_work import made_once
 
 from camera_relocalization_ros.bundle.model_bundle import LANDMARKS, SIDECAR, load_bundle, replace_map
 from camera_relocalization_ros.cli.main import main
@@ -30,9 +24,6 @@ from camera_relocalization_ros.data.dataset import load_image_rgb
 from camera_relocalization_ros.evaluation.result_files import load_result
 from camera_relocalization_ros.localization.classify import OkLimits
 from camera_relocalization_ros.localization.landmarks.gate import gate
-from camera_relocalization_ros.localization.landmarks.health import LONGEST_SEARCH_S, HealthMeter
-from camera_relocalization_ros.localization.landmarks.live import NICENESS, BackgroundLandmarks, RefinementCounts
-from camera_relocalization_ros.localization.landmarks.pipeline import LandmarkPipeline
 from camera_relocalization_ros.localization.landmarks.staged_relocalizer import StagedRelocalizer
 from camera_relocalization_ros.localization.landmarks.tracker import TrackingSettings
 from camera_relocalization_ros.localization.relocalizer import Relocalizer
@@ -43,29 +34,6 @@ from camera_relocalization_ros.vision.pnp import project
 WALL = paint()
 
 
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory):
-    return made_once(tmp_path_factory, "wall", write_wall_bundle) / "wall_bundle"
-
-
-@pytest.fixture
-def relocalizer(bundle):
-    return Relocalizer.from_bundle(bundle)
-
-
-@pytest.fixture
-def pipeline(relocalizer):
-    return LandmarkPipeline(relocalizer.bundle.landmark_map, CAMERA)
-
-
-def stamp(number):
-    return START_NS + number * STEP_NS
-
-
-def error_m(estimate, T_parent_camera):
-    return np.linalg.norm(estimate.position - position_quat(T_parent_camera)[0])
-
-
 def test_every_image_of_another_flight_is_refined_to_a_centimetre(relocalizer):
     staged = StagedRelocalizer(relocalizer, CAMERA)
     for number, T in enumerate(flight(12, seed=5)):
@@ -74,8 +42,8 @@ def test_every_image_of_another_flight_is_refined_to_a_centimetre(relocalizer):
         assert error_m(answer.fused, T) < 0.01 < 0.05 < error_m(answer.regression, T)
 
 
-def test_of_a_scene_of_any_scale_ok_promises_what_its_map_takes_for_metres(bundle, tmp_path):
-    path = shutil.copytree(bundle, tmp_path / "bundle")
+def test_of_a_scene_of_any_scale_ok_promises_what_its_map_takes_for_metres(wall_bundle, tmp_path):
+    path = shutil.copytree(wall_bundle, tmp_path / "bundle")
     own = load_bundle(path)
     replace_map(own, replace(own.landmark_map, metre=7.0))
     scaled, T = Relocalizer.from_bundle(path), flight(1, seed=5)[0]
@@ -152,11 +120,11 @@ def test_what_was_found_without_the_regression_is_followed_without_it(relocalize
     assert followed.stage is Stage.TRACKED and error_m(followed, poses[-1]) < 0.02
 
 
-def test_stages_are_calibrated_by_poses_made_as_in_flight(bundle, tmp_path, monkeypatch):
+def test_stages_are_calibrated_by_poses_made_as_in_flight(wall_bundle, tmp_path, monkeypatch):
     """Every second image is searched, and what it shows is followed into the next ones, at once or some time later."""
     monkeypatch.setattr(stage_fit, "LEAST_SAMPLES", 11)
     dataset = write_wall_dataset(tmp_path / "flight", 36, seed=5)
-    relocalizer = Relocalizer.from_bundle(bundle)
+    relocalizer = Relocalizer.from_bundle(wall_bundle)
     estimates = [relocalizer.estimate(load_image_rgb(f.image_path), f.stamp_ns) for f in dataset.frames]
     stages = with_stages(relocalizer.bundle, calibration(), [Regressions(dataset, estimates)]).stages
     assert {name: stage.frames for name, stage in stages.items()} == {"refined": 18, "tracked": 35}
@@ -220,11 +188,11 @@ def moved_bundle(bundle, folder, by):
     return moved
 
 
-def test_poses_far_away_are_as_good_as_at_home(bundle, tmp_path):
+def test_poses_far_away_are_as_good_as_at_home(wall_bundle, tmp_path):
     utm_m = np.array([388096.25, 5548996.5, 130.0])
-    far = moved_bundle(bundle, tmp_path, utm_m)
+    far = moved_bundle(wall_bundle, tmp_path, utm_m)
     assert load_bundle(far).landmark_map.origin.tolist() == utm_m.tolist()
-    pipelines = [StagedRelocalizer(Relocalizer.from_bundle(path), CAMERA) for path in (bundle, far)]
+    pipelines = [StagedRelocalizer(Relocalizer.from_bundle(path), CAMERA) for path in (wall_bundle, far)]
     stages = set()
     for number, T in enumerate(flight(4, seed=5)):
         near, moved = (one.estimate_stages(view(T, WALL), stamp(number)) for one in pipelines)
@@ -325,147 +293,9 @@ def test_another_wall_is_neither_found_nor_followed(relocalizer, pipeline):
     assert refined.fused.reason.startswith("not refined: ")
 
 
-class SlowPipeline(LandmarkPipeline):
-    """One whose refinements wait to be let go."""
-
-    def __init__(self, *arguments):
-        super().__init__(*arguments)
-        self.gate = threading.Semaphore(0)
-
-    def refine(self, *arguments):
-        assert self.gate.acquire(timeout=60)
-        return super().refine(*arguments)
-
-
-def test_a_live_stream_never_waits_for_a_refinement_and_takes_it_when_it_is_there(relocalizer):
-    slow = SlowPipeline(relocalizer.bundle.landmark_map, CAMERA)
-    counts = RefinementCounts()
-    live = BackgroundLandmarks(lambda between_steps: slow, 0.0, counts)
-    poses = flight(9, seed=5)
-
-    def estimate(number):
-        image = view(poses[number], WALL)
-        live.pause()
-        best = live.estimate(image, relocalizer.estimate(image, stamp(number)))
-        live.refine()
-        return best
-
-    # the thread is held: were answers to wait for it, this would not end
-    assert [estimate(number).stage for number in range(3)] == [Stage.REGRESSION] * 3
-    slow.gate.release()
-    live._pending.result(timeout=30)
-    # image 0 was refined; the landmarks are followed from there to image 3, over those between
-    third = estimate(3)
-    assert third.stage is Stage.TRACKED and error_m(third, poses[3]) < 0.02
-    assert counts == RefinementCounts(accepted=1)
-    # what is refined while the stream starts anew is of the old one
-    pending = live._pending
-    live.reset()
-    live.refine()
-    assert live._pending is None
-    slow.gate.release()
-    pending.result(timeout=30)
-    assert estimate(4).stage is Stage.REGRESSION
-    assert counts == RefinementCounts(accepted=1)
-    slow.gate.release()
-    live.close()
-
-
-def test_a_search_stands_still_while_an_image_is_answered_but_not_for_ever(relocalizer, monkeypatch):
-    reached, steps = threading.Semaphore(0), []
-
-    def make_pipeline(between_steps):
-        def step():
-            steps.append(None)
-            reached.release()
-            between_steps()
-
-        return LandmarkPipeline(relocalizer.bundle.landmark_map, CAMERA, step)
-
-    monkeypatch.setattr("camera_relocalization_ros.localization.landmarks.live.LONGEST_PAUSE_S", 60.0)
-    live = BackgroundLandmarks(make_pipeline, 0.0, RefinementCounts())
-    image = view(flight(1, seed=5)[0], WALL)
-    live.estimate(image, relocalizer.estimate(image, stamp(0)))
-    live.refine()
-    live.pause()
-    assert reached.acquire(timeout=30)
-    with pytest.raises(FutureTimeout):
-        live._pending.result(timeout=0.5)
-    assert len(steps) < 3
-    live.refine()
-    assert live._pending.result(timeout=30).decision.is_accepted and len(steps) == 3
-    # images that come without a pause
-    monkeypatch.setattr("camera_relocalization_ros.localization.landmarks.live.LONGEST_PAUSE_S", 0.01)
-    live.pause()
-    live.estimate(image, relocalizer.estimate(image, stamp(1)))
-    live.refine()
-    live.pause()
-    # near what is tracked by then: a guided search has two steps
-    assert live._pending.result(timeout=30).decision.is_accepted and len(steps) == 4
-    live.close()
-
-
-def test_whether_the_search_keeps_up_is_told_in_numbers(relocalizer):
-    live = BackgroundLandmarks(
-        partial(LandmarkPipeline, relocalizer.bundle.landmark_map, CAMERA), 0.0, RefinementCounts()
-    )
-    assert np.isnan(live.health.search_s) and np.isnan(live.health.tracked_share) and not live.health.complaint
-    image = view(flight(1, seed=5)[0], WALL)
-    for number in range(4):
-        live.estimate(image, relocalizer.estimate(image, stamp(number)))
-        if number == 0:
-            live.refine()
-            live._pending.result(timeout=30)
-    live.close()
-    health = live.health
-    assert health.search_processor_s > 0 and health.search_s > 0
-    assert health.age_s == pytest.approx(0.3) and health.searched_share == 0.25 and health.tracked_share == 0.75
-
-
-def test_searches_that_take_too_long_are_complained_about():
-    meter = HealthMeter()
-    meter.ended(0.5 * LONGEST_SEARCH_S, 0.1)
-    assert not meter.health.complaint
-    for _ in range(5):
-        meter.ended(3 * LONGEST_SEARCH_S, 0.1)
-    assert "takes 2.7 s" in meter.health.complaint
-
-
-def test_a_rate_leaves_images_unrefined(relocalizer, pipeline):
-    counts = RefinementCounts()
-    live = BackgroundLandmarks(lambda between_steps: pipeline, 1e-3, counts)
-    image = view(flight(1, seed=5)[0], WALL)
-    for number in range(3):
-        live.estimate(image, relocalizer.estimate(image, stamp(number)))
-        live.refine()
-        if live._pending is not None:
-            live._pending.result(timeout=30)
-    live.close()
-    assert counts.total == 1
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="threads have priorities of their own on Linux alone")
-def test_answers_go_before_refinements(relocalizer):
-    class WatchedPipeline(LandmarkPipeline):
-        def refine(self, *arguments):
-            niceness.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
-            return super().refine(*arguments)
-
-    niceness = []
-    live = BackgroundLandmarks(
-        partial(WatchedPipeline, relocalizer.bundle.landmark_map, CAMERA), 0.0, RefinementCounts()
-    )
-    image = view(flight(1, seed=5)[0], WALL)
-    live.estimate(image, relocalizer.estimate(image, stamp(0)))
-    live.refine()
-    live._pending.result(timeout=30)
-    live.close()
-    assert niceness == [min(os.getpriority(os.PRIO_PROCESS, 0) + NICENESS, 19)]
-
-
-def test_stages_are_evaluated_side_by_side(bundle, tmp_path, capsys):
+def test_stages_are_evaluated_side_by_side(wall_bundle, tmp_path, capsys):
     write_wall_dataset(tmp_path / "other", 10, seed=5)
-    command = ["evaluate", str(bundle), str(tmp_path / "other")]
+    command = ["evaluate", str(wall_bundle), str(tmp_path / "other")]
     reported = ["-o", str(tmp_path / "r"), "--json", str(tmp_path / "r.json")]
     assert main([*command, "--stages", "fused,regression,refined", *reported]) == 0
     printed = capsys.readouterr().out
@@ -481,36 +311,39 @@ def test_stages_are_evaluated_side_by_side(bundle, tmp_path, capsys):
     assert (load_result(tmp_path / "one").stages == Stage.REFINED).all()
 
 
-def test_an_image_without_landmarks_has_no_refined_pose(bundle, tmp_path, capsys):
+def test_an_image_without_landmarks_has_no_refined_pose(wall_bundle, tmp_path, capsys):
     write_fake_dataset(tmp_path / "set", (4,), camera=CAMERA)
-    assert main(["evaluate", str(bundle), str(tmp_path / "set"), "--stages", "refined", "-o", str(tmp_path / "r")]) == 0
+    assert (
+        main(["evaluate", str(wall_bundle), str(tmp_path / "set"), "--stages", "refined", "-o", str(tmp_path / "r")])
+        == 0
+    )
     result = load_result(tmp_path / "r")
     assert result.info.localized == 0 and np.isnan(result.estimate).all() and (result.states == State.LOST).all()
     assert "nan" not in capsys.readouterr().out
 
 
-def test_what_cannot_be_done_is_said_in_a_line(bundle, tmp_path, capsys):
+def test_what_cannot_be_done_is_said_in_a_line(wall_bundle, tmp_path, capsys):
     data = str(tmp_path / "set")
     write_fake_dataset(tmp_path / "set", (4,), camera=None)
     for command, words in (
         (["evaluate", str(COLOUR_BUNDLE), data, "--stages", "fused"], "reloc map"),
         (
-            ["evaluate", str(bundle), data, "--stages", "best"],
+            ["evaluate", str(wall_bundle), data, "--stages", "best"],
             "stage 'best'; expected some of regression,refined,fused",
         ),
-        (["evaluate", str(bundle), data], "intrinsics are not known"),
-        (["map", data, "--bundle", str(bundle)], "intrinsics are not known"),
+        (["evaluate", str(wall_bundle), data], "intrinsics are not known"),
+        (["map", data, "--bundle", str(wall_bundle)], "intrinsics are not known"),
     ):
         assert main(command) == 1
         error = capsys.readouterr().err
         assert words in error and error.count("\n") == 1
 
 
-def test_a_map_is_replaced_kept_and_checked(bundle, tmp_path):
+def test_a_map_is_replaced_kept_and_checked(wall_bundle, tmp_path):
     import shutil
 
     copy = tmp_path / "copy"
-    shutil.copytree(bundle, copy)
+    shutil.copytree(wall_bundle, copy)
     sidecar = (copy / SIDECAR).read_text()
     assert LANDMARKS in sidecar
     content = (copy / LANDMARKS).read_bytes()
