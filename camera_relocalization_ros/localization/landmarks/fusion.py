@@ -31,10 +31,14 @@ def fuse(
 
 
 def regression_alone(regression: Estimate, reason: str, is_contradicted: bool = False) -> Estimate:
-    """The regressed pose where a map gave none, and the reason where it is not OK by itself, or is contradicted."""
+    """The regressed pose where a map gave none, and the reason where it is not OK by itself, or is contradicted.
+
+    Without a calibration nothing tells a pose that is off by little from one of another place: the reason says so.
+    """
     if regression.state is State.LOST or (regression.state is State.OK and not is_contradicted):
         return regression
-    return replace(regression, state=State.DEGRADED, reason=f"not refined: {reason}")
+    unknown = "; how far the regressed pose errs is not known" if regression.covariance is None else ""
+    return replace(regression, state=State.DEGRADED, reason=f"not refined: {reason}{unknown}")
 
 
 def refined_alone(regression: Estimate, refinement: Refinement, decision: GateDecision) -> Estimate:

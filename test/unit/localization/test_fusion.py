@@ -71,6 +71,13 @@ def test_a_refined_pose_that_cannot_be_trusted_is_refused_and_the_regressed_one_
     assert fused.position.tolist() == [0.1, 0, 0]
 
 
+def test_a_regressed_pose_of_which_no_calibration_says_how_far_it_errs_is_degraded_with_these_words():
+    for covariance, is_unknown in ((None, True), (np.diag(REGRESSED_SD**2), False)):
+        fused = fused_of(estimate(covariance=covariance, state=State.DEGRADED), refinement(found=False))
+        assert fused.state is State.DEGRADED and fused.stage is Stage.REGRESSION
+        assert ("how far the regressed pose errs is not known" in fused.reason) == is_unknown
+
+
 def test_a_regression_that_promises_enough_by_itself_is_ok_unless_landmarks_contradict_it():
     fused = fused_of(estimate(), refinement(landmarks=np.arange(19)))
     assert (fused.stage, fused.state, fused.reason) == (Stage.REGRESSION, State.OK, "")
