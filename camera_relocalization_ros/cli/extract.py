@@ -24,7 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         type=Path,
         metavar="BAG",
-        help="bag of ROS 1, of ROS 2 (folder, .db3, .mcap), or .mcap of ROS 1; each becomes a sequence",
+        help="bag of ROS 1, of ROS 2 (folder, .db3, .mcap), or .mcap of ROS 1; "
+        "each becomes a sequence; also a URL, see docs/scaling.md",
     )
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DATASET", help="folder to create")
     add_bag_arguments(parser)

@@ -49,6 +49,7 @@ def check(arguments: argparse.Namespace) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     from camera_relocalization_ros.fleet.engine import engine_at
+    from camera_relocalization_ros.ros.bags.containers.remote_bags import shown
     from camera_relocalization_ros.ros.bags.delay_check import SyncCheck, check_bags
     from camera_relocalization_ros.ros.bags.extraction import ExtractionOptions
 
@@ -59,8 +60,8 @@ def run(arguments: argparse.Namespace) -> int:
         return _show(checks[0], arguments.plot)
     for path, found in zip(arguments.bags, checks):
         # most errors begin with the bag's path
-        text = found.report() if isinstance(found, SyncCheck) else str(found).replace(f"{path}: ", "", 1)
-        print(f"{path}: {text}".replace("\n", "\n  "))
+        text = found.report() if isinstance(found, SyncCheck) else str(found).replace(f"{shown(path)}: ", "", 1)
+        print(f"{shown(path)}: {text}".replace("\n", "\n  "))
     return 0 if all(isinstance(found, SyncCheck) and not found.estimate.doubt for found in checks) else 1
 
 

@@ -16,7 +16,7 @@ EXTRAS = {
     "simulation": {"pyvista", "vtk", "vtkmodules"},
     "recordings": {"av", "mcap", "rosbags"},
     "survey": {"PIL", "pycolmap"},
-    "cluster": {"distributed"},
+    "cluster": {"distributed", "fsspec"},
 }
 ROS_MODULES = {"cv_bridge", "diagnostic_updater", "dynamic_reconfigure", "genmsg", "genpy", "message_filters"}
 ROS_MODULES |= {"rosbag", "rosgraph", "roslaunch", "roslib", "rospkg", "rospy"}

@@ -157,12 +157,11 @@ class DaskEngine:
     def _given(self, function: Callable[[T], R], items: Sequence[T]) -> list[Future]:
         """The units given to the scheduler, all at once: it sees how many there are.
 
-        The function crosses as bytes, which go to each worker once, and which `_run` reads: what is wrong with it there
-        is an error of the unit. Impure: a unit that is given again is done again.
+        The function crosses as bytes, which Dask sends to each worker once where they are many, and which `_run` reads:
+        what is wrong with it there is an error of the unit. Impure: a unit that is given again is done again.
         """
         with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 GB"}):
-            content = self._client.submit(bytes, dumps(function), pure=False)
-            return self._client.map(_run, list(items), content=content, digest=code_digest(), pure=False)
+            return self._client.map(_run, list(items), content=dumps(function), digest=code_digest(), pure=False)
 
 
 class _Records(logging.Handler):

@@ -208,5 +208,8 @@ def test_a_scheduler_that_is_not_there_is_one_line(bags, tmp_path, capsys, monke
 
 def test_local_is_processes_of_this_computer(bags, by_one, tmp_path, monkeypatch):
     monkeypatch.setattr("distributed.deploy.local.CPU_COUNT", 1)
-    assert extract(bags[:1], tmp_path / "set", "--dask", "local") == 0
+    # which fetch what lies behind a URL by themselves
+    monkeypatch.setenv("RELOC_BAG_CACHE", str(tmp_path / "cache"))
+    assert extract([bags[0].as_uri()], tmp_path / "set", "--dask", "local") == 0
+    assert [path.name for path in (tmp_path / "cache").glob("*/*")] == ["f0.bag"]
     assert content(tmp_path / "set" / "sequences" / "f0") == content(by_one / "sequences" / "f0")

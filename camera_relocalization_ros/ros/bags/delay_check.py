@@ -21,6 +21,7 @@ from camera_relocalization_ros.core.trajectory import Trajectory
 from camera_relocalization_ros.data.motion_alignment import DelayEstimate, estimate_delay
 from camera_relocalization_ros.data.still_pictures import still_rows, texture_of
 from camera_relocalization_ros.fleet.engine import Engine
+from camera_relocalization_ros.ros.bags.containers.remote_bags import absolute, shown
 from camera_relocalization_ros.ros.bags.extraction import ExtractionOptions
 from camera_relocalization_ros.ros.bags.reader import (
     image_topic,
@@ -79,8 +80,8 @@ def check_bags(
     found = engine.completed(
         partial(_checked, options=options, search_s=search_s, max_images=max_images),
         # workers have another working directory
-        [path.absolute() for path in paths] if engine.is_elsewhere else paths,
-        list(map(str, paths)),
+        [absolute(path) for path in paths] if engine.is_elsewhere else paths,
+        list(map(shown, paths)),
         "bag",
     )
     checks = dict(found)

@@ -26,6 +26,7 @@ from camera_relocalization_ros.data.pose_stream import StreamLimits
 from camera_relocalization_ros.data.pose_suspicions import clock_suspicion, unit_suspicion
 from camera_relocalization_ros.data.sequence_names import sequence_names
 from camera_relocalization_ros.fleet.engine import Engine, Here
+from camera_relocalization_ros.ros.bags.containers.remote_bags import absolute, identity, shown
 from camera_relocalization_ros.ros.bags.extraction_workers import FrameJob, ProcessedFrame, processed_frames
 from camera_relocalization_ros.ros.bags.pose_sources import PoseSources
 from camera_relocalization_ros.ros.bags.reader import image_count, image_topic, in_stamp_order, open_bag, read_messages
@@ -112,7 +113,7 @@ def extract(
     """
     engine = engine or Here()
     # workers have another working directory
-    paths = [path.absolute() for path in bag_paths] if engine.is_elsewhere else bag_paths
+    paths = [absolute(path) for path in bag_paths] if engine.is_elsewhere else bag_paths
     recorded, spans = _surveyed(paths, options, engine)
     transforms = [PictureTransforms(each, options.resize, options.undistort) for each in recorded]
     cameras = [camera for each in transforms for camera in each.cameras if camera is not None]
@@ -132,7 +133,7 @@ def _extract_bags(tasks: Sequence[BagTask], writer: DatasetWriter, engine: Engin
     """Do the bags that no run before finished; each counts when it is whole, whoever else was at it."""
     before = SequenceFolders(writer.sequences.path)
     waiting = [task for task in tasks if not before.is_finished(task.name)]
-    labels = [str(task.path) for task in waiting]
+    labels = [shown(task.path) for task in waiting]
     parts = {task.name: [task.name] for task in tasks}
     for number, (folder, names) in engine.completed(extract_bag, waiting, labels, "bag"):
         name = waiting[number].name
@@ -280,16 +281,14 @@ def _in_clock(frames: Iterable[ProcessedFrame], clock: ImageClock) -> Iterator[P
 
 def _job(bag_paths: Sequence[Path], options: ExtractionOptions) -> dict[str, Any]:
     """What decides the data set: another job must not be resumed with the frames of this one."""
-    files = [Path(path).resolve() for path in bag_paths]
-    bags = [[str(path), path.stat().st_size, path.stat().st_mtime_ns] for path in files]
-    return {"bags": bags, "options": asdict(options)}
+    return {"bags": [identity(Path(path)) for path in bag_paths], "options": asdict(options)}
 
 
 def _surveyed(
     paths: Sequence[Path], options: ExtractionOptions, engine: Engine
 ) -> tuple[list[RecordedCameras], dict[Path, Span | None]]:
     """The cameras of each bag's pictures, and when each bag was recorded; raises BagError or ConfigError."""
-    done = dict(engine.completed(partial(_survey, options=options), paths, [str(path) for path in paths], "bag"))
+    done = dict(engine.completed(partial(_survey, options=options), paths, list(map(shown, paths)), "bag"))
     found = [done[number] for number in range(len(paths))]
     recorded = [cameras for cameras, _ in found]
     cameras = list(dict.fromkeys(camera for each in recorded for camera in each.distinct))

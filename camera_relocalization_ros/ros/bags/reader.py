@@ -16,6 +16,7 @@ import rosbag
 
 from camera_relocalization_ros.core.errors import BagError, FrameError
 from camera_relocalization_ros.ros.bags.containers.other_bag import OtherBag
+from camera_relocalization_ros.ros.bags.containers.remote_bags import local_bag
 from camera_relocalization_ros.ros.bags.containers.source import is_other_container
 from camera_relocalization_ros.ros.bags.records import (
     HEADER,
@@ -70,16 +71,17 @@ class RecordedImage(NamedTuple):
 def open_bag(path: Path | str, reindex: bool = False, stamps: str = HEADER) -> Iterator[RecordedBag | OtherBag]:
     """A bag open for reading; raises BagError when it is missing or damaged.
 
-    One of ROS 1, of ROS 2 (its folder, or a file .db3 or .mcap), or of ROS 1 in mcap: all read alike.
+    One of ROS 1, of ROS 2 (its folder, or a file .db3 or .mcap), or of ROS 1 in mcap: all read alike. One behind a URL
+    is fetched first, see remote_bags.
 
     With `reindex`, a bag without an index is read as far as it goes, and a warning tells what is lost. The file is
     never changed. stamps: HEADER, or RECEIPT: then what is read has the times of recording in its headers.
     """
-    path = Path(path)
-    bag = _opened(path, reindex)
-    bag.stamps = stamps
-    with bag:
-        yield bag
+    with local_bag(Path(path)) as local:
+        bag = _opened(local, reindex)
+        bag.stamps = stamps
+        with bag:
+            yield bag
 
 
 def _opened(path: Path, reindex: bool) -> RecordedBag | OtherBag:
