@@ -40,16 +40,17 @@ HERE, BEFORE, LIMIT = "here", "before", "limit"
 @dataclass(frozen=True)
 class Size:
     """How much is done: seconds and width of the flights that become a bundle, at 10 images a second; pictures of the
-    job that renders; images of the raw 720p bag; turns of the short jobs."""
+    job that renders; images of the raw 720p bag; turns of the short jobs; seconds of live flight."""
 
     duration_s: int
     width: int
     pictures: int
     raw_images: int
     turns: int
+    live_s: int
 
 
-FULL, QUICK = Size(100, 640, 60, 120, 7), Size(6, 320, 8, 8, 1)
+FULL, QUICK = Size(50, 640, 30, 120, 5, 60), Size(6, 320, 8, 8, 1, 5)
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,19 @@ class Job:
     turns: int = 1
     wanted: tuple[float | None, float | None] = (None, None)
     may_fail: bool = False
+
+
+@dataclass(frozen=True)
+class Report:
+    """A benchmark that prints figures of its own, of this build and of the older one by its own program.
+
+    {root}: the build's checkout; {bundle}: a shipped model that both builds read; {other}: "--before CHECKOUT" where
+    there is one, for a program that measures both itself.
+    """
+
+    title: str
+    command: str
+    measures_both: bool = False
 
 
 @dataclass
@@ -115,6 +129,22 @@ def jobs(size: Size) -> list[Job]:
             f"{LIMITS} network {{own}}/bundle {{own}}/train",
         ),
         Job("doctor", "reloc doctor {own}/train", f"{LIMITS} decode {{own}}/train", wanted=(1.3, None)),
+    ]
+
+
+def reports(size: Size) -> list[Report]:
+    """What is no job with a limit of its own, by the shipped model."""
+    live = f"--seconds {size.live_s} --bag {{shared}}/raw.bag"
+    return [
+        Report(
+            "Live node, raw 1280x720 at 30 Hz",
+            f"python {{root}}/benchmarks/live_node.py {{root}}/models/airframe {live}",
+        ),
+        Report(
+            "Landmarks of a stream",
+            "python {root}/benchmarks/landmark_cost.py {bundle} {own}/raw --images 100 {other}",
+            measures_both=True,
+        ),
     ]
 
 
@@ -172,6 +202,19 @@ def prepare(chosen: Sequence[Job], size: Size, builds: dict[str, dict[str, str]]
             continue
         command = f"reloc simulate --placement 1 --duration {duration_s} --seed 1 --width {width} -o {bag}"
         timed(command, builds[HERE], work / "shared")
+
+
+def reported(report: Report, builds: dict[str, dict[str, str]], roots: dict[str, Path], work: Path) -> list[str]:
+    """What a report prints, as lines of a page."""
+    lines = ["", f"## {report.title}", ""]
+    places: dict[str, object] = {"shared": work / "shared", "bundle": roots.get(BEFORE, ROOT) / "models" / "airframe"}
+    places["other"] = f"--before {roots[BEFORE]}" if BEFORE in roots else ""
+    for build in [HERE] if report.measures_both else roots:
+        command = report.command.format(root=roots[build], own=work / build, **places)
+        timed(command, builds[build], work / build)
+        said = (work / build / "log.txt").read_text(errors="replace").strip()
+        lines += [f"{build}:" if len(roots) > 1 and not report.measures_both else "", "```text", said, "```", ""]
+    return lines
 
 
 def row(job: Job, times: dict[str, Times]) -> str:
@@ -233,9 +276,10 @@ def main() -> None:
     parser.add_argument("--results", type=Path, metavar="FILE.md", help="the page to write; default: print it")
     arguments = parser.parse_args()
     size = QUICK if arguments.quick else FULL
-    builds = {HERE: environment_of(ROOT)}
+    roots = {HERE: ROOT}
     if arguments.before:
-        builds[BEFORE] = environment_of(arguments.before.resolve())
+        roots[BEFORE] = arguments.before.resolve()
+    builds = {build: environment_of(root) for build, root in roots.items()}
     with tempfile.TemporaryDirectory() as temporary:
         # paths of commands are seen from the builds' own folders
         work = (arguments.work or Path(temporary)).resolve()
@@ -245,6 +289,10 @@ def main() -> None:
         for job in chosen:
             rows.append(row(job, measure(job, builds, work)))
             print(rows[-1], flush=True)
+        if not arguments.jobs:
+            for report in reports(size):
+                rows += reported(report, builds, roots, work)
+                print("\n".join(rows[-6:]), flush=True)
     text = page(rows, size, arguments.before)
     if arguments.results:
         arguments.results.write_text(text, encoding="utf-8")

@@ -12,7 +12,8 @@ smaller image, takes its share by the processor's time), and whether every secon
 below --work. With --before the same is done with the code of another checkout. Printed of each duration: share of
 images whose pose is by landmarks, and share OK, which promises ok_position_m and ok_orientation_deg where a build does
 so; how many of these are off by more than 10 cm or 5 degrees and by more than 25 cm or 10 degrees, the worst, median
-and the shares of truths in the 90 % ellipsoids of OK poses, least and greatest of a flight.
+and the shares of truths in the 90 % ellipsoids of OK poses (of position, of orientation, of both in six dimensions),
+least and greatest of a flight.
 """
 
 from __future__ import annotations
@@ -53,6 +54,8 @@ PLACEMENT, RATE_HZ, WIDTH = 6, 10.0, 640
 FLIGHTS = [(61, 0), (64, 99), (65, 98), (66, 97), (67, 0), (63, 99), (68, 98), (69, 97)]
 DURATIONS_S = (0.1, 0.2, 0.3, 0.5, 1.0, 2.0)
 FAR, NONSENSE = (0.10, 5.0), (0.25, 10.0)
+# of a residual: whose ellipsoids are looked at
+PARTS = {"position": slice(0, 3), "orientation": slice(3, 6), "both": slice(0, 6)}
 # of what a search of a whole image takes, what the network does
 NETWORK_EFFORT = 0.2
 
@@ -197,7 +200,14 @@ def figures(answers: Sequence[Answer]) -> dict[str, float]:
     errors = np.array([answer.error for answer in answers])[is_ok].reshape(-1, 6)
     metres, degrees = np.linalg.norm(errors[:, :3], axis=1), np.degrees(np.linalg.norm(errors[:, 3:], axis=1))
     covariances = [a.estimate.covariance for a, ok in zip(answers, is_ok) if ok]
-    squares = [error @ np.linalg.solve(covariance, error) for error, covariance in zip(errors, covariances)]
+    inside = {
+        name: np.mean(
+            [e[part] @ np.linalg.solve(c[part, part], e[part]) for e, c in zip(errors, covariances)]
+            <= chi2.ppf(0.9, len(errors[0, part]))
+        )
+        for name, part in PARTS.items()
+        if len(errors)
+    }
     return {
         "images": len(answers),
         "by_landmarks": sum(answer.estimate.stage is not Stage.REGRESSION for answer in answers),
@@ -207,7 +217,7 @@ def figures(answers: Sequence[Answer]) -> dict[str, float]:
         "worst_m": float(metres.max(initial=0.0)),
         "worst_deg": float(degrees.max(initial=0.0)),
         "median_m": float(np.median(metres)) if len(metres) else float("nan"),
-        "inside": float(np.mean(np.array(squares) <= chi2.ppf(0.9, 6))) if len(metres) else float("nan"),
+        **{f"inside_{name}": float(inside.get(name, np.nan)) for name in PARTS},
         "searched": sum(answer.searched for answer in answers),
     }
 
@@ -246,14 +256,15 @@ def table(rows: dict[str, list[dict[str, float]]]) -> Iterator[str]:
             for name in ("images", "by_landmarks", "ok", "far", "nonsense")
         }
         worst_m, worst_deg = (max(flight[name] for flight in flights) for name in ("worst_m", "worst_deg"))
-        inside = [flight["inside"] for flight in flights if flight["ok"]] or [float("nan")]
+        inside = {name: [flight[f"inside_{name}"] for flight in flights if flight["ok"]] or [np.nan] for name in PARTS}
         median_m = np.nanmedian([flight["median_m"] for flight in flights])
         yield (
             f"search {float(search_s):4.1f} s, every {every}: by landmarks "
             f"{total['by_landmarks'] / total['images']:6.1%}, OK {total['ok'] / total['images']:6.1%}, "
             f"of {total['ok']} {total['far']} far, {total['nonsense']} nonsense, "
             f"worst {worst_m:.2f} m {worst_deg:.1f} deg, median {100 * median_m:.1f} cm, "
-            f"in the 90 % ellipsoid {min(inside):.0%} to {max(inside):.0%}"
+            "in the 90 % ellipsoids of "
+            + ", ".join(f"{name} {min(shares):.0%} to {max(shares):.0%}" for name, shares in inside.items())
         )
 
 
