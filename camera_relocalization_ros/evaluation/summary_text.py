@@ -21,7 +21,7 @@ def estimates_summary(summary: dict[str, Any]) -> str:
     """Errors of all estimates whatever their state, and what became of the images without one."""
     counts = summary["counts"]
     errors = _errors_text(summary, summary.get("metric", True))
-    parts = [f"all answers: {errors}; {counts['answered']} of {counts['images']} images answered"]
+    parts = [f"all estimates: {errors}; {counts['answered']} of {counts['images']} images localized"]
     parts += [f"{counts[name]} {name}" for name in ("lost", "dropped") if counts[name]]
     parts += [f"{number} rejected ({reason})" for reason, number in counts["rejected"].items() if number]
     return ", ".join(parts)

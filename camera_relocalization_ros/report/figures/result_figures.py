@@ -45,7 +45,7 @@ def draw_cumulative(results: list[Result]) -> Figure:
         make_logarithmic(axes.xaxis, ends)
         axes.set(ylim=(0, 1.01), xlabel=label)
         axes.grid(color=GRID)
-    figure.axes[0].set_ylabel("share of answered images")
+    figure.axes[0].set_ylabel("share of localized images")
     _legend_below(figure, 4)
     return figure
 

@@ -79,12 +79,11 @@ shift, scroll to zoom, arrow keys or the slider to step.</span></p>
 {% endfor %}
 </table></div>
 {% endfor %}
-<p>All answers count, whatever their state, but in the table of OK ones, which the model itself called good: false
-accepts are those of them beyond what OK promises, false rejects the answers within that are not OK. In parentheses:
-where the number lies with 95 % confidence, by a bootstrap over blocks of neighbouring frames, which err alike; it knows
-nothing of what another flight or light would do. 5 cm/5 deg: share of answers with both errors below. NEES: squared
-errors in units of their covariance; 6 is right for the pose, 3 for position and for orientation, more is
-overconfident.</p>
+<p>The tables count estimates of any state, except that of OK estimates. False accepts: share of OK estimates with an
+error beyond what OK promises. False rejects: share of estimates within both limits that are not OK. In parentheses:
+95 % confidence interval, by a bootstrap over blocks of neighbouring frames, whose errors are alike; it cannot know what
+another flight or light would do. 5 cm/5 deg: share of estimates with both errors below. NEES: squared errors in units
+of their covariance; 6 is right for the pose, 3 for position or orientation, more is overconfident.</p>
 <figure><img alt="cumulative errors" src="{{ cumulative }}">
 <figcaption>Share of images with an error of at most so much; grey: what needs no training.</figcaption></figure>
 

@@ -83,7 +83,7 @@ def common_images(results: list[Result]) -> list[Result]:
     results = [compared_only(result) for result in results]
     common = set.intersection(*(set(result.stamps_ns.tolist()) for result in results))
     if not common:
-        raise ResultError("no image was answered in all of the results; were they made from the same data?")
+        raise ResultError("no image was localized in all of the results; were they made from the same data?")
     return [result.select(np.isin(result.stamps_ns, list(common))) for result in results]
 
 

@@ -60,15 +60,15 @@ def _tables() -> dict[str, dict[str, Callable[[Row], str]]]:
     limits = [limit_name(*limit) for limit in LIMITS]
     times = {"latency": "latency_s", "age": "age_s", "network": "inference_s"}
     return {
-        "Errors of all answers": {
+        "Errors of all estimates": {
             "frames": _number("frames", 0),
             **_error_columns("", ("median", "mean", "p95", "max", "std")),
         },
-        "Images answered, and answers within limits": {
-            "answered [%]": _number("answered", 1, 100),
+        "Localized images, and estimates within limits": {
+            "localized [%]": _number("answered", 1, 100),
             **{f"{name} [%]": _number(f"within {name}", 1, 100) for name in limits},
         },
-        "OK answers": {
+        "OK estimates": {
             "OK [%]": _number("accepted", 1, 100),
             **_error_columns("ok_", ("median", "p95", "max"), digits_m=4),
             "false accepts [%]": _number("false_accepts", 1, 100),

@@ -146,7 +146,7 @@ def test_verdict_is_about_the_ok_answers_alone():
     assert text.startswith("OK: 50 % of images; median ")
     assert f"worst {length_text(worst_m)} and " in text
     assert "7." not in text and "worst 7." in estimates_summary(summary)
-    assert estimates_summary(summary).endswith("20 of 40 images answered, 18 lost, 2 dropped")
+    assert estimates_summary(summary).endswith("20 of 40 images localized, 18 lost, 2 dropped")
     assert ok_summary(pose_metrics.summarise(replace(result, states=np.full(40, NO_STATE)))) == ""
 
 

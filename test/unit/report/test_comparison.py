@@ -65,9 +65,9 @@ def test_formats_have_one_line_for_each_row():
     rows = comparison_rows([result], ("thesis",))
     assert set(FORMATS) == set(comparison_text.FORMATS)
     reported = comparison_text.tables(rows)
-    # what is known of the thesis are errors of all answers alone
+    # of the thesis only errors of all estimates are known
     assert [len(table.cells) for table in reported] == [len(rows), 2, 1, 1, 1]
-    assert reported[0].title == "Errors of all answers" and len(reported[0].cells) == len(reported[0].kinds)
+    assert reported[0].title == "Errors of all estimates" and len(reported[0].cells) == len(reported[0].kinds)
     terminal = [part.splitlines() for part in comparison_text.terminal_tables(rows).strip("\n").split("\n\n")]
     assert [len(lines) for lines in terminal] == [1 + len(table.cells) for table in reported]
     assert all(len({len(line) for line in lines}) == 1 and len(lines[0]) < 200 for lines in terminal)
@@ -87,7 +87,7 @@ def test_results_of_other_images_are_told_and_can_be_joined():
     first, second = made_result(60), made_result(60).select(np.arange(10, 60))
     assert same_images([first, first]) and not same_images([first, second])
     assert [len(result) for result in common_images([first, second])] == [50, 50]
-    with pytest.raises(ResultError, match="no image was answered in all"):
+    with pytest.raises(ResultError, match="no image was localized in all"):
         common_images([first, replace(first, stamps_ns=first.stamps_ns + 1)])
 
 
@@ -116,12 +116,12 @@ def test_ok_answers_trust_and_times_have_tables_of_their_own():
     for table in comparison_text.tables(comparison_rows([result])):
         cells.update({(table.title, column): text for column, text in zip(table.columns, table.cells[0][1:])})
     ok = result.select(result.accepted).errors()
-    assert cells["OK answers", "OK [%]"] == "50.0"
-    assert cells["OK answers", "max [m]"] == f"{ok.position_m.max():.4f}"
-    assert cells["OK answers", "median [deg]"] == f"{np.median(ok.orientation_deg):.2f}"
-    assert 0 <= float(cells["OK answers", "false accepts [%]"]) < 10
-    assert float(cells["Errors of all answers", "max [m]"]) > 4
-    within = cells["Images answered, and answers within limits", "50 cm/5 deg [%]"]
+    assert cells["OK estimates", "OK [%]"] == "50.0"
+    assert cells["OK estimates", "max [m]"] == f"{ok.position_m.max():.4f}"
+    assert cells["OK estimates", "median [deg]"] == f"{np.median(ok.orientation_deg):.2f}"
+    assert 0 <= float(cells["OK estimates", "false accepts [%]"]) < 10
+    assert float(cells["Errors of all estimates", "max [m]"]) > 4
+    within = cells["Localized images, and estimates within limits", "50 cm/5 deg [%]"]
     assert re.fullmatch(r"\d+\.\d \(\d+\.\d to \d+\.\d\)", within), within
     assert cells["Times", "latency p95 [ms]"] == "50"
     assert float(cells["Covariance", "NEES pose"]) > 3

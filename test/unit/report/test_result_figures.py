@@ -44,7 +44,7 @@ def axis_labels(figure):
 def test_every_axis_has_a_unit(draw):
     figure = draw(with_all_states())
     figure.canvas.draw()
-    labels = set(axis_labels(figure)) - {"share of answered images", ""}
+    labels = set(axis_labels(figure)) - {"share of localized images", ""}
     assert len(labels) >= 2 and all(UNIT.search(label) for label in labels), labels
 
 
