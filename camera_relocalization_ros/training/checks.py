@@ -44,7 +44,8 @@ def check_training(
         _count_windows(val_datasets, window_length, config.head.max_gap_s)
     trainer_precision(config.precision)
     trainer_processes()
-    shared_batch_size(optimiser.batch_size, windows * (config.augmentation.views + 1), process().world_size)
+    views, processes = config.augmentation.views + 1, process().world_size
+    shared_batch_size(optimiser.batch_size, windows, views, processes, optimiser.parts)
 
 
 def _check_same_camera(datasets: Sequence[Dataset]) -> None:

@@ -173,6 +173,8 @@ class OptimiserConfig:
     plateau_min_delta (0: by a ten-thousandth of itself). After `patience` epochs without a fall training stops and the
     best epoch's weights are kept (0: it never does, and the last are). With ema_decay the weights that count are
     averages over steps; after n steps the average keeps the smaller of ema_decay and (1 + n) / (10 + n) of itself.
+    Each batch has as many views of each of `parts` stretches of the data: processes that share a training, at most as
+    many, read only their own stretches, and find the weights that one process finds with as many parts.
     """
 
     name: str = "adamw"
@@ -193,6 +195,7 @@ class OptimiserConfig:
     min_learning_rate: float = 0.0
     decay_epochs: int = 5
     decay_factor: float = 0.6
+    parts: int = 1
 
 
 @dataclass(frozen=True)
@@ -224,7 +227,12 @@ class TrainingConfig:
     def without_paths(self) -> dict[str, Any]:
         """Plain values but for the paths of mesh and backgrounds, which may be others on other machines."""
         augmentation = replace(self.augmentation, object_mesh="", backgrounds="")
-        return replace(self, augmentation=augmentation).to_dict()
+        values = replace(self, augmentation=augmentation).to_dict()
+        for section in ("optimiser", "finetune"):
+            # so that a training that was interrupted before there were parts goes on
+            if values[section]["parts"] == 1:
+                del values[section]["parts"]
+        return values
 
 
 def config_from_dict(values: dict[str, Any], source: str) -> TrainingConfig:

@@ -60,7 +60,7 @@ def fit(
     going_on = sound_checkpoint(last, module, sets_aside=rank == 0)
     if going_on is not None and rank == 0:
         logger.info("going on with the training of %s", run_folder)
-    loader = _loader(samples, TrainingDraws(samples, optimiser.batch_size, seed, rank, processes))
+    loader = _loader(samples, TrainingDraws(samples, optimiser.batch_size, seed, rank, processes, optimiser.parts))
     val_loader = _loader(val_samples, OrderedDraws(val_samples)) if val_samples is not None else None
     table = EpochTable(run_folder / EPOCHS)
     with _quiet_lightning():

@@ -91,25 +91,68 @@ class WindowSamples(TorchDataset):
         return torch.from_numpy(cells).float(), poses_bt7[..., :3], poses_bt7[..., 3:]
 
 
-def shared_batch_size(wanted: int, items: int, processes: int) -> int:
-    """Items of a batch, `wanted` or all there are; raises ConfigError when processes cannot share it evenly."""
-    size = min(wanted, items)
+def part_bounds(windows: int, parts: int) -> np.ndarray:
+    """The first window of each part, and the end of the last one (parts + 1,)."""
+    return np.linspace(0, windows, parts + 1).astype(int)
+
+
+def shared_batch_size(wanted: int, windows: int, views: int, processes: int, parts: int = 1) -> int:
+    """Items of a batch, `wanted` or all there are; raises ConfigError when processes or parts cannot share it."""
+    size = min(wanted, int(np.diff(part_bounds(windows, parts)).min()) * views * parts)
     if size % processes:
         raise ConfigError(f"batches of {size} cannot be shared evenly by {processes} processes")
+    if parts > 1 and (size % parts or not size):
+        raise ConfigError(f"batches of {size} of {windows} windows cannot be taken evenly from {parts} parts")
+    if parts > 1 and parts % processes:
+        raise ConfigError(f"{parts} parts of the data cannot be shared evenly by {processes} processes")
     return size
+
+
+def own_rows(
+    windows: Sequence[np.ndarray], frames: Sequence[int], parts: int, rank: int, processes: int
+) -> list[np.ndarray]:
+    """Which rows of each data set a process reads in training: the frames (n,) of its parts' windows, ascending.
+
+    windows: of each data set (W, t), which has so many frames. With one part it is all of them. The first process has
+    those besides that are in no window.
+    """
+    bounds = part_bounds(sum(map(len, windows)), parts)
+    own, first = [], 0
+    for of_set, count in zip(windows, frames):
+        number = first + np.arange(len(of_set))
+        part = np.searchsorted(bounds, number, side="right") - 1
+        is_own = np.zeros(count, dtype=bool)
+        is_own[of_set[(part % processes == rank) | (parts == 1)].ravel()] = True
+        if rank == 0 or parts == 1:
+            is_in_none = np.ones(count, dtype=bool)
+            is_in_none[of_set.ravel()] = False
+            is_own |= is_in_none
+        own.append(np.flatnonzero(is_own))
+        first += len(of_set)
+    return own
 
 
 class TrainingDraws(Sampler):
     """The batches of an epoch: every window once with its newest frame in every view, in random order.
 
     All chance is drawn from seed and epoch alone. So a training that is taken up again after a kill goes on as if
-    undisturbed, and each of `processes` processes gets its share of the batch that one process alone would get.
+    undisturbed, and each of `processes` processes gets its share of the batch that one process alone would get: where
+    each batch is taken evenly from `parts` of the data, that of parts of its own.
     """
 
-    def __init__(self, samples: WindowSamples, batch_size: int, seed: int, rank: int = 0, processes: int = 1) -> None:
+    def __init__(
+        self,
+        samples: WindowSamples,
+        batch_size: int,
+        seed: int,
+        rank: int = 0,
+        processes: int = 1,
+        parts: int = 1,
+    ) -> None:
         self._samples, self._seed, self._epoch = samples, seed, 0
         self._rank, self._processes = rank, processes
-        self._batch_size = shared_batch_size(batch_size, len(samples) * samples.views, processes)
+        self._batch_size = shared_batch_size(batch_size, len(samples), samples.views, processes, parts)
+        self._bounds = part_bounds(len(samples), parts) * samples.views
 
     def set_epoch(self, epoch: int) -> None:
         """Lightning says which epoch comes next."""
@@ -117,12 +160,19 @@ class TrainingDraws(Sampler):
 
     def __len__(self) -> int:
         """Batches of an epoch; what is left over after the last whole one waits for another epoch's order."""
-        return len(self._samples) * self._samples.views // self._batch_size
+        parts = len(self._bounds) - 1
+        return int(np.diff(self._bounds).min()) * parts // self._batch_size
+
+    def _items(self, rng: np.random.Generator) -> np.ndarray:
+        """Windows and views in random order, those of the parts in turns: the place in a batch tells the part."""
+        orders = [rng.permutation(np.arange(first, end)) for first, end in zip(self._bounds, self._bounds[1:])]
+        least = min(map(len, orders))
+        return np.stack([order[:least] for order in orders], axis=1).ravel()
 
     def __iter__(self) -> Iterator[Draw]:
         rng = np.random.default_rng([self._seed, self._epoch])
         views, length = self._samples.views, self._samples.window_length
-        items = rng.permutation(len(self._samples) * views)
+        items = self._items(rng)
         for batch in range(len(self)):
             chosen = items[batch * self._batch_size : (batch + 1) * self._batch_size]
             views_bt = rng.integers(views, size=(len(chosen), length))

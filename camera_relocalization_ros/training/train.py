@@ -18,7 +18,7 @@ from camera_relocalization_ros.core.pose import Poses
 from camera_relocalization_ros.core.preprocessing import Preprocessing
 from camera_relocalization_ros.data.dataset import Dataset
 from camera_relocalization_ros.data.provenance import training_set
-from camera_relocalization_ros.fleet.engine import engine_at
+from camera_relocalization_ros.fleet.engine import Engine, Here, engine_at
 from camera_relocalization_ros.training.backbones import build_backbone
 from camera_relocalization_ros.training.checks import check_training, image_size
 from camera_relocalization_ros.training.config import ORIGINALS_ONLY, TrainingConfig
@@ -37,7 +37,7 @@ from camera_relocalization_ros.training.pose_network import (
 )
 from camera_relocalization_ros.training.pose_training import PoseTraining
 from camera_relocalization_ros.training.run_folder import Run
-from camera_relocalization_ros.training.samples import WindowSamples
+from camera_relocalization_ros.training.samples import WindowSamples, own_rows, windows_of
 
 CACHE_FOLDER = "feature_cache"
 # images whose features go through the tail together
@@ -85,12 +85,18 @@ def train(
     job = Job.of(config, start, frozen, datasets, val_datasets)
     job.check(run_folder)
 
+    window_length, max_gap_s = network.pose_head.window_length, config.head.max_gap_s
+    own = _own_rows(datasets, window_length, max_gap_s, optimiser.parts)
+
+    def features(engine: Engine, own: Sequence[np.ndarray | None]) -> list[FeatureCache]:
+        places = zip(datasets, own)
+        return [build_cache(data, frozen, config.augmentation, cache_folder, engine, rows) for data, rows in places]
+
     with engine_at(dask) as engine:
-        caches = [build_cache(dataset, frozen, config.augmentation, cache_folder, engine) for dataset in datasets]
+        caches = features(engine, own)
         val_caches = [build_cache(dataset, frozen, ORIGINALS_ONLY, cache_folder, engine) for dataset in val_datasets]
     cached = time.monotonic()
 
-    window_length, max_gap_s = network.pose_head.window_length, config.head.max_gap_s
     origin = _origin(datasets, start)
     metrics = fit(
         module,
@@ -103,6 +109,10 @@ def train(
         job=job,
         callbacks=callbacks,
     )
+    if process().rank == 0 and any(rows is not None for rows in own):
+        # what is saved is about all images; the other processes have done theirs before they trained
+        own = [None] * len(datasets)
+        caches = features(Here(), own)
 
     run = Run(
         config=config,
@@ -111,7 +121,7 @@ def train(
         camera=datasets[0].typical_camera,
         preprocessing=frozen.preprocessing,
         pose_head=module.estimator.pose_head,
-        index=_retrieval_index(caches, module.estimator, origin),
+        index=_retrieval_index(caches, own, module.estimator, origin),
         results={
             "datasets": [f"{dataset.path.name}: {dataset.frame_count} frames" for dataset in datasets],
             "caching_s": round(cached - started, 1),
@@ -153,19 +163,31 @@ def _build(datasets: Sequence[Dataset], config: TrainingConfig, start: Run | Non
     return FrozenPart(trunk, size, config), PoseNetwork(Tail(pooled_backbone, trunk), pose_head)
 
 
-def _retrieval_index(caches: list[FeatureCache], network: PoseNetwork, origin: np.ndarray) -> RetrievalIndex:
-    """Descriptors and poses of the original views."""
-    descriptors = np.concatenate([_descriptors(cache, network) for cache in caches])
-    originals = np.concatenate([cache.poses[:, 0] for cache in caches])
+def _own_rows(datasets: Sequence[Dataset], length: int, max_gap_s: float, parts: int) -> list[np.ndarray | None]:
+    """Which frames of each data set this process reads; None: all of them."""
+    rank, processes = process()
+    if parts == 1 or processes == 1:
+        return [None] * len(datasets)
+    windows = [windows_of(dataset, length, max_gap_s) for dataset in datasets]
+    return [*own_rows(windows, [dataset.frame_count for dataset in datasets], parts, rank, processes)]
+
+
+def _retrieval_index(
+    caches: list[FeatureCache], own: Sequence[np.ndarray | None], network: PoseNetwork, origin: np.ndarray
+) -> RetrievalIndex:
+    """Descriptors and poses of the original views of the frames that this process reads."""
+    rows = [np.arange(len(cache.cells)) if some is None else some for cache, some in zip(caches, own)]
+    descriptors = np.concatenate([_descriptors(cache, some, network) for cache, some in zip(caches, rows)])
+    originals = np.concatenate([cache.poses[some, 0] for cache, some in zip(caches, rows)])
     return RetrievalIndex.build(descriptors, Poses.from_rows(originals), origin=origin)
 
 
-def _descriptors(cache: FeatureCache, network: PoseNetwork) -> np.ndarray:
-    """Global average of the original views' last feature maps (N, C)."""
+def _descriptors(cache: FeatureCache, frames: np.ndarray, network: PoseNetwork) -> np.ndarray:
+    """Global average of the original views' last feature maps (n, C) of some frames (n,)."""
     tail = network.tail
     if not isinstance(tail, Tail):
-        return cache.descriptors
+        return cache.descriptors_of(frames)
     with torch.inference_mode():
-        stored = (cache.cells[row : row + ROWS_AT_ONCE, 0] for row in range(0, len(cache.cells), ROWS_AT_ONCE))
+        stored = (cache.cells[frames[row : row + ROWS_AT_ONCE], 0] for row in range(0, len(frames), ROWS_AT_ONCE))
         cells = (tail(torch.from_numpy(some).float()) for some in stored)
         return np.concatenate([tail.pooled_backbone.descriptor(cells_bcn).numpy() for cells_bcn in cells])

@@ -58,11 +58,15 @@ class FeatureCache:
     @property
     def descriptors(self) -> np.ndarray:
         """Global average of the original views' last maps (N, feature_channels), as PooledBackbone.descriptor."""
-        descriptors = np.empty((len(self.cells), self.feature_channels), np.float32)
+        return self.descriptors_of(np.arange(len(self.cells)))
+
+    def descriptors_of(self, frames: np.ndarray) -> np.ndarray:
+        """Those of some frames (n,)."""
+        descriptors = np.empty((len(frames), self.feature_channels), np.float32)
         # some rows at a time: all cells together may not fit into memory
         for start in range(0, len(descriptors), DESCRIPTOR_ROWS):
             rows = slice(start, start + DESCRIPTOR_ROWS)
-            cells = self.cells[rows, 0][:, : self.feature_channels]
+            cells = self.cells[frames[rows], 0][:, : self.feature_channels]
             cells.mean(axis=2, dtype=np.float32, out=descriptors[rows])
         return descriptors
 
@@ -122,11 +126,13 @@ def build_cache(
     augmentation: AugmentationConfig,
     folder: Path,
     engine: Engine | None = None,
+    own: np.ndarray | None = None,
 ) -> FeatureCache:
     """The features of a data set: read from `folder` where they lie, else computed, resuming what was interrupted.
 
     Of processes that ask for the same features at once, one computes and the others wait for it. engine: does the
-    shards, this process where there is none; data set and folder lie where all of its workers see them.
+    shards, this process where there is none; data set and folder lie where all of its workers see them. own: rows of
+    frames (n,), of which alone the features are looked at and made, while other processes do theirs.
     Raises DatasetError when a view needs camera intrinsics and there are none, or when the folder cannot be written;
     ConfigError when the mesh or the backgrounds cannot be read.
     """
@@ -134,13 +140,14 @@ def build_cache(
     channels, cells = frozen.network.stored_shape
     fingerprint = frozen.fingerprint(dataset, augmentation)
     store = ShardedStore(folder.absolute() / fingerprint, (rows, views, channels, cells))
-    if store.missing():
+    if store.missing(own):
         maker = ViewMaker.for_dataset(dataset, frozen.preprocessing, augmentation, frozen.config.seed)
-        with store.locked():
-            missing = store.missing()
+        # a process that does not do all shards has the lock of each, as the others have of theirs
+        with store.locked(is_shared=own is not None):
+            missing = store.missing(own)
             if missing:
                 _build_shards(missing, store, dataset, frozen, maker, engine or Here())
-    return FeatureCache(store.cells(), store.poses(), frozen.network.backbone.feature_channels)
+    return FeatureCache(store.cells(), store.poses(own), frozen.network.backbone.feature_channels)
 
 
 def _build_shards(

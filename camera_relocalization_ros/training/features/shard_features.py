@@ -38,6 +38,8 @@ def build_shard(
     store = shard.store
     with store.written():
         done = store.rows_done()
+        if done == len(frames):
+            return
         # closed, also when writing fails: no thread works on
         with closing(_computed(open_model(model), maker, frames, shard.first, done, threads)) as computed:
             store.append(_advancing(computed, advance), done)

@@ -116,25 +116,34 @@ class ShardedStore:
             for first in range(0, rows, step)
         ]
 
-    def missing(self) -> list[tuple[Shard, int]]:
-        """The shards that are not whole, each with the number of rows that it lacks.
+    def missing(self, rows: np.ndarray | None = None) -> list[tuple[Shard, int]]:
+        """The shards that are not whole, each with the number of rows that it lacks; of those with `rows`, where given.
 
         Raises DatasetError when a store is there and cannot be read.
         """
-        lacking = ((shard, shard.store.shape[0] - shard.store.rows_done()) for shard in self.shards)
+        lacking = ((shard, shard.store.shape[0] - shard.store.rows_done()) for shard in self._with(rows))
         return [(shard, rows) for shard, rows in lacking if rows]
 
-    def poses(self) -> np.ndarray:
-        """All poses (N, V, 7) of a whole store."""
-        return np.concatenate([shard.store.poses() for shard in self.shards])
+    def poses(self, rows: np.ndarray | None = None) -> np.ndarray:
+        """Poses (N, V, 7); where only shards with some `rows` are whole, NaN in the others."""
+        poses = np.full((*self.shape[:2], 7), np.nan)
+        for shard in self._with(rows):
+            poses[shard.rows] = shard.store.poses()
+        return poses
+
+    def _with(self, rows: np.ndarray | None) -> list[Shard]:
+        if rows is None:
+            return self.shards
+        return [self.shards[number] for number in np.unique(rows // self.shard_rows)]
 
     def cells(self) -> StoredCells:
         """The cells of a whole store."""
         return StoredCells([shard.store.folder / CELLS for shard in self.shards], self.shape, self.shard_rows)
 
     @contextlib.contextmanager
-    def locked(self) -> Iterator[None]:
-        """Only one process at a time is past this; another waits, also on another machine that shares the folder.
+    def locked(self, is_shared: bool = False) -> Iterator[None]:
+        """Only one process at a time is past this, or several that share it; others wait, also on another machine that
+        has the folder.
 
         The lock falls with the process that holds it, however it ends. Raises DatasetError when the folder cannot be
         made or written to, also for what is written under the lock.
@@ -142,11 +151,12 @@ class ShardedStore:
         with writing(self.folder, DatasetError, "the feature cache "):
             self.folder.mkdir(parents=True, exist_ok=True)
             with open(self.folder / LOCK, "a", encoding="utf-8") as file:
+                kind = fcntl.LOCK_SH if is_shared else fcntl.LOCK_EX
                 try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    fcntl.flock(file, kind | fcntl.LOCK_NB)
                 except BlockingIOError:
                     logger.warning("%s: another process is caching these features; waiting for it", self.folder)
-                    fcntl.flock(file, fcntl.LOCK_EX)
+                    fcntl.flock(file, kind)
                 yield
 
     def check_room(self, rows: int) -> None:

@@ -126,10 +126,11 @@ def test_a_mesh_may_lie_elsewhere_when_a_training_is_taken_up_again(tmp_path, to
     assert train_with(mesh.rename(tmp_path / "moved.ply")).results["epochs"] == 3
 
 
-def test_two_processes_train_as_one_does(tmp_path, toy_config, without_gpu):
+@pytest.mark.parametrize("parts", [2])  # with one the draws are shared, see test_samples.py
+def test_two_processes_train_as_one_does(parts, tmp_path, toy_config, without_gpu):
     without_gpu()
     dataset = write_fake_dataset(tmp_path / "set", counts=(40, 30))
-    config = toy_config("temporal_gru", optimiser={"epochs": 3, "ema_decay": 0.9})
+    config = toy_config("temporal_gru", optimiser={"epochs": 3, "ema_decay": 0.9, "parts": parts})
     recipe = write_recipe(tmp_path / "recipe.yaml", config)
     train([dataset], config, tmp_path / "one", val_datasets=[dataset], cache_folder=tmp_path / "cache")
     torchrun = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")

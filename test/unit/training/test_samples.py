@@ -4,7 +4,14 @@ import pytest
 
 from camera_relocalization_ros.core.errors import ConfigError
 from camera_relocalization_ros.training.features.feature_cache import FeatureCache
-from camera_relocalization_ros.training.samples import Draw, OrderedDraws, Source, TrainingDraws, WindowSamples
+from camera_relocalization_ros.training.samples import (
+    Draw,
+    OrderedDraws,
+    Source,
+    TrainingDraws,
+    WindowSamples,
+    own_rows,
+)
 
 VIEWS = 3
 
@@ -62,6 +69,46 @@ def test_processes_share_the_batch_that_one_alone_would_get(samples):
         assert [len(part.windows) for part in parts] == [4, 4]
         together = sorted((w, tuple(v)) for part in parts for w, v in zip(part.windows, part.views))
         assert together == sorted((w, tuple(v)) for w, v in zip(whole.windows, whole.views))
+
+
+@pytest.mark.parametrize("processes", [1, 2, 4])
+def test_each_batch_has_as_much_of_each_part_and_a_process_reads_its_own_parts_alone(samples, processes):
+    alone = list(TrainingDraws(samples, 8, seed=2, parts=4))
+    shares = [list(TrainingDraws(samples, 8, seed=2, rank=r, processes=processes, parts=4)) for r in range(processes)]
+    assert len(alone) == 3
+    for whole, *parts in zip(alone, *shares):
+        assert np.bincount(whole.windows // 2, minlength=4).tolist() == [2, 2, 2, 2]
+        together = sorted((w, tuple(v)) for part in parts for w, v in zip(part.windows, part.views))
+        assert together == sorted((w, tuple(v)) for w, v in zip(whole.windows, whole.views))
+    windows = [np.stack([np.arange(n - 1), np.arange(1, n)], axis=1) for n in (6, 4)]
+    for rank, draws in enumerate(shares):
+        own = own_rows(windows, [7, 4], 4, rank, processes)
+        for window in np.unique(np.concatenate([draw.windows for draw in draws])):
+            of_set, first = (0, 0) if window < 5 else (1, 5)
+            assert set(windows[of_set][window - first]) <= set(own[of_set])
+    first, second = own_rows(windows, [7, 4], 2, 0, 2), own_rows(windows, [7, 4], 2, 1, 2)
+    # the last frame of the first recording is in no window, and the first process sees to it
+    assert [list(rows) for rows in first] == [[0, 1, 2, 3, 4, 6], []]
+    assert [list(rows) for rows in second] == [[4, 5], [0, 1, 2, 3]]
+
+
+def test_one_part_is_the_order_of_before_there_were_parts(samples):
+    rng = np.random.default_rng([7, 0])
+    expected = rng.permutation(len(samples) * VIEWS)[:6] // VIEWS
+    np.testing.assert_array_equal(next(iter(TrainingDraws(samples, 6, seed=7))).windows, expected)
+
+
+@pytest.mark.parametrize(
+    "size, processes, parts, text",
+    [
+        (6, 1, 4, "batches of 6 of 8 windows cannot be taken evenly from 4 parts"),
+        (8, 4, 2, "2 parts of the data cannot be shared evenly by 4 processes"),
+        (64, 1, 16, "batches of 0 of 8 windows"),
+    ],
+)
+def test_parts_that_do_not_fit_are_an_error(samples, size, processes, parts, text):
+    with pytest.raises(ConfigError, match=text):
+        TrainingDraws(samples, size, seed=0, processes=processes, parts=parts)
 
 
 def test_a_batch_that_cannot_be_shared_is_an_error(samples):

@@ -179,6 +179,21 @@ def test_other_processes_make_the_same_files(tmp_path, counted_rows, monkeypatch
             assert (one.parent / name).read_bytes() == (other.parent / name).read_bytes()
 
 
+def test_a_process_makes_and_reads_the_shards_of_its_own_frames_alone(tmp_path, counted_rows, monkeypatch):
+    monkeypatch.setattr(sharded_store, "SHARD_ROWS", 5)
+    dataset, frozen = write_fake_dataset(tmp_path / "set"), toy_frozen_part()
+    own = np.array([3, 10])
+    part = build_cache(dataset, frozen, TWO_VIEWS, tmp_path / "cache", own=own)
+    assert sorted(counted_rows) == [0, 1, 2, 3, 4, 10, 11]
+    counted_rows.clear()
+    whole = build_cache(dataset, frozen, TWO_VIEWS, tmp_path / "cache")
+    assert sorted(counted_rows) == [5, 6, 7, 8, 9]
+    np.testing.assert_array_equal(part.cells[own], whole.cells[own])
+    np.testing.assert_array_equal(part.poses[own], whole.poses[own])
+    assert np.isnan(part.poses[5:10]).all() and np.isfinite(whole.poses).all()
+    np.testing.assert_array_equal(part.descriptors_of(own), whole.descriptors[own])
+
+
 def cut(path):
     path.write_bytes(path.read_bytes()[:-1])
 
