@@ -381,7 +381,7 @@ def test_the_first_epoch_without_a_cache_has_the_loss_of_one_with_it(tmp_path, t
         [dataset], config, tmp_path / "cached", val_datasets=[dataset], cache_folder=tmp_path / "cache"
     ).results
 
-    def without_cache(dataset, frozen, augmentation, folder):
+    def without_cache(dataset, frozen, augmentation, folder, *_):
         cache = build_cache(dataset, frozen, augmentation, folder)
         return FeatureCache(
             LiveCells(dataset, frozen, augmentation, cache.cells.shape), cache.poses, cache.feature_channels
