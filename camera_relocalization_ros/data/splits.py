@@ -52,7 +52,7 @@ def load_split_part(dataset_path: Path, part: str) -> dict[str, list[list[int]]]
     if part_name not in parts:
         path = split_path(dataset_path, name)
         meant = did_you_mean(part_name, parts)
-        raise DatasetError(f"{path}: no part {part_name!r}{meant}; it has {sorted(parts)}")
+        raise DatasetError(f"{path}: no part {part_name!r}{meant}; it has {', '.join(sorted(parts))}")
     return parts[part_name]
 
 
