@@ -82,7 +82,8 @@ def _describe_bundle(path: Path) -> str:
         f"trained on: {len(bundle.index.positions)} images",
         *(
             f"  {data.name}{'@' if data.part else ''}{data.part}: {data.frames} frames, "
-            f"sha256 {data.sha256[:12] or 'unknown'}, of the split {data.split_sha256[:12] or 'unknown'}"
+            f"sha256 {data.sha256[:12] or 'unknown'}"
+            + (f", of the split {data.split_sha256[:12] or 'unknown'}" if data.part else "")
             for data in sidecar.training_data
         ),
         "training positions: " + ", ".join(f"{axis} {a:.2f} to {b:.2f} m" for axis, a, b in zip("xyz", low, high)),
