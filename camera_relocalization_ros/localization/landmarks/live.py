@@ -22,12 +22,12 @@ from camera_relocalization_ros.localization.landmarks.health import HealthMeter,
 from camera_relocalization_ros.localization.landmarks.pipeline import LandmarkPipeline, RefinedImage
 
 # above that of the other threads: the thread that refines gives way where there are not cores enough for both
-NICENESS = 10
+NICENESS = 3
 # of a refinement, between two of its steps
 LONGEST_PAUSE_S = 0.1
 # Of the processor's time that images take while one is refined, what the refinement must have had: on a busy computer
 # images alone would take all there is. Without landmarks no pose is OK, so they are found first.
-TRACKED_SHARE, LOST_SHARE = 0.5, 2.0
+TRACKED_SHARE, LOST_SHARE = 0.5, 4.0
 # what the next image waits for that at most
 LONGEST_WAIT_S = 0.25
 
