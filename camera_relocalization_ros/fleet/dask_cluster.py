@@ -29,6 +29,7 @@ from camera_relocalization_ros.fleet.engine import code_digest
 T = TypeVar("T")
 R = TypeVar("R")
 LOCAL = "local"
+FEW_BYTES = 50_000
 CONNECT_S, FIRST_WORKER_S = 30, 60
 
 logger = logging.getLogger(__name__)
@@ -157,11 +158,16 @@ class DaskEngine:
     def _given(self, function: Callable[[T], R], items: Sequence[T]) -> list[Future]:
         """The units given to the scheduler, all at once: it sees how many there are.
 
-        The function crosses as bytes, which Dask sends to each worker once where they are many, and which `_run` reads:
-        what is wrong with it there is an error of the unit. Impure: a unit that is given again is done again.
+        The function crosses as bytes, which `_run` reads: what is wrong with it there is an error of the unit. Many
+        bytes are a task of their own, whose result goes to each worker once; few are not, for units are given first to
+        the workers that have it. Impure: a unit that is given again is done again.
         """
+        content: Any = dumps(function)
         with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 GB"}):
-            return self._client.map(_run, list(items), content=dumps(function), digest=code_digest(), pure=False)
+            if len(content) > FEW_BYTES:
+                # not left to `map`, which names what is large as its argument, whoever else does so on the scheduler
+                content = self._client.submit(bytes, content, pure=False)
+            return self._client.map(_run, list(items), content=content, digest=code_digest(), pure=False)
 
 
 class _Records(logging.Handler):

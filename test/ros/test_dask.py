@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from contextlib import contextmanager
+from functools import partial
 
 import pytest
 from colour_bundle import COLOUR_BUNDLE
@@ -144,6 +145,13 @@ def test_errors_cross_whatever_they_are(cluster, kind, error, text):
 
     with engine.engine_at(cluster.scheduler_address) as dask, pytest.raises(error, match=text):
         list(dask.completed(fails, [kind], ["a label"]))
+
+
+def test_what_all_units_need_crosses_also_where_it_is_large(cluster):
+    with engine.engine_at(cluster.scheduler_address) as dask:
+        for content in (b"a" * 200_000, b"b" * 300_000, b"c"):
+            found = sorted(dask.completed(partial(bytes.startswith, content), [b"a", b"b", b"c"], list("123")))
+            assert [is_it for _, is_it in found] == [content[:1] == letter for letter in (b"a", b"b", b"c")]
 
 
 def test_sync_check_says_the_same(cluster, bags, capsys):
