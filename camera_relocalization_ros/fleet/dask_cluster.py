@@ -41,6 +41,9 @@ def dask_engine(address: str) -> Iterator[DaskEngine]:
 
     Raises ConfigError where no scheduler answers, none of its workers comes, or versions differ.
     """
+    # its scheduler tells all that it does where a program's own messages go
+    own, before = logging.getLogger("distributed"), logging.getLogger("distributed").level
+    own.setLevel(logging.WARNING)
     try:
         client = Client(_local_cluster() if address == LOCAL else address, timeout=CONNECT_S, set_as_default=False)
     except (OSError, ValueError) as error:
@@ -54,6 +57,7 @@ def dask_engine(address: str) -> Iterator[DaskEngine]:
         client.close()
         if cluster is not None:
             cluster.close()
+        own.setLevel(before)
 
 
 def _local_cluster() -> LocalCluster:
