@@ -143,8 +143,8 @@ def test_sigterm_and_a_lost_connection_end_a_command_as_ctrl_c_does(tmp_path, nu
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        # as nohup does
-        preexec_fn=(lambda: signal.signal(number, signal.SIG_IGN)) if is_ignored else None,
+        # ignored as by nohup, which these tests themselves may be started by
+        preexec_fn=lambda: signal.signal(number, signal.SIG_IGN if is_ignored else signal.SIG_DFL),
     )
     assert process.stdout.readline() == "ready\n"
     process.send_signal(number)
