@@ -17,7 +17,7 @@ from camera_relocalization_ros.core.pose import Pose
 from camera_relocalization_ros.localization.estimate import Estimate
 
 # of the time, what the network may take while landmarks are tracked
-NETWORK_SHARE = 0.2
+NETWORK_SHARE = 0.1
 # a regression is carried no longer than this. Gaps beyond 0.5 s break windows of images, so that a regression is of one
 # image alone; they are as long only where the network takes 0.1 s, and there is no time to be had for more
 LONGEST_S = 1.0

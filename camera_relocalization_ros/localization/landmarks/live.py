@@ -27,7 +27,7 @@ NICENESS = 3
 LONGEST_PAUSE_S = 0.1
 # Of the processor's time that images take while one is refined, what the refinement must have had: on a busy computer
 # images alone would take all there is. Without landmarks no pose is OK, so they are found first.
-TRACKED_SHARE, LOST_SHARE = 0.5, 4.0
+TRACKED_SHARE, LOST_SHARE = 0.25, 4.0
 # what the next image waits for that at most
 LONGEST_WAIT_S = 0.25
 

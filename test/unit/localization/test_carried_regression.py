@@ -41,15 +41,15 @@ def test_a_regression_moves_as_the_camera_does():
 @pytest.mark.parametrize(
     ("inference_s", "step_s", "is_carried"),
     [
-        (0.05, 0.2, True),
-        (0.05, 0.3, False),
+        (0.05, 0.45, True),
+        (0.05, 0.55, False),
         (1.0, 0.95, True),
         (1.0, 1.05, False),
         (0.05, 0.0, False),
         (0.05, -1, False),
     ],
 )
-def test_the_network_takes_a_fifth_of_the_time_but_looks_once_a_second(inference_s, step_s, is_carried):
+def test_the_network_takes_a_tenth_of_the_time_but_looks_once_a_second(inference_s, step_s, is_carried):
     carried = CarriedRegression()
     carried.remember(regression_of(POSES[0], inference_s), POSES[0])
     assert (carried.at(START_NS + round(1e9 * step_s), POSES[0]) is not None) == is_carried
