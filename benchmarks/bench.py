@@ -50,7 +50,7 @@ class Size:
     live_s: int
 
 
-FULL, QUICK = Size(50, 640, 30, 120, 5, 60), Size(6, 320, 8, 8, 1, 5)
+FULL, QUICK = Size(20, 640, 30, 120, 5, 60), Size(6, 320, 8, 8, 1, 5)
 
 
 @dataclass(frozen=True)
