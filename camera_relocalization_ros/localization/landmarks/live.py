@@ -28,6 +28,8 @@ LONGEST_PAUSE_S = 0.1
 # Of the processor's time that images take while one is refined, what the refinement must have had: on a busy computer
 # images alone would take all there is. Without landmarks no pose is OK, so they are found first.
 TRACKED_SHARE, LOST_SHARE = 0.25, 4.0
+# of a core: a refinement that has had so much since it began lacks nothing, and no image waits for it
+ENOUGH_SHARE = 0.5
 # what the next image waits for that at most
 LONGEST_WAIT_S = 0.25
 
@@ -190,7 +192,8 @@ class BackgroundLandmarks:
     def _share_processor(self, pending: Future[RefinedImage], until_s: float) -> None:
         """Wait until the refinement has had its share."""
         share = LOST_SHARE if math.isnan(self._pipeline.landmarks_age_s) else TRACKED_SHARE
-        wanted_s = self._began[1] + share * (time.thread_time() - self._began[0])
+        images_s, elapsed_s = time.thread_time() - self._began[0], time.monotonic() - self._started_s
+        wanted_s = self._began[1] + min(share * images_s, ENOUGH_SHARE * elapsed_s)
         while time.monotonic() < until_s and self._refining_s < wanted_s and not pending.done():
             wait([pending], min(wanted_s - self._refining_s, until_s - time.monotonic()))
 
