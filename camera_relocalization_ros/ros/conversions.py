@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import cv2
 import numpy as np
 import rospy
@@ -14,9 +16,10 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from camera_relocalization_ros.core.camera import DISTORTION_LENGTHS, EQUIDISTANT, CameraIntrinsics, distortion_model
 from camera_relocalization_ros.core.errors import EncodingError, FrameError
-from camera_relocalization_ros.core.image_files import decode_image, image_fault
+from camera_relocalization_ros.core.image_files import decode_image, encoded_suffix, image_fault
 from camera_relocalization_ros.core.pose import Pose
 from camera_relocalization_ros.ros.pixel_layouts import MATRICES, is_refused_by_cv_bridge, yuv_to_bgr
+from camera_relocalization_ros.core.picture import Picture
 
 # what image_transport appends to the name of an image topic
 COMPRESSED_SUFFIX = "/compressed"
@@ -35,6 +38,17 @@ def message_to_rgb(message: Image | CompressedImage) -> np.ndarray:
     """The picture of either message as (H, W, 3) uint8 RGB; raises EncodingError."""
     image_rgb: np.ndarray = cv2.cvtColor(message_to_bgr(message), cv2.COLOR_BGR2RGB)
     return image_rgb
+
+
+def message_to_picture(message: Image | CompressedImage, is_grey_enough: bool = False) -> Picture:
+    """The picture of either message, decoded here and now; raises EncodingError.
+
+    is_grey_enough: colours are decoded when they are asked for, which may raise too. Of a JPEG grey alone takes a third
+    of the time, and differs from the grey of its colours by rounding; of other images it would save nothing.
+    """
+    if is_grey_enough and message._type == CompressedImage._type and encoded_suffix(message.data) == ".jpg":
+        return Picture(_decoded(message, cv2.IMREAD_GRAYSCALE), partial(message_to_rgb, message))
+    return Picture.of(message_to_rgb(message))
 
 
 def message_to_bgr(message: Image | CompressedImage) -> np.ndarray:
@@ -81,12 +95,17 @@ def _without_padding(message: Image, encoding: str) -> Image:
 
 def compressed_to_bgr(message: CompressedImage) -> np.ndarray:
     """A JPEG or PNG CompressedImage as (H, W, 3) uint8 BGR; raises EncodingError, also when the data was cut short."""
+    return _decoded(message, cv2.IMREAD_COLOR)
+
+
+def _decoded(message: CompressedImage, flags: int) -> np.ndarray:
+    """Its pixels by one of cv2.IMREAD_*; raises EncodingError."""
     what = f"compressed image of {len(message.data)} bytes, format {message.format!r}"
     fault = image_fault(message.data)
-    image_bgr = None if fault else decode_image(message.data, cv2.IMREAD_COLOR)
-    if image_bgr is None:
+    image = None if fault else decode_image(message.data, flags)
+    if image is None:
         raise EncodingError(f"{what}: {f'{fault}; ' if fault else ''}does not decode")
-    return image_bgr
+    return image
 
 
 def rgb_to_image(image_rgb: np.ndarray, stamp_ns: int, frame_id: str) -> Image:

@@ -108,16 +108,16 @@ class FeatureExtractor:
         """Pixels (n, 2) of a grey image where rays (n, 2) appear: the inverse of `rays`."""
         return self._scaled.project(np.column_stack([rays, np.ones(len(rays))]))
 
-    def grey(self, image_rgb: np.ndarray) -> np.ndarray:
-        """An image (H, W, 3) uint8 in the size and the grey in which points are looked for.
+    def grey(self, image: np.ndarray) -> np.ndarray:
+        """An image (H, W, 3) uint8 in RGB, or (H, W) in grey, in the size in which points are looked for, in grey.
 
         Raises FrameError when it has not the camera's proportions.
         """
-        height, width = image_rgb.shape[:2]
+        height, width = image.shape[:2]
         if abs(width * self.camera.height - height * self.camera.width) > max(width, height):
             expected = f"{self.camera.width}x{self.camera.height}"
             raise FrameError(f"image of {width}x{height}; the intrinsics are for the proportions of {expected}")
-        grey: np.ndarray = cv2.cvtColor(image_rgb, cv2.COLOR_RGB2GRAY)
+        grey = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
         if grey.shape[::-1] != self._size:
             shrinks = self._size[0] < width
             grey = cv2.resize(grey, self._size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)

@@ -122,6 +122,26 @@ def test_jpeg_with_bytes_after_its_end_is_whole():
     assert conversions.message_to_rgb(CompressedImage(format="jpeg", data=data)).shape == IMAGE_RGB.shape
 
 
+@pytest.mark.parametrize("suffix", [".jpg", ".png"])
+def test_a_picture_is_as_grey_as_its_colours_but_for_rounding(suffix):
+    message = conversions.encoded_to_compressed(encoded(IMAGE_RGB, suffix), suffix, START_NS, "camera")
+    coloured = conversions.message_to_picture(message)
+    grey = conversions.message_to_picture(message, is_grey_enough=True)
+    assert grey.size == coloured.size == IMAGE_RGB.shape[1::-1]
+    np.testing.assert_array_equal(grey.rgb, coloured.rgb)
+    if suffix == ".png":
+        np.testing.assert_array_equal(grey.grey, coloured.grey)
+    # where a colour is beyond what RGB can show, grey alone knows more
+    assert np.abs(grey.grey.astype(int) - coloured.grey).mean() < 0.5
+
+
+@pytest.mark.parametrize("is_grey_enough", [False, True])
+def test_a_picture_that_was_cut_short_is_refused_at_once(is_grey_enough):
+    data = encoded(IMAGE_RGB, ".jpg")
+    with pytest.raises(FrameError, match="cut short"):
+        conversions.message_to_picture(CompressedImage(format="jpeg", data=data[: len(data) // 2]), is_grey_enough)
+
+
 def test_camera_info_round_trip():
     camera = CameraIntrinsics(640, 480, 388.4, 518.2, 318.1, 241.2, (-0.13, 0.095, -0.0003, -0.0002, 0.0))
     message = conversions.camera_to_info(camera, START_NS, "camera")

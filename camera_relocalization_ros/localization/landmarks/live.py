@@ -62,14 +62,19 @@ class RefinementCounts:
 class LandmarkLocalizer(Protocol):
     """Estimates poses by landmarks, image by image of one stream; not thread-safe.
 
-    Of every image: `estimate_tracked`, and where that has none `estimate`, for which the network has to look at it.
+    Of every image (H, W) uint8, in grey: `estimate_tracked`, and where that has none `estimate`, for which the network
+    has to look at its colours.
     """
 
-    def estimate_tracked(self, image_rgb: np.ndarray, stamp_ns: int) -> Estimate | None:
-        """The best pose for an image (H, W, 3) uint8 where that needs no network; raises FrameError."""
+    @property
+    def is_tracking(self) -> bool:
+        """Whether `estimate_tracked` may have a pose of the next image."""
 
-    def estimate(self, image_rgb: np.ndarray, regression: Estimate) -> Estimate:
-        """The best pose for an image (H, W, 3) uint8 with its regression; raises FrameError."""
+    def estimate_tracked(self, image_grey: np.ndarray, stamp_ns: int) -> Estimate | None:
+        """The best pose for an image where that needs no network; raises FrameError."""
+
+    def estimate(self, image_grey: np.ndarray, regression: Estimate) -> Estimate:
+        """The best pose for an image with its regression; raises FrameError."""
 
     def reset(self) -> None:
         """Forget earlier images."""
@@ -82,13 +87,18 @@ class SequentialLandmarks:
         self._pipeline = pipeline
         self._counts = counts
 
-    def estimate_tracked(self, image_rgb: np.ndarray, stamp_ns: int) -> Estimate | None:
-        """As LandmarkLocalizer has it: none, for each image is refined near its regression."""
+    @property
+    def is_tracking(self) -> bool:
+        """As LandmarkLocalizer has it: no, for each image is refined near its regression."""
+        return False
+
+    def estimate_tracked(self, image_grey: np.ndarray, stamp_ns: int) -> Estimate | None:
+        """As LandmarkLocalizer has it."""
         return None
 
-    def estimate(self, image_rgb: np.ndarray, regression: Estimate) -> Estimate:
+    def estimate(self, image_grey: np.ndarray, regression: Estimate) -> Estimate:
         """As LandmarkLocalizer has it."""
-        staged = self._pipeline.estimate(image_rgb, regression)
+        staged = self._pipeline.estimate(image_grey, regression)
         self._counts.add(staged.decision)
         return staged.fused
 
@@ -138,9 +148,14 @@ class BackgroundLandmarks:
         self._may_go_on.clear()
         self._newest = None
 
-    def estimate_tracked(self, image_rgb: np.ndarray, stamp_ns: int) -> Estimate | None:
+    @property
+    def is_tracking(self) -> bool:
+        """As LandmarkLocalizer has it: also where a refinement ended since the last image."""
+        return self._pipeline.is_tracking or (self._pending is not None and self._pending.done())
+
+    def estimate_tracked(self, image_grey: np.ndarray, stamp_ns: int) -> Estimate | None:
         """As LandmarkLocalizer has it; never waits for a refinement."""
-        grey = self._followed = self._pipeline.grey(image_rgb)
+        grey = self._followed = self._pipeline.grey(image_grey)
         self._take_refined()
         found = self._pipeline.follow(grey, stamp_ns)
         if found is None:
@@ -148,11 +163,11 @@ class BackgroundLandmarks:
         self._followed = None
         return self._taken(grey, *found)
 
-    def estimate(self, image_rgb: np.ndarray, regression: Estimate) -> Estimate:
+    def estimate(self, image_grey: np.ndarray, regression: Estimate) -> Estimate:
         """As LandmarkLocalizer has it; never waits for a refinement."""
         grey, self._followed = self._followed, None
         if grey is None:
-            grey = self._pipeline.grey(image_rgb)
+            grey = self._pipeline.grey(image_grey)
             self._take_refined()
             return self._taken(grey, regression, self._pipeline.track(grey, regression))
         return self._taken(grey, regression, self._pipeline.judge(regression))

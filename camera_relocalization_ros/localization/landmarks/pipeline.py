@@ -102,9 +102,14 @@ class LandmarkPipeline:
             self._tracked = None
             self._carried.reset()
 
-    def grey(self, image_rgb: np.ndarray) -> np.ndarray:
-        """What the other methods take of an image; raises FrameError when it is of another camera."""
-        return self.refiner.extractor.grey(image_rgb)
+    def grey(self, image: np.ndarray) -> np.ndarray:
+        """What the other methods take of an image (H, W, 3) or (H, W); raises FrameError for another camera's."""
+        return self.refiner.extractor.grey(image)
+
+    @property
+    def is_tracking(self) -> bool:
+        """Whether landmarks may be found again in the next image, and the network may not be needed there."""
+        return self._tracker.is_tracking
 
     @property
     def landmarks_age_s(self) -> float:
@@ -198,12 +203,12 @@ class LandmarkPipeline:
         self._evidence = refined.refinement.evidence
         self._tracker.start(refined.grey, refined.regression.stamp_ns, refined.refinement)
 
-    def estimate(self, image_rgb: np.ndarray, regression: Estimate) -> StagedEstimate:
-        """All stages of an image (H, W, 3) uint8, one after the other; raises FrameError.
+    def estimate(self, image: np.ndarray, regression: Estimate) -> StagedEstimate:
+        """All stages of an image (H, W, 3) or (H, W) uint8, one after the other; raises FrameError.
 
         Landmarks that are found are tracked from this image on.
         """
-        grey = self.grey(image_rgb)
+        grey = self.grey(image)
         tracked = self.track(grey, regression)
         # what was tracked is nearer to the truth than what was regressed
         refined = self.refine(grey, regression, self.prior(tracked))

@@ -100,6 +100,11 @@ class LandmarkTracker:
         return float(self._track.image.stamp_ns - np.median(self._track.found_ns)) * 1e-9
 
     @property
+    def is_tracking(self) -> bool:
+        """Whether there is something to be found again in the next image."""
+        return self._track is not None
+
+    @property
     def is_catching_up(self) -> bool:
         """Whether what was found in an earlier image is still on its way to the newest one."""
         return self._late is not None

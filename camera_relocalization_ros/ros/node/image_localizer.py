@@ -18,6 +18,7 @@ from camera_relocalization_ros.ros.fault_isolation import FaultIsolation
 from camera_relocalization_ros.ros.node.camera_watch import CameraWatch
 from camera_relocalization_ros.ros.node.landmark_worker import NodeLandmarks
 from camera_relocalization_ros.ros.params import NodeParams
+from camera_relocalization_ros.core.picture import Picture
 
 WARNING_PERIOD_S = 5.0
 
@@ -63,13 +64,13 @@ class ImageLocalizer:
         self.landmarks.reset()
         self._filter.reset()
 
-    def estimate(self, image_rgb: np.ndarray, stamp_ns: int) -> Estimate:
-        """The pose to publish of an image (H, W, 3) uint8; raises FrameError."""
-        self._notice_size(image_rgb)
+    def estimate(self, picture: Picture, stamp_ns: int) -> Estimate:
+        """The pose to publish of an image; raises FrameError."""
+        self._notice_size(picture.size)
         repeats, self._last_ns = stamp_ns == self._last_ns, stamp_ns
-        best = self._tracked(image_rgb, stamp_ns)
+        best = self._tracked(picture.grey, stamp_ns)
         if best is None:
-            best = self._refined(image_rgb, self.relocalizer.estimate(image_rgb, stamp_ns))
+            best = self._refined(picture.grey, self.relocalizer.estimate(picture.rgb, stamp_ns))
         if repeats and best.state is not State.LOST:
             # whatever else is missing follows from that
             best = replace(best, state=State.DEGRADED, reason="its stamp is that of the image before")
@@ -85,21 +86,20 @@ class ImageLocalizer:
         self.relocalizer.set_thresholds(*(None if limit < 0 else limit for limit in limits))
         self.relocalizer.set_ok_limits(OkLimits.from_degrees(params.ok_position_m, params.ok_orientation_deg))
 
-    def _tracked(self, image_rgb: np.ndarray, stamp_ns: int) -> Estimate | None:
+    def _tracked(self, image_grey: np.ndarray, stamp_ns: int) -> Estimate | None:
         with self._faults.isolated("landmarks"):
-            return self.landmarks.estimate_tracked(image_rgb, stamp_ns)
+            return self.landmarks.estimate_tracked(image_grey, stamp_ns)
         self.landmarks.reset()
         return None
 
-    def _refined(self, image_rgb: np.ndarray, regression: Estimate) -> Estimate:
+    def _refined(self, image_grey: np.ndarray, regression: Estimate) -> Estimate:
         with self._faults.isolated("landmarks"):
-            return self.landmarks.estimate(image_rgb, regression)
+            return self.landmarks.estimate(image_grey, regression)
         self.landmarks.reset()
         return regression_alone(regression, "landmarks failed")
 
-    def _notice_size(self, image_rgb: np.ndarray) -> None:
+    def _notice_size(self, size: tuple[int, int]) -> None:
         """Images of two sizes are of two cameras, as far as anyone knows: none of their windows is mixed."""
-        size = (image_rgb.shape[1], image_rgb.shape[0])
         if self.image_size not in (None, size):
             change = f"images have {size} pixels now, had {self.image_size}; earlier ones are forgotten"
             rospy.logwarn_throttle(WARNING_PERIOD_S, change)

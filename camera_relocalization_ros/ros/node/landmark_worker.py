@@ -72,23 +72,28 @@ class NodeLandmarks:
         if self._localizer is not None:
             self._localizer.reset()
 
-    def estimate_tracked(self, image_rgb: np.ndarray, stamp_ns: int) -> Estimate | None:
-        """The best pose of an image that the network need not look at; None where it must, for `estimate`."""
+    @property
+    def is_tracking(self) -> bool:
+        """Whether the next image may need no network, and so no colours."""
+        return self._localizer is not None and self._localizer.is_tracking
+
+    def estimate_tracked(self, image_grey: np.ndarray, stamp_ns: int) -> Estimate | None:
+        """The best pose of an image (H, W) uint8 without the network; None where that must look at it: `estimate`."""
         if self._map is None:
             return None
         self.why_not = self._why_off or self._prepare_for_camera(self._map)
         return (
-            None if self._localizer is None or self.why_not else self._localizer.estimate_tracked(image_rgb, stamp_ns)
+            None if self._localizer is None or self.why_not else self._localizer.estimate_tracked(image_grey, stamp_ns)
         )
 
-    def estimate(self, image_rgb: np.ndarray, regression: Estimate) -> Estimate:
-        """The best pose of an image with its regression, after `estimate_tracked`; raises FrameError."""
+    def estimate(self, image_grey: np.ndarray, regression: Estimate) -> Estimate:
+        """The best pose of an image (H, W) uint8 with its regression, after `estimate_tracked`; raises FrameError."""
         if self._map is None:
             return regression
         self.why_not = self._why_off or self._prepare_for_camera(self._map)
         if self._localizer is None or self.why_not:
             return regression_alone(regression, self.why_not or "landmarks cannot be prepared")
-        return self._localizer.estimate(image_rgb, regression)
+        return self._localizer.estimate(image_grey, regression)
 
     def pause(self) -> None:
         """An image came: what takes longer gives way."""

@@ -171,9 +171,10 @@ class RelocalizationNode:
         try:
             if header.stamp.is_zero():
                 raise StampError("image without a stamp")
-            image_rgb = conversions.message_to_rgb(arrival.message)
-            self.camera.on_image(image_rgb.shape[1], image_rgb.shape[0], header.frame_id)
-            estimate = self.localizer.estimate(image_rgb, header.stamp.to_nsec())
+            is_grey_enough = self.localizer.landmarks.is_tracking and not self._debug_image.listeners()
+            picture = conversions.message_to_picture(arrival.message, is_grey_enough)
+            self.camera.on_image(*picture.size, header.frame_id)
+            estimate = self.localizer.estimate(picture, header.stamp.to_nsec())
             estimate = in_time(estimate, rospy.Time.now(), not rospy.rostime.is_wallclock())
         except FrameError as error:
             self._reject(header, error)
@@ -183,7 +184,7 @@ class RelocalizationNode:
         else:
             self._publish(estimate, arrival)
         with self.faults.isolated("~debug_image"):
-            self._debug_image.publish(header, image_rgb, estimate, self.camera.drawing_camera)
+            self._debug_image.publish(header, picture, estimate, self.camera.drawing_camera)
         with self.faults.isolated("~markers"):
             self._markers.publish(estimate, self.camera.drawing_camera, self.relocalizer.bundle.sidecar.parent_frame)
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 import math
 
 import cv2
-import numpy as np
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
@@ -17,6 +16,7 @@ from camera_relocalization_ros.localization.estimate import Estimate
 from camera_relocalization_ros.ros import conversions
 from camera_relocalization_ros.ros.node.outputs.display_topic import DisplayTopic
 from camera_relocalization_ros.vision.overlay import draw_pose, draw_text
+from camera_relocalization_ros.core.picture import Picture
 
 
 class DebugImage(DisplayTopic):
@@ -25,13 +25,11 @@ class DebugImage(DisplayTopic):
     def __init__(self, object_box: tuple[float, ...]) -> None:
         super().__init__("~debug_image", Image, object_box)
 
-    def publish(
-        self, header: Header, image_rgb: np.ndarray, estimate: Estimate, camera: CameraIntrinsics | None
-    ) -> None:
+    def publish(self, header: Header, picture: Picture, estimate: Estimate, camera: CameraIntrinsics | None) -> None:
         """Draw and publish, where somebody listens; of a LOST pose, or without intrinsics, only words are drawn."""
         if not self.listeners():
             return
-        image_bgr = cv2.cvtColor(image_rgb, cv2.COLOR_RGB2BGR)
+        image_bgr = cv2.cvtColor(picture.rgb, cv2.COLOR_RGB2BGR)
         network = "" if math.isnan(estimate.inference_s) else f"   {estimate.inference_s * 1e3:.0f} ms"
         text = f"{estimate.state.name}   score {estimate.score:.2f}{network}"
         if estimate.state == State.LOST or camera is None:
