@@ -25,6 +25,7 @@ prepare_process()
 
 # isort: split
 import argparse
+import inspect
 import json
 import os
 import subprocess
@@ -131,11 +132,20 @@ def stream(
         clock.searched_s += search_s * getattr(refined, "effort", 1.0)
         return refined
 
+    by_stamp = {regression.stamp_ns: regression for regression in flight.regressions}
+
+    def looked_at(_: np.ndarray, stamp_ns: int) -> Estimate:
+        clock.searched_s += NETWORK_EFFORT * search_s
+        return replace(by_stamp[stamp_ns], inference_s=NETWORK_EFFORT * search_s)
+
     grey_already = patch.object(pipeline, "grey", lambda grey: grey)
     with patch.object(live, "time", clock), grey_already, patch.object(pipeline, "refine", refine):
-        landmarks = live.BackgroundLandmarks(lambda _: pipeline, rate_hz, live.RefinementCounts())
+        # the build before lets every image wait for the network
+        regress = [looked_at] if "regress" in inspect.signature(live.BackgroundLandmarks).parameters else []
+        landmarks = live.BackgroundLandmarks(lambda _: pipeline, *regress, rate_hz, live.RefinementCounts())
         landmarks.close()
         worker = landmarks._worker = VirtualWorker(clock)
+        landmarks._network = VirtualWorker(clock)
         frames = zip(flight.stamps_ns.tolist(), flight.truth, flight.greys, flight.regressions)
         for stamp_ns, truth, grey, regression in frames:
             regression = replace(regression, inference_s=NETWORK_EFFORT * search_s)
@@ -149,8 +159,10 @@ def stream(
 
 def answer(landmarks: Any, grey: np.ndarray, regression: Estimate) -> Estimate:
     """The best pose of an image; the network looks at it where it must, or always in builds that know no better."""
-    tracked = getattr(landmarks, "estimate_tracked", lambda _grey, _stamp_ns: None)(grey, regression.stamp_ns)
-    return tracked if tracked is not None else landmarks.estimate(grey, regression)
+    takes_pictures = hasattr(landmarks, "is_tracking")
+    image = SimpleNamespace(grey=grey, rgb=grey) if takes_pictures else grey
+    tracked = getattr(landmarks, "estimate_tracked", lambda _image, _stamp_ns: None)(image, regression.stamp_ns)
+    return tracked if tracked is not None else landmarks.estimate(image, regression)
 
 
 def recorded(work: Path, seed: int, hall: int, seconds: float) -> Path:

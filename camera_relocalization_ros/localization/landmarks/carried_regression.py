@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""When the network must look at an image, and what stands for its regression where it need not.
+"""When the network should look at an image, when it must, and what stands for its regression where it did not.
 
 While landmarks are tracked they give the pose, and the regression is a second sign beside them. How the camera moved
 since the network looked last they know to millimetres, so that the last regression moved along with them says of this
-image what it said of that one; and the time is left to the search.
+image what it said of that one. So no image waits for the network, and the time is left to the search.
 """
 
 from __future__ import annotations
@@ -16,10 +16,12 @@ import numpy as np
 from camera_relocalization_ros.core.pose import Pose
 from camera_relocalization_ros.localization.estimate import Estimate
 
-# of the time, what the network may take while landmarks are tracked
+# of the time, what the network should take while landmarks are tracked
 NETWORK_SHARE = 0.1
-# a regression is carried no longer than this. Gaps beyond 0.5 s break windows of images, so that a regression is of one
-# image alone; they are as long only where the network takes 0.1 s, and there is no time to be had for more
+# After so long it should look again, however much of the time that takes; gaps beyond it break windows of images, so
+# that a regression is of one image alone.
+DUE_S = 0.5
+# a regression is carried no longer than this
 LONGEST_S = 1.0
 
 
@@ -43,18 +45,25 @@ class CarriedRegression:
 
     def remember(self, regression: Estimate, tracked: Pose) -> None:
         """The network looked at an image of which tracked landmarks gave a pose."""
-        self._seen = _Seen(regression, tracked)
+        if self._seen is None or regression.stamp_ns > self._seen.regression.stamp_ns:
+            self._seen = _Seen(regression, tracked)
+
+    def is_due(self, stamp_ns: int) -> bool:
+        """Whether the network should look at an image, which need not wait for it."""
+        if self._seen is None:
+            return True
+        regression = self._seen.regression
+        return stamp_ns - regression.stamp_ns >= 1e9 * min(regression.inference_s / NETWORK_SHARE, DUE_S)
 
     def at(self, stamp_ns: int, tracked: Pose) -> Estimate | None:
-        """The regression of an image by what tracked landmarks say of it; None where the network must look.
+        """The regression of an image by what tracked landmarks say of it; None where the network must look first.
 
         `inference_s` is NaN: it took none. What else is in it is of the image that the network saw last.
         """
         if self._seen is None:
             return None
         regression = self._seen.regression
-        longest_s = min(regression.inference_s / NETWORK_SHARE, LONGEST_S)
-        if not 0 < stamp_ns - regression.stamp_ns < 1e9 * longest_s:
+        if not 0 < stamp_ns - regression.stamp_ns < 1e9 * LONGEST_S:
             return None
         # as far from the tracked pose as it was, in position and in orientation
         was, matrix = self._seen.tracked, np.eye(4)

@@ -15,6 +15,9 @@ from typing import Callable, Protocol
 
 import numpy as np
 
+from camera_relocalization_ros.core.errors import FrameError
+from camera_relocalization_ros.core.picture import Picture
+from camera_relocalization_ros.core.pose import Pose
 from camera_relocalization_ros.core.state import Stage
 from camera_relocalization_ros.localization.estimate import Estimate
 from camera_relocalization_ros.localization.landmarks.gate import GateDecision, RejectionReason
@@ -62,22 +65,29 @@ class RefinementCounts:
 class LandmarkLocalizer(Protocol):
     """Estimates poses by landmarks, image by image of one stream; not thread-safe.
 
-    Of every image (H, W) uint8, in grey: `estimate_tracked`, and where that has none `estimate`, for which the network
-    has to look at its colours.
+    Of every image: `estimate_tracked`, and where that has none `estimate`, for which the network has to look at it.
     """
 
     @property
     def is_tracking(self) -> bool:
         """Whether `estimate_tracked` may have a pose of the next image."""
 
-    def estimate_tracked(self, image_grey: np.ndarray, stamp_ns: int) -> Estimate | None:
+    def estimate_tracked(self, picture: Picture, stamp_ns: int) -> Estimate | None:
         """The best pose for an image where that needs no network; raises FrameError."""
 
-    def estimate(self, image_grey: np.ndarray, regression: Estimate) -> Estimate:
+    def estimate(self, picture: Picture, regression: Estimate) -> Estimate:
         """The best pose for an image with its regression; raises FrameError."""
 
     def reset(self) -> None:
         """Forget earlier images."""
+
+
+@dataclass(frozen=True)
+class _Looked:
+    """What the network says of an image, and its pose by landmarks."""
+
+    regression: Estimate
+    tracked: Pose
 
 
 class SequentialLandmarks:
@@ -92,13 +102,13 @@ class SequentialLandmarks:
         """As LandmarkLocalizer has it: no, for each image is refined near its regression."""
         return False
 
-    def estimate_tracked(self, image_grey: np.ndarray, stamp_ns: int) -> Estimate | None:
+    def estimate_tracked(self, picture: Picture, stamp_ns: int) -> Estimate | None:
         """As LandmarkLocalizer has it."""
         return None
 
-    def estimate(self, image_grey: np.ndarray, regression: Estimate) -> Estimate:
+    def estimate(self, picture: Picture, regression: Estimate) -> Estimate:
         """As LandmarkLocalizer has it."""
-        staged = self._pipeline.estimate(image_grey, regression)
+        staged = self._pipeline.estimate(picture.grey, regression)
         self._counts.add(staged.decision)
         return staged.fused
 
@@ -110,18 +120,21 @@ class SequentialLandmarks:
 class BackgroundLandmarks:
     """A LandmarkLocalizer that tracks the landmarks of the image refined last; a thread refines some images meanwhile.
 
-    Of every image: `pause`, `estimate`, publish, `refine`. make_pipeline: given what a refinement has to call between
-    its steps, which is where it stands still while it is paused. rate_hz: refinements a second at most, 0: one after
-    the other.
+    Of every image: `pause`, `estimate_tracked` and maybe `estimate`, publish, `refine`. make_pipeline: given what a
+    refinement has to call between its steps, which is where it stands still while it is paused. regress: the network's
+    word for an image (H, W, 3) and its stamp, in another thread, which looks at some of the images that are tracked;
+    raises FrameError. rate_hz: refinements a second at most, 0: one after the other.
     """
 
     def __init__(
         self,
         make_pipeline: Callable[[Callable[[], None]], LandmarkPipeline],
+        regress: Callable[[np.ndarray, int], Estimate],
         rate_hz: float,
         counts: RefinementCounts,
     ) -> None:
         self._pipeline = make_pipeline(self._give_way)
+        self._regress = regress
         self._counts = counts
         self._period_s = 1 / rate_hz if rate_hz else 0.0
         self._started_s = -self._period_s
@@ -131,6 +144,10 @@ class BackgroundLandmarks:
         # seconds of the processor, of the thread of the images and of that which refines, when that began
         self._began = 0.0, 0.0
         self._pending: Future[RefinedImage] | None = None
+        self._network = ThreadPoolExecutor(max_workers=1, thread_name_prefix="look", initializer=_be_nice)
+        self._looking: Future[_Looked | None] | None = None
+        # a tracked image at which the network should look, and its pose by landmarks
+        self._to_look_at: tuple[Picture, int, Pose] | None = None
         self._meter = HealthMeter()
         self._health = self._meter.health
         self._newest: tuple[np.ndarray, Estimate, Estimate] | None = None
@@ -153,21 +170,24 @@ class BackgroundLandmarks:
         """As LandmarkLocalizer has it: also where a refinement ended since the last image."""
         return self._pipeline.is_tracking or (self._pending is not None and self._pending.done())
 
-    def estimate_tracked(self, image_grey: np.ndarray, stamp_ns: int) -> Estimate | None:
+    def estimate_tracked(self, picture: Picture, stamp_ns: int) -> Estimate | None:
         """As LandmarkLocalizer has it; never waits for a refinement."""
-        grey = self._followed = self._pipeline.grey(image_grey)
+        grey = self._followed = self._pipeline.grey(picture.grey)
         self._take_refined()
+        self._take_looked()
         found = self._pipeline.follow(grey, stamp_ns)
         if found is None:
             return None
         self._followed = None
+        if self._looking is None and self._pipeline.is_look_due(stamp_ns):
+            self._to_look_at = picture, stamp_ns, found[1].pose
         return self._taken(grey, *found)
 
-    def estimate(self, image_grey: np.ndarray, regression: Estimate) -> Estimate:
+    def estimate(self, picture: Picture, regression: Estimate) -> Estimate:
         """As LandmarkLocalizer has it; never waits for a refinement."""
         grey, self._followed = self._followed, None
         if grey is None:
-            grey = self._pipeline.grey(image_grey)
+            grey = self._pipeline.grey(picture.grey)
             self._take_refined()
             return self._taken(grey, regression, self._pipeline.track(grey, regression))
         return self._taken(grey, regression, self._pipeline.judge(regression))
@@ -180,11 +200,14 @@ class BackgroundLandmarks:
         return best
 
     def refine(self) -> None:
-        """Let the refinement go on, or begin one of the image just estimated if it is time.
+        """Let the refinement go on, or begin one of the image just estimated if it is time, and a look of the network.
 
         Waits where images have left it too little of the processor.
         """
         self._may_go_on.set()
+        if self._to_look_at is not None:
+            self._looking = self._network.submit(self._looked, *self._to_look_at)
+            self._to_look_at = None
         now_s = time.monotonic()
         is_due = not self._pipeline.is_catching_up and now_s - self._started_s >= self._period_s
         if self._pending is None and self._newest and is_due:
@@ -198,11 +221,12 @@ class BackgroundLandmarks:
     def reset(self) -> None:
         """As LandmarkLocalizer has it, also the image that is being refined."""
         self._pipeline.reset()
-        self._pending = self._newest = self._followed = None
+        self._pending = self._newest = self._followed = self._looking = self._to_look_at = None
 
     def close(self) -> None:
-        """End the thread after what it is at."""
+        """End the threads after what they are at."""
         self._worker.shutdown(wait=False)
+        self._network.shutdown(wait=False)
 
     def _share_processor(self, pending: Future[RefinedImage], until_s: float) -> None:
         """Wait until the refinement has had its share."""
@@ -229,9 +253,24 @@ class BackgroundLandmarks:
         processor_s = time.thread_time() - started_processor_s
         return replace(refined, clock_s=time.perf_counter() - started_s, processor_s=processor_s)
 
+    def _looked(self, picture: Picture, stamp_ns: int, tracked: Pose) -> _Looked | None:
+        """In the network's thread: what it says of an image, and its pose by landmarks; None where it has no word."""
+        try:
+            return _Looked(self._regress(picture.rgb, stamp_ns), tracked)
+        except FrameError:
+            # a later image may do better; without any the next one that must have one tells what is wrong
+            return None
+
     def _give_way(self) -> None:
         # not for ever: where images take all the time there is, something must be found at last
         self._may_go_on.wait(LONGEST_PAUSE_S)
+
+    def _take_looked(self) -> None:
+        if self._looking is None or not self._looking.done():
+            return
+        looked, self._looking = self._looking.result(), None
+        if looked is not None:
+            self._pipeline.looked(looked.regression, looked.tracked)
 
     def _take_refined(self) -> None:
         if self._pending is None or not self._pending.done():

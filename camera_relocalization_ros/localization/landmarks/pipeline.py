@@ -11,6 +11,7 @@ import numpy as np
 
 from camera_relocalization_ros.bundle.landmark_map import LandmarkMap
 from camera_relocalization_ros.core.camera import CameraIntrinsics
+from camera_relocalization_ros.core.pose import Pose
 from camera_relocalization_ros.core.state import Stage
 from camera_relocalization_ros.localization.estimate import Estimate
 from camera_relocalization_ros.localization.landmarks.carried_regression import CarriedRegression
@@ -135,6 +136,14 @@ class LandmarkPipeline:
         best = self._fused(carried, tracked)
         return (carried, best) if best.stage is Stage.TRACKED else None
 
+    def is_look_due(self, stamp_ns: int) -> bool:
+        """Whether the network should look at an image whose pose is by landmarks, for those after it."""
+        return self._carried.is_due(stamp_ns)
+
+    def looked(self, regression: Estimate, tracked: Pose) -> None:
+        """The network looked at an image whose pose by landmarks was `tracked`, maybe while others came."""
+        self._carried.remember(regression, tracked)
+
     def judge(self, regression: Estimate) -> Estimate:
         """The best pose of the image that was followed last, by its regression."""
         tracked = self._tracked
@@ -142,7 +151,7 @@ class LandmarkPipeline:
             return self._errors.applied(regression_alone(regression, NOT_YET))
         best = self._with_errors_of_flight(regression, self._fused(regression, tracked))
         if best.stage is Stage.TRACKED:
-            self._carried.remember(regression, tracked.pose)
+            self.looked(regression, tracked.pose)
         return best
 
     def track(self, grey: np.ndarray, regression: Estimate) -> Estimate:

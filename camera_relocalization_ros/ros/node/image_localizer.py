@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import rospy
 
+from camera_relocalization_ros.core.picture import Picture
 from camera_relocalization_ros.core.state import State
 from camera_relocalization_ros.localization.classify import OkLimits
 from camera_relocalization_ros.localization.estimate import Estimate
@@ -18,7 +19,6 @@ from camera_relocalization_ros.ros.fault_isolation import FaultIsolation
 from camera_relocalization_ros.ros.node.camera_watch import CameraWatch
 from camera_relocalization_ros.ros.node.landmark_worker import NodeLandmarks
 from camera_relocalization_ros.ros.params import NodeParams
-from camera_relocalization_ros.core.picture import Picture
 
 WARNING_PERIOD_S = 5.0
 
@@ -33,7 +33,9 @@ class ImageLocalizer:
         self, relocalizer: Relocalizer, params: NodeParams, camera: CameraWatch, faults: FaultIsolation
     ) -> None:
         self.relocalizer = relocalizer
-        self.landmarks = NodeLandmarks(camera, params.refinement_rate, params.refine_first)
+        # for images that need not wait for the network; its windows are made of those alone
+        self._beside = relocalizer.sibling()
+        self.landmarks = NodeLandmarks(camera, self._regress_beside, params.refinement_rate, params.refine_first)
         self.image_size: tuple[int, int] | None = None
         self._camera = camera
         self._faults = faults
@@ -61,6 +63,7 @@ class ImageLocalizer:
     def reset(self) -> None:
         """Forget earlier images."""
         self.relocalizer.reset()
+        self._beside = self.relocalizer.sibling()
         self.landmarks.reset()
         self._filter.reset()
 
@@ -68,9 +71,9 @@ class ImageLocalizer:
         """The pose to publish of an image; raises FrameError."""
         self._notice_size(picture.size)
         repeats, self._last_ns = stamp_ns == self._last_ns, stamp_ns
-        best = self._tracked(picture.grey, stamp_ns)
+        best = self._tracked(picture, stamp_ns)
         if best is None:
-            best = self._refined(picture.grey, self.relocalizer.estimate(picture.rgb, stamp_ns))
+            best = self._refined(picture, self.relocalizer.estimate(picture.rgb, stamp_ns))
         if repeats and best.state is not State.LOST:
             # whatever else is missing follows from that
             best = replace(best, state=State.DEGRADED, reason="its stamp is that of the image before")
@@ -85,16 +88,21 @@ class ImageLocalizer:
         limits = (params.lost_below, params.degraded_below)
         self.relocalizer.set_thresholds(*(None if limit < 0 else limit for limit in limits))
         self.relocalizer.set_ok_limits(OkLimits.from_degrees(params.ok_position_m, params.ok_orientation_deg))
+        self._beside = self.relocalizer.sibling()
 
-    def _tracked(self, image_grey: np.ndarray, stamp_ns: int) -> Estimate | None:
+    def _regress_beside(self, image_rgb: np.ndarray, stamp_ns: int) -> Estimate:
+        """What the network says of an image, in the thread that looks at some beside; raises FrameError."""
+        return self._beside.estimate(image_rgb, stamp_ns)
+
+    def _tracked(self, picture: Picture, stamp_ns: int) -> Estimate | None:
         with self._faults.isolated("landmarks"):
-            return self.landmarks.estimate_tracked(image_grey, stamp_ns)
+            return self.landmarks.estimate_tracked(picture, stamp_ns)
         self.landmarks.reset()
         return None
 
-    def _refined(self, image_grey: np.ndarray, regression: Estimate) -> Estimate:
+    def _refined(self, picture: Picture, regression: Estimate) -> Estimate:
         with self._faults.isolated("landmarks"):
-            return self.landmarks.estimate(image_grey, regression)
+            return self.landmarks.estimate(picture, regression)
         self.landmarks.reset()
         return regression_alone(regression, "landmarks failed")
 

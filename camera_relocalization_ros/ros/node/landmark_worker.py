@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 from functools import partial
+from typing import Callable
 
 import numpy as np
 import rospy
@@ -12,6 +13,7 @@ import rospy
 from camera_relocalization_ros.bundle.landmark_map import LandmarkMap
 from camera_relocalization_ros.bundle.model_bundle import Bundle
 from camera_relocalization_ros.core.camera import CameraIntrinsics
+from camera_relocalization_ros.core.picture import Picture
 from camera_relocalization_ros.localization.estimate import Estimate
 from camera_relocalization_ros.localization.landmarks.fusion import regression_alone
 from camera_relocalization_ros.localization.landmarks.health import LandmarkHealth
@@ -34,15 +36,22 @@ CHANGE_PERIOD_S = 1.0
 class NodeLandmarks:
     """Refines where it can: a map in the bundle, and a camera_info that fits the model. Not thread-safe.
 
-    refines_first: every image is refined before it is estimated; else some are beside the stream, rate_hz at most.
-    counts: how refinements ended since the node started. why_not: why the newest image's landmarks were not looked
-    for, "" while they are and for a model without a map, of which nothing is missing.
+    regress: as BackgroundLandmarks has it. refines_first: every image is refined before it is estimated; else some are
+    beside the stream, rate_hz at most. counts: how refinements ended since the node started. why_not: why the newest
+    image's landmarks were not looked for, "" while they are and for a model without a map, of which nothing is missing.
     """
 
-    def __init__(self, watch: CameraWatch, rate_hz: float, refines_first: bool = False) -> None:
+    def __init__(
+        self,
+        watch: CameraWatch,
+        regress: Callable[[np.ndarray, int], Estimate],
+        rate_hz: float,
+        refines_first: bool = False,
+    ) -> None:
         self.counts = RefinementCounts()
         self.why_not = ""
         self._watch = watch
+        self._regress = regress
         self._rate_hz = rate_hz
         self._refines_first = refines_first
         self._map: LandmarkMap | None = None
@@ -77,23 +86,21 @@ class NodeLandmarks:
         """Whether the next image may need no network, and so no colours."""
         return self._localizer is not None and self._localizer.is_tracking
 
-    def estimate_tracked(self, image_grey: np.ndarray, stamp_ns: int) -> Estimate | None:
-        """The best pose of an image (H, W) uint8 without the network; None where that must look at it: `estimate`."""
+    def estimate_tracked(self, picture: Picture, stamp_ns: int) -> Estimate | None:
+        """The best pose of an image without the network; None where that must look at it: `estimate`."""
         if self._map is None:
             return None
         self.why_not = self._why_off or self._prepare_for_camera(self._map)
-        return (
-            None if self._localizer is None or self.why_not else self._localizer.estimate_tracked(image_grey, stamp_ns)
-        )
+        return None if self._localizer is None or self.why_not else self._localizer.estimate_tracked(picture, stamp_ns)
 
-    def estimate(self, image_grey: np.ndarray, regression: Estimate) -> Estimate:
-        """The best pose of an image (H, W) uint8 with its regression, after `estimate_tracked`; raises FrameError."""
+    def estimate(self, picture: Picture, regression: Estimate) -> Estimate:
+        """The best pose of an image with its regression, after `estimate_tracked`; raises FrameError."""
         if self._map is None:
             return regression
         self.why_not = self._why_off or self._prepare_for_camera(self._map)
         if self._localizer is None or self.why_not:
             return regression_alone(regression, self.why_not or "landmarks cannot be prepared")
-        return self._localizer.estimate(image_grey, regression)
+        return self._localizer.estimate(picture, regression)
 
     def pause(self) -> None:
         """An image came: what takes longer gives way."""
@@ -137,7 +144,9 @@ class NodeLandmarks:
         if self._refines_first:
             self._localizer = SequentialLandmarks(make_pipeline(), self.counts)
         else:
-            self._localizer = self._background = BackgroundLandmarks(make_pipeline, self._rate_hz, self.counts)
+            self._localizer = self._background = BackgroundLandmarks(
+                make_pipeline, self._regress, self._rate_hz, self.counts
+            )
 
     def _usable_camera(self) -> tuple[CameraIntrinsics | None, str]:
         """The intrinsics, or None and why there are none that landmarks can be found with."""

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """While landmarks are tracked the network looks at few images, and the search gets its share of the processor."""
 
+import threading
 import time
 from dataclasses import replace
 
@@ -11,7 +12,9 @@ from helpers import START_NS
 from painted_wall import CAMERA, STEP_NS, flight, paint, view, write_wall_bundle
 from shared_work import made_once
 
+from camera_relocalization_ros.core.errors import FrameError
 from camera_relocalization_ros.core.geometry import position_quat
+from camera_relocalization_ros.core.picture import Picture
 from camera_relocalization_ros.core.pose import Pose, pose_residual
 from camera_relocalization_ros.core.state import Stage, State
 from camera_relocalization_ros.localization.estimate import Estimate
@@ -40,22 +43,37 @@ def test_a_regression_moves_as_the_camera_does():
 
 
 @pytest.mark.parametrize(
-    ("inference_s", "step_s", "is_carried"),
+    ("inference_s", "step_s", "is_due", "is_carried"),
     [
-        (0.05, 0.45, True),
-        (0.05, 0.55, False),
-        (1.0, 0.95, True),
-        (1.0, 1.05, False),
-        (0.05, 0.0, False),
-        (0.05, -1, False),
+        (0.02, 0.15, False, True),
+        (0.02, 0.25, True, True),
+        # a tenth of the time would be seldom
+        (1.0, 0.45, False, True),
+        (1.0, 0.55, True, True),
+        (1.0, 1.05, True, False),
+        # an image of before
+        (0.02, 0.0, False, False),
+        (0.02, -1, False, False),
     ],
 )
-def test_the_network_takes_a_tenth_of_the_time_but_looks_once_a_second(inference_s, step_s, is_carried):
+def test_the_network_should_look_for_a_tenth_of_the_time_and_must_once_a_second(
+    inference_s, step_s, is_due, is_carried
+):
     carried = CarriedRegression()
+    assert carried.is_due(START_NS)
     carried.remember(regression_of(POSES[0], inference_s), POSES[0])
-    assert (carried.at(START_NS + round(1e9 * step_s), POSES[0]) is not None) == is_carried
+    stamp_ns = START_NS + round(1e9 * step_s)
+    assert carried.is_due(stamp_ns) == is_due
+    assert (carried.at(stamp_ns, POSES[0]) is not None) == is_carried
     carried.reset()
     assert carried.at(START_NS + 1, POSES[0]) is None
+
+
+def test_what_the_network_said_last_of_the_images_counts_and_not_what_it_said_last():
+    carried = CarriedRegression()
+    carried.remember(replace(regression_of(POSES[1]), stamp_ns=START_NS + STEP_NS), POSES[1])
+    carried.remember(regression_of(POSES[0]), POSES[1])
+    np.testing.assert_allclose(carried.at(START_NS + 2 * STEP_NS, POSES[2]).position, POSES[2].position)
 
 
 @pytest.fixture
@@ -63,42 +81,77 @@ def relocalizer(tmp_path_factory):
     return Relocalizer.from_bundle(made_once(tmp_path_factory, "wall", write_wall_bundle) / "wall_bundle")
 
 
-def test_the_network_looks_at_an_image_in_four_until_landmarks_are_gone(relocalizer, monkeypatch):
-    # as long as three steps, whatever this computer does
-    monkeypatch.setattr(carried_regression, "LONGEST_S", 3.5e-9 * STEP_NS)
-    landmarks = BackgroundLandmarks(
-        lambda step: LandmarkPipeline(relocalizer.bundle.landmark_map, CAMERA, step), 0.0, RefinementCounts()
-    )
-    wall, poses, looked_at = paint(), flight(16, seed=5), []
-
-    def answer(number, image):
-        stamp_ns = START_NS + number * STEP_NS
-        landmarks.pause()
-        # without colours, as the node has it of a JPEG
-        grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-        needs_none, best = landmarks.is_tracking, landmarks.estimate_tracked(grey, stamp_ns)
-        assert needs_none == (number > 0)
-        if best is None:
-            looked_at.append(number)
-            regression = replace(relocalizer.estimate(image, stamp_ns), inference_s=60.0)
-            best = landmarks.estimate(grey, regression)
+def answered(landmarks, relocalizer, number, image):
+    """The best pose of an image as the node asks for it, and whether it waited for the network."""
+    stamp_ns = START_NS + number * STEP_NS
+    landmarks.pause()
+    picture = Picture(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), lambda: image)
+    best = landmarks.estimate_tracked(picture, stamp_ns)
+    if best is not None:
         landmarks.refine()
-        return best
+        return best, False
+    # the network takes long: it is to look no more than once in half a second
+    best = landmarks.estimate(picture, replace(relocalizer.estimate(image, stamp_ns), inference_s=60.0))
+    landmarks.refine()
+    return best, True
 
+
+def test_no_image_waits_for_the_network_while_landmarks_are_tracked(relocalizer):
+    looked_at = []
+
+    def regress(image_rgb, stamp_ns):
+        looked_at.append(round((stamp_ns - START_NS) / STEP_NS))
+        return replace(relocalizer.sibling().estimate(image_rgb, stamp_ns), inference_s=60.0)
+
+    landmarks = BackgroundLandmarks(
+        lambda step: LandmarkPipeline(relocalizer.bundle.landmark_map, CAMERA, step), regress, 0.0, RefinementCounts()
+    )
+    wall, poses, waited = paint(), flight(16, seed=5), []
     for number, T in enumerate(poses):
-        best = answer(number, view(T, wall))
+        assert landmarks.is_tracking == (number > 0)
+        best, waits = answered(landmarks, relocalizer, number, view(T, wall))
+        waited += [number] if waits else []
         if number == 0:
             landmarks._pending.result(timeout=30)
         else:
-            assert (
-                best.stage is Stage.TRACKED and best.state is State.OK and best.stamp_ns == START_NS + number * STEP_NS
-            )
+            assert best.stage is Stage.TRACKED and best.state is State.OK
+            assert best.stamp_ns == START_NS + number * STEP_NS
             assert np.linalg.norm(best.position - position_quat(T)[0]) < 0.02
-    assert looked_at == [0, 1, 5, 9, 13]
+        if landmarks._looking is not None:
+            landmarks._looking.result(timeout=30)
+    every = round(1e9 * carried_regression.DUE_S / STEP_NS)
+    assert waited == [0, 1] and looked_at == list(range(1 + every, 16, every))
     # hidden: nothing is tracked, so it must look
-    assert answer(16, np.zeros_like(view(poses[0], wall))).stage is Stage.REGRESSION
-    assert looked_at[-1] == 16
+    best, waits = answered(landmarks, relocalizer, 16, np.zeros_like(view(poses[0], wall)))
+    assert best.stage is Stage.REGRESSION and waits
     landmarks.close()
+
+
+@pytest.mark.parametrize("fault", [FrameError("no pose"), None])
+def test_an_image_waits_for_the_network_where_that_says_nothing_beside(relocalizer, fault, monkeypatch):
+    monkeypatch.setattr(carried_regression, "LONGEST_S", 3.5e-9 * STEP_NS)
+    monkeypatch.setattr(carried_regression, "DUE_S", 0.0)
+    goes_on = threading.Event()
+
+    def regress(image_rgb, stamp_ns):
+        if fault is not None:
+            raise fault
+        goes_on.wait(30)
+        return relocalizer.sibling().estimate(image_rgb, stamp_ns)
+
+    landmarks = BackgroundLandmarks(
+        lambda step: LandmarkPipeline(relocalizer.bundle.landmark_map, CAMERA, step), regress, 0.0, RefinementCounts()
+    )
+    wall, waited = paint(), []
+    for number, T in enumerate(flight(11, seed=5)):
+        best, waits = answered(landmarks, relocalizer, number, view(T, wall))
+        waited += [number] if waits else []
+        if number == 0:
+            landmarks._pending.result(timeout=30)
+        assert number == 0 or best.stage is Stage.TRACKED
+    goes_on.set()
+    landmarks.close()
+    assert waited == [0, 1, 5, 9]
 
 
 class BusyPipeline(LandmarkPipeline):
@@ -114,10 +167,13 @@ class BusyPipeline(LandmarkPipeline):
 def test_images_that_take_all_the_time_leave_a_search_its_share(relocalizer, monkeypatch):
     monkeypatch.setattr(live, "LONGEST_WAIT_S", 60.0)
     landmarks = BackgroundLandmarks(
-        lambda step: BusyPipeline(relocalizer.bundle.landmark_map, CAMERA, step), 0.0, RefinementCounts()
+        lambda step: BusyPipeline(relocalizer.bundle.landmark_map, CAMERA, step),
+        relocalizer.sibling().estimate,
+        0.0,
+        RefinementCounts(),
     )
     image = np.zeros((CAMERA.height, CAMERA.width, 3), np.uint8)
-    landmarks.estimate(image, relocalizer.estimate(image, START_NS))
+    landmarks.estimate(Picture.of(image), relocalizer.estimate(image, START_NS))
     landmarks.refine()
     pending, until_s = landmarks._pending, time.thread_time() + 0.1
     while time.thread_time() < until_s:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from painted_wall import CAMERA, error_m, flight, paint, stamp, view
 
+from camera_relocalization_ros.core.picture import Picture
 from camera_relocalization_ros.core.state import Stage
 from camera_relocalization_ros.localization.landmarks.health import LONGEST_SEARCH_S, HealthMeter
 from camera_relocalization_ros.localization.landmarks.live import NICENESS, BackgroundLandmarks, RefinementCounts
@@ -34,13 +35,13 @@ class SlowPipeline(LandmarkPipeline):
 def test_a_live_stream_never_waits_for_a_refinement_and_takes_it_when_it_is_there(relocalizer):
     slow = SlowPipeline(relocalizer.bundle.landmark_map, CAMERA)
     counts = RefinementCounts()
-    live = BackgroundLandmarks(lambda between_steps: slow, 0.0, counts)
+    live = BackgroundLandmarks(lambda between_steps: slow, relocalizer.sibling().estimate, 0.0, counts)
     poses = flight(9, seed=5)
 
     def estimate(number):
         image = view(poses[number], WALL)
         live.pause()
-        best = live.estimate(image, relocalizer.estimate(image, stamp(number)))
+        best = live.estimate(Picture.of(image), relocalizer.estimate(image, stamp(number)))
         live.refine()
         return best
 
@@ -77,9 +78,9 @@ def test_a_search_stands_still_while_an_image_is_answered_but_not_for_ever(reloc
         return LandmarkPipeline(relocalizer.bundle.landmark_map, CAMERA, step)
 
     monkeypatch.setattr("camera_relocalization_ros.localization.landmarks.live.LONGEST_PAUSE_S", 60.0)
-    live = BackgroundLandmarks(make_pipeline, 0.0, RefinementCounts())
+    live = BackgroundLandmarks(make_pipeline, relocalizer.sibling().estimate, 0.0, RefinementCounts())
     image = view(flight(1, seed=5)[0], WALL)
-    live.estimate(image, relocalizer.estimate(image, stamp(0)))
+    live.estimate(Picture.of(image), relocalizer.estimate(image, stamp(0)))
     live.refine()
     live.pause()
     assert reached.acquire(timeout=30)
@@ -91,7 +92,7 @@ def test_a_search_stands_still_while_an_image_is_answered_but_not_for_ever(reloc
     # images that come without a pause
     monkeypatch.setattr("camera_relocalization_ros.localization.landmarks.live.LONGEST_PAUSE_S", 0.01)
     live.pause()
-    live.estimate(image, relocalizer.estimate(image, stamp(1)))
+    live.estimate(Picture.of(image), relocalizer.estimate(image, stamp(1)))
     live.refine()
     live.pause()
     # near what is tracked by then: a guided search has two steps
@@ -101,12 +102,15 @@ def test_a_search_stands_still_while_an_image_is_answered_but_not_for_ever(reloc
 
 def test_whether_the_search_keeps_up_is_told_in_numbers(relocalizer):
     live = BackgroundLandmarks(
-        partial(LandmarkPipeline, relocalizer.bundle.landmark_map, CAMERA), 0.0, RefinementCounts()
+        partial(LandmarkPipeline, relocalizer.bundle.landmark_map, CAMERA),
+        relocalizer.sibling().estimate,
+        0.0,
+        RefinementCounts(),
     )
     assert np.isnan(live.health.search_s) and np.isnan(live.health.tracked_share) and not live.health.complaint
     image = view(flight(1, seed=5)[0], WALL)
     for number in range(4):
-        live.estimate(image, relocalizer.estimate(image, stamp(number)))
+        live.estimate(Picture.of(image), relocalizer.estimate(image, stamp(number)))
         if number == 0:
             live.refine()
             live._pending.result(timeout=30)
@@ -127,10 +131,10 @@ def test_searches_that_take_too_long_are_complained_about():
 
 def test_a_rate_leaves_images_unrefined(relocalizer, pipeline):
     counts = RefinementCounts()
-    live = BackgroundLandmarks(lambda between_steps: pipeline, 1e-3, counts)
+    live = BackgroundLandmarks(lambda between_steps: pipeline, relocalizer.sibling().estimate, 1e-3, counts)
     image = view(flight(1, seed=5)[0], WALL)
     for number in range(3):
-        live.estimate(image, relocalizer.estimate(image, stamp(number)))
+        live.estimate(Picture.of(image), relocalizer.estimate(image, stamp(number)))
         live.refine()
         if live._pending is not None:
             live._pending.result(timeout=30)
@@ -147,10 +151,13 @@ def test_answers_go_before_refinements(relocalizer):
 
     niceness = []
     live = BackgroundLandmarks(
-        partial(WatchedPipeline, relocalizer.bundle.landmark_map, CAMERA), 0.0, RefinementCounts()
+        partial(WatchedPipeline, relocalizer.bundle.landmark_map, CAMERA),
+        relocalizer.sibling().estimate,
+        0.0,
+        RefinementCounts(),
     )
     image = view(flight(1, seed=5)[0], WALL)
-    live.estimate(image, relocalizer.estimate(image, stamp(0)))
+    live.estimate(Picture.of(image), relocalizer.estimate(image, stamp(0)))
     live.refine()
     live._pending.result(timeout=30)
     live.close()

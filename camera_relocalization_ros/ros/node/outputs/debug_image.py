@@ -11,12 +11,12 @@ from std_msgs.msg import Header
 
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.geometry import pose_matrix
+from camera_relocalization_ros.core.picture import Picture
 from camera_relocalization_ros.core.state import State
 from camera_relocalization_ros.localization.estimate import Estimate
 from camera_relocalization_ros.ros import conversions
 from camera_relocalization_ros.ros.node.outputs.display_topic import DisplayTopic
 from camera_relocalization_ros.vision.overlay import draw_pose, draw_text
-from camera_relocalization_ros.core.picture import Picture
 
 
 class DebugImage(DisplayTopic):
