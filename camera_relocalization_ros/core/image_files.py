@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Image files: what they are, their bytes and pixels, and where they may lie."""
+"""Image files: what they are, their bytes and pixels, and where they may lie; pictures decoded as far as needed."""
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
+from typing import Callable
 
 import cv2
 import numpy as np
@@ -21,6 +23,32 @@ MAX_FILE_BYTES = 2**28
 # markers of a JPEG: those of its size (but not DHT, JPG and DAC among them), and those without a length
 JPEG_SIZES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 JPEG_BARE = frozenset((0x00, 0x01, *range(0xD0, 0xD9)))
+
+
+class Picture:
+    """A picture in grey, for landmarks, whose colours, for the network, are decoded only when they are asked for.
+
+    `grey` is (H, W) uint8, `rgb` (H, W, 3) uint8 by a decoder that may raise.
+    """
+
+    def __init__(self, grey: np.ndarray, decode_rgb: Callable[[], np.ndarray]) -> None:
+        self.grey = grey
+        self._decode_rgb = decode_rgb
+
+    @classmethod
+    def of(cls, image_rgb: np.ndarray) -> Picture:
+        """An image (H, W, 3) uint8 that is decoded already."""
+        return cls(cv2.cvtColor(image_rgb, cv2.COLOR_RGB2GRAY), lambda: image_rgb)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height."""
+        return self.grey.shape[1], self.grey.shape[0]
+
+    @cached_property
+    def rgb(self) -> np.ndarray:
+        """(H, W, 3) uint8; raises what its decoder raises."""
+        return self._decode_rgb()
 
 
 def encoded_suffix(data: bytes) -> str:

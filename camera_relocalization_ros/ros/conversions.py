@@ -16,8 +16,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from camera_relocalization_ros.core.camera import DISTORTION_LENGTHS, EQUIDISTANT, CameraIntrinsics, distortion_model
 from camera_relocalization_ros.core.errors import EncodingError, FrameError
-from camera_relocalization_ros.core.image_files import decode_image, encoded_suffix, image_fault
-from camera_relocalization_ros.core.picture import Picture
+from camera_relocalization_ros.core.image_files import Picture, decode_image, encoded_suffix, image_fault
 from camera_relocalization_ros.core.pose import Pose
 from camera_relocalization_ros.ros.pixel_layouts import MATRICES, is_refused_by_cv_bridge, yuv_to_bgr
 

@@ -16,7 +16,7 @@ from typing import Callable, Protocol
 import numpy as np
 
 from camera_relocalization_ros.core.errors import FrameError
-from camera_relocalization_ros.core.picture import Picture
+from camera_relocalization_ros.core.image_files import Picture
 from camera_relocalization_ros.core.pose import Pose
 from camera_relocalization_ros.core.state import Stage
 from camera_relocalization_ros.localization.estimate import Estimate

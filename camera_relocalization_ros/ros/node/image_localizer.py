@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import rospy
 
-from camera_relocalization_ros.core.picture import Picture
+from camera_relocalization_ros.core.image_files import Picture
 from camera_relocalization_ros.core.state import State
 from camera_relocalization_ros.localization.classify import OkLimits
 from camera_relocalization_ros.localization.estimate import Estimate

@@ -13,7 +13,7 @@ import rospy
 from camera_relocalization_ros.bundle.landmark_map import LandmarkMap
 from camera_relocalization_ros.bundle.model_bundle import Bundle
 from camera_relocalization_ros.core.camera import CameraIntrinsics
-from camera_relocalization_ros.core.picture import Picture
+from camera_relocalization_ros.core.image_files import Picture
 from camera_relocalization_ros.localization.estimate import Estimate
 from camera_relocalization_ros.localization.landmarks.fusion import regression_alone
 from camera_relocalization_ros.localization.landmarks.health import LandmarkHealth

@@ -14,7 +14,7 @@ from shared_work import made_once
 
 from camera_relocalization_ros.core.errors import FrameError
 from camera_relocalization_ros.core.geometry import position_quat
-from camera_relocalization_ros.core.picture import Picture
+from camera_relocalization_ros.core.image_files import Picture
 from camera_relocalization_ros.core.pose import Pose, pose_residual
 from camera_relocalization_ros.core.state import Stage, State
 from camera_relocalization_ros.localization.estimate import Estimate

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from painted_wall import CAMERA, error_m, flight, paint, stamp, view
 
-from camera_relocalization_ros.core.picture import Picture
+from camera_relocalization_ros.core.image_files import Picture
 from camera_relocalization_ros.core.state import Stage
 from camera_relocalization_ros.localization.landmarks.health import LONGEST_SEARCH_S, HealthMeter
 from camera_relocalization_ros.localization.landmarks.live import NICENESS, BackgroundLandmarks, RefinementCounts
