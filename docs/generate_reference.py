@@ -21,6 +21,15 @@ PARAMETERS = {"relocalizer": "relocalizer", "gimbal_node": "gimbal", "gps_node":
 # calls that name a topic or service first; displays hand theirs to the class above them
 KINDS = {"Publisher": "published", "Subscriber": "subscribed", "Service": "service", "PredictedPose": "published"}
 KINDS["__init__"] = "published, while somebody looks"
+# calls that make a topic or service whose name does not stand there
+MADE_BY = {
+    "topic_beside": ("camera_info", "subscribed", "CameraInfo"),
+    "TransformBroadcaster": ("/tf", "published", "TFMessage"),
+    "StaticTransformBroadcaster": ("/tf_static", "published", "TFMessage"),
+    "Updater": ("/diagnostics", "published", "DiagnosticArray"),
+    "Server": ("~set_parameters", "service", "Reconfigure"),
+    "resolve_name('image')": ("image", "subscribed", "Image or CompressedImage"),
+}
 HEAD = """# Reference
 
 Made from the code by `python docs/generate_reference.py`; the other pages explain what it is for.
@@ -107,15 +116,43 @@ def _sources(folder: str) -> list[Path]:
 
 
 def _of_source(path: Path) -> Iterator[str]:
-    """A row for each topic and service that a module names where it makes it."""
-    for call in (node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Call)):
-        name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
-        if name not in KINDS or len(call.args) < 2:
-            continue
-        topic, kind = call.args[:2]
-        if isinstance(topic, ast.Constant) and isinstance(topic.value, str):
-            kind_text = ast.unparse(kind) if name != "PredictedPose" else "PoseWithCovarianceStamped"
-            yield f"| `{topic.value}` | {KINDS[name]} | {kind_text} |"
+    """A row for each topic and service that a module makes."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        row = _of_call(node) if isinstance(node, ast.Call) else _of_list(node) if isinstance(node, ast.Tuple) else None
+        if row:
+            topic, kind, type_text = row
+            type_text = type_text.replace("rospy.AnyMsg", "any with such fields")
+            yield f"| {topic} | {kind} | {type_text} |"
+
+
+def _of_call(call: ast.Call) -> tuple[str, str, str] | None:
+    """Topic, kind and type of a call that makes one."""
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    made_by = ast.unparse(call).rpartition("rospy.")[2] if name == "resolve_name" else name
+    if made_by in MADE_BY:
+        topic, kind, type_text = MADE_BY[made_by]
+        return f"`{topic}`", kind, type_text
+    topic = _topic(call.args[0]) if name in KINDS and len(call.args) > 1 else ""
+    if not topic:
+        return None
+    return topic, KINDS[name], ast.unparse(call.args[1]) if name != "PredictedPose" else "PoseWithCovarianceStamped"
+
+
+def _of_list(values: ast.Tuple) -> tuple[str, str, str] | None:
+    """The same of a topic, a type and what hears it, which stand in a list of such."""
+    if len(values.elts) != 3 or not ast.unparse(values.elts[2]).split(".")[-1].startswith("on_"):
+        return None
+    topic = _topic(values.elts[0])
+    return (topic, "subscribed", ast.unparse(values.elts[1])) if topic else None
+
+
+def _topic(name: ast.expr) -> str:
+    """As it is written, or the parameter that names it."""
+    if isinstance(name, ast.Constant) and isinstance(name.value, str):
+        return f"`{name.value}`"
+    if isinstance(name, ast.Attribute) and ast.unparse(name).startswith("params."):
+        return f"named by `{name.attr}`"
+    return ""
 
 
 def _messages() -> Iterator[str]:

@@ -16,7 +16,7 @@ EXAMPLE = "reloc gimbal-check out/flight1.bag --parent M100/base_link --child M1
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("bag", type=Path, metavar="BAG")
+    parser.add_argument("bag", type=Path, metavar="BAG", help="bag with gimbal angles, attitude and TF")
     parser.add_argument("--parent", required=True, metavar="FRAME", help="a fixed frame, such as map")
     parser.add_argument(
         "--child",

@@ -14,7 +14,7 @@ EXAMPLE = "reloc kml out/flight1.bag -o out/flight1.kml"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("bag", type=Path, metavar="BAG")
+    parser.add_argument("bag", type=Path, metavar="BAG", help="bag with satellite positions")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="KML", help="file to write")
     parser.add_argument(
         "--topic", default="dji_sdk/gps_position", help="NavSatFix topic (default: dji_sdk/gps_position)"
