@@ -15,6 +15,10 @@ OUTSIDE = {
     "contributing.md": "CONTRIBUTING.md",
     "changes.md": "CHANGELOG.rst",
 }
+# of a page: what is not its text, and code in a sentence
+NOT_TEXT = re.compile(r"(<pre.*?</pre>|<code>[^<]*</code>|<[^>]*>)", re.DOTALL)
+UNIT = re.compile(r"(?<=\d) (?=(%|[cm]?m|m?s|deg|Hz|°|[MG]B)(?![\w]))")
+LONGEST_UNBROKEN = 24
 LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s#]*)(#[^)\s]*)?\)")
 
 
@@ -47,7 +51,24 @@ def site_link(match: re.Match[str], page: Path) -> str:
     if docs in path.parents:
         return f"{picture}[{text}]({path.relative_to(docs).as_posix()}{anchor})"
     shown = path.relative_to(ROOT).as_posix()
-    return f"`{shown}`" if text.strip("`") in (shown, path.name) else f"{text} (`{shown}`)"
+    # a file is named by its path where the text is a part of it
+    return f"`{shown}`" if text.strip("`") in shown else f"{text} (`{shown}`)"
+
+
+def on_page_content(html: str, page: Any, config: Any, files: Any) -> str:
+    """The page with lines that end where a reader would end them."""
+    return "".join(_unbroken(part) for part in NOT_TEXT.split(html))
+
+
+def _unbroken(part: str) -> str:
+    """A number stays beside its unit, and an option in one piece: browsers break lines after each hyphen."""
+    if not part.startswith("<"):
+        return UNIT.sub("\u00a0", part)
+    if not part.startswith("<code>"):
+        return part
+    words = re.split(r"(\s+)", part[len("<code>") : -len("</code>")])
+    kept = (f"<span>{word}</span>" if "-" in word and len(word) <= LONGEST_UNBROKEN else word for word in words)
+    return f"<code>{''.join(kept)}</code>"
 
 
 def from_rst(text: str) -> str:

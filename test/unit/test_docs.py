@@ -90,6 +90,8 @@ def test_the_menu_names_each_page_once():
 def test_the_reference_is_what_the_code_says(monkeypatch):
     reference = loaded("generate_reference")
     assert reference.PAGE.read_text(encoding="utf-8") == reference.page(), "run: python docs/generate_reference.py"
+    for topic in ("`image`", "`camera_info`", "`/diagnostics`", "named by `odometry_topic`", "`gps_position`"):
+        assert f"\n| {topic} |" in reference.page(), topic
 
 
 def test_the_notebook_is_the_tutorial():
@@ -129,8 +131,20 @@ def test_links_of_the_site_lead_to_pages_or_name_files():
     assert on_site("[m](../models/README.md)") == "[m](models.md)"
     assert on_site("[config/gps.yaml](../config/gps.yaml)") == "`config/gps.yaml`"
     assert on_site("[its file](../config/gps.yaml)") == "its file (`config/gps.yaml`)"
+    assert on_site("[gps.yaml](../config/gps.yaml)") == "`config/gps.yaml`"
     assert on_site("[w](https://example.org/a)") == "[w](https://example.org/a)"
     assert hooks.from_rst("Forthcoming\n-----------\n* ``a`` b\n") == "## Forthcoming\n\n* `a` b\n"
+
+
+def test_lines_of_the_site_end_neither_before_a_unit_nor_within_an_option():
+    def on_site(html):
+        return loaded("site_hooks").on_page_content(html, None, None, None)
+
+    assert on_site("<p>85.7 % in 3 s, 2 marks</p>") == "<p>85.7\u00a0% in 3\u00a0s, 2 marks</p>"
+    assert on_site('<img alt="5 m"><code>a --max-gap 2 s</code>') == (
+        '<img alt="5 m"><code>a <span>--max-gap</span> 2 s</code>'
+    )
+    assert on_site("<pre><code>a --max-gap 2 s</code></pre>") == "<pre><code>a --max-gap 2 s</code></pre>"
 
 
 @pytest.fixture
