@@ -44,6 +44,8 @@ install_system_packages() {
   missing=$(missing_packages "$list" | tr '\n' ' ')
   [ -n "${missing// /}" ] || return 0
   local install="apt-get install --yes --no-install-recommends $missing"
+  # another apt, such as the nightly one of a fresh system, is waited for, up to ten minutes
+  local wait="--option=DPkg::Lock::Timeout=600"
   if [ "$(id -u)" != 0 ]; then
     sudo -n true 2>/dev/null || fail "system packages are missing and this user may not install them; run as root:
   apt-get update && $install"
@@ -51,9 +53,9 @@ install_system_packages() {
   fi
   echo "setup: installing system packages: $missing"
   export DEBIAN_FRONTEND=noninteractive
-  $become apt-get update --quiet=2 || fail "apt-get update failed"
+  $become apt-get update --quiet=2 $wait || fail "apt-get update failed"
   # shellcheck disable=SC2086  # a list of words
-  $become env DEBIAN_FRONTEND=noninteractive $install >"$root/.setup/apt.log" 2>&1 </dev/null ||
+  $become env DEBIAN_FRONTEND=noninteractive $install $wait >"$root/.setup/apt.log" 2>&1 </dev/null ||
     fail "apt-get failed; the end of .setup/apt.log:
 $(tail -n 5 "$root/.setup/apt.log")"
 }

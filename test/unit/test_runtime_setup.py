@@ -104,3 +104,22 @@ def test_the_systems_runtime_is_taken_only_where_it_computes(clone):
     (site / "system.pth").write_text(f"{clone}/module\n")
     assert run(clone, "system", SYSTEM_PYTHON=str(system)) == (0, "")
     assert imported(clone) == "system"
+
+
+def test_set_up_waits_for_another_apt_and_shows_what_apt_said(tmp_path):
+    """With programs in place of the system's, and an apt-get that fails; a fresh system runs a nightly one."""
+    shutil.copytree(ROOT / "setup", tmp_path / "setup")
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    told = 'case "$*" in *install*) echo "apt-get $*"; exit 100 ;; esac'
+    for name, text in (("dpkg-query", ""), ("apt-get", told), ("sudo", 'shift; exec "$@"')):
+        (programs / name).write_text(f"#!/bin/sh\n{text}\n")
+        (programs / name).chmod(0o755)
+    environment = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}"}
+    command = ["bash", str(tmp_path / "setup/setup.sh"), "onboard"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    if "expected Debian 12" in done.stderr:
+        pytest.skip("another system")
+    assert done.returncode == 1
+    assert "setup: apt-get failed" in done.stderr
+    assert "--option=DPkg::Lock::Timeout=600" in done.stderr.splitlines()[-1]
