@@ -33,7 +33,7 @@ from camera_relocalization_ros.data.dataset import (
     VERSION,
     safe_name,
 )
-from camera_relocalization_ros.data.still_pictures import STILL_PICTURE, ranges_of, still_frames
+from camera_relocalization_ros.data.still_pictures import STILL_PICTURE, ranges_of, still_among, still_frames
 
 # only in the side folder: what it is being filled with, who fills it, which sequences are whole
 JOB_FILE, LOCK_FILE, ENTRY_FILE = "job.json", "lock", "entry.json"
@@ -44,7 +44,8 @@ logger = logging.getLogger(__name__)
 class SequenceWriter:
     """Takes the frames of one sequence in ascending order of their stamps.
 
-    cameras: of a data set that has several; a frame is of one of them, or of none that is known.
+    cameras: of a data set that has several; a frame is of one of them, or of none that is known. What was `shown` is
+    not read again to tell whether the picture stood still.
     """
 
     def __init__(self, folder: Path, cameras: Sequence[CameraIntrinsics] = ()) -> None:
@@ -66,6 +67,7 @@ class SequenceWriter:
         self.frame_count = len(kept)
         self.skipped: Counter[str] = Counter()
         self.left_out_rows: Counter[str] = Counter()
+        self._textures: dict[int, np.ndarray] = {}
 
     def stored_numbers(self) -> frozenset[int]:
         """The frames that an interrupted run stored."""
@@ -116,6 +118,10 @@ class SequenceWriter:
         self._last_stamp_ns = stamp_ns
         self.frame_count += 1
 
+    def show(self, number: int, texture: np.ndarray) -> None:
+        """Say what a frame shows (`texture_of`); of a sequence some are enough, evenly spread."""
+        self._textures[number] = texture
+
     def skip(self, reason: str) -> None:
         """Count a frame that was left out."""
         self.skipped[reason] += 1
@@ -129,7 +135,12 @@ class SequenceWriter:
         rows = list(csv.DictReader((self._folder / FRAMES_FILE).read_text(encoding="utf-8").splitlines()))
         poses = np.array([[float(row[key]) for key in COLUMNS[3:]] for row in rows]).reshape(-1, 7)
         paths = [self.image_folder / safe_name(row["image"]) for row in rows]
-        return ranges_of([int(row["number"]) for row in rows], still_frames(paths, Poses.from_rows(poses)))
+        numbers = [int(row["number"]) for row in rows]
+        if not self._textures:
+            return ranges_of(numbers, still_frames(paths, Poses.from_rows(poses)))
+        shown = np.array([row for row, number in enumerate(numbers) if number in self._textures], dtype=int)
+        textures = [self._textures[numbers[row]] for row in shown]
+        return ranges_of(numbers, still_among(shown, textures, Poses.from_rows(poses)))
 
     def close(self) -> None:
         """End the sequence's file."""

@@ -45,6 +45,28 @@ def texture_of(grey: np.ndarray) -> np.ndarray:
     return vector
 
 
+def texture_of_picture(image_bgr: np.ndarray) -> np.ndarray:
+    """`texture_of` what a picture (H, W, 3) uint8 BGR shows, before it is a file."""
+    small = image_bgr
+    # to a quarter, as a large file is read; by halves, because OpenCV is quick at these
+    for _ in range(2 if _is_large(image_bgr.shape[1]) else 0):
+        small = cv2.resize(small, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    return texture_of(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY))
+
+
+def texture_of_content(data: bytes) -> np.ndarray:
+    """`texture_of` what an image file's bytes show; one zero where they do not decode."""
+    # a quarter of a large picture is enough, and what a JPEG file gives much sooner
+    is_large = _is_large((image_size(data) or (0, 0))[0])
+    grey = decode_image(data, cv2.IMREAD_REDUCED_GRAYSCALE_4 if is_large else cv2.IMREAD_GRAYSCALE)
+    return np.zeros(1, np.float32) if grey is None else texture_of(grey)
+
+
+def compared_step(count: int) -> int:
+    """Of so many pictures of a recording, each how manieth is looked at."""
+    return max(count // MOST_COMPARED, 1)
+
+
 def still_rows(textures: Sequence[np.ndarray], poses: Poses) -> np.ndarray:
     """Mask (n,) of the images, in the order in which they were taken, whose picture stood still while the poses moved.
 
@@ -63,12 +85,16 @@ def still_rows(textures: Sequence[np.ndarray], poses: Poses) -> np.ndarray:
 
 def still_frames(image_paths: Sequence[Path], poses: Poses) -> np.ndarray:
     """As `still_rows`, of image files (N); of many, a part is read, and those between two still ones count as well."""
-    step = max(len(image_paths) // MOST_COMPARED, 1)
-    rows = np.arange(0, len(image_paths), step)
+    rows = np.arange(0, len(image_paths), compared_step(len(image_paths)))
     with ThreadPoolExecutor() as pool:
-        textures = list(pool.map(_texture_of_file, [image_paths[row] for row in rows]))
-    found = still_rows(textures, poses[rows])
-    is_still: np.ndarray = np.repeat(found, step)[: len(image_paths)]
+        return still_among(rows, list(pool.map(_texture_of_file, [image_paths[row] for row in rows])), poses)
+
+
+def still_among(rows: np.ndarray, textures: Sequence[np.ndarray], poses: Poses) -> np.ndarray:
+    """As `still_rows`, of all images (N) by some rows (n,) of them, ascending, and the textures (n) of those."""
+    # in front of the first one none is still
+    found = np.concatenate([[False], still_rows(textures, poses[rows])])
+    is_still: np.ndarray = found[np.searchsorted(rows, np.arange(len(poses)), side="right")]
     return is_still
 
 
@@ -112,12 +138,12 @@ def _extent_m(poses: Poses) -> float:
     return float(np.linalg.norm(np.ptp(poses.positions, axis=0)))
 
 
+def _is_large(width: int) -> bool:
+    return width >= 4 * WIDTH
+
+
 def _texture_of_file(path: Path) -> np.ndarray:
     try:
-        data = read_image_file(path)
+        return texture_of_content(read_image_file(path))
     except DatasetError:
         return np.zeros(1, np.float32)
-    # a quarter of a large picture is enough, and what a JPEG file gives much sooner
-    is_large = (image_size(data) or (0, 0))[0] >= 4 * WIDTH
-    grey = decode_image(data, cv2.IMREAD_REDUCED_GRAYSCALE_4 if is_large else cv2.IMREAD_GRAYSCALE)
-    return np.zeros(1, np.float32) if grey is None else texture_of(grey)

@@ -25,6 +25,7 @@ from camera_relocalization_ros.data.dataset_writer import DatasetWriter, Sequenc
 from camera_relocalization_ros.data.pose_stream import StreamLimits
 from camera_relocalization_ros.data.pose_suspicions import clock_suspicion, unit_suspicion
 from camera_relocalization_ros.data.sequence_names import sequence_names
+from camera_relocalization_ros.data.still_pictures import compared_step
 from camera_relocalization_ros.fleet.engine import Engine, Here
 from camera_relocalization_ros.ros.bags.containers.remote_bags import absolute, identity, shown
 from camera_relocalization_ros.ros.bags.extraction_workers import FrameJob, ProcessedFrame, processed_frames
@@ -224,6 +225,7 @@ def _extract_stay(
             image_folder=sequence.image_folder,
             stored=sequence.stored_numbers(),
             stay=stay,
+            compared_step=compared_step(info["images"]),
             # an attempt is one of many on its computer
             processes=1 if task.is_attempt else os.cpu_count() or 1,
         )
@@ -254,6 +256,8 @@ def _record_frames(frames: Iterable[ProcessedFrame], sequence: SequenceWriter) -
     first_ns, last_ns = None, None
     for stamp_ns, frame in in_stamp_order((frame.stamp_ns, frame) for frame in frames):
         fault = frame.fault
+        if frame.texture is not None:
+            sequence.show(frame.number, frame.texture)
         if stamp_ns <= 0:
             sequence.skip(fault or NO_STAMP)
             continue
@@ -303,5 +307,4 @@ def _surveyed(
 def _survey(path: Path, options: ExtractionOptions) -> tuple[RecordedCameras, Span | None]:
     with open_bag(path, options.reindex, options.stamps) as bag:
         topic, _ = image_topic(bag, options.image_topic)
-        cameras = recorded_cameras(bag, topic, options.camera_choice)
-    return cameras, recorded_span(path, options.reindex)
+        return recorded_cameras(bag, topic, options.camera_choice), recorded_span(bag)

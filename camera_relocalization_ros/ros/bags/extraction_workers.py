@@ -24,7 +24,8 @@ from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.errors import BagError, FrameError
 from camera_relocalization_ros.core.image_files import encoded_suffix
 from camera_relocalization_ros.data.dataset_writer import store_image
-from camera_relocalization_ros.ros.bags.image_encoding import encode
+from camera_relocalization_ros.data.still_pictures import texture_of_content, texture_of_picture
+from camera_relocalization_ros.ros.bags.image_encoding import encode_pixels, pixels_to_encode
 from camera_relocalization_ros.ros.bags.reader import RecordedImage, places, read_recorded_image
 from camera_relocalization_ros.ros.bags.recorded_cameras import PictureTransforms
 from camera_relocalization_ros.ros.bags.records import Place, reopen_in_child
@@ -48,6 +49,8 @@ class ProcessedFrame(NamedTuple):
     position: np.ndarray | None = None
     quat_xyzw: np.ndarray | None = None
     camera: CameraIntrinsics | None = None
+    # what its picture shows, of those that are looked at for that (still_pictures)
+    texture: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,8 @@ class FrameJob:
     # frames that an interrupted run stored
     stored: frozenset[int]
     stay: Stay
+    # of the numbers of frames that are looked at for whether the picture stands still
+    compared_step: int
     # that share the images; 1: none but this one, which may be one of many and must not fork
     processes: int
 
@@ -71,20 +76,31 @@ class FrameJob:
         """Store a frame's image unless something is wrong with the frame."""
         if not self.stay.contains(image.stamp_ns - self.image_delay_ns):
             return ProcessedFrame(number, image.stamp_ns)
-        if number in self.stored or is_repeat:
-            return ProcessedFrame(number, image.stamp_ns, "duplicate image" if is_repeat else "")
+        if is_repeat:
+            return ProcessedFrame(number, image.stamp_ns, "duplicate image")
+        is_shown = number % self.compared_step == 0
+        if number in self.stored and not is_shown:
+            return ProcessedFrame(number, image.stamp_ns)
         message = None
         try:
             position, quat_xyzw = self.chain.at(image.stamp_ns - self.image_delay_ns)
             transform = self.transforms.at(image.stamp_ns)
             message = image.message()
-            content = encode(message, self.image_format, transform)
+            image_bgr = pixels_to_encode(message, transform)
+            if number in self.stored:
+                return ProcessedFrame(number, image.stamp_ns, texture=_shown(message, image_bgr))
+            content = encode_pixels(message, image_bgr, self.image_format)
         except NoPoseError as error:
             return ProcessedFrame(number, image.stamp_ns, str(error))
         except FrameError:
             return ProcessedFrame(number, image.stamp_ns, f"image does not decode{_kind(message)}")
         name = store_image(self.image_folder, number, *content)
-        return ProcessedFrame(number, image.stamp_ns, "", name, position, quat_xyzw, transform.camera)
+        texture = _shown(message, image_bgr) if is_shown else None
+        return ProcessedFrame(number, image.stamp_ns, "", name, position, quat_xyzw, transform.camera, texture)
+
+
+def _shown(message: Any, image_bgr: np.ndarray | None) -> np.ndarray:
+    return texture_of_content(message.data) if image_bgr is None else texture_of_picture(image_bgr)
 
 
 def _kind(message: Any) -> str:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 import cv2
+import numpy as np
 
 from camera_relocalization_ros.core.errors import EncodingError, FrameError
 from camera_relocalization_ros.core.image_files import decode_image, encoded_suffix, image_fault
@@ -21,13 +22,23 @@ JPEG_START_BYTES, JPEG_SCAN, JPEG_END = 2, b"\xff\xda", b"\xff\xd9"
 
 def encode(message: Any, image_format: str, transform: ImageTransform | None = None) -> tuple[bytes, str]:
     """(bytes of an image file, its suffix) of an Image or CompressedImage; raises FrameError."""
+    return encode_pixels(message, pixels_to_encode(message, transform), image_format)
+
+
+def pixels_to_encode(message: Any, transform: ImageTransform | None = None) -> np.ndarray | None:
+    """The pixels (H, W, 3) uint8 BGR of an image's file; None where its bytes pass through. Raises FrameError."""
     changing = transform if transform is not None and not transform.is_identity else None
     if changing is None and hasattr(message, "format") and encoded_suffix(message.data):
+        return None
+    image_bgr = message_to_bgr(message)
+    return image_bgr if changing is None else changing.apply(image_bgr)
+
+
+def encode_pixels(message: Any, image_bgr: np.ndarray | None, image_format: str) -> tuple[bytes, str]:
+    """As `encode`, of what `pixels_to_encode` says; raises FrameError."""
+    if image_bgr is None:
         check_decodes(message.data)
         return message.data, encoded_suffix(message.data)
-    image_bgr = message_to_bgr(message)
-    if changing is not None:
-        image_bgr = changing.apply(image_bgr)
     done, buffer = cv2.imencode(f".{image_format}", image_bgr, ENCODER_OPTIONS[image_format])
     if not done:
         raise FrameError(f"image of {image_bgr.shape[1]}x{image_bgr.shape[0]} pixels does not encode")

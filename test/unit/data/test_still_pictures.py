@@ -18,6 +18,8 @@ from camera_relocalization_ros.data.still_pictures import (
     refuse_still_pictures,
     still_rows,
     texture_of,
+    texture_of_content,
+    texture_of_picture,
 )
 
 RNG = np.random.default_rng(0)
@@ -43,6 +45,26 @@ def test_a_frozen_link_is_found_though_noise_and_exposure_change():
     pictures = [shown(YAWS[k] if k < 15 else YAWS[15], gains[k]) for k in range(40)]
     found = still_rows([texture_of(picture) for picture in pictures], turning(YAWS))
     assert ranges_of(range(40), found) == [[16, 39]]
+
+
+@pytest.mark.parametrize("width", [480, 300])
+def test_a_picture_shows_the_same_before_and_after_it_is_a_file(width):
+    picture = cv2.cvtColor(shown(0.3)[:, :width], cv2.COLOR_GRAY2BGR)
+    content = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()
+    assert texture_of_picture(picture) @ texture_of_content(content) > 0.98
+    assert not texture_of_content(b"no image").any()
+
+
+def test_what_was_shown_is_not_read_again(tmp_path):
+    still, moving = shown(0.3), [shown(yaw) for yaw in YAWS]
+    with DatasetWriter(tmp_path / "set", PARENT_FRAME, CHILD_FRAME, CAMERA) as writer, writer.sequence("a") as sequence:
+        for row, pose in enumerate(turning(YAWS)):
+            content = cv2.imencode(".png", moving[row])[1].tobytes()
+            sequence.add(START_NS + row, pose.position, pose.quat_xyzw, content, ".png")
+            # the files move; what is said of every second frame stands still
+            if row % 2 == 0:
+                sequence.show(row, texture_of(still))
+    assert Dataset.load(tmp_path / "set").sequences[0].info["still_picture"] == [[2, 39]]
 
 
 @pytest.mark.parametrize("seen", [YAWS, YAWS[::-1]])

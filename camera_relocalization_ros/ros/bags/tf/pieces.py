@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Mapping, Sequence, Tuple
 
-from camera_relocalization_ros.ros.bags.reader import open_bag
+import rosbag
 
 # record times of first and last message, in seconds
 Span = Tuple[float, float]
@@ -14,10 +14,9 @@ Span = Tuple[float, float]
 LONGEST_BREAK_S = 5.0
 
 
-def recorded_span(path: Path, reindex: bool = False) -> Span | None:
-    """From when to when a bag was recorded; None for a bag without messages. Raises BagError."""
-    with open_bag(path, reindex) as bag:
-        return (bag.get_start_time(), bag.get_end_time()) if bag.get_message_count() else None
+def recorded_span(bag: rosbag.Bag) -> Span | None:
+    """From when to when an open bag was recorded; None for a bag without messages."""
+    return (bag.get_start_time(), bag.get_end_time()) if bag.get_message_count() else None
 
 
 def pieces_before(path: Path, spans: Mapping[Path, Span | None]) -> Sequence[Path]:
