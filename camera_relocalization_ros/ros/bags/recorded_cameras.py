@@ -12,7 +12,7 @@ import rosbag
 
 from camera_relocalization_ros.core.camera import AUTO, CameraIntrinsics
 from camera_relocalization_ros.core.errors import BagError, FrameError
-from camera_relocalization_ros.ros.bags.reader import read_images, read_messages, topic_types
+from camera_relocalization_ros.ros.bags.reader import read_messages, topic_types
 from camera_relocalization_ros.ros.conversions import message_to_bgr
 from camera_relocalization_ros.ros.picture_camera import content, is_rectified, picture_camera, topic_beside
 from camera_relocalization_ros.vision.image_transform import ImageTransform
@@ -115,7 +115,8 @@ def read_camera(bag: rosbag.Bag, topic: str, choice: CameraChoice = CameraChoice
 def _first_picture(bag: rosbag.Bag, topic: str) -> tuple[tuple[int, int] | None, str]:
     """Size (width, height) of the first picture that decodes, None where none does, and the frame of the images."""
     frame = None
-    for _, message in read_images(bag, topic):
+    # as they arrived: to have them in the order of their stamps would be to read 32 for one
+    for _, message, _ in read_messages(bag, [topic]):
         frame = message.header.frame_id if frame is None else frame
         try:
             height, width = message_to_bgr(message).shape[:2]
