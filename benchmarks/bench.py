@@ -34,6 +34,8 @@ ROOT = Path(__file__).resolve().parents[1]
 PYTHON, LIMITS = sys.executable, f"{sys.executable} {ROOT}/benchmarks/limits.py"
 FRAMES = "--image-topic /dji_sdk/image_raw --parent wing/base_link --child M100/camera_optical_frame"
 TYPO = "reloc train set -o run --sead 1"
+# of what a report prints
+MOST_LINES = 20
 HERE, BEFORE, LIMIT = "here", "before", "limit"
 
 
@@ -183,8 +185,15 @@ def measure(job: Job, builds: dict[str, dict[str, str]], work: Path) -> dict[str
             if build == HERE and job.limit:
                 todo.append((LIMIT, job.limit, environment, False))
             for name, command, of_build, may_fail in todo:
+                try:
+                    processor_s, clock_s = timed(command.format(**places), of_build, work / build, may_fail)
+                except SystemExit as error:
+                    if build != BEFORE:
+                        raise
+                    # an older build may lack something; its column says "-"
+                    print(error, file=sys.stderr)
+                    continue
                 taken = times.setdefault(name, Times())
-                processor_s, clock_s = timed(command.format(**places), of_build, work / build, may_fail)
                 taken.processor_s.append(processor_s)
                 taken.clock_s.append(clock_s)
     return times
@@ -211,8 +220,9 @@ def reported(report: Report, builds: dict[str, dict[str, str]], roots: dict[str,
     places["other"] = f"--before {roots[BEFORE]}" if BEFORE in roots else ""
     for build in [HERE] if report.measures_both else roots:
         command = report.command.format(root=roots[build], own=work / build, **places)
-        timed(command, builds[build], work / build)
-        said = (work / build / "log.txt").read_text(errors="replace").strip()
+        timed(command, builds[build], work / build, may_fail=build == BEFORE)
+        # where an older build cannot, its last words say why
+        said = "\n".join((work / build / "log.txt").read_text(errors="replace").strip().splitlines()[-MOST_LINES:])
         lines += [f"{build}:" if len(roots) > 1 and not report.measures_both else "", "```text", said, "```", ""]
     return lines
 
@@ -285,17 +295,20 @@ def main() -> None:
         work = (arguments.work or Path(temporary)).resolve()
         chosen = [job for job in jobs(size) if not arguments.jobs or job.name in arguments.jobs]
         prepare(chosen, size, builds, work)
-        rows = []
+        rows: list[str] = []
+
+        def add(lines: Sequence[str]) -> None:
+            """Print lines and put them into the page at once: a run that is ended leaves what it measured."""
+            rows.extend(lines)
+            print("\n".join(lines), flush=True)
+            if arguments.results:
+                arguments.results.write_text(page(rows, size, arguments.before), encoding="utf-8")
+
         for job in chosen:
-            rows.append(row(job, measure(job, builds, work)))
-            print(rows[-1], flush=True)
+            add([row(job, measure(job, builds, work))])
         if not arguments.jobs:
             for report in reports(size):
-                rows += reported(report, builds, roots, work)
-                print("\n".join(rows[-6:]), flush=True)
-    text = page(rows, size, arguments.before)
-    if arguments.results:
-        arguments.results.write_text(text, encoding="utf-8")
+                add(reported(report, builds, roots, work))
 
 
 if __name__ == "__main__":
