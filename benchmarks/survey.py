@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """How exact `reloc survey` is: photographs of a painted corner of a room, with tags on its floor, surveyed anew.
 
-    PYTHONPATH=. python benchmarks/survey.py [--pictures 24] [--features 2000]
+    PYTHONPATH=. python benchmarks/survey.py [--pictures 24] [--features 2000] [--known-lens]
+    PYTHONPATH=. python benchmarks/survey.py --pictures 8 --features 800 --seed 1
 
-prints the errors of the poses beside what the survey says of them itself. A test draws the room too.
+prints the errors of the poses beside what the survey says of them itself. With --seed pictures are taken from other
+places, and are blurred, noisy and too bright or dark, as that says. A test draws the room too.
 """
 
 from __future__ import annotations
@@ -86,6 +88,23 @@ def photographs(folder: Path, count: int) -> dict[str, np.ndarray]:
     return truth
 
 
+def snapshots(folder: Path, count: int, seed: int) -> dict[str, np.ndarray]:
+    """The same of a camera in a hand: from other places, blurred, noisy, and with white paper overexposed or not."""
+    rng = np.random.default_rng(seed)
+    planes = [(floor_with_tags(), FLOOR), (painted(1, 1.6), BACK), (painted(2, 1.6), RIGHT)]
+    blur_px, gain, first = rng.uniform(0.3, 1.0), rng.uniform(0.8, 1.3), rng.uniform(-2.6, -2.4)
+    truth = {}
+    for number, angle in enumerate(np.linspace(first, first + 0.7, count)):
+        position = np.array([2.3 * np.cos(angle), 2.3 * np.sin(angle), 1.3 + 0.1 * (number % 3)])
+        position += rng.normal(0, 0.1, 3)
+        T_world_camera = looking_at(position, np.array([0.2, 0.2, 0.3]) + rng.normal(0, 0.05, 3))
+        light = gain * cv2.GaussianBlur(view(T_world_camera, planes), (0, 0), blur_px).astype(float)
+        noisy = light + rng.normal(0, 2, light.shape)
+        cv2.imwrite(str(folder / f"p{number}.png"), np.clip(noisy, 0, 255).astype(np.uint8))
+        truth[f"p{number}.png"] = T_world_camera
+    return truth
+
+
 def errors(dataset: Dataset, truth: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray, float]:
     """Metres and degrees of each frame (n,), and the relative error of the scale."""
     names = sorted(truth, key=lambda name: int(name[1:-4]))
@@ -102,13 +121,17 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=24)
     parser.add_argument("--features", type=int, default=2000)
     parser.add_argument("--known-lens", action="store_true", help="give the intrinsics instead of having them found")
+    parser.add_argument("--seed", type=int, help="take the pictures by hand, as this says")
     arguments = parser.parse_args()
     from camera_relocalization_ros.pipelines.survey import Tags, survey
 
     with tempfile.TemporaryDirectory() as work:
         folder = Path(work) / "photos"
         folder.mkdir()
-        truth = photographs(folder, arguments.pictures)
+        if arguments.seed is None:
+            truth = photographs(folder, arguments.pictures)
+        else:
+            truth = snapshots(folder, arguments.pictures, arguments.seed)
         dataset = survey(
             folder,
             Path(work) / "set",

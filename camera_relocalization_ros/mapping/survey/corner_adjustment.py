@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Any, Sequence
+from typing import Any, Container, Sequence
 
 import numpy as np
 import pycolmap
 from scipy.stats import chi2
 
-from camera_relocalization_ros.mapping.survey.scene_points import ScenePoint
+from camera_relocalization_ros.mapping.survey.scene_points import FEWEST_VIEWS, ScenePoint
 
 # a corner that counts for more features would alone place the cameras, and what residuals do not show (paper that is
 # not flat, blur that shifts an edge) with them
@@ -55,14 +55,37 @@ def _variance_px2(points: Sequence[ScenePoint], taken: float) -> float:
 
 
 def _seen_at(reconstruction: Any, element: Any) -> tuple[Any, np.ndarray]:
-    image = reconstruction.images[element.image_id]
     # COLMAP's pixel centres lie at halves
-    return image, image.points2D[element.point2D_idx].xy - 0.5
+    return reconstruction.images[element.image_id], _pixel(reconstruction, element) - 0.5
+
+
+def _pixel(reconstruction: Any, element: Any) -> np.ndarray:
+    pixel: np.ndarray = reconstruction.images[element.image_id].points2D[element.point2D_idx].xy
+    return pixel
 
 
 def adjust(reconstruction: Any, corners: Sequence[ScenePoint], weight: int, cameras_are_known: bool) -> None:
     """Move the cameras and points of a reconstruction to fit features, and corners that count for `weight` of these."""
     joint, features = _with_corners(reconstruction, corners, weight)
+    _solve(joint, cameras_are_known)
+    for number, camera in joint.cameras.items():
+        reconstruction.cameras[number].params = camera.params
+    for number, image in joint.images.items():
+        reconstruction.images[number].frame.set_cam_from_world(image.camera_id, image.cam_from_world())
+    for number, own in features.items():
+        reconstruction.points3D[number].xyz = joint.points3D[own].xyz
+
+
+def adjusted_without(
+    reconstruction: Any, left_out: Container[int], corners: Sequence[ScenePoint], weight: int, cameras_are_known: bool
+) -> Any:
+    """The reconstruction as it would be without the images of some numbers; images keep theirs, points do not."""
+    joint, _ = _with_corners(reconstruction, corners, weight, left_out)
+    _solve(joint, cameras_are_known)
+    return joint
+
+
+def _solve(joint: Any, cameras_are_known: bool) -> None:
     options = pycolmap.BundleAdjustmentOptions()
     options.print_summary = False
     options.refine_focal_length = options.refine_extra_params = not cameras_are_known
@@ -75,41 +98,36 @@ def adjust(reconstruction: Any, corners: Sequence[ScenePoint], weight: int, came
     config.fix_gauge(pycolmap.BundleAdjustmentGauge.TWO_CAMS_FROM_WORLD)
     # not pycolmap.bundle_adjustment, which reports each call to stderr
     pycolmap.create_default_bundle_adjuster(options, config, joint).solve()
-    for number, camera in joint.cameras.items():
-        reconstruction.cameras[number].params = camera.params
-    for number, image in joint.images.items():
-        reconstruction.images[number].frame.set_cam_from_world(image.camera_id, image.cam_from_world())
-    for number, own in features.items():
-        reconstruction.points3D[number].xyz = joint.points3D[own].xyz
 
 
-def _with_corners(reconstruction: Any, corners: Sequence[ScenePoint], weight: int) -> tuple[Any, dict[int, int]]:
+def _with_corners(
+    reconstruction: Any, corners: Sequence[ScenePoint], weight: int, left_out: Container[int] = ()
+) -> tuple[Any, dict[int, int]]:
     """A reconstruction of the same images and points and corners, `weight` times each; new numbers of points by old.
 
-    COLMAP weighs all points alike. A new one: pycolmap's images take no more pixels once they have some.
+    COLMAP weighs all points alike. A new one: pycolmap's images take no more pixels once they have some. left_out:
+    numbers of images without which it is made, and without the points that fewer than FEWEST_VIEWS others show.
     """
     pixels: dict[int, list[np.ndarray]] = defaultdict(list)
     tracks = []
-    for number, point in reconstruction.points3D.items():
-        track = pycolmap.Track()
-        for element in point.track.elements:
-            seen = pixels[element.image_id]
-            track.add_element(element.image_id, len(seen))
-            seen.append(reconstruction.images[element.image_id].points2D[element.point2D_idx].xy)
-        tracks.append((number, point.xyz, track))
-    for corner in corners:
-        for _ in range(weight):
+    # COLMAP's pixel centres lie at halves
+    seen_at = [
+        (number, point.xyz, [(e.image_id, _pixel(reconstruction, e)) for e in point.track.elements])
+        for number, point in reconstruction.points3D.items()
+    ] + weight * [(None, corner.position, [(i.image_id, px + 0.5) for i, px in corner.views]) for corner in corners]
+    for number, xyz, views in seen_at:
+        kept = [view for view in views if view[0] not in left_out]
+        if len(kept) >= FEWEST_VIEWS:
             track = pycolmap.Track()
-            for image, pixel in corner.views:
-                track.add_element(image.image_id, len(pixels[image.image_id]))
-                # COLMAP's pixel centres lie at halves
-                pixels[image.image_id].append(pixel + 0.5)
-            tracks.append((None, corner.position, track))
+            for image_id, pixel in kept:
+                track.add_element(image_id, len(pixels[image_id]))
+                pixels[image_id].append(pixel)
+            tracks.append((number, xyz, track))
     joint = pycolmap.Reconstruction()
     for camera in reconstruction.cameras.values():
         joint.add_camera_with_trivial_rig(camera)
     for number, image in reconstruction.images.items():
-        if image.has_pose:
+        if image.has_pose and number not in left_out:
             points = pycolmap.Point2DList([pycolmap.Point2D(xy) for xy in pixels[number]])
             plain = pycolmap.Image(name=image.name, points2D=points, camera_id=image.camera_id, image_id=number)
             joint.add_image_with_trivial_frame(plain, image.cam_from_world())

@@ -47,6 +47,7 @@ def scaled_by_tags(reconstruction: Any, folder: Path, tags: Tags, cameras_are_kn
     return {
         "scale_from": f"{len(found.squares)} tags of {tags.dictionary}, {tags.size_m:g} m",
         "scale_error": round(found.error, 6),
+        "edge_shift_px": round(found.edge_shift_px, 4),
         "frame_of": f"tag {first}",
         "frame_error_m": round(found.scale * float(np.linalg.norm(square.shift)), 6),
         "frame_error_deg": round(float(np.degrees(square.turn_rad.max())), 4),

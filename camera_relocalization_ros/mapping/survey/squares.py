@@ -32,8 +32,21 @@ class Square:
         return Square(self.to_scene, times * self.turn_rad, times * self.shift, times * self.scale)
 
 
-def fitted_square(corners: Sequence[ScenePoint], axes_m: np.ndarray, scale: float | None = None) -> Square:
-    """The square that fits best to where pictures show its corners.
+@dataclass(frozen=True)
+class PixelFit:
+    """The similarity by which a square fits best, residuals_px (m,), and their jacobian (m, 7) by the turn (3,), the
+    shift (3,) in units of the square and the logarithm of the scale; (m, 6) where the scale was given.
+
+    Residuals are of the first corner in all its views, then of the second, each as x and y.
+    """
+
+    to_scene: Similarity
+    residuals_px: np.ndarray
+    jacobian: np.ndarray
+
+
+def pixel_fit(corners: Sequence[ScenePoint], axes_m: np.ndarray, scale: float | None = None) -> PixelFit:
+    """How a square fits best to where pictures show its corners.
 
     axes_m: (4, 3), its corners in its own frame. scale: units of the scene for a metre, which is found too where none
     is given. Pixels tell it better than the corners in the scene, each of which is least sure along the views.
@@ -50,6 +63,12 @@ def fitted_square(corners: Sequence[ScenePoint], axes_m: np.ndarray, scale: floa
         return np.concatenate([ScenePoint(p, c.views).residuals_px().ravel() for p, c in zip(points, corners)])
 
     fit = least_squares(residuals_px, np.zeros(7 if scale is None else 6), method="lm")
-    variance_px2 = 2 * fit.cost / (len(fit.fun) - len(fit.x))
-    deviations = np.sqrt(variance_px2 * np.diag(np.linalg.inv(fit.jac.T @ fit.jac)))
-    return Square(moved(fit.x), deviations[:3], start.scale * deviations[3:6], float(deviations[6:].sum()))
+    return PixelFit(moved(fit.x), fit.fun, fit.jac)
+
+
+def fitted_square(corners: Sequence[ScenePoint], axes_m: np.ndarray, scale: float | None = None) -> Square:
+    """The square that fits best, see pixel_fit, and how sure it is."""
+    fit = pixel_fit(corners, axes_m, scale)
+    variance_px2 = float((fit.residuals_px**2).sum()) / (len(fit.residuals_px) - len(fit.jacobian.T))
+    deviations = np.sqrt(variance_px2 * np.diag(np.linalg.inv(fit.jacobian.T @ fit.jacobian)))
+    return Square(fit.to_scene, deviations[:3], fit.to_scene.scale * deviations[3:6], float(deviations[6:].sum()))

@@ -21,6 +21,8 @@ from camera_relocalization_ros.mapping.survey.scene_points import (
     intersection,
 )
 from camera_relocalization_ros.mapping.survey.squares import Square, fitted_square
+from camera_relocalization_ros.mapping.survey.stretches import stretches_error
+from camera_relocalization_ros.mapping.survey.tag_sizes import tag_sizes, without_shift
 
 # pictures (pycolmap's images) with the pixels (4, 2) of a tag's corners
 Sightings = List[Tuple[Any, np.ndarray]]
@@ -46,12 +48,14 @@ class Tags:
 class TagScale:
     """What tags say: metres for each unit of the scene, its relative error, and by tag number where they lie in it.
 
-    error and the squares' deviations are by how well tags fit to their pixels, and larger where their sizes are less
-    alike than that explains (Birge 1932).
+    error and the squares' deviations are by how well tags fit to their pixels, see `tag_sizes`, and larger where
+    stretches of pictures do not agree on the scale as well as that says. edge_shift_px: by how much pictures show tags
+    too large on each side, which is taken out.
     """
 
     scale: float
     error: float
+    edge_shift_px: float
     squares: dict[int, Square]
 
 
@@ -118,26 +122,35 @@ def tag_scale(
         if image.has_pose:
             for number, corners_px in detect(greys(image.name)).items():
                 seen[number].append((image, corners_px))
+    return scale_by_corners(reconstruction, seen, dictionary, size_m, cameras_are_known)
+
+
+def scale_by_corners(
+    reconstruction: Any, seen: dict[int, Sightings], dictionary: str, size_m: float, cameras_are_known: bool = True
+) -> TagScale:
+    """The same, of tags by their number where pictures show their corners."""
     if not _tags(seen, MOST_ERROR_SHARE):
         raise DatasetError(
             f"no tag of {dictionary} is in {FEWEST_VIEWS} pictures that have a place; {len(seen)} in one"
         )
-    found = _adjusted(reconstruction, seen, cameras_are_known)
     axes_m = tag_axes(size_m)
-    alone = [fitted_square(corners, axes_m) for corners in found.values()]
-    weights = np.array([square.scale**-2 for square in alone])
-    logs = np.log([square.to_scene.scale for square in alone])
-    units_per_m = float(np.exp(np.average(logs, weights=weights)))
-    unlike = np.sqrt((weights * (logs - np.log(units_per_m)) ** 2).sum() / max(len(alone) - 1, 1))
-    excess = max(1.0, float(unlike))
+    seen_as, weight = _adjusted(reconstruction, seen, cameras_are_known)
+    sizes = tag_sizes(list(seen_as.values()), axes_m)
+    by_stretches = stretches_error(reconstruction, seen_as, axes_m, weight, cameras_are_known)
+    # what makes the size less sure than pixels tell makes places so too
+    times = max(1.0, sizes.unlike, by_stretches / sizes.error)
+    units_per_m = float(np.exp(sizes.log_units_per_m))
     squares = {
-        number: fitted_square(corners, axes_m, units_per_m).less_sure(excess) for number, corners in found.items()
+        number: fitted_square(without_shift(corners, sizes.edge_shift_px), axes_m, units_per_m).less_sure(times)
+        for number, corners in seen_as.items()
     }
-    return TagScale(1 / units_per_m, excess / float(np.sqrt(weights.sum())), squares)
+    return TagScale(1 / units_per_m, max(sizes.error, by_stretches), sizes.edge_shift_px, squares)
 
 
-def _adjusted(reconstruction: Any, seen: dict[int, Sightings], cameras_are_known: bool) -> dict[int, list[ScenePoint]]:
-    """Adjust a reconstruction to corners, by what they are worth, and return these as the cameras see them then."""
+def _adjusted(
+    reconstruction: Any, seen: dict[int, Sightings], cameras_are_known: bool
+) -> tuple[dict[int, list[ScenePoint]], int]:
+    """Adjust a reconstruction to corners; these as the cameras see them then, and for how many features one counts."""
     found, weight = _tags(seen, MOST_ERROR_SHARE), 0
     for _ in range(ROUNDS):
         corners = [corner for corners in found.values() for corner in corners]
@@ -147,7 +160,7 @@ def _adjusted(reconstruction: Any, seen: dict[int, Sightings], cameras_are_known
         adjust(reconstruction, corners, weight, cameras_are_known)
         rough = _tags(seen, MOST_ERROR_SHARE)
         found = _tags(seen, _usual_share(rough)) or rough
-    return found
+    return found, weight
 
 
 def tag_frame(found: TagScale, size_m: float) -> Similarity:
