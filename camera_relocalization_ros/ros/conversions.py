@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Callable
 
 import cv2
 import numpy as np
@@ -45,9 +46,24 @@ def message_to_picture(message: Image | CompressedImage, is_grey_enough: bool = 
     is_grey_enough: colours are decoded when they are asked for, which may raise too. Of a JPEG grey alone takes a third
     of the time, and differs from the grey of its colours by rounding; of other images it would save nothing.
     """
-    if is_grey_enough and message._type == CompressedImage._type and encoded_suffix(message.data) == ".jpg":
+    if is_grey_enough and _is_jpeg(message):
         return Picture(_decoded(message, cv2.IMREAD_GRAYSCALE), partial(message_to_rgb, message))
     return Picture.of(message_to_rgb(message))
+
+
+def grey_decoder(message: Image | CompressedImage) -> Callable[[], np.ndarray]:
+    """What gives the picture of either message as (H, W) uint8 and may raise EncodingError, as this may.
+
+    It holds the bytes of a JPEG, or the grey of other images, which is smaller than they are.
+    """
+    if _is_jpeg(message):
+        return partial(_decoded, message, cv2.IMREAD_GRAYSCALE)
+    grey = Picture.of(message_to_rgb(message)).grey
+    return lambda: grey
+
+
+def _is_jpeg(message: Image | CompressedImage) -> bool:
+    return message._type == CompressedImage._type and encoded_suffix(message.data) == ".jpg"
 
 
 def message_to_bgr(message: Image | CompressedImage) -> np.ndarray:

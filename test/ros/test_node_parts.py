@@ -29,7 +29,7 @@ from camera_relocalization_ros.ros.node.camera_watch import CameraWatch
 from camera_relocalization_ros.ros.node.diagnostics import NodeDiagnostics
 from camera_relocalization_ros.ros.node.landmark_worker import NodeLandmarks
 from camera_relocalization_ros.ros.node.model_loading import bundle_folder
-from camera_relocalization_ros.ros.node.newest_frame import NewestFrame
+from camera_relocalization_ros.ros.node.newest_frame import LONGEST_MISSED, NewestFrame
 from camera_relocalization_ros.ros.node.outputs.body_pose import BodyFrames
 from camera_relocalization_ros.ros.node.reset_counter import ResetCounter
 from camera_relocalization_ros.ros.node.status import in_time
@@ -43,8 +43,14 @@ def test_the_newest_frame_wins_and_losses_are_counted():
     box = NewestFrame()
     for number in range(5):
         box.put(number)
-    assert box.take(0.0).message == 4
+    arrival = box.take(0.0)
+    assert arrival.message == 4 and arrival.missed == (0, 1, 2, 3)
     assert (box.seen, box.dropped) == (5, 4)
+    box.put(5)
+    assert box.take(0.0).missed == ()
+    for number in range(2 * LONGEST_MISSED):
+        box.put(number)
+    assert box.take(0.0).missed == tuple(range(LONGEST_MISSED - 1, 2 * LONGEST_MISSED - 1))
     assert box.take(0.0) is None
 
 

@@ -26,8 +26,9 @@ from camera_relocalization_ros.localization.landmarks.pipeline import LandmarkPi
 
 # above that of the other threads: the thread that refines gives way where there are not cores enough for both
 NICENESS = 3
-# of a refinement, between two of its steps
-LONGEST_PAUSE_S = 0.1
+# Of a refinement, between two of its steps, while an image is processed. It gets its share between the images; beside
+# one it would make that slower, for Python's lock passes from thread to thread in turns of 5 ms.
+LONGEST_PAUSE_S = 1.0
 # Of the processor's time that images take while one is refined, what the refinement must have had: on a busy computer
 # images alone would take all there is. Without landmarks no pose is OK, so they are found first.
 TRACKED_SHARE, LOST_SHARE = 0.25, 4.0
@@ -78,6 +79,9 @@ class LandmarkLocalizer(Protocol):
     def estimate(self, picture: Picture, regression: Estimate) -> Estimate:
         """The best pose for an image with its regression; raises FrameError."""
 
+    def miss(self, decode_grey: Callable[[], np.ndarray], stamp_ns: int) -> None:
+        """Remember an image (H, W) that nobody has time for; the decoder may raise FrameError."""
+
     def reset(self) -> None:
         """Forget earlier images."""
 
@@ -111,6 +115,9 @@ class SequentialLandmarks:
         staged = self._pipeline.estimate(picture.grey, regression)
         self._counts.add(staged.decision)
         return staged.fused
+
+    def miss(self, decode_grey: Callable[[], np.ndarray], stamp_ns: int) -> None:
+        """As LandmarkLocalizer has it: what is between two images is of no use where each is searched."""
 
     def reset(self) -> None:
         """As LandmarkLocalizer has it."""
@@ -192,6 +199,10 @@ class BackgroundLandmarks:
             return self._taken(grey, regression, self._pipeline.track(grey, regression))
         return self._taken(grey, regression, self._pipeline.judge(regression))
 
+    def miss(self, decode_grey: Callable[[], np.ndarray], stamp_ns: int) -> None:
+        """As LandmarkLocalizer has it."""
+        self._pipeline.miss(decode_grey, stamp_ns)
+
     def _taken(self, grey: np.ndarray, regression: Estimate, best: Estimate) -> Estimate:
         """The best pose of an image; it may be searched for landmarks from now on."""
         self._newest = grey, regression, self._pipeline.prior(best)
@@ -262,7 +273,7 @@ class BackgroundLandmarks:
             return None
 
     def _give_way(self) -> None:
-        # not for ever: where images take all the time there is, something must be found at last
+        # not for ever: whatever becomes of the image, something must be found at last
         self._may_go_on.wait(LONGEST_PAUSE_S)
 
     def _take_looked(self) -> None:

@@ -124,6 +124,10 @@ class LandmarkPipeline:
         self._errors.reset()
         self._carried.reset()
 
+    def miss(self, decode_grey: Callable[[], np.ndarray], stamp_ns: int) -> None:
+        """Remember an image (H, W) that nobody has time for, in the order of stamps; decoded only if that helps."""
+        self._tracker.miss(lambda: self.grey(decode_grey()), stamp_ns)
+
     def follow(self, grey: np.ndarray, stamp_ns: int) -> tuple[Estimate, Estimate] | None:
         """Track the landmarks of images before into this one; its regression and its best pose without the network.
 

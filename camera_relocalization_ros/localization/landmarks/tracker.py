@@ -10,10 +10,12 @@ from __future__ import annotations
 import math
 from collections import deque
 from dataclasses import dataclass, replace
+from typing import Callable
 
 import cv2
 import numpy as np
 
+from camera_relocalization_ros.core.errors import FrameError
 from camera_relocalization_ros.core.pose import Pose, pose_residual
 from camera_relocalization_ros.localization.landmarks.pose_refiner import PoseRefiner, Refinement, nothing_found
 from camera_relocalization_ros.vision.pnp import approach_pose, project, refine_pose
@@ -25,7 +27,8 @@ class TrackingSettings:
     where landmarks seem to be a second after they were found; tolerance_px of what agrees with a pose.
 
     A landmark is tracked for longest_s after the image in which it was found, over no gap above longest_gap_s. Images
-    are kept for searches that end later, step_s apart or more; of these a find goes through catch_up for each new one.
+    are kept for searches that end later, step_s apart or more, missed ones missed_step_s; of these a find goes through
+    catch_up for each new one. Gaps above long_step_s are crossed by way of missed images.
     Where it has fewer landmarks than `enough`, those join it that were tracked before; not where both poses differ by
     more than far_m or far_rad, which are not of one truth.
     """
@@ -38,6 +41,8 @@ class TrackingSettings:
     longest_s: float = 5.0
     longest_gap_s: float = 0.5
     step_s: float = 0.08
+    missed_step_s: float = 0.25
+    long_step_s: float = 0.3
     catch_up: int = 10
     enough: int = 60
     far_m: float = 0.1
@@ -49,6 +54,14 @@ class Shown:
     """A grey image and its stamp."""
 
     grey: np.ndarray
+    stamp_ns: int
+
+
+@dataclass(frozen=True)
+class Missed:
+    """An image that nobody had time for, to be decoded where it is needed, which may raise FrameError; its stamp."""
+
+    decode: Callable[[], np.ndarray]
     stamp_ns: int
 
 
@@ -90,7 +103,7 @@ class LandmarkTracker:
         # what was found in an earlier image, on its way to the newest one
         self._late: Track | None = None
         self._newest: Shown | None = None
-        self._kept: deque[Shown] = deque()
+        self._kept: deque[Shown | Missed] = deque()
 
     @property
     def age_s(self) -> float:
@@ -119,7 +132,7 @@ class LandmarkTracker:
             T_parent_lens=self._refiner.lens_pose(refinement.pose),
             found_ns=np.full(count, stamp_ns),
         )
-        if self._newest is None or not self._missed():
+        if self._newest is None or not self._ahead():
             self._newest = self._late.image
             self._take_over()
 
@@ -129,33 +142,54 @@ class LandmarkTracker:
             self.reset()
         self._catch_up()
         refinement = None
+        self._cross_gap(stamp_ns)
         if self._track is not None:
             self._track, refinement = self._step(self._track, Shown(grey, stamp_ns))
-        self._keep(Shown(grey, stamp_ns))
+        self._newest = Shown(grey, stamp_ns)
+        self._keep(self._newest, self._settings.step_s)
         return refinement
 
-    def _keep(self, image: Shown) -> None:
-        self._newest = image
-        if not self._kept or image.stamp_ns - self._kept[-1].stamp_ns >= self._settings.step_s * 1e9:
+    def miss(self, decode: Callable[[], np.ndarray], stamp_ns: int) -> None:
+        """Keep an image that is not tracked into, in the order of stamps, for what a search may yet find before it."""
+        if self._newest is not None and stamp_ns > self._newest.stamp_ns:
+            self._keep(Missed(decode, stamp_ns), self._settings.missed_step_s)
+
+    def _keep(self, image: Shown | Missed, step_s: float) -> None:
+        if not self._kept or image.stamp_ns - self._kept[-1].stamp_ns >= step_s * 1e9:
             self._kept.append(image)
-        while image.stamp_ns - self._kept[0].stamp_ns > self._settings.longest_s * 1e9:
+        while self._kept and image.stamp_ns - self._kept[0].stamp_ns > self._settings.longest_s * 1e9:
             self._kept.popleft()
 
     def _catch_up(self) -> None:
         """Bring what was found later nearer to the newest image, which costs as much as tracking through some."""
-        for image in self._missed()[: self._settings.catch_up]:
-            if self._late is not None:
-                self._late, _ = self._step(self._late, image)
-        if not self._missed():
+        for image in self._ahead()[: self._settings.catch_up]:
+            self._late = self._moved(self._late, image)
+        if not self._ahead():
             self._take_over()
 
-    def _missed(self) -> list[Shown]:
+    def _cross_gap(self, stamp_ns: int) -> None:
+        """Bring what is tracked nearer to an image that comes long after the one before, by way of missed ones."""
+        if self._newest is None or stamp_ns - self._newest.stamp_ns <= self._settings.long_step_s * 1e9:
+            return
+        for image in [image for image in self._kept if self._newest.stamp_ns < image.stamp_ns < stamp_ns]:
+            self._track = self._moved(self._track, image)
+
+    def _moved(self, track: Track | None, image: Shown | Missed) -> Track | None:
+        """A track in a later image; where it is if that does not decode."""
+        if isinstance(image, Missed):
+            try:
+                image = Shown(image.decode(), image.stamp_ns)
+            except FrameError:
+                return track
+        return track and self._step(track, image)[0]
+
+    def _ahead(self) -> list[Shown | Missed]:
         """The images, oldest first, that what was found later has yet to be tracked through, the newest one last."""
         if self._late is None or self._newest is None:
             return []
-        after_ns = self._late.image.stamp_ns
-        kept = [image for image in self._kept if after_ns < image.stamp_ns < self._newest.stamp_ns]
-        return [*kept, self._newest] if after_ns < self._newest.stamp_ns else kept
+        after_ns, until_ns = self._late.image.stamp_ns, self._newest.stamp_ns
+        kept = [image for image in self._kept if after_ns < image.stamp_ns < until_ns]
+        return [*kept, self._newest] if after_ns < until_ns else kept
 
     def _take_over(self) -> None:
         """Where what was found later has reached the newest image it joins what is tracked, or takes its place."""

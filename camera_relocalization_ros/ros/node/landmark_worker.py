@@ -102,6 +102,11 @@ class NodeLandmarks:
             return regression_alone(regression, self.why_not or "landmarks cannot be prepared")
         return self._localizer.estimate(picture, regression)
 
+    def miss(self, decode_grey: Callable[[], np.ndarray], stamp_ns: int) -> None:
+        """Remember an image (H, W) that nobody has time for, for what is found in others; it may raise FrameError."""
+        if self._localizer is not None:
+            self._localizer.miss(decode_grey, stamp_ns)
+
     def pause(self) -> None:
         """An image came: what takes longer gives way."""
         if self._background is not None:

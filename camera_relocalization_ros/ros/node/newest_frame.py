@@ -5,16 +5,21 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, replace
 from typing import Any
+
+# of the messages that were replaced before their turn, those that are kept for whoever takes the next one
+LONGEST_MISSED = 16
 
 
 @dataclass(frozen=True)
 class Arrival:
-    """A message, and when it came: seconds of time.monotonic()."""
+    """A message, when it came in seconds of time.monotonic(), and those replaced since the one before, oldest first."""
 
     message: Any
     received_s: float
+    missed: tuple[Any, ...] = ()
 
 
 class NewestFrame:
@@ -23,6 +28,7 @@ class NewestFrame:
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._arrival: Arrival | None = None
+        self._missed: deque[Any] = deque(maxlen=LONGEST_MISSED)
         self.seen = 0
         self.dropped = 0
         self.closed = False
@@ -31,7 +37,9 @@ class NewestFrame:
         """Replace what is in the box."""
         with self._changed:
             self.seen += 1
-            self.dropped += self._arrival is not None
+            if self._arrival is not None:
+                self.dropped += 1
+                self._missed.append(self._arrival.message)
             self._arrival = Arrival(message, time.monotonic())
             self._changed.notify()
 
@@ -40,7 +48,9 @@ class NewestFrame:
         with self._changed:
             self._changed.wait_for(lambda: self._arrival is not None or self.closed, timeout_s)
             arrival, self._arrival = self._arrival, None
-            return None if self.closed else arrival
+            missed = tuple(self._missed)
+            self._missed.clear()
+            return None if self.closed or arrival is None else replace(arrival, missed=missed)
 
     def close(self) -> None:
         """End all waiting."""

@@ -154,11 +154,23 @@ class RelocalizationNode:
             self._publish_waiting()
         elif self._activity == RelocalizerStatus.ANSWERING:
             self.localizer.landmarks.pause()
+            with self.faults.isolated("landmarks"):
+                self._miss(arrival.missed)
             self._localize(arrival)
             with self.faults.isolated("landmarks"):
                 self.localizer.landmarks.refine()
         else:
             self._skip()
+
+    def _miss(self, messages: tuple[Image | CompressedImage, ...]) -> None:
+        """Remember what came too soon after others: tracking may go by way of it."""
+        for message in messages:
+            try:
+                decode_grey = conversions.grey_decoder(message)
+            except FrameError:
+                # of no use; the next one that has its turn tells what is wrong
+                continue
+            self.localizer.landmarks.miss(decode_grey, message.header.stamp.to_nsec())
 
     def _skip(self) -> None:
         self.status.skipped += 1

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from painted_wall import CAMERA, error_m, flight, paint, stamp, view
 
+from camera_relocalization_ros.core.errors import FrameError
 from camera_relocalization_ros.core.image_files import Picture
 from camera_relocalization_ros.core.state import Stage
 from camera_relocalization_ros.localization.landmarks.health import LONGEST_SEARCH_S, HealthMeter
@@ -62,6 +63,38 @@ def test_a_live_stream_never_waits_for_a_refinement_and_takes_it_when_it_is_ther
     pending.result(timeout=30)
     assert estimate(4).stage is Stage.REGRESSION
     assert counts == RefinementCounts(accepted=1)
+    slow.gate.release()
+    live.close()
+
+
+@pytest.mark.parametrize(("missed", "is_tracked"), [("as they are", True), ("none", False), ("broken", False)])
+def test_what_a_late_search_found_is_tracked_by_way_of_images_that_nobody_had_time_for(relocalizer, missed, is_tracked):
+    slow = SlowPipeline(relocalizer.bundle.landmark_map, CAMERA)
+    live = BackgroundLandmarks(lambda between_steps: slow, relocalizer.sibling().estimate, 0.0, RefinementCounts())
+    poses = flight(13, seed=5)
+
+    def grey(number):
+        if missed == "broken":
+            raise FrameError("cut short")
+        return Picture.of(view(poses[number], WALL)).grey
+
+    stages = []
+    # every sixth image only: too far apart to track from one to the next
+    for number in (0, 6, 12):
+        if missed != "none":
+            for between in range(max(number - 5, 0), number):
+                live.miss(partial(grey, between), stamp(between))
+        image = view(poses[number], WALL)
+        live.pause()
+        best = live.estimate(Picture.of(image), relocalizer.estimate(image, stamp(number)))
+        stages.append(best.stage)
+        live.refine()
+        if number == 0:
+            slow.gate.release()
+            live._pending.result(timeout=30)
+    assert stages == [Stage.REGRESSION] + [Stage.TRACKED if is_tracked else Stage.REGRESSION] * 2
+    if is_tracked:
+        assert error_m(best, poses[12]) < 0.03
     slow.gate.release()
     live.close()
 
