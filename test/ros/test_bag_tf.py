@@ -165,11 +165,15 @@ def test_transforms_out_of_order_are_sorted(tmp_path):
 
 
 def test_transforms_are_read_from_the_bytes_as_genpy_reads_them():
-    message = TFMessage([transform(START_NS + k, f"/map{k}", "fl\u00e4che", (k, -0.5, 2), (0, 0, 0.6, 0.8)) for k in (1, 2)])
+    message = TFMessage(
+        [transform(START_NS + k, f"/map{k}", "fl\u00e4che", (k, -0.5, 2), (0, 0, 0.6, 0.8)) for k in (1, 2)]
+    )
     content = io.BytesIO()
     message.serialize(content)
     found = list(unpacked(content.getvalue()))
-    assert [(t.parent, t.child, t.stamp_ns) for t in found] == [(f"map{k}", "fl\u00e4che", START_NS + k) for k in (1, 2)]
+    assert [(t.parent, t.child, t.stamp_ns) for t in found] == [
+        (f"map{k}", "fl\u00e4che", START_NS + k) for k in (1, 2)
+    ]
     assert [(t.position, t.quat_xyzw) for t in found] == [((k, -0.5, 2.0), (0.0, 0.0, 0.6, 0.8)) for k in (1, 2)]
     for end in range(len(content.getvalue())):
         with pytest.raises(struct.error):

@@ -19,6 +19,7 @@ from sensor_msgs.msg import CameraInfo
 
 from camera_relocalization_ros.bundle.model_bundle import load_bundle
 from camera_relocalization_ros.core.errors import BundleError, ConfigError, FrameError
+from camera_relocalization_ros.core.image_files import Picture
 from camera_relocalization_ros.core.state import Stage, State
 from camera_relocalization_ros.localization.landmarks.health import LandmarkHealth
 from camera_relocalization_ros.localization.landmarks.live import RefinementCounts
@@ -168,10 +169,15 @@ def test_what_fails_beside_the_poses_is_counted_and_logged_once(monkeypatch):
     )
 
 
+def never_asked(image_rgb, stamp_ns):
+    """The network, where no landmarks are tracked."""
+    raise AssertionError
+
+
 def landmarks_of_a_map(rate_hz):
     """Landmarks of a node whose model has a map; the warnings go where rospy's go."""
     bundle = replace(load_bundle(COLOUR_BUNDLE), landmark_map=object())
-    landmarks = NodeLandmarks(CameraWatch(bundle.sidecar), rate_hz)
+    landmarks = NodeLandmarks(CameraWatch(bundle.sidecar), never_asked, rate_hz)
     landmarks.use(bundle)
     return landmarks
 
@@ -200,7 +206,7 @@ def test_a_model_with_a_map_and_no_landmarks_at_work_is_never_ok(monkeypatch, ra
     if not has_sift:
         monkeypatch.delattr(cv2, "SIFT_create")
     landmarks = landmarks_of_a_map(rate_hz)
-    estimate = landmarks.estimate(fake_image_rgb(0), regression_of_full_windows())
+    estimate = landmarks.estimate(Picture.of(fake_image_rgb(0)), regression_of_full_windows())
     assert estimate.state is State.DEGRADED and estimate.stage is Stage.REGRESSION
     assert estimate.reason.startswith("not refined: ") and says in estimate.reason
     found = diagnosed_landmarks(landmarks)
@@ -245,10 +251,10 @@ def test_one_image_by_itself_is_not_ok_either(monkeypatch, rate_hz):
 def test_a_model_without_a_map_misses_no_landmarks(monkeypatch):
     monkeypatch.setattr(rospy, "logwarn", pytest.fail)
     bundle = load_bundle(COLOUR_BUNDLE)
-    landmarks = NodeLandmarks(CameraWatch(bundle.sidecar), -1.0)
+    landmarks = NodeLandmarks(CameraWatch(bundle.sidecar), never_asked, -1.0)
     landmarks.use(bundle)
     regression = regression_of_full_windows()
-    assert landmarks.estimate(fake_image_rgb(0), regression) is regression
+    assert landmarks.estimate(Picture.of(fake_image_rgb(0)), regression) is regression
     assert diagnosed_landmarks(landmarks).level == DiagnosticStatus.OK
 
 
