@@ -55,15 +55,6 @@ def test_unclosed_bag_names_rosbag_reindex(flight):
         pass
 
 
-def test_the_index_that_is_read_at_once_is_rosbags(flight):
-    def entries(bag):
-        return [(e.chunk_pos, e.offset, e.time.to_nsec()) for index in bag._connection_indexes.values() for e in index]
-
-    with rosbag.Bag(str(flight)) as bag, open_bag(flight) as ours:
-        assert entries(ours) == entries(bag)
-        assert len(entries(ours)) == bag.get_message_count() == 15
-
-
 def test_file_that_is_no_bag(tmp_path):
     path = tmp_path / "notes.bag"
     path.write_text("not a bag at all\n" * 10)

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 import bz2
 import io
-import struct
 
 import numpy as np
 import pytest
@@ -17,7 +16,6 @@ from camera_relocalization_ros.core.trajectory import Trajectory, read_tum, seco
 from camera_relocalization_ros.data.pose_stream import StreamLimits
 from camera_relocalization_ros.ros.bags.extraction import ExtractionOptions, extract
 from camera_relocalization_ros.ros.bags.reader import open_bag, read_messages
-from camera_relocalization_ros.ros.bags.tf.packed_transforms import unpacked
 from camera_relocalization_ros.ros.bags.transforms import BagTransforms, NoPoseError
 from camera_relocalization_ros.ros.conversions import pose_of
 
@@ -162,22 +160,6 @@ def test_transforms_out_of_order_are_sorted(tmp_path):
     shuffled = [(topic, message, START_NS + n) for n, (topic, message, _) in order]
     found, _ = transforms_of(tmp_path, shuffled).chain("map", "a").trajectory(poses.stamps_ns)
     np.testing.assert_array_equal(found.positions, poses.positions)
-
-
-def test_transforms_are_read_from_the_bytes_as_genpy_reads_them():
-    message = TFMessage(
-        [transform(START_NS + k, f"/map{k}", "fl\u00e4che", (k, -0.5, 2), (0, 0, 0.6, 0.8)) for k in (1, 2)]
-    )
-    content = io.BytesIO()
-    message.serialize(content)
-    found = list(unpacked(content.getvalue()))
-    assert [(t.parent, t.child, t.stamp_ns) for t in found] == [
-        (f"map{k}", "fl\u00e4che", START_NS + k) for k in (1, 2)
-    ]
-    assert [(t.position, t.quat_xyzw) for t in found] == [((k, -0.5, 2.0), (0.0, 0.0, 0.6, 0.8)) for k in (1, 2)]
-    for end in range(len(content.getvalue())):
-        with pytest.raises(struct.error):
-            list(unpacked(content.getvalue()[:end]))
 
 
 def test_a_tf_message_that_is_none_is_a_damaged_bag(tmp_path):

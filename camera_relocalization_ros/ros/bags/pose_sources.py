@@ -32,8 +32,8 @@ class StampedPose(NamedTuple):
     parent: str
     child: str
     stamp_ns: int | None
-    position: np.ndarray | Tuple[float, ...]
-    quat_xyzw: np.ndarray | Tuple[float, ...]
+    position: np.ndarray
+    quat_xyzw: np.ndarray
 
 
 @dataclass(frozen=True)

@@ -16,17 +16,7 @@ from typing import Any, Iterable, Iterator, NamedTuple, Union
 
 import genpy
 import rosbag
-from rosbag.bag import (
-    _OP_INDEX_DATA,
-    _BagReader200,
-    _ChunkHeader,
-    _IndexEntry200,
-    _message_types,
-    _read_header,
-    _read_uint32,
-    _read_uint32_field,
-    _ROSBagNoEncryptor,
-)
+from rosbag.bag import _BagReader200, _ChunkHeader, _message_types, _ROSBagNoEncryptor
 
 from camera_relocalization_ros.core.errors import FrameError
 from camera_relocalization_ros.ros.bags.containers.other_bag import OtherBag, OtherPlace
@@ -41,8 +31,6 @@ MAX_RECORD_BYTES = 2**29
 MAX_LINE_BYTES = 4096
 # of a read that takes no memory worth a look at how much there is: most of an index are numbers of 4 bytes
 SMALL_BYTES = 2**16
-# an entry of an index: seconds and nanoseconds of the time of recording, place in the chunk
-INDEX_ENTRY, INDEX_VERSION = struct.Struct("<III"), 1
 # of a packed chunk that are unpacked at a time: at most 255 bytes come of each
 LZ4_PIECE_BYTES = 2**16
 
@@ -80,33 +68,10 @@ class ChunkPlace(NamedTuple):
     offset: int
 
 
-class _Reader(_BagReader200):  # type: ignore[misc]  # rosbag has no types
-    """rosbag's, which reads the index of a chunk at once: rosbag takes as long for it as for the images it tells of."""
-
-    def read_connection_index_record(self) -> tuple[int, list[Any]]:
-        """As rosbag has it: a connection and where its messages lie in the chunk."""
-        file, chunk = self.bag._file, self.bag._curr_chunk_info.pos
-        header = _read_header(file, _OP_INDEX_DATA)
-        version, connection, count = (_read_uint32_field(header, name) for name in ("ver", "conn", "count"))
-        if version != INDEX_VERSION:
-            raise rosbag.ROSBagFormatException(f"an index of version {version}; expected {INDEX_VERSION}")
-        _read_uint32(file)  # the size, which the count says already
-        content = file.read(count * INDEX_ENTRY.size)
-        if len(content) != count * INDEX_ENTRY.size:
-            raise rosbag.ROSBagFormatException(f"an index that ends after {len(content)} bytes")
-        entries = INDEX_ENTRY.iter_unpack(content)
-        return connection, [_IndexEntry200(genpy.Time(secs, nsecs), chunk, at) for secs, nsecs, at in entries]
-
-
 class RecordedBag(rosbag.Bag):  # type: ignore[misc]  # rosbag has no types
     """rosbag's, with what is taken for the stamps of its messages: HEADER or RECEIPT."""
 
     stamps = HEADER
-
-    def _create_reader(self) -> None:
-        super()._create_reader()
-        if isinstance(self._reader, _BagReader200):
-            self._reader = _Reader(self)
 
 
 Place = Union[ChunkPlace, OtherPlace]
@@ -248,7 +213,7 @@ def _lz4_decompressed(content: bytes, wanted: int) -> bytes:
     return b"".join(pieces)
 
 
-class _BoundedReader(_Reader):  # type: ignore[misc]  # rosbag has no types
+class _BoundedReader(_BagReader200):  # type: ignore[misc]  # rosbag has no types
     """rosbag's, which makes an index without unpacking more of a chunk than the chunk says that it holds."""
 
     _unpacked: Any = None

@@ -4,14 +4,13 @@
 from __future__ import annotations
 
 import logging
-import struct
 from array import array
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from itertools import chain as joined
 from itertools import islice
 from pathlib import Path
-from typing import Any, Iterable, Iterator, Sequence
+from typing import Iterator, Sequence
 
 import numpy as np
 import rosbag
@@ -22,12 +21,9 @@ from camera_relocalization_ros.core.geometry import angular_distance
 from camera_relocalization_ros.core.pose import MAX_POSITION_M
 from camera_relocalization_ros.core.trajectory import Trajectory, seconds_text
 from camera_relocalization_ros.data.pose_stream import PoseStream, StreamLimits
-from camera_relocalization_ros.ros.bags.containers.other_bag import OtherBag
 from camera_relocalization_ros.ros.bags.pose_sources import PoseSources, StampedPose, read_sources
-from camera_relocalization_ros.ros.bags.reader import open_bag, places, read_message, read_messages, topic_types
-from camera_relocalization_ros.ros.bags.records import HEADER
+from camera_relocalization_ros.ros.bags.reader import open_bag, read_messages, topic_types
 from camera_relocalization_ros.ros.bags.tf.image_clock import ImageClock
-from camera_relocalization_ros.ros.bags.tf.packed_transforms import MD5SUM, PackedTransform, unpacked
 from camera_relocalization_ros.ros.bags.tf.static_poses import StaticPoses, same_pose
 from camera_relocalization_ros.ros.bags.tf.tf_window import TfWindow
 from camera_relocalization_ros.ros.conversions import transform_to_pose
@@ -280,7 +276,7 @@ class BagTransforms:
         record = self.records.setdefault(pose.child, FrameRecord())
         record.parents.add(pose.parent)
         if pose.stamp_ns is None:
-            record.static.add(received_ns, np.array(pose.position), np.array(pose.quat_xyzw))
+            record.static.add(received_ns, pose.position, pose.quat_xyzw)
             return
         record.stamps_ns.append(pose.stamp_ns)
         record.poses.extend((*pose.position, *pose.quat_xyzw))
@@ -303,38 +299,11 @@ def _read_transforms(
     bag: rosbag.Bag, topics: Sequence[str] = DYNAMIC_TOPICS + STATIC_TOPICS
 ) -> Iterator[tuple[StampedPose, int]]:
     """All transforms of the bag and when each was recorded; those of /tf_static without a stamp, as tf2 has them."""
-    for topic, transforms, received_ns in _read_tf(bag, topics):
-        for parent, child, stamp_ns, position, quat_xyzw in transforms:
-            yield (
-                StampedPose(parent, child, None if topic in STATIC_TOPICS else stamp_ns, position, quat_xyzw),
-                received_ns,
-            )
-
-
-def _read_tf(bag: rosbag.Bag, topics: Sequence[str]) -> Iterator[tuple[str, Iterable[PackedTransform], int]]:
-    """Topic, transforms and time of recording in nanoseconds of each message; raises BagError."""
-    if isinstance(bag, OtherBag) or getattr(bag, "stamps", HEADER) != HEADER:
-        for topic, message, received in read_messages(bag, topics):
-            yield topic, map(_packed, message.transforms), received.to_nsec()
-        return
-    for place in places(bag, topics):
-        topic, raw, received = read_message(bag, place, raw=True)
-        try:
-            transforms = list(unpacked(raw[1])) if raw[2] == MD5SUM else None
-        except (struct.error, UnicodeDecodeError):
-            transforms = None
-        if transforms is None:
-            # the message's own class reads other definitions, and says what is wrong with the bytes
-            transforms = list(map(_packed, read_message(bag, place)[1].transforms))
-        yield topic, transforms, received.to_nsec()
-
-
-def _packed(transform: Any) -> PackedTransform:
-    parent, child = bare_frame(transform.header.frame_id), bare_frame(transform.child_frame_id)
-    position, quat_xyzw = transform_to_pose(transform)
-    return PackedTransform(
-        parent, child, transform.header.stamp.to_nsec(), tuple(position.tolist()), tuple(quat_xyzw.tolist())
-    )
+    for topic, message, received in read_messages(bag, topics):
+        for transform in message.transforms:
+            stamp_ns = None if topic in STATIC_TOPICS else transform.header.stamp.to_nsec()
+            parent, child = bare_frame(transform.header.frame_id), bare_frame(transform.child_frame_id)
+            yield StampedPose(parent, child, stamp_ns, *transform_to_pose(transform)), received.to_nsec()
 
 
 def _fault(pose: StampedPose) -> str:
