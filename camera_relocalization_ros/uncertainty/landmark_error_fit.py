@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Iterable, Sequence
 
 import numpy as np
-from scipy.optimize import minimize
+from scipy.optimize import minimize_scalar
 from scipy.spatial.transform import Rotation
 
 from camera_relocalization_ros.bundle.error_calibration import widened
@@ -31,6 +31,8 @@ OUTLIER_M, OUTLIER_RAD = 0.25, 0.17
 LEAST_SAMPLES = 20
 # scale and deviation, of position and rotation, where there are fewer: least squares alone claim too little
 UNMEASURED = (2.0, 0.0, 2.0, 0.0)
+# logarithms of the map's own part of errors over that of the normal equations; beyond these one of the two is nothing
+RATIOS = np.log(10.0) * np.linspace(-3, 4, 29)
 logger = logging.getLogger(__name__)
 
 
@@ -102,17 +104,22 @@ def _fit(errors_n3: np.ndarray, covariances_n33: np.ndarray, counts_n: np.ndarra
     truth either is follows from the likelihood of the errors. A factor on both makes up for their not being Gaussian.
     """
 
-    def covariances(logs: np.ndarray) -> np.ndarray:
-        return widened(covariances_n33, counts_n, *np.repeat(np.exp(logs)[:, None], 3, axis=1))
+    def covariances(ratio: float) -> np.ndarray:
+        return widened(covariances_n33, counts_n, np.ones(3), np.full(3, ratio))
 
-    def squares(logs: np.ndarray) -> np.ndarray:
-        return squared_distance(errors_n3, covariances(logs))
+    def loss(log_ratio: float) -> float:
+        unscaled = covariances(np.exp(log_ratio))
+        # the likeliest factor on them follows from the errors: so one number is left to look for, all along its range
+        log_factor = np.log(np.mean(squared_distance(errors_n3, unscaled)))
+        return float(np.mean(np.linalg.slogdet(unscaled)[1]) + 3 * log_factor)
 
-    def loss(logs: np.ndarray) -> float:
-        return float(np.sum(np.linalg.slogdet(covariances(logs))[1] + squares(logs)))
-
-    start = np.log([1.0, np.sqrt(np.median(np.square(errors_n3))) * np.median(counts_n)])
-    logs = minimize(loss, start, method="Nelder-Mead").x
+    own = np.sqrt(np.trace(covariances_n33, axis1=1, axis2=2) / 3) * counts_n
+    log_ratios = np.log(np.median(own)) + RATIOS
+    best = int(np.argmin([loss(log_ratio) for log_ratio in log_ratios]))
+    between = log_ratios[max(best - 1, 0)], log_ratios[min(best + 1, len(RATIOS) - 1)]
+    ratio = np.exp(minimize_scalar(loss, bounds=between, method="bounded").x)
     # the quantile of a finite sample, as conformal prediction takes it
     level = min(1.0, LEVEL * (len(errors_n3) + 1) / len(errors_n3))
-    return np.exp(logs) * np.sqrt(np.quantile(squares(logs), level) / chi_square_quantile(LEVEL, 3))
+    squares = squared_distance(errors_n3, covariances(ratio))
+    factor = np.sqrt(np.quantile(squares, level) / chi_square_quantile(LEVEL, 3))
+    return np.array([factor, factor * ratio])

@@ -2,6 +2,7 @@
 from dataclasses import make_dataclass, replace
 
 import numpy as np
+import pytest
 from helpers import write_fake_dataset
 from scipy.spatial.transform import Rotation
 from scipy.stats import chi2
@@ -23,6 +24,20 @@ def test_scale_and_error_of_one_landmark_are_found_and_nine_of_ten_lie_inside():
     sd = np.sqrt(1.5**2 * own[:, [0, 1, 2], [0, 1, 2]] + (0.4 / counts[:, None]) ** 2)
     found = _fit(generator.normal(size=(3000, 3)) * sd, own, counts)
     np.testing.assert_allclose(found, [1.5, 0.4], rtol=0.1)
+
+
+@pytest.mark.parametrize("scale", [0.5, 1.5, 5.0])
+@pytest.mark.parametrize("of_one", [0.02, 0.4, 4.0])
+def test_both_parts_of_the_errors_are_found_at_all_magnitudes(scale, of_one):
+    generator = np.random.default_rng(1)
+    counts = generator.integers(20, 400, 3000)
+    own = np.diag([1.0, 4.0, 9.0]) * (3e-5 / counts)[:, None, None]
+
+    def sd(scale, of_one):
+        return np.sqrt(scale**2 * np.diagonal(own, axis1=1, axis2=2) + (of_one / counts[:, None]) ** 2)
+
+    found = _fit(generator.normal(size=(3000, 3)) * sd(scale, of_one), own, counts)
+    np.testing.assert_allclose(sd(*found), sd(scale, of_one), rtol=0.08)
 
 
 def test_normal_equations_that_tell_all_are_left_as_they_are():
