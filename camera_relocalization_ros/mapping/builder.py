@@ -19,7 +19,7 @@ from camera_relocalization_ros.data.dataset import Dataset, load_image_rgb
 from camera_relocalization_ros.mapping.confirmation import confirmed, merged_tracks, needed_placements, placements
 from camera_relocalization_ros.mapping.guided_matching import match_pair
 from camera_relocalization_ros.mapping.landmark_points import Landmarks, consistent_landmarks
-from camera_relocalization_ros.mapping.pairs import image_pairs, looked_at
+from camera_relocalization_ros.mapping.pairs import OF_PHOTOGRAPHS, OF_RECORDING, image_pairs, looked_at
 from camera_relocalization_ros.mapping.self_calibration import calibrate
 from camera_relocalization_ros.mapping.tracks import join_matches
 from camera_relocalization_ros.mapping.triangulation import Observations, sums
@@ -40,6 +40,8 @@ CALIBRATION_ROUNDS_PX = (12.0, 8.0, 6.0, 6.0)
 SETTLED_PX = 0.5
 # how many rays say whether a correction moves them
 RAYS_SAMPLE = 2000
+# photographs of which each has few neighbours, so that all of these are matched; of more the map is large enough
+FEW_PHOTOGRAPHS = 200
 # how far away the objects and rooms were on which limits in metres were measured
 USUAL_DEPTH_M = 3.0
 # of how many descriptors the principal axes are taken
@@ -66,6 +68,7 @@ class Survey:
     """What the builder sees of a data set: features, poses T_parent_child (n, 4, 4) and placement (n,) of n images.
 
     Positions are from `origin` (3,) on; is_metric: in metres, else in units of `metre` of the scene's, see `in_metres`.
+    is_photographs: taken one by one, so that two that follow one another are no more alike than others.
     """
 
     features: list[LocalFeatures]
@@ -74,6 +77,7 @@ class Survey:
     origin: np.ndarray = field(default_factory=lambda: np.zeros(3))
     is_metric: bool = True
     metre: float = 1.0
+    is_photographs: bool = False
 
     @property
     def image(self) -> np.ndarray:
@@ -95,6 +99,16 @@ class Survey:
         features = [replace(f, rays=correction.apply(f.rays)) for f in self.features]
         return replace(self, features=features, T_parent_child=self.T_parent_child @ correction.T_child_lens)
 
+    @property
+    def is_few_photographs(self) -> bool:
+        """Whether what little there is has to do."""
+        return self.is_photographs and len(self.T_parent_child) <= FEW_PHOTOGRAPHS
+
+    def pairs(self, depth_m: np.ndarray, partners: int) -> np.ndarray:
+        """Pairs (p, 2) of images to match, about `partners` of each; depth_m (n,): how far away is what it shows."""
+        wanted = OF_PHOTOGRAPHS if self.is_few_photographs else OF_RECORDING
+        return image_pairs(self.T_parent_child, depth_m, self.placement, partners, wanted)
+
     def in_units_of(self, metre: float) -> Survey:
         """The same with positions in units of so many of the present ones."""
         T_parent_child = self.T_parent_child.copy()
@@ -111,8 +125,11 @@ def survey(dataset: Dataset, settings: FeatureSettings) -> Survey:
     for frame, camera in zip(tracked(dataset.frames, "features", "image"), cameras):
         extractor = extractor.for_camera(camera)
         features.append(extractor.extract(extractor.grey(load_image_rgb(frame.image_path))))
-    origin = dataset.position_origin
-    return Survey(features, dataset.poses.shifted(-origin).matrices, placements(dataset), origin, dataset.is_metric)
+    origin, T_parent_child = dataset.position_origin, dataset.poses.shifted(-dataset.position_origin).matrices
+    is_photographs = all(sequence.is_photographs for sequence in dataset.sequences)
+    return Survey(
+        features, T_parent_child, placements(dataset), origin, dataset.is_metric, is_photographs=is_photographs
+    )
 
 
 def locate(view: Survey, pairs: np.ndarray, tolerance_px: float, label: str) -> Landmarks:
@@ -155,7 +172,7 @@ def build_landmarks(raw: Survey, settings: MapSettings) -> tuple[Landmarks, Came
     correction = self_calibrated(raw, depth_m, settings) if settings.correct_camera else CameraCorrection()
     view = raw.corrected(correction)
     partners = settings.partners_object if several else settings.partners
-    pairs = image_pairs(view.T_parent_child, depth_m, view.placement, partners)
+    pairs = view.pairs(depth_m, partners)
     landmarks = locate(view, pairs, settings.tolerance_px, "landmarks")
     if several:
         landmarks = of_object(landmarks, view, settings.tolerance_px)
@@ -177,8 +194,7 @@ def of_object(landmarks: Landmarks, view: Survey, tolerance_px: float) -> Landma
 def self_calibrated(raw: Survey, depth_m: np.ndarray, settings: MapSettings) -> CameraCorrection:
     """The camera's correction from a sample of pairs of images of one placement; none when it gains too little."""
     correction = CameraCorrection()
-    all_pairs = image_pairs(raw.T_parent_child, depth_m, raw.placement, settings.partners)
-    pairs = _sample(all_pairs, settings)
+    pairs = _sample(raw.pairs(depth_m, settings.partners), settings)
     for number, tolerance_px in enumerate(CALIBRATION_ROUNDS_PX):
         landmarks = locate(raw.corrected(correction), pairs, tolerance_px, f"camera, round {number + 1}")
         seen = Observations(landmarks.seen.image, landmarks.seen.landmark, raw.rays[landmarks.feature])
@@ -263,7 +279,7 @@ def _depth_of_scene(raw: Survey, settings: MapSettings) -> np.ndarray:
     """How far away things usually are (n,), the same for all images: of a few landmarks at a guessed depth."""
     positions = raw.T_parent_child[:, :3, 3]
     guess = np.full(len(positions), _apart(raw))
-    pairs = _sample(image_pairs(raw.T_parent_child, guess, raw.placement, settings.partners), settings)
+    pairs = _sample(raw.pairs(guess, settings.partners), settings)
     landmarks = locate(raw, pairs, CALIBRATION_ROUNDS_PX[0], "depth")
     if not len(landmarks):
         raise DatasetError("no two images show the same place from a little apart; nothing can be triangulated")

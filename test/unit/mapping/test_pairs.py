@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: BSD-3-Clause
+from dataclasses import replace
+
+import numpy as np
+import synthetic_scene
+from painted_wall import write_wall_dataset
+
+from camera_relocalization_ros.data.dataset import PHOTOGRAPHS
+from camera_relocalization_ros.mapping.builder import Survey, survey
+from camera_relocalization_ros.vision.local_features import FeatureSettings
+
+
+def turntable(count, is_photographs):
+    """A survey of so many images all around an object, evenly, one after the other."""
+    turns = np.linspace(0, 2 * np.pi, count, endpoint=False)
+    positions = 3 * np.stack([np.cos(turns), np.sin(turns), np.full(count, 0.1)], axis=1)
+    poses = np.array([synthetic_scene.looking_at(position, np.zeros(3)) for position in positions])
+    return Survey([], poses, np.zeros(count), is_photographs=is_photographs)
+
+
+def test_few_photographs_are_matched_with_all_beside_them_and_other_images_are_not():
+    recording, photographs = (turntable(44, kind).pairs(np.full(44, 3.0), 8) for kind in (False, True))
+    # in steps of eight degrees five to each side are near enough, of which eight are wanted; in a recording three are
+    assert np.bincount(photographs.ravel()).min() >= 8
+    assert 44 <= len(recording) < 0.5 * len(photographs)
+    recording, photographs = (turntable(300, kind).pairs(np.full(300, 3.0), 8) for kind in (False, True))
+    np.testing.assert_array_equal(recording, photographs)
+
+
+def test_a_data_set_says_what_its_images_are(tmp_path):
+    recording = write_wall_dataset(tmp_path / "wall", 2)
+    sequences = tuple(replace(s, info={**s.info, PHOTOGRAPHS: True}) for s in recording.sequences)
+    seen = [survey(images, FeatureSettings(160, 20)) for images in (recording, replace(recording, sequences=sequences))]
+    assert [one.is_photographs for one in seen] == [False, True]
