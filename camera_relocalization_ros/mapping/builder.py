@@ -132,25 +132,48 @@ def survey(dataset: Dataset, settings: FeatureSettings) -> Survey:
     )
 
 
-def locate(view: Survey, pairs: np.ndarray, tolerance_px: float, label: str) -> Landmarks:
-    """Match the pairs of images and make landmarks of what they have in common."""
+@dataclass(frozen=True)
+class Matches:
+    """What pairs of images of a survey have in common: features (m, 2), numbered image after image, cosines (m,)."""
+
+    features: np.ndarray
+    cosines: np.ndarray
+
+    def without(self, left_out_f: np.ndarray) -> Matches:
+        """Those of no feature of a mask (f,)."""
+        keep = ~left_out_f[self.features].any(axis=1)
+        return Matches(self.features[keep], self.cosines[keep])
+
+
+def match(view: Survey, pairs: np.ndarray, tolerance_px: float, label: str) -> Matches:
+    """What the pairs (p, 2) of images have in common."""
     first = np.concatenate([[0], np.cumsum([len(f) for f in view.features])])
-    matches, strengths = [np.empty((0, 2), dtype=np.int64)], [np.empty(0)]
+    features, cosines = [np.empty((0, 2), dtype=np.int64)], [np.empty(0)]
 
     def matched(pair: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         a, b = pair
         poses = view.T_parent_child[a], view.T_parent_child[b]
-        found, cosines = match_pair(view.features[a], view.features[b], *poses, tolerance_px)
-        return found + [first[a], first[b]], cosines
+        found, alike = match_pair(view.features[a], view.features[b], *poses, tolerance_px)
+        return found + [first[a], first[b]], alike
 
     # NumPy lets go of the interpreter in the products that take the time
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for found, cosines in tracked(pool.map(matched, pairs), label, "pair", len(pairs)):
-            matches.append(found)
-            strengths.append(cosines)
-    track = join_matches(np.concatenate(matches), np.concatenate(strengths), view.image)
+        for found, alike in tracked(pool.map(matched, pairs), label, "pair", len(pairs)):
+            features.append(found)
+            cosines.append(alike)
+    return Matches(np.concatenate(features), np.concatenate(cosines))
+
+
+def located(view: Survey, matches: Matches, tolerance_px: float) -> Landmarks:
+    """Landmarks of what images have in common."""
+    track = join_matches(matches.features, matches.cosines, view.image)
     tolerance = tolerance_px / view.focal_px
     return consistent_landmarks(track, view.image, view.rays, view.T_parent_child, tolerance)
+
+
+def locate(view: Survey, pairs: np.ndarray, tolerance_px: float, label: str) -> Landmarks:
+    """Match the pairs of images and make landmarks of what they have in common."""
+    return located(view, match(view, pairs, tolerance_px, label), tolerance_px)
 
 
 def in_metres(raw: Survey, settings: MapSettings) -> Survey:
@@ -168,15 +191,23 @@ def in_metres(raw: Survey, settings: MapSettings) -> Survey:
 
 def build_landmarks(raw: Survey, settings: MapSettings) -> tuple[Landmarks, CameraCorrection]:
     """Landmarks of a survey in metres, those of the object alone where it stood at several placements."""
+    matches, correction = match_all(raw, settings)
+    return landmarks_of(raw.corrected(correction), matches, settings.tolerance_px), correction
+
+
+def match_all(raw: Survey, settings: MapSettings) -> tuple[Matches, CameraCorrection]:
+    """What the images of a survey in metres have in common, and the correction of the camera by which it was found."""
     several, depth_m = len(np.unique(raw.placement)) > 1, _depths(raw, settings)
     correction = self_calibrated(raw, depth_m, settings) if settings.correct_camera else CameraCorrection()
     view = raw.corrected(correction)
-    partners = settings.partners_object if several else settings.partners
-    pairs = view.pairs(depth_m, partners)
-    landmarks = locate(view, pairs, settings.tolerance_px, "landmarks")
-    if several:
-        landmarks = of_object(landmarks, view, settings.tolerance_px)
-    return landmarks, correction
+    pairs = view.pairs(depth_m, settings.partners_object if several else settings.partners)
+    return match(view, pairs, settings.tolerance_px, "landmarks"), correction
+
+
+def landmarks_of(view: Survey, matches: Matches, tolerance_px: float) -> Landmarks:
+    """Landmarks of what images have in common, those of the object alone where it stood at several placements."""
+    landmarks = located(view, matches, tolerance_px)
+    return of_object(landmarks, view, tolerance_px) if len(np.unique(view.placement)) > 1 else landmarks
 
 
 def of_object(landmarks: Landmarks, view: Survey, tolerance_px: float) -> Landmarks:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from camera_relocalization_ros.mapping.builder import Survey
+from camera_relocalization_ros.mapping.builder import Matches, Survey, landmarks_of
 from camera_relocalization_ros.mapping.confirmation import confirmed, needed_placements
 from camera_relocalization_ros.mapping.landmark_points import Landmarks, consistent_landmarks
 
@@ -35,8 +35,17 @@ def sampled(left_out: np.ndarray) -> np.ndarray:
     return np.flatnonzero(left_out)[::every]
 
 
-def landmarks_without(landmarks: Landmarks, view: Survey, left_out: np.ndarray, tolerance_px: float) -> Landmarks:
-    """The landmarks as they are where the images of a mask (n,) were never seen; their tracks are not taken apart."""
+def landmarks_without(
+    landmarks: Landmarks, matches: Matches, view: Survey, left_out: np.ndarray, tolerance_px: float
+) -> Landmarks:
+    """The landmarks of `matches` as they are where the images of a mask (n,) were never seen.
+
+    Tracks of a recording are not taken apart, there are many. Those of few photographs are joined anew: few see a
+    landmark, and one that is left out often held together what the others see.
+    """
+    several = len(np.unique(view.placement)) > 1
+    if view.is_few_photographs and not several:
+        return landmarks_of(view, matches.without(left_out[view.image]), tolerance_px)
     track = np.full(sum(len(f) for f in view.features), -1)
     track[landmarks.feature] = landmarks.seen.landmark
     track[left_out[view.image]] = -1
@@ -44,7 +53,7 @@ def landmarks_without(landmarks: Landmarks, view: Survey, left_out: np.ndarray, 
     track[track >= 0] = numbers
     tolerance = tolerance_px / view.focal_px
     remaining = consistent_landmarks(track, view.image, view.rays, view.T_parent_child, tolerance)
-    if len(np.unique(view.placement)) == 1:
+    if not several:
         return remaining
     needed = needed_placements(view.placement[~left_out])
     return remaining.take(confirmed(remaining, view.placement, needed))

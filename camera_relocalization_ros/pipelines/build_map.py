@@ -19,10 +19,11 @@ from camera_relocalization_ros.data.provenance import check_frames
 from camera_relocalization_ros.localization.landmarks.pose_refiner import PoseRefiner
 from camera_relocalization_ros.mapping.builder import (
     MapSettings,
-    build_landmarks,
     compressed,
     descriptor_axes,
     in_metres,
+    landmarks_of,
+    match_all,
     survey,
 )
 from camera_relocalization_ros.mapping.cross_validation import folds, landmarks_without, sampled
@@ -97,9 +98,10 @@ def build_map(
 
 def _build(bundle: Bundle, dataset: Dataset, settings: MapSettings, in_flight: FeatureSettings) -> BuiltMap:
     raw = in_metres(survey(dataset, settings.features), settings)
-    landmarks, correction = build_landmarks(raw, settings)
-    _check_count(len(landmarks), dataset)
+    matches, correction = match_all(raw, settings)
     view = raw.corrected(correction)
+    landmarks = landmarks_of(view, matches, settings.tolerance_px)
+    _check_count(len(landmarks), dataset)
     along = descriptor_axes(view)
 
     def as_flown(some: Landmarks) -> LandmarkMap:
@@ -114,7 +116,7 @@ def _build(bundle: Bundle, dataset: Dataset, settings: MapSettings, in_flight: F
     def trials() -> Iterator[tuple[PoseRefiner, list[Trial]]]:
         # one after the other: the maps of all folds would not fit into memory together
         for images, tried in tracked(list(zip(left_out, tried_of)), "errors", "part", len(tried_of)):
-            remaining = landmarks_without(landmarks, view, images, settings.tolerance_px)
+            remaining = landmarks_without(landmarks, matches, view, images, settings.tolerance_px)
             if len(remaining) >= LEAST_LANDMARKS:
                 yield PoseRefiner(as_flown(remaining), camera), tried
 

@@ -7,7 +7,7 @@ import synthetic_scene
 from helpers import write_fake_dataset
 
 from camera_relocalization_ros.core.errors import DatasetError
-from camera_relocalization_ros.mapping.builder import MapSettings, Survey, build_landmarks
+from camera_relocalization_ros.mapping.builder import MapSettings, Survey, landmarks_of, match_all
 from camera_relocalization_ros.mapping.cross_validation import (
     BLOCK,
     FOLDS,
@@ -59,23 +59,37 @@ def scene(placement, share):
 
 def test_images_left_out_have_no_part_in_the_landmarks():
     view, settings = scene([1] * 16, 0.25), MapSettings(correct_camera=False)
-    landmarks, _ = build_landmarks(view, settings)
+    matches, _ = match_all(view, settings)
+    landmarks = landmarks_of(view, matches, settings.tolerance_px)
     left_out = np.arange(16) < 4
-    remaining = landmarks_without(landmarks, view, left_out, settings.tolerance_px)
+    remaining = landmarks_without(landmarks, matches, view, left_out, settings.tolerance_px)
     assert not left_out[remaining.seen.image].any()
     assert 0.5 * len(landmarks) < len(remaining) < len(landmarks)
     # what is wrong with the images left out changes nothing
     broken = Survey(view.features, view.T_parent_child.copy(), view.placement)
     broken.T_parent_child[left_out, :3, 3] += 0.5
     np.testing.assert_array_equal(
-        landmarks_without(landmarks, broken, left_out, settings.tolerance_px).points, remaining.points
+        landmarks_without(landmarks, matches, broken, left_out, settings.tolerance_px).points, remaining.points
     )
+
+
+def test_photographs_left_out_hold_no_track_together():
+    view, settings = replace(scene([1] * 16, 0.25), is_photographs=True), MapSettings(correct_camera=False)
+    matches, _ = match_all(view, settings)
+    landmarks = landmarks_of(view, matches, settings.tolerance_px)
+    left_out = np.arange(16) % 4 == 1
+    remaining = landmarks_without(landmarks, matches, view, left_out, settings.tolerance_px)
+    never_taken = matches.without(left_out[view.image])
+    assert set(remaining.feature) <= set(never_taken.features.ravel())
+    as_recording = landmarks_without(landmarks, matches, replace(view, is_photographs=False), left_out, 3.0)
+    assert 20 < len(remaining.seen) < len(as_recording.seen)
 
 
 def test_a_landmark_stays_where_enough_placements_are_left():
     view, settings = scene([1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4], 0.4), MapSettings(correct_camera=False)
-    landmarks, _ = build_landmarks(view, settings)
-    remaining = landmarks_without(landmarks, view, view.placement == 4, settings.tolerance_px)
+    matches, _ = match_all(view, settings)
+    landmarks = landmarks_of(view, matches, settings.tolerance_px)
+    remaining = landmarks_without(landmarks, matches, view, view.placement == 4, settings.tolerance_px)
     at = np.unique(np.stack([landmarks.seen.landmark, view.placement[landmarks.seen.image]], axis=1), axis=0)
     left = np.bincount(at[at[:, 1] != 4, 0], minlength=len(landmarks))
     # all of them were seen at three; some have lost one of these
