@@ -21,6 +21,7 @@ from scipy.spatial.transform import Rotation
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.geometry import invert
 from camera_relocalization_ros.data.dataset import Dataset
+from camera_relocalization_ros.mapping.survey.alignment import similarity_between
 
 CAMERA = CameraIntrinsics(480, 360, 430.0, 430.0, 239.5, 179.5)
 DICTIONARY, TAG_M, PIXELS_PER_M, SIDE_M = "DICT_4X4_50", 0.3, 300, 2.4
@@ -112,8 +113,8 @@ def errors(dataset: Dataset, truth: dict[str, np.ndarray]) -> tuple[np.ndarray, 
     T_found = np.array([frame.pose.matrix for frame in dataset.frames])
     metres = np.linalg.norm(T_found[:, :3, 3] - T_truth[:, :3, 3], axis=1)
     turns = Rotation.from_matrix(np.swapaxes(T_found[:, :3, :3], 1, 2) @ T_truth[:, :3, :3])
-    lengths = [np.linalg.norm(np.diff(T[:, :3, 3], axis=0), axis=1).sum() for T in (T_found, T_truth)]
-    return metres, np.degrees(turns.magnitude()), float(lengths[0] / lengths[1] - 1)
+    scale = similarity_between(T_truth[:, :3, 3], T_found[:, :3, 3]).scale
+    return metres, np.degrees(turns.magnitude()), scale - 1
 
 
 def main() -> None:
