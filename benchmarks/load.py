@@ -145,7 +145,8 @@ def stream(
         landmarks = live.BackgroundLandmarks(lambda _: pipeline, *regress, rate_hz, live.RefinementCounts())
         landmarks.close()
         worker = landmarks._worker = VirtualWorker(clock)
-        landmarks._network = VirtualWorker(clock)
+        if regress:
+            landmarks._looks._thread = VirtualWorker(clock)
         frames = zip(flight.stamps_ns.tolist(), flight.truth, flight.greys, flight.regressions)
         for stamp_ns, truth, grey, regression in frames:
             regression = replace(regression, inference_s=NETWORK_EFFORT * search_s)

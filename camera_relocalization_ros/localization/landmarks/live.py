@@ -4,8 +4,6 @@
 from __future__ import annotations
 
 import math
-import os
-import sys
 import threading
 import time
 from collections import Counter
@@ -15,17 +13,14 @@ from typing import Callable, Protocol
 
 import numpy as np
 
-from camera_relocalization_ros.core.errors import FrameError
 from camera_relocalization_ros.core.image_files import Picture
-from camera_relocalization_ros.core.pose import Pose
 from camera_relocalization_ros.core.state import Stage
 from camera_relocalization_ros.localization.estimate import Estimate
 from camera_relocalization_ros.localization.landmarks.gate import GateDecision, RejectionReason
 from camera_relocalization_ros.localization.landmarks.health import HealthMeter, LandmarkHealth
+from camera_relocalization_ros.localization.landmarks.network_beside import NetworkBeside, be_nice
 from camera_relocalization_ros.localization.landmarks.pipeline import LandmarkPipeline, RefinedImage
 
-# above that of the other threads: the thread that refines gives way where there are not cores enough for both
-NICENESS = 3
 # Of a refinement, between two of its steps, while an image is processed. It gets its share between the images; beside
 # one it would make that slower, for Python's lock passes from thread to thread in turns of 5 ms.
 LONGEST_PAUSE_S = 1.0
@@ -86,14 +81,6 @@ class LandmarkLocalizer(Protocol):
         """Forget earlier images."""
 
 
-@dataclass(frozen=True)
-class _Looked:
-    """What the network says of an image, and its pose by landmarks."""
-
-    regression: Estimate
-    tracked: Pose
-
-
 class SequentialLandmarks:
     """A LandmarkLocalizer that refines every image before it is estimated, however long that takes."""
 
@@ -141,7 +128,6 @@ class BackgroundLandmarks:
         counts: RefinementCounts,
     ) -> None:
         self._pipeline = make_pipeline(self._give_way)
-        self._regress = regress
         self._counts = counts
         self._period_s = 1 / rate_hz if rate_hz else 0.0
         self._started_s = -self._period_s
@@ -151,10 +137,7 @@ class BackgroundLandmarks:
         # seconds of the processor, of the thread of the images and of that which refines, when that began
         self._began = 0.0, 0.0
         self._pending: Future[RefinedImage] | None = None
-        self._network = ThreadPoolExecutor(max_workers=1, thread_name_prefix="look", initializer=_be_nice)
-        self._looking: Future[_Looked | None] | None = None
-        # a tracked image at which the network should look, and its pose by landmarks
-        self._to_look_at: tuple[Picture, int, Pose] | None = None
+        self._looks = NetworkBeside(regress)
         self._meter = HealthMeter()
         self._health = self._meter.health
         self._newest: tuple[np.ndarray, Estimate, Estimate] | None = None
@@ -181,13 +164,15 @@ class BackgroundLandmarks:
         """As LandmarkLocalizer has it; never waits for a refinement."""
         grey = self._followed = self._pipeline.grey(picture.grey)
         self._take_refined()
-        self._take_looked()
+        looked = self._looks.take()
+        if looked is not None:
+            self._pipeline.looked(looked.regression, looked.tracked)
         found = self._pipeline.follow(grey, stamp_ns)
         if found is None:
             return None
         self._followed = None
-        if self._looking is None and self._pipeline.is_look_due(stamp_ns):
-            self._to_look_at = picture, stamp_ns, found[1].pose
+        if self._pipeline.is_look_due(stamp_ns):
+            self._looks.ask(picture, stamp_ns, found[1].pose)
         return self._taken(grey, *found)
 
     def estimate(self, picture: Picture, regression: Estimate) -> Estimate:
@@ -216,9 +201,7 @@ class BackgroundLandmarks:
         Waits where images have left it too little of the processor.
         """
         self._may_go_on.set()
-        if self._to_look_at is not None:
-            self._looking = self._network.submit(self._looked, *self._to_look_at)
-            self._to_look_at = None
+        self._looks.start()
         now_s = time.monotonic()
         is_due = not self._pipeline.is_catching_up and now_s - self._started_s >= self._period_s
         if self._pending is None and self._newest and is_due:
@@ -232,12 +215,13 @@ class BackgroundLandmarks:
     def reset(self) -> None:
         """As LandmarkLocalizer has it, also the image that is being refined."""
         self._pipeline.reset()
-        self._pending = self._newest = self._followed = self._looking = self._to_look_at = None
+        self._pending = self._newest = self._followed = None
+        self._looks.reset()
 
     def close(self) -> None:
         """End the threads after what they are at."""
         self._worker.shutdown(wait=False)
-        self._network.shutdown(wait=False)
+        self._looks.close()
 
     def _share_processor(self, pending: Future[RefinedImage], until_s: float) -> None:
         """Wait until the refinement has had its share."""
@@ -254,7 +238,7 @@ class BackgroundLandmarks:
 
     def _start(self) -> None:
         """In the worker's thread, first of all."""
-        _be_nice()
+        be_nice()
         self._clock = time.pthread_getcpuclockid(threading.get_ident())
 
     def _refined(self, grey: np.ndarray, regression: Estimate, prior: Estimate, scale: float) -> RefinedImage:
@@ -264,24 +248,9 @@ class BackgroundLandmarks:
         processor_s = time.thread_time() - started_processor_s
         return replace(refined, clock_s=time.perf_counter() - started_s, processor_s=processor_s)
 
-    def _looked(self, picture: Picture, stamp_ns: int, tracked: Pose) -> _Looked | None:
-        """In the network's thread: what it says of an image, and its pose by landmarks; None where it has no word."""
-        try:
-            return _Looked(self._regress(picture.rgb, stamp_ns), tracked)
-        except FrameError:
-            # a later image may do better; without any the next one that must have one tells what is wrong
-            return None
-
     def _give_way(self) -> None:
         # not for ever: whatever becomes of the image, something must be found at last
         self._may_go_on.wait(LONGEST_PAUSE_S)
-
-    def _take_looked(self) -> None:
-        if self._looking is None or not self._looking.done():
-            return
-        looked, self._looking = self._looking.result(), None
-        if looked is not None:
-            self._pipeline.looked(looked.regression, looked.tracked)
 
     def _take_refined(self) -> None:
         if self._pending is None or not self._pending.done():
@@ -291,10 +260,3 @@ class BackgroundLandmarks:
         self._meter.ended(refined.clock_s, refined.processor_s, refined.effort)
         if refined.decision.is_accepted:
             self._pipeline.start_tracking(refined)
-
-
-def _be_nice() -> None:
-    """Let all other threads of this process go first; only Linux gives a thread a priority of its own."""
-    if sys.platform == "linux":
-        thread = threading.get_native_id()
-        os.setpriority(os.PRIO_PROCESS, thread, min(os.getpriority(os.PRIO_PROCESS, thread) + NICENESS, 19))

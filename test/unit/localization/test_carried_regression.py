@@ -117,8 +117,8 @@ def test_no_image_waits_for_the_network_while_landmarks_are_tracked(relocalizer)
             assert best.stage is Stage.TRACKED and best.state is State.OK
             assert best.stamp_ns == START_NS + number * STEP_NS
             assert np.linalg.norm(best.position - position_quat(T)[0]) < 0.02
-        if landmarks._looking is not None:
-            landmarks._looking.result(timeout=30)
+        if landmarks._looks._pending is not None:
+            landmarks._looks._pending.result(timeout=30)
     every = round(1e9 * carried_regression.DUE_S / STEP_NS)
     assert waited == [0, 1] and looked_at == list(range(1 + every, 16, every))
     # hidden: nothing is tracked, so it must look

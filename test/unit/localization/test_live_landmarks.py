@@ -15,7 +15,8 @@ from camera_relocalization_ros.core.errors import FrameError
 from camera_relocalization_ros.core.image_files import Picture
 from camera_relocalization_ros.core.state import Stage
 from camera_relocalization_ros.localization.landmarks.health import LONGEST_SEARCH_S, HealthMeter
-from camera_relocalization_ros.localization.landmarks.live import NICENESS, BackgroundLandmarks, RefinementCounts
+from camera_relocalization_ros.localization.landmarks.live import BackgroundLandmarks, RefinementCounts
+from camera_relocalization_ros.localization.landmarks.network_beside import NICENESS
 from camera_relocalization_ros.localization.landmarks.pipeline import LandmarkPipeline
 
 WALL = paint()
