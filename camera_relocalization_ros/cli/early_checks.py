@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 import logging
+import sys
 from pathlib import Path
 from typing import Iterable
 
-from camera_relocalization_ros.core.errors import BagError, ConfigError
+from camera_relocalization_ros.core.errors import BagError, ConfigError, unknown_name
 
 logger = logging.getLogger(__name__)
 
@@ -47,11 +48,28 @@ def check_bags(paths: Iterable[Path]) -> None:
             raise BagError(f"{path}: no such file")
 
 
-def check_recipe(path: Path | None) -> None:
-    """Raise ConfigError for a recipe with keys or types that none has; None is the recommended one."""
+def check_recipe(
+    path: Path | None, backbone: str | None = None, head: str | None = None, loss: str | None = None
+) -> None:
+    """Raise ConfigError for a recipe with keys, types or names that none has; None is what the recommended one has."""
     from camera_relocalization_ros.training.config import load_config
 
-    load_config(path)
+    recipe = load_config(path, backbone=backbone, head=head, loss=loss)
+    check_names("head", [recipe.head.name])
+    check_names("loss", [recipe.loss.name] if recipe.loss.name else [])
+    check_names("backbone", [recipe.backbone])
+
+
+def check_names(what: str, names: Iterable[str] | None) -> None:
+    """Raise ConfigError for a name that no head, loss or backbone has; None is for those that were not asked for."""
+    from camera_relocalization_ros.training.config import KNOWN_NAMES
+
+    # a program that has loaded them may have added its own, and they are asked when they are used
+    if "camera_relocalization_ros.training.backbones" in sys.modules:
+        return
+    for name in names or ():
+        if name not in KNOWN_NAMES[what]:
+            raise ConfigError(unknown_name(what, name, KNOWN_NAMES[what]))
 
 
 def check_run_folder(path: Path | None) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from camera_relocalization_ros.cli.early_checks import check_recipe
+from camera_relocalization_ros.cli.early_checks import check_names, check_recipe
 
 NAME = "reproduce"
 HELP = "Train the thesis' grid of networks, heads and losses on your own data, and fill its tables."
@@ -44,6 +44,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def check(arguments: argparse.Namespace) -> None:
     check_recipe(arguments.config)
+    for what, names in (("backbone", arguments.backbones), ("head", arguments.heads), ("loss", arguments.losses)):
+        check_names(what, names)
 
 
 def run(arguments: argparse.Namespace) -> int:

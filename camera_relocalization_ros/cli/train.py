@@ -57,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def check(arguments: argparse.Namespace) -> None:
-    check_recipe(arguments.config)
+    check_recipe(arguments.config, arguments.backbone, arguments.head, arguments.loss)
     check_run_folder(arguments.finetune)
     check_data(*arguments.datasets, *arguments.val)
     warn_of_forgotten_parts(arguments.datasets)

@@ -16,7 +16,22 @@ from camera_relocalization_ros.core.plain_values import dataclass_from_dict, loa
 MAX_SIZE = 65536
 # NumPy's generators take no larger one
 MAX_SEED = 2**32 - 1
-
+# of the registries, which need PyTorch: a slip of the pen is answered before it is loaded
+KNOWN_NAMES = {
+    "head": ("regressor", "spatial_lstm", "temporal_gru"),
+    "loss": ("beta", "nh", "qeh", "nh_canonical", "geodesic", "only_position", "only_quaternion"),
+    "backbone": (
+        "efficientnet_lite0",
+        "googlenet_imagenet",
+        "googlenet_places365",
+        "googlenet_random",
+        "inception_resnet_v2_imagenet",
+        "inception_resnet_v2_random",
+        "vgg16_hybrid1365",
+        "vgg16_imagenet",
+        "vgg16_random",
+    ),
+}
 
 WHOLE, SQUARE = CROPS = ("none", "square")
 PUBLISHED, OF_THE_DATA = CHANNEL_MEANS = ("published", "data")

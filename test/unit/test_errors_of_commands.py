@@ -2,8 +2,11 @@
 """What a user reads when a command cannot do it: one line that names the thing, exit code 1; wrong usage is 2."""
 
 import json
+import os
 import re
+import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +15,18 @@ from toy_backbone import ToyBackbone
 
 from camera_relocalization_ros.cli.main import COMMANDS, main
 from camera_relocalization_ros.training.backbones import BACKBONES
+from camera_relocalization_ros.training.config import KNOWN_NAMES
+from camera_relocalization_ros.training.heads import HEADS
+from camera_relocalization_ros.training.losses import LOSSES
+
+ROOT = Path(__file__).resolve().parents[2]
+BEFORE_PYTORCH = """
+import sys
+from camera_relocalization_ros.cli.main import main
+for arguments in {commands}:
+    assert main(arguments) == 1
+assert "torch" not in sys.modules
+"""
 
 
 @pytest.mark.parametrize(
@@ -38,6 +53,29 @@ def test_one_line_that_names_it(tmp_path, monkeypatch, capsys, arguments, says):
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith(f"reloc {arguments[0]}: ")]
     assert len(lines) == 1
     assert says in lines[0]
+
+
+def test_a_name_that_none_has_is_told_before_pytorch_is_loaded(tmp_path):
+    write_fake_dataset(tmp_path / "good")
+    (tmp_path / "typo.yaml").write_text("{head: {name: temporalgru}}")
+    train = ["train", "good", "-o", "run"]
+    commands = [[*train, "--head", "temporalgru"], [*train, "--config", "typo.yaml"], [*train, "--loss", "qe"]]
+    commands += [[*train, "--backbone", "vgg"], ["reproduce", "airframe", "a=b@c", "--heads", "gru", "-o", "tables"]]
+    command = [sys.executable, "-c", BEFORE_PYTORCH.format(commands=commands)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("no head 'temporalgru' (did you mean 'temporal_gru'?)") == 2
+    assert re.findall(r"^reloc (.*?);", done.stderr, re.MULTILINE)[2:] == [
+        "train: no loss 'qe' (did you mean 'qeh'?)",
+        "train: no backbone 'vgg'",
+        "reproduce: no head 'gru'",
+    ]
+
+
+def test_the_names_that_are_known_without_pytorch_are_those_of_the_registries():
+    for what, registry in (("head", HEADS), ("loss", LOSSES), ("backbone", BACKBONES)):
+        assert set(KNOWN_NAMES[what]) == set(registry), what
 
 
 @pytest.mark.parametrize(
