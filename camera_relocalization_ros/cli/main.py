@@ -70,9 +70,10 @@ def main(argv: list[str] | None = None) -> int:
     arguments = top.parse_args(words)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
     logging.getLogger("camera_relocalization_ros").setLevel(logging.WARNING if arguments.quiet else logging.INFO)
+    interruptions: list[int] = []
     try:
         refuse_bad_outputs(arguments)
-        with _ended_as_by_ctrl_c(), reporting(silent if arguments.quiet else progress_shown()):
+        with _ended_by_signals(interruptions), reporting(silent if arguments.quiet else progress_shown()):
             if arguments.check is not None:
                 # what is wrong is said before libraries are loaded that take seconds, and before work that takes hours
                 arguments.check(arguments)
@@ -81,13 +82,14 @@ def main(argv: list[str] | None = None) -> int:
         print(f"reloc {arguments.command}: {one_line(error)}", file=sys.stderr)
         return 1
     except ModuleNotFoundError as error:
-        message = missing_package_message(error.name or "")
+        message = "interrupted" if interruptions else missing_package_message(error.name or "")
         if message is None:
             raise
         print(f"reloc {arguments.command}: {message}", file=sys.stderr)
         return 1
     except (MemoryError, RuntimeError, ImportError) as error:
-        message = memory_message(error)
+        # a library that is interrupted while it is loaded says that it cannot be
+        message = "interrupted" if interruptions else memory_message(error)
         if message is None:
             raise
         print(f"reloc {arguments.command}: {message}", file=sys.stderr)
@@ -130,24 +132,25 @@ def _complete(top: argparse.ArgumentParser) -> None:
 
 
 @contextmanager
-def _ended_as_by_ctrl_c() -> Iterator[None]:
+def _ended_by_signals(interruptions: list[int]) -> Iterator[None]:
     """SIGTERM, which ends batch jobs, and SIGHUP of a lost connection as Ctrl-C: side files are removed, it is said.
 
-    What was started to ignore one of them, as nohup has it, goes on ignoring it.
+    What was started to ignore one of them, as nohup has it, goes on ignoring it. `interruptions` gets the signals.
     """
+
+    def interrupt(number: int, _frame: object) -> None:
+        interruptions.append(number)
+        raise KeyboardInterrupt
+
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     changed = {number: handler for number, handler in before.items() if handler is not signal.SIG_IGN}
     for number in changed:
-        signal.signal(number, _interrupt)
+        signal.signal(number, interrupt)
     try:
         yield
     finally:
         for number, handler in changed.items():
             signal.signal(number, handler)
-
-
-def _interrupt(_signal: int, _frame: object) -> None:
-    raise KeyboardInterrupt

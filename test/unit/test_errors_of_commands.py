@@ -4,8 +4,10 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -133,3 +135,17 @@ def test_a_missing_package_is_named(tmp_path, monkeypatch, capsys):
         monkeypatch.delitem(sys.modules, f"camera_relocalization_ros.{module}", raising=False)
     assert main(["train", str(tmp_path / "good"), "-o", str(tmp_path / "run")]) == 1
     assert "reloc train: needs the Python package lightning" in capsys.readouterr().err
+
+
+def test_ctrl_c_while_a_library_is_loaded_is_told_as_what_it_is(monkeypatch, capsys):
+    def run(_arguments):
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(5)
+        except KeyboardInterrupt:
+            # as OpenCV, when NumPy's part that it loads is interrupted
+            raise ImportError("numpy.core.multiarray failed to import") from None
+
+    monkeypatch.setattr("camera_relocalization_ros.cli.info.run", run)
+    assert main(["info", "."]) == 1
+    assert capsys.readouterr().err == "reloc info: interrupted\n"
