@@ -6,9 +6,10 @@ from __future__ import annotations
 import argparse
 import shlex
 from pathlib import Path
-from typing import Container
+from typing import Container, Iterable
 
 from camera_relocalization_ros.cli.next_step import print_next
+from camera_relocalization_ros.data.doctor.finding import BAD, LOOK, Finding, findings_text
 
 NAME = "doctor"
 HELP = "Check whether a data set is fit for training: what is wrong with it, and where to fly next."
@@ -17,12 +18,18 @@ EXAMPLE = "reloc doctor out/flights -o out/doctor.html"
 # how data sets are made, by what the information of their sequences holds; others were imported
 MAKERS = {"image_topic": ("extract", "BAG"), "survey": ("survey", "IMAGES")}
 IMPORTED = ("import", "LAYOUT", "SOURCE")
+AXES = "axes of the camera"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("dataset", help="data set, or DATASET@SPLIT.PART")
     parser.add_argument("-o", "--output", type=Path, metavar="FILE.html", help="write one page with pictures as well")
     parser.add_argument("--strict", action="store_true", help="exit with 1 when a check says BAD")
+
+
+def curable(findings: Iterable[Finding]) -> list[str]:
+    """The checks that found something wrong; where the axes cannot be told, nothing says that others were meant."""
+    return [each.check for each in findings if each.level == BAD or (each.level == LOOK and each.check != AXES)]
 
 
 def cures(dataset: str, checks: list[str], info: Container[str]) -> list[str]:
@@ -35,7 +42,7 @@ def cures(dataset: str, checks: list[str], info: Container[str]) -> list[str]:
     again = ("reloc", *maker, "--overwrite", "-o", folder)
     known = {
         "image files": again,
-        "axes of the camera": (*again, "--child", "OPTICAL_FRAME") if maker == MAKERS["image_topic"] else (),
+        AXES: (*again, "--child", "OPTICAL_FRAME") if maker == MAKERS["image_topic"] else (),
         "splits": ("reloc", "split", folder, "blocks", "--name", "blocks", "--overwrite"),
     }
     found: dict[str, list[str]] = {}
@@ -56,12 +63,11 @@ def verdict(bad: list[str], looked: list[str]) -> str:
 def run(arguments: argparse.Namespace) -> int:
     from camera_relocalization_ros.data.dataset import Dataset
     from camera_relocalization_ros.data.doctor.examination import examine
-    from camera_relocalization_ros.data.doctor.finding import BAD, LOOK, OK, findings_text
 
     examination = examine(Dataset.load(arguments.dataset))
     print(findings_text(examination.findings))
     info = {key for sequence in examination.dataset.sequences for key in sequence.info}
-    for line in cures(arguments.dataset, [each.check for each in examination.findings if each.level != OK], info):
+    for line in cures(arguments.dataset, curable(examination.findings), info):
         print(line)
     for number, suggestion in enumerate(examination.coverage.suggestions, start=1):
         print(f"{'' if number > 1 else 'fly here next:':<16}{number}. {suggestion.sentence}")

@@ -6,8 +6,9 @@ import re
 import pytest
 from helpers import write_fake_dataset
 
-from camera_relocalization_ros.cli.doctor import cures, verdict
+from camera_relocalization_ros.cli.doctor import curable, cures, verdict
 from camera_relocalization_ros.cli.main import main
+from camera_relocalization_ros.data.doctor.finding import BAD, LOOK, OK, Finding
 
 
 def test_cures_name_the_data_set_and_what_they_cure():
@@ -21,6 +22,12 @@ def test_cures_name_the_data_set_and_what_they_cure():
 def test_what_was_not_extracted_is_not_extracted_over(info, made):
     (line,) = cures("out/set", ["image files", "axes of the camera"], info)
     assert line == f"cure:           reloc {made} --overwrite -o out/set (image files)"
+
+
+def test_axes_that_cannot_be_told_need_no_other_extraction():
+    levels = {"axes of the camera": LOOK, "splits": LOOK, "blur": OK}
+    assert curable(Finding(check, level, "") for check, level in levels.items()) == ["splits"]
+    assert curable([Finding("axes of the camera", BAD, "")]) == ["axes of the camera"]
 
 
 def test_command_prints_them(tmp_path, capsys):
