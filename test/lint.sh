@@ -12,5 +12,5 @@ else
 fi
 # in the workspace the folder has the package's name, whatever the clone is called
 catkin_lint --quiet -W2 --strict .catkin_ws/src/camera_relocalization_ros
-shellcheck setup/*.sh env.sh test/*.sh findings/*.sh .ci/run
+shellcheck setup/*.sh env.sh test/*.sh test/tutorial/*.sh findings/*.sh .ci/run
 echo "lint: clean"
