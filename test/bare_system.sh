@@ -58,7 +58,7 @@ step "make setup"
 inside 'cd camera_relocalization_ros; make setup'
 
 step "the tutorial, typed without a network"
-offline=--net inside 'cd camera_relocalization_ros; . ./env.sh; pytest -q test/tutorial --basetemp=/root/typed'
+offline=--net inside 'cd camera_relocalization_ros; . ./env.sh; pytest -q -o faulthandler_timeout=3600 test/tutorial --basetemp=/root/typed'
 
 step "the flight, as typed at the page's end"
 offline=--net inside '. camera_relocalization_ros/env.sh; camera_relocalization_ros/test/tutorial/fly.sh /root/typed/*/'

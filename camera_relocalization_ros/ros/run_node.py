@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import Callable
 
@@ -23,7 +24,13 @@ def run_node(name: str, start: Callable[[], Callable[[], None] | None]) -> int:
     argument WAIT a node that cannot start says so once, and tries again until it can: of a process that ends, roslaunch
     knows only how to start it again, and what is wrong would be told every two seconds.
     """
-    rospy.init_node(name)
+    try:
+        rospy.init_node(name)
+    except (rospy.exceptions.ROSInitException, rospy.exceptions.ROSInterruptException):
+        if not rospy.is_shutdown():
+            raise
+        print(f"{name}: ended before there was a master", file=sys.stderr)
+        return 1
     waits, said = WAIT in rospy.myargv(), ""
     while not rospy.is_shutdown():
         try:
