@@ -64,7 +64,7 @@ def texture_of_content(data: bytes) -> np.ndarray:
 
 def compared_step(count: int) -> int:
     """Of so many pictures of a recording, each how manieth is looked at."""
-    return max(count // MOST_COMPARED, 1)
+    return max(-(-count // MOST_COMPARED), 1)
 
 
 def still_rows(textures: Sequence[np.ndarray], poses: Poses) -> np.ndarray:

@@ -13,6 +13,8 @@ from camera_relocalization_ros.data.dataset import Dataset
 from camera_relocalization_ros.data.dataset_writer import DatasetWriter
 from camera_relocalization_ros.data.doctor.image_checks import check_still
 from camera_relocalization_ros.data.still_pictures import (
+    MOST_COMPARED,
+    compared_step,
     ranges_of,
     recorded_still,
     refuse_still_pictures,
@@ -53,6 +55,12 @@ def test_a_picture_shows_the_same_before_and_after_it_is_a_file(width):
     content = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()
     assert texture_of_picture(picture) @ texture_of_content(content) > 0.98
     assert not texture_of_content(b"no image").any()
+
+
+@pytest.mark.parametrize("count", [0, 1, 400, 401, 799, 800, 100_000])
+def test_no_more_pictures_are_looked_at_than_is_said(count):
+    looked_at = len(range(0, count, compared_step(count)))
+    assert min(count, MOST_COMPARED // 2) <= looked_at <= MOST_COMPARED
 
 
 def test_what_was_shown_is_not_read_again(tmp_path):
