@@ -91,7 +91,10 @@ def main() -> None:
     arguments = parser.parse_args()
     print(stream_cost(arguments.bundle, arguments.test, arguments.images), flush=True)
     if arguments.before:
-        command = [sys.executable, __file__, arguments.bundle, arguments.test, "--images", arguments.images]
+        # its own environment, where it has one: it may need packages that are no longer needed
+        own = arguments.before / ".venv" / "bin" / "python"
+        python = own if own.exists() else sys.executable
+        command = [python, __file__, arguments.bundle, arguments.test, "--images", arguments.images]
         environment = {**os.environ, "PYTHONPATH": str(arguments.before.resolve())}
         print("before:", end=" ", flush=True)
         subprocess.run([str(word) for word in command], env=environment, check=False)
