@@ -11,6 +11,7 @@ import pycolmap
 from scipy.stats import chi2
 
 from camera_relocalization_ros.mapping.survey.scene_points import FEWEST_VIEWS, ScenePoint
+from camera_relocalization_ros.mapping.survey.structure import quiet
 
 # a corner that counts for more features would alone place the cameras, and what residuals do not show (paper that is
 # not flat, blur that shifts an edge) with them
@@ -96,8 +97,9 @@ def _solve(joint: Any, cameras_are_known: bool) -> None:
     for number in joint.images:
         config.add_image(number)
     config.fix_gauge(pycolmap.BundleAdjustmentGauge.TWO_CAMS_FROM_WORLD)
-    # not pycolmap.bundle_adjustment, which reports each call to stderr
-    pycolmap.create_default_bundle_adjuster(options, config, joint).solve()
+    # not pycolmap.bundle_adjustment, which reports each call; of the solver a step that fails is tried again, shorter
+    with quiet():
+        pycolmap.create_default_bundle_adjuster(options, config, joint).solve()
 
 
 def _with_corners(

@@ -40,7 +40,7 @@ def reconstruct(parts: Sequence[Pictures], work: Path, one_camera: bool = True, 
     database, folder = work / DATABASE, parts[0].folder
     mapping = _mapping_options(all(part.camera is not None for part in parts))
     count = sum(len(part.names) for part in parts)
-    with _quiet():
+    with quiet():
         for part in parts:
             _extract_features(database, part, one_camera, features)
         if count <= MOST_EXHAUSTIVE:
@@ -116,8 +116,8 @@ def move(reconstruction: Any, similarity: Similarity) -> None:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """COLMAP reports each step to stderr; what went wrong comes back as an exception."""
+def quiet() -> Iterator[None]:
+    """COLMAP and its solver report each step to stderr; what went wrong comes back as an exception."""
     before = pycolmap.logging.minloglevel
     pycolmap.logging.minloglevel = int(pycolmap.logging.Level.ERROR.value)
     try:

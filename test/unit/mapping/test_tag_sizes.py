@@ -9,6 +9,7 @@ from camera_relocalization_ros.core.geometry import invert
 from camera_relocalization_ros.mapping.survey.alignment import similarity_between
 
 pycolmap = pytest.importorskip("pycolmap", reason="structure from motion")
+from camera_relocalization_ros.mapping.survey.corner_adjustment import adjusted_without  # noqa: E402
 from camera_relocalization_ros.mapping.survey.scene_points import ScenePoint, intersection  # noqa: E402
 from camera_relocalization_ros.mapping.survey.tag_sizes import tag_sizes, without_shift  # noqa: E402
 from camera_relocalization_ros.mapping.survey.tags import scale_by_corners, tag_axes  # noqa: E402
@@ -108,3 +109,13 @@ def test_the_stated_error_of_the_scale_is_the_true_one():
         claimed.append(scale.error)
     assert 0.4 < np.sqrt(np.mean(np.square(normalised))) < 1.5 and np.abs(normalised).max() < 3
     assert np.median(claimed) < 0.004
+
+
+def test_what_an_adjustment_cannot_hold_is_not_printed(capfd):
+    """Left out pictures may leave some that fix no gauge, or points that fail a step; the solver goes on by itself."""
+    rng = np.random.default_rng(0)
+    cameras = flight(rng, 6)
+    features = rng.uniform([-0.9, -0.4, 0.0], [0.9, 0.6, 0.8], (20, 3))
+    found = reconstructed([cameras[0], cameras[0], *cameras[2:]], features, 0.0, rng)
+    assert sorted(adjusted_without(found, {3, 4, 5, 6}, [], 0, True).images) == [1, 2]
+    assert capfd.readouterr().err == ""
