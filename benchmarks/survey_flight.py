@@ -36,7 +36,7 @@ from camera_relocalization_ros.data.dataset import MANIFEST, Dataset, load_image
 from camera_relocalization_ros.localization.landmarks.pose_refiner import PoseRefiner
 from camera_relocalization_ros.mapping.builder import MapSettings, build_landmarks, compressed, descriptor_axes
 from camera_relocalization_ros.mapping.builder import survey as survey_for_map
-from camera_relocalization_ros.mapping.survey.alignment import similarity_between
+from camera_relocalization_ros.mapping.survey.alignment import robust_similarity, similarity_between
 from camera_relocalization_ros.pipelines.build_map import build_map
 from camera_relocalization_ros.pipelines.evaluate_bundle import evaluate_bundle
 from camera_relocalization_ros.pipelines.export_bundle import export_bundle
@@ -143,8 +143,12 @@ class Estimates:
     true_quats_xyzw: np.ndarray
 
     def rigidly_aligned(self) -> Estimates:
-        """The same with the axes of what was found turned and moved onto the true ones; the scale stays."""
-        moved = similarity_between(self.positions, self.true_positions, 1.0)
+        """The same with the axes of what was found turned and moved onto the true ones; the scale stays.
+
+        Outliers have no say: a wrong pose would turn all others.
+        """
+        _, usual = robust_similarity(self.positions, self.true_positions)
+        moved = similarity_between(self.positions[usual], self.true_positions[usual], 1.0)
         quats_xyzw = (moved.rotation * Rotation.from_quat(self.quats_xyzw)).as_quat()
         return replace(self, positions=moved.apply(self.positions), quats_xyzw=quats_xyzw)
 
