@@ -27,6 +27,8 @@ FILES_OF_FOLDERS = {
     # a folder that a training was interrupted in is no run yet, and the training goes on
     "train": ("run.yaml",),
 }
+# of what holds one of these, a run is no part; the training that was interrupted in a folder has none of them
+NO_RUNS = ("dataset.yaml", "bundle.yaml", "result.yaml")
 # files of ours that are parts of a folder, and never an output by themselves
 PARTS = (
     *("dataset.yaml", "frames.csv", "result.yaml", "bundle.yaml", "run.yaml", "network.onnx"),
@@ -46,6 +48,10 @@ def add_overwrite(parser: argparse.ArgumentParser, name: str) -> None:
 def refuse_bad_outputs(arguments: argparse.Namespace) -> None:
     """Raise RelocalizationError when an output exists that is not to be overwritten, or cannot be written."""
     _refuse_unwritable_outputs(arguments)
+    if arguments.command == "train":
+        for name in NO_RUNS:
+            if (arguments.output / name).is_file():
+                raise RelocalizationError(f"{arguments.output}: holds {name}, and no run; choose another name")
     if getattr(arguments, "overwrite", True):
         if getattr(arguments, "overwrite", False):
             _refuse_to_destroy(arguments)

@@ -10,6 +10,7 @@ find it there (`found_folder`). Nothing is forced to the disk: this is about a p
 from __future__ import annotations
 
 import ctypes
+import errno
 import json
 import os
 import shutil
@@ -78,6 +79,7 @@ def new_folder(path: Path | str, kind: type[RelocalizationError] = Relocalizatio
     path = Path(os.path.realpath(path))
     partial = partial_path(path)
     with writing(path, kind):
+        _check_no_device(path)
         recover_folder(path)
         shutil.rmtree(partial, ignore_errors=True)
         try:
@@ -102,6 +104,7 @@ def replaced_folder(
     path = Path(os.path.realpath(path))
     marks = tuple(marks)
     with writing(path, kind):
+        _check_no_device(path)
         recover_folder(path)
     if not is_taken(path):
         yield path
@@ -183,7 +186,14 @@ def write_yaml(path: Path | str, values: Any, kind: type[RelocalizationError] = 
     write_text(path, yaml.safe_dump(values, sort_keys=False), kind)
 
 
+def _check_no_device(path: Path) -> None:
+    """Raise OSError where a folder would replace a device, a pipe or a socket: root may do that even to /dev/null."""
+    if path.exists() and not path.is_dir() and not path.is_file():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+
+
 def _swap(partial: Path, path: Path) -> None:
+    _check_no_device(path)
     if not path.exists():
         os.replace(partial, path)
         return

@@ -54,6 +54,8 @@ def test_what_exists_is_refused_and_stays_and_is_replaced_when_asked(tmp_path, m
         ("export-dataset set tum -o ../work", "is or holds set"),
         ("evaluate {bundle} set -o results", "so it is not replaced"),
         ("doctor set -o set/dataset.yaml", "a part of what lies beside it"),
+        ("train set -o set", "set: holds dataset.yaml, and no run; choose another name"),
+        ("train set -o result", "result: holds result.yaml, and no run; choose another name"),
     ],
 )
 def test_overwrite_destroys_nothing_that_is_read_and_no_part_of_ours(tmp_path, monkeypatch, capsys, command, says):
@@ -165,3 +167,12 @@ def test_a_command_in_a_thread_leaves_signals_alone(tmp_path, capsys):
     thread.start()
     thread.join()
     assert codes == [0]
+
+
+def test_no_run_is_mixed_into_a_data_set(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    write_fake_dataset(tmp_path / "set")
+    before = sorted(tmp_path.rglob("*"))
+    assert main(["train", "set", "-o", "set"]) == 1
+    assert capsys.readouterr().err == "reloc train: set: holds dataset.yaml, and no run; choose another name\n"
+    assert sorted(tmp_path.rglob("*")) == before

@@ -79,6 +79,20 @@ def test_a_link_is_followed_and_a_device_is_written_as_it_is(tmp_path):
     assert not os.path.isfile("/dev/null")
 
 
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_folder_never_takes_the_place_of_a_device(tmp_path, overwrite):
+    # a pipe stands for /dev/null, which root would have lost
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(DatasetError, match=r"pipe: cannot be written \(Not a directory\)"):
+        with new_folder(pipe, DatasetError):
+            pass
+    with pytest.raises(DatasetError, match=r"pipe: cannot be written \(Not a directory\)"):
+        with replaced_folder(pipe, ["run.yaml"], overwrite, DatasetError):
+            pass
+    assert pipe.is_fifo() and os.listdir(tmp_path) == ["pipe"]
+
+
 def test_processes_that_write_the_same_file_have_names_of_their_own(tmp_path):
     with new_file(tmp_path / "file", own=True) as mine:
         assert str(os.getpid()) in mine.name and mine != partial_path(tmp_path / "file")
