@@ -61,7 +61,7 @@ step "the tutorial, typed without a network"
 offline=--net inside 'cd camera_relocalization_ros; . ./env.sh; pytest -q -o faulthandler_timeout=3600 test/tutorial --basetemp=/root/typed'
 
 step "the flight, as typed at the page's end"
-offline=--net inside '. camera_relocalization_ros/env.sh; camera_relocalization_ros/test/tutorial/fly.sh /root/typed/*/'
+offline=--net inside '. camera_relocalization_ros/env.sh; camera_relocalization_ros/test/tutorial/fly.sh /root/typed/*0/'
 
 step "a workspace of one's own, by the lines of docs/install.md as they stand"
 # shellcheck disable=SC2016  # the inner shell's own
@@ -69,5 +69,5 @@ inside 'mkdir -p workspace/src; cd workspace; git clone --quiet ../repository.bu
 lines=$(awk "/workspace of your own/ { near = 1 } near && /^\`\`\`sh$/ { inside = 1; next } inside && /^\`\`\`$/ { exit } inside" \
   src/camera_relocalization_ros/docs/install.md)
 eval "$lines" >/root/workspace.log 2>&1 || { tail -n 20 /root/workspace.log; exit 1; }
-cd /; command -v reloc; reloc info /root/typed/*/out/bundle | head -n 2'
+cd /; command -v reloc; reloc info /root/typed/*0/out/bundle | head -n 2'
 step "done"
