@@ -332,6 +332,8 @@ class NodeInterfaceTest(unittest.TestCase):
         settings = Client(NODE, timeout=20.0)
         self.addCleanup(settings.update_configuration, {"gate": False})
         settings.update_configuration({"gate": True})
+        # the node may answer for another listener, and not know this one yet
+        self.client.send_until(lambda _status: heard.all(), "markers are heard")
         black = np.zeros_like(fake_image_rgb(0))
         stamps_ns = [self.client.publish(black)]
         for image_rgb in (black, np.full_like(black, 250)):
