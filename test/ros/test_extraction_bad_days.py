@@ -231,6 +231,26 @@ def test_processes_end_with_a_killed_parent(tmp_path, bag_of_100):
     wait_for(lambda: not any(os.path.exists(f"/proc/{pid}") and "Z" not in state_of(pid) for pid in pids), 60)
 
 
+def test_a_process_whose_parent_was_killed_before_it_could_notice_ends():
+    """Of parent, child and grandchild the child is killed, before the grandchild becomes a worker."""
+    script = """
+import multiprocessing, os, signal, sys, time
+from camera_relocalization_ros.ros.bags.extraction_workers import _become_worker
+
+def late(parent):
+    print(os.getpid(), flush=True)
+    while os.getppid() == parent:
+        time.sleep(0.01)
+    _become_worker()
+    time.sleep(600)
+
+multiprocessing.get_context("fork").Process(target=late, args=(os.getpid(),)).start()
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    done = subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, timeout=60, check=False)
+    wait_for(lambda: not os.path.exists(f"/proc/{int(done.stdout)}"), 30)
+
+
 def test_processes_end_at_once_whatever_the_parent_makes_of_signals(tmp_path, bag_of_100, monkeypatch):
     def interrupted(*_):
         ended.extend(multiprocessing.active_children())

@@ -188,6 +188,9 @@ def _become_worker() -> None:
     cv2.setNumThreads(1)  # OpenCV's threads did not survive the fork, and all cores are busy
     libc = ctypes.CDLL(None)
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    parent = multiprocessing.parent_process()
+    if parent is not None and os.getppid() != parent.pid:
+        os._exit(1)  # it was killed before it could be told to take this process with it
     # or glibc gives the memory of each image back to the kernel and fetches it anew: half of the time was spent there
     libc.mallopt(M_MMAP_THRESHOLD, KEPT_BYTES)
     libc.mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
