@@ -95,11 +95,16 @@ def describe(replayed: Replay) -> str:
 
 def describe_counts(values: dict[str, Any]) -> str:
     """Two lines on how many images were answered and how fast, from Replay.to_dict."""
-    latency, inference = values["latency_s"], values["inference_s"]
     counts = ", ".join(f"{name} {values[name]}" for name in ("lost", "dropped", "rejected"))
+    times = [_milliseconds("latency", values.get("latency_s"))]
+    times.append(_milliseconds("the network, in images that waited for it,", values.get("inference_s")))
     return (
         f"answered {values['answered']} of {values['images']} images ({100 * values['answered_share']:.1f} %), "
-        f"{counts}\n"
-        f"latency p50 {1e3 * latency['p50']:.1f} ms, p95 {1e3 * latency['p95']:.1f} ms; "
-        f"of this the network p50 {1e3 * inference['p50']:.1f} ms, p95 {1e3 * inference['p95']:.1f} ms"
+        f"{counts}\n{'; '.join(times)}"
     )
+
+
+def _milliseconds(what: str, quantiles_s: dict[str, float] | None) -> str:
+    if quantiles_s is None:
+        return f"{what} not measured"
+    return f"{what} p50 {1e3 * quantiles_s['p50']:.1f} ms, p95 {1e3 * quantiles_s['p95']:.1f} ms"

@@ -15,6 +15,7 @@ from live import known_trajectory
 from ros_helpers import IMAGE_TOPIC
 
 from camera_relocalization_ros.bundle.model_bundle import load_bundle
+from camera_relocalization_ros.cli.replay import describe_counts
 from camera_relocalization_ros.core.frames import FramePair
 from camera_relocalization_ros.core.pose import Pose
 from camera_relocalization_ros.ros import conversions
@@ -93,3 +94,13 @@ def test_a_replay_is_over_when_the_covariances_are_heard_too(plan, monkeypatch):
     heard.pose.covariance = np.eye(6).ravel().tolist()
     recorder.on_covariance(heard)
     assert recorder.has_all_until(int(plan.stamps_ns[1]))
+
+
+def test_times_are_told_also_of_images_that_never_waited_for_the_network():
+    values = {"answered": 9, "images": 10, "answered_share": 0.9, "lost": 1, "dropped": 0, "rejected": 0}
+    values["latency_s"] = {"p50": 0.009, "p95": 0.03}
+    assert describe_counts(values).endswith(
+        "latency p50 9.0 ms, p95 30.0 ms; the network, in images that waited for it, not measured"
+    )
+    values["inference_s"] = {"p50": 0.016, "p95": 0.02}
+    assert describe_counts(values).endswith("in images that waited for it, p50 16.0 ms, p95 20.0 ms")
