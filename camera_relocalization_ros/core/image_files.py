@@ -20,6 +20,12 @@ ENDS = {".jpg": (b"\xff\xda", b"\xff\xd9"), ".png": (b"IDAT", b"IEND")}
 # of the largest sensors that fly; decoding takes ten bytes for each, at worst
 MAX_PIXELS = 2**26
 MAX_FILE_BYTES = 2**28
+# a JPEG is decoded at a part of its size much sooner
+REDUCED_GREY = {
+    8: cv2.IMREAD_REDUCED_GRAYSCALE_8,
+    4: cv2.IMREAD_REDUCED_GRAYSCALE_4,
+    2: cv2.IMREAD_REDUCED_GRAYSCALE_2,
+}
 # markers of a JPEG: those of its size (but not DHT, JPG and DAC among them), and those without a length
 JPEG_SIZES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 JPEG_BARE = frozenset((0x00, 0x01, *range(0xD0, 0xD9)))
@@ -116,6 +122,14 @@ def load_image(path: Path, flags: int) -> np.ndarray | None:
         return decode_image(read_image_file(path), flags)
     except DatasetError:
         return None
+
+
+def decode_grey(data: bytes, least_width: int) -> np.ndarray | None:
+    """As `decode_image`, in grey (H, W): a JPEG at the smallest part of its size that is so wide, if it is."""
+    # OpenCV reduces other files after it has decoded them, and leaves pixels out
+    width = (image_size(data) or (0, 0))[0] if encoded_suffix(data) == ".jpg" else 0
+    parts = (flags for part, flags in REDUCED_GREY.items() if width >= part * least_width)
+    return decode_image(data, next(parts, cv2.IMREAD_GRAYSCALE))
 
 
 def read_list(path: Path) -> list[tuple[int, str]]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Recorded poses against the motion that images show: their delay, and the convention of their axes.
+"""Recorded poses against the motion that images show: their delay.
 
 What is compared are motions between two moments, because they do not depend on where the world is. First rotations,
 which need no start value; then, for the delay, the epipolar lines of tracked points, because the rotations that images
@@ -32,10 +32,6 @@ SYSTEMATIC_SIGMA_S = 0.002
 MAX_SIGMA_S = 0.03
 MIN_EXPLAINED = 0.5
 BOOTSTRAPS, BLOCK_PAIRS = 200, 8
-# the smallest typical turn between two images that can tell one convention from another
-MIN_TURN_RAD = np.radians(0.7)
-
-R_OPENGL = np.diag([1.0, -1.0, -1.0])
 
 
 @dataclass(frozen=True)
@@ -56,15 +52,6 @@ class DelayEstimate:
     costs: np.ndarray
     pair_count: int
     doubt: str
-
-
-@dataclass(frozen=True)
-class AxesVerdict:
-    """Which convention poses follow: "optical", "opengl", "inverted", "inverted opengl", or "" for no answer."""
-
-    name: str
-    residuals_deg: dict[str, float]
-    sentence: str
 
 
 class _MovingStream:
@@ -176,44 +163,6 @@ def _doubt(sigma_s: float, explained: float, is_at_end: bool, search_s: tuple[fl
             f"the delay explains {100 * max(explained, 0.0):.0f} % of the disagreement"
         )
     return ""
-
-
-def check_axes(pairs: RotationPairs, trajectory: Trajectory) -> AxesVerdict:
-    """Which convention makes the poses turn as the images do; the poses are the camera's, at the images' stamps.
-
-    "inverted" poses are those of the world in the camera, "opengl" cameras have y up and z backwards.
-    """
-    at_pose = np.isin(pairs.first_ns, trajectory.stamps_ns) & np.isin(pairs.second_ns, trajectory.stamps_ns)
-    pairs = pairs.select(at_pose)
-    turns = np.linalg.norm(pairs.rotvecs, axis=1)
-    if len(pairs) < MIN_PAIRS or np.median(turns) < MIN_TURN_RAD:
-        return AxesVerdict("", {}, "cannot tell: the camera turns too little between images that show the same things")
-    first = Rotation.from_quat(trajectory.quats_xyzw[np.searchsorted(trajectory.stamps_ns, pairs.first_ns)])
-    second = Rotation.from_quat(trajectory.quats_xyzw[np.searchsorted(trajectory.stamps_ns, pairs.second_ns)])
-    flip = Rotation.from_matrix(R_OPENGL)
-    candidates = {
-        "optical": first.inv() * second,
-        "opengl": flip * first.inv() * second * flip,
-        "inverted": first * second.inv(),
-        "inverted opengl": flip * first * second.inv() * flip,
-    }
-    errors = {
-        name: float(np.degrees(np.median(np.linalg.norm(turn.as_rotvec() - pairs.rotvecs, axis=1))))
-        for name, turn in candidates.items()
-    }
-    best, second_best = sorted(errors.values())[:2]
-    name = min(errors, key=lambda key: errors[key])
-    if best > 0.5 * second_best:
-        return AxesVerdict("", errors, "cannot tell: no convention makes the poses turn as the images do")
-    return AxesVerdict(name, errors, SENTENCES[name])
-
-
-SENTENCES = {
-    "optical": "the poses turn as the images do",
-    "opengl": "the poses are of an OpenGL camera (y up, z backwards); turn each by 180 degrees about its x axis",
-    "inverted": "the poses are those of the world in the camera; invert them",
-    "inverted opengl": "the poses are those of the world in an OpenGL camera; invert, then turn by 180 degrees about x",
-}
 
 
 def _is_covered(

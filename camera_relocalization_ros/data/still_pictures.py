@@ -62,6 +62,11 @@ def texture_of_content(data: bytes) -> np.ndarray:
     return np.zeros(1, np.float32) if grey is None else texture_of(grey)
 
 
+def compared_rows(count: int) -> np.ndarray:
+    """Indices of those of so many pictures of a recording that are looked at."""
+    return np.arange(0, count, compared_step(count))
+
+
 def compared_step(count: int) -> int:
     """Of so many pictures of a recording, each how manieth is looked at."""
     return max(-(-count // MOST_COMPARED), 1)
@@ -85,7 +90,7 @@ def still_rows(textures: Sequence[np.ndarray], poses: Poses) -> np.ndarray:
 
 def still_frames(image_paths: Sequence[Path], poses: Poses) -> np.ndarray:
     """As `still_rows`, of image files (N); of many, a part is read, and those between two still ones count as well."""
-    rows = np.arange(0, len(image_paths), compared_step(len(image_paths)))
+    rows = compared_rows(len(image_paths))
     with ThreadPoolExecutor() as pool:
         return still_among(rows, list(pool.map(_texture_of_file, [image_paths[row] for row in rows])), poses)
 

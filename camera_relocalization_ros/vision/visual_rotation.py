@@ -51,18 +51,19 @@ def visual_rotations(
     frames: Iterable[tuple[int, np.ndarray]],
     camera: CameraIntrinsics | Sequence[CameraIntrinsics],
     gap_s: float = 0.4,
+    width: int = TRACKING_WIDTH,
 ) -> RotationPairs:
     """Rotations between images at least gap_s apart, and not more than three times that.
 
     `frames`: (stamp in nanoseconds, grey image (H, W) uint8 of the camera's size) in the order of the stamps; each is
     paired with the first one that is late enough. Pairs that show too few common points are left out.
-    camera: of all images, or of each one.
+    camera: of all images, or of each one. Points are followed in images of that `width` at most.
     """
     cameras = itertools.repeat(camera) if isinstance(camera, CameraIntrinsics) else camera
     waiting: deque[tuple[int, np.ndarray, CameraIntrinsics]] = deque()
     found = []
     for (stamp_ns, image), own in zip(frames, cameras):
-        small = _shrunk(image)
+        small = _shrunk(image, width)
         own = own.scaled(small.shape[1], small.shape[0])
         while waiting and stamp_ns - waiting[0][0] >= gap_s * 1e9:
             first_ns, first, first_camera = waiting.popleft()
@@ -105,13 +106,11 @@ def _turn(
     return R_second_first.inv().as_rotvec(), rays[0][chosen], rays[1][chosen]
 
 
-def _shrunk(image: np.ndarray) -> np.ndarray:
+def _shrunk(image: np.ndarray, most: int) -> np.ndarray:
     height, width = image.shape
-    if width <= TRACKING_WIDTH:
+    if width <= most:
         return image
-    small: np.ndarray = cv2.resize(
-        image, (TRACKING_WIDTH, round(height * TRACKING_WIDTH / width)), interpolation=cv2.INTER_AREA
-    )
+    small: np.ndarray = cv2.resize(image, (most, round(height * most / width)), interpolation=cv2.INTER_AREA)
     return small
 
 

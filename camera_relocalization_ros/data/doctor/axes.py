@@ -3,18 +3,20 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+import math
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, fields, replace
 
-import cv2
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from camera_relocalization_ros.core.errors import DatasetError
 from camera_relocalization_ros.core.geometry import invert, pose_matrix, position_quat
-from camera_relocalization_ros.core.image_files import load_image
+from camera_relocalization_ros.core.image_files import decode_grey, read_image_file
 from camera_relocalization_ros.core.trajectory import Trajectory
 from camera_relocalization_ros.data.dataset import Dataset, Frame
 from camera_relocalization_ros.data.doctor.finding import BAD, LOOK, OK, Finding
-from camera_relocalization_ros.data.motion_alignment import R_OPENGL, check_axes
+from camera_relocalization_ros.data.doctor.pose_convention import R_OPENGL, check_axes
 from camera_relocalization_ros.vision.visual_rotation import RotationPairs, visual_rotations
 
 AXIS_NAMES = ("+x", "+y", "+z", "-x", "-y", "-z")
@@ -22,7 +24,8 @@ AXIS_NAMES = ("+x", "+y", "+z", "-x", "-y", "-z")
 MIN_SCORE, MIN_LEAD = 0.4, 0.15
 # frames of a pair lie this far apart, or one step where frames are rarer
 GAP_S = 0.4
-MAX_PAIRS = 300
+# how many pairs are looked at, and at what width; more of them, and more closely, where these do not tell
+LOOKS = ((48, 320), (300, 640))
 
 
 def up_axis(quats_xyzw: np.ndarray) -> str:
@@ -61,7 +64,10 @@ def check_convention(dataset: Dataset) -> Finding:
     """The poses turn as the images do, which those of OpenGL cameras and inverted ones do not."""
     if not dataset.cameras:
         return Finding("axes of the camera", LOOK, "unknown intrinsics: not checked; add the camera to dataset.yaml")
-    result = check_axes(*_pairs_and_poses(dataset))
+    for count, width in LOOKS:
+        result = check_axes(*_pairs_and_poses(dataset, count, width))
+        if result.name:
+            break
     level = OK if result.name == "optical" else BAD if result.name else LOOK
     values = {"name": result.name, "residuals_deg": result.residuals_deg}
     rest = "; all else here is judged as if that were done" if level == BAD else ""
@@ -86,10 +92,14 @@ def _as_optical(frame: Frame, convention: str) -> Frame:
     return replace(frame, position=position, quat_xyzw=quat_xyzw)
 
 
-def _pairs_and_poses(dataset: Dataset) -> tuple[RotationPairs, Trajectory]:
-    """What images tell, and all poses; each sequence has its own time, since recordings may share their stamps."""
-    share = MAX_PAIRS / dataset.frame_count
-    parts, stamps_ns, start_ns = [visual_rotations([], ())], [], 0
+def _pairs_and_poses(dataset: Dataset, count: int, width: int) -> tuple[RotationPairs, Trajectory]:
+    """What about `count` pairs of images tell at a width, and all poses.
+
+    Each sequence has its own time, since recordings may share their stamps.
+    """
+    share, before = count / dataset.frame_count, 0
+    chosen: list[_Pair] = []
+    stamps_ns, start_ns = [], 0
     for sequence in dataset.sequences:
         own_ns = np.array([frame.stamp_ns for frame in sequence.frames], dtype=np.int64)
         if sequence.is_photographs:
@@ -100,17 +110,35 @@ def _pairs_and_poses(dataset: Dataset) -> tuple[RotationPairs, Trajectory]:
         shift_ns = start_ns - own_ns[0]
         stamps_ns.append(own_ns + shift_ns)
         start_ns = int(stamps_ns[-1][-1]) + 10**12
-        for rows, gap_s in choose_pairs(own_ns, max(round(share * len(own_ns)), 1)):
-            frames = [sequence.frames[row] for row in rows]
-            first, second = map(_load_grey, frames)
-            cameras = [camera for camera in map(dataset.camera_of, frames) if camera is not None]
-            # check_files tells of images that do not decode, or differ in size
-            if first is not None and second is not None and first.shape == second.shape and len(cameras) == 2:
-                images = zip(stamps_ns[-1][list(rows)].tolist(), (first, second))
-                parts.append(visual_rotations(images, cameras, gap_s))
+        # rounded over all sequences together: of a thousand not each has a pair
+        of_sequence = math.ceil(share * (before + len(own_ns))) - math.ceil(share * before)
+        before += len(own_ns)
+        for rows, gap_s in choose_pairs(own_ns, of_sequence):
+            chosen.append(_Pair([sequence.frames[row] for row in rows], stamps_ns[-1][list(rows)].tolist(), gap_s))
+    with ThreadPoolExecutor() as pool:
+        parts = [visual_rotations([], ()), *pool.map(lambda pair: _turn_of(pair, dataset, width), chosen)]
     pairs = RotationPairs(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(RotationPairs)))
     poses = dataset.poses
     return pairs, Trajectory(np.concatenate(stamps_ns), poses.positions, poses.quats_xyzw)
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """Two frames with their stamps in a time of all sequences, and a time a little below the one between them (s)."""
+
+    frames: list[Frame]
+    stamps_ns: list[int]
+    gap_s: float
+
+
+def _turn_of(pair: _Pair, dataset: Dataset, width: int) -> RotationPairs:
+    """What the images of a pair tell; nothing where one of them, or its camera, is not known."""
+    first, second = (_load_grey(frame, width) for frame in pair.frames)
+    cameras = [camera for camera in map(dataset.camera_of, pair.frames) if camera is not None]
+    # check_files tells of images that do not decode, or differ in size
+    if first is None or second is None or first.shape != second.shape or len(cameras) < 2:
+        return visual_rotations([], ())
+    return visual_rotations(zip(pair.stamps_ns, (first, second)), cameras, pair.gap_s, width)
 
 
 def choose_pairs(stamps_ns: np.ndarray, count: int) -> list[tuple[tuple[int, int], float]]:
@@ -118,7 +146,7 @@ def choose_pairs(stamps_ns: np.ndarray, count: int) -> list[tuple[tuple[int, int
 
     stamps_ns (N,): int64, ascending. The two of a pair are GAP_S apart, or as little more as the frames allow.
     """
-    if len(stamps_ns) < 2:
+    if len(stamps_ns) < 2 or count < 1:
         return []
     wanted_ns = 1e9 * max(GAP_S, float(np.median(np.diff(stamps_ns))) * 1e-9)
     second = np.searchsorted(stamps_ns, stamps_ns + round(wanted_ns * 0.99))
@@ -129,5 +157,8 @@ def choose_pairs(stamps_ns: np.ndarray, count: int) -> list[tuple[tuple[int, int
     return [((int(a), int(second[a])), float(stamps_ns[second[a]] - stamps_ns[a]) * 0.99e-9) for a in first]
 
 
-def _load_grey(frame: Frame) -> np.ndarray | None:
-    return load_image(frame.image_path, cv2.IMREAD_GRAYSCALE)
+def _load_grey(frame: Frame, width: int) -> np.ndarray | None:
+    try:
+        return decode_grey(read_image_file(frame.image_path), width)
+    except DatasetError:
+        return None

@@ -45,8 +45,8 @@ class Examination:
 
 
 def examine(dataset: Dataset) -> Examination:
-    """Read every image once, some of them twice, and check them; never raises because of what the data are like."""
-    images = measure_images([frame.image_path for frame in dataset.frames])
+    """Read every image once, a few of them twice, and check them; never raises because of what the data are like."""
+    images = measure_images(dataset.sequences)
     scaled_from = ", ".join(sorted({str(s.info[SCALED_FROM]) for s in dataset.sequences if SCALED_FROM in s.info}))
     convention, quaternions = check_convention(dataset), check_quaternions(dataset)
     # one fault, one finding: poses in another convention would look like cameras that hang upside down
@@ -59,7 +59,7 @@ def examine(dataset: Dataset) -> Examination:
         quaternions,
         check_stream(dataset),
         check_scale(dataset),
-        check_still(dataset),
+        check_still(dataset, images),
         check_gaps(dataset),
         check_blur(images),
         check_exposure(images),

@@ -12,7 +12,7 @@ from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.data.dataset import Dataset
 from camera_relocalization_ros.data.doctor.finding import BAD, LOOK, OK, Finding, level_of
 from camera_relocalization_ros.data.doctor.image_measures import ImageMeasures
-from camera_relocalization_ros.data.still_pictures import ranges_of, still_frames
+from camera_relocalization_ros.data.still_pictures import ranges_of
 
 # a frame with less than this share of the median sharpness is blurred (or looks at a bare wall)
 BLURRED = 0.2
@@ -51,10 +51,11 @@ def check_files(measures: ImageMeasures, cameras: Sequence[CameraIntrinsics | No
     return Finding("image files", OK, f"all {len(measures.sizes)} images decode and are {width}x{height}{note}", values)
 
 
-def check_still(dataset: Dataset) -> Finding:
+def check_still(dataset: Dataset, measures: ImageMeasures) -> Finding:
     """Pictures that stand still while the poses move; values["ranges"] has the numbers of those of each sequence."""
-    found = {s.name: still_frames([f.image_path for f in s.frames], s.trajectory().poses) for s in dataset.sequences}
-    count = int(sum(mask.sum() for mask in found.values()))
+    ends = np.cumsum([len(sequence.frames) for sequence in dataset.sequences])
+    found = dict(zip((s.name for s in dataset.sequences), np.split(measures.is_still, ends[:-1])))
+    count = int(measures.is_still.sum())
     numbers = {s.name: [frame.number for frame in s.frames] for s in dataset.sequences}
     ranges = {name: ranges_of(numbers[name], mask) for name, mask in found.items() if mask.any()}
     values = {"still": count, "ranges": ranges}

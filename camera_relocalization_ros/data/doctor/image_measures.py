@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Numbers that tell bad images from good ones; knows nothing of poses."""
+"""Numbers that tell bad images from good ones, and which stand still, of one look at each."""
 
 from __future__ import annotations
 
@@ -7,18 +7,24 @@ import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Sequence
+from typing import Sequence, Tuple
 
 import cv2
 import numpy as np
 
-from camera_relocalization_ros.core.image_files import decode_image
-from camera_relocalization_ros.core.progress import tracked
+from camera_relocalization_ros.core.image_files import decode_grey, image_size
+from camera_relocalization_ros.core.progress import Task
+from camera_relocalization_ros.data.dataset import Sequence as Recording
+from camera_relocalization_ros.data.still_pictures import compared_rows, still_among, texture_of
 
 # images are measured at this width or less, so that sharpness does not depend on their size
 WIDTH = 320
 # grey values at or beyond these are clipped
 DARKEST, BRIGHTEST = 2, 253
+# of a picture that cannot be compared
+NO_TEXTURE = np.zeros(1, np.float32)
+# the four numbers, width and height, hash of the file
+_Row = Tuple[float, float, float, float, int, int, str]
 
 
 @dataclass(frozen=True)
@@ -26,7 +32,8 @@ class ImageMeasures:
     """Of N images: sharpness (variance of the Laplacian), mean brightness (0 to 255), shares of clipped pixels.
 
     All (N,), NaN for an image that does not decode; sizes (N, 2) are width and height in pixels, 0 for such a one.
-    digests has N hashes of the files, "" for one that is missing.
+    digests has N hashes of the files, "" for one that is missing. is_still (N,): the picture stands still while the
+    poses move.
     """
 
     sharpness: np.ndarray
@@ -35,6 +42,7 @@ class ImageMeasures:
     highlights: np.ndarray
     sizes: np.ndarray
     digests: tuple[str, ...]
+    is_still: np.ndarray
 
     @property
     def is_readable(self) -> np.ndarray:
@@ -52,10 +60,17 @@ class ImageMeasures:
         return self.sharpness / max(self.median_sharpness, 1e-9)
 
 
-def measure_images(paths: Sequence[Path]) -> ImageMeasures:
-    """Read each image once."""
-    with ThreadPoolExecutor() as pool:
-        rows = list(tracked(pool.map(_measure, paths), "images", "image", len(paths)))
+def measure_images(sequences: Sequence[Recording]) -> ImageMeasures:
+    """Read each image of some sequences once."""
+    with Task("images", sum(len(sequence.frames) for sequence in sequences), "image") as progress:
+        rows, still = [], [np.zeros(0, dtype=bool)]
+        # textures of one sequence at a time: those of a thousand would fill the memory
+        for sequence in sequences:
+            compared = compared_rows(len(sequence.frames))
+            measured = _measured([frame.image_path for frame in sequence.frames], set(compared.tolist()), progress)
+            rows += [row for row, _ in measured]
+            textures = [measured[row][1] for row in compared]
+            still.append(still_among(compared, textures, sequence.trajectory().poses))
     numbers = np.array([row[:6] for row in rows], dtype=np.float64).reshape(-1, 6)
     return ImageMeasures(
         sharpness=numbers[:, 0],
@@ -64,21 +79,33 @@ def measure_images(paths: Sequence[Path]) -> ImageMeasures:
         highlights=numbers[:, 3],
         sizes=numbers[:, 4:].astype(int),
         digests=tuple(row[6] for row in rows),
+        is_still=np.concatenate(still),
     )
 
 
-def _measure(path: Path) -> tuple[float, float, float, float, int, int, str]:
+def _measured(paths: Sequence[Path], compared: set[int], progress: Task) -> list[tuple[_Row, np.ndarray]]:
+    """Of each image its row, and its texture where it is to be compared with others."""
+    found = []
+    with ThreadPoolExecutor() as pool:
+        for one in pool.map(_measure, paths, (row in compared for row in range(len(paths)))):
+            found.append(one)
+            progress.advance()
+    return found
+
+
+def _measure(path: Path, is_compared: bool) -> tuple[_Row, np.ndarray]:
     try:
         data = path.read_bytes()
     except OSError:
-        return (np.nan, np.nan, np.nan, np.nan, 0, 0, "")
-    grey = decode_image(data, cv2.IMREAD_GRAYSCALE)
-    digest = hashlib.sha1(data).hexdigest()
+        return (np.nan, np.nan, np.nan, np.nan, 0, 0, ""), NO_TEXTURE
+    grey, digest = decode_grey(data, WIDTH), hashlib.sha1(data).hexdigest()
     if grey is None:
-        return (np.nan, np.nan, np.nan, np.nan, 0, 0, digest)
-    height, width = grey.shape
-    if width > WIDTH:
-        grey = cv2.resize(grey, (WIDTH, max(round(height * WIDTH / width), 1)), interpolation=cv2.INTER_AREA)
+        return (np.nan, np.nan, np.nan, np.nan, 0, 0, digest), NO_TEXTURE
+    width, height = image_size(data) or grey.shape[::-1]
+    if grey.shape[1] > WIDTH:
+        size = (WIDTH, max(round(height * WIDTH / width), 1))
+        grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
     sharpness = float(cv2.Laplacian(grey, cv2.CV_64F).var())
     shadows, highlights = float(np.mean(grey <= DARKEST)), float(np.mean(grey >= BRIGHTEST))
-    return (sharpness, float(grey.mean()), shadows, highlights, width, height, digest)
+    row = (sharpness, float(grey.mean()), shadows, highlights, width, height, digest)
+    return row, texture_of(grey) if is_compared else NO_TEXTURE

@@ -10,6 +10,7 @@ from helpers import encoded, fake_image_rgb
 from camera_relocalization_ros.core.errors import DatasetError
 from camera_relocalization_ros.core.image_files import (
     MAX_PIXELS,
+    decode_grey,
     decode_image,
     image_fault,
     image_size,
@@ -57,3 +58,13 @@ def test_what_is_no_plain_file_is_not_waited_for(tmp_path):
         read_image_file(tmp_path / "pipe")
     assert image_fault(b"") == "it is empty"
     assert image_fault(b"no picture of ours") == "neither JPEG nor PNG"
+
+
+def test_grey_of_a_jpeg_is_decoded_at_the_part_of_its_size_that_is_wide_enough():
+    image_rgb = fake_image_rgb(1, 640, 360)
+    jpeg, png = encoded(image_rgb, ".jpg"), encoded(image_rgb, ".png")
+    shapes = {width: decode_grey(jpeg, width).shape for width in (640, 321, 320, 160, 80, 8)}
+    assert shapes == {640: (360, 640), 321: (360, 640), 320: (180, 320), 160: (90, 160), 80: (45, 80), 8: (45, 80)}
+    assert decode_grey(png, 80).shape == (360, 640)
+    assert abs(decode_grey(jpeg, 160).mean() - decode_grey(png, 640).mean()) < 2
+    assert decode_grey(b"no picture of ours", 80) is None

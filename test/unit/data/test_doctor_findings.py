@@ -30,7 +30,7 @@ def sound(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def _few_pairs(monkeypatch):
-    monkeypatch.setattr(axes, "MAX_PAIRS", 40)
+    monkeypatch.setattr(axes, "LOOKS", ((40, 320),))
 
 
 def faults(examination):
@@ -175,3 +175,19 @@ def test_splits_that_are_missing_or_of_no_use(tmp_path):
     for text in ("parts: 7", "parts: {train: {flight0: [[0, 5]]}, test: {nowhere: [[6, 9]]}}"):
         (path / "splits" / "mine.yaml").write_text(text, encoding="utf-8")
         assert check_splits(path).level == BAD
+
+
+def test_axes_that_a_few_pairs_do_not_tell_are_looked_at_again(sound, monkeypatch):
+    monkeypatch.setattr(axes, "LOOKS", ((10, 160),))
+    assert axes.check_convention(sound).values["name"] == ""
+    monkeypatch.setattr(axes, "LOOKS", ((10, 160), (40, 160)))
+    assert axes.check_convention(sound).values["name"] == "optical"
+
+
+def test_of_many_sequences_together_no_more_pairs_are_looked_at(sound):
+    frames = sound.sequences[0].frames
+    pieces = tuple(
+        replace(sound.sequences[0], name=str(at), frames=frames[at : at + 6]) for at in range(0, len(frames), 6)
+    )
+    pairs, _ = axes._pairs_and_poses(replace(sound, sequences=pieces), 20, 160)
+    assert 5 < len(pairs) <= 20

@@ -9,7 +9,8 @@ from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.errors import SyncError
 from camera_relocalization_ros.core.geometry import angular_distance, invert, position_quat
 from camera_relocalization_ros.core.trajectory import Trajectory
-from camera_relocalization_ros.data.motion_alignment import check_axes, estimate_delay
+from camera_relocalization_ros.data.doctor.pose_convention import check_axes
+from camera_relocalization_ros.data.motion_alignment import estimate_delay
 from camera_relocalization_ros.vision.visual_rotation import RAYS, RotationPairs, visual_rotations
 
 FLIP = np.diag([1.0, -1.0, -1.0, 1.0])

@@ -12,6 +12,7 @@ from camera_relocalization_ros.core.pose import Poses
 from camera_relocalization_ros.data.dataset import Dataset
 from camera_relocalization_ros.data.dataset_writer import DatasetWriter
 from camera_relocalization_ros.data.doctor.image_checks import check_still
+from camera_relocalization_ros.data.doctor.image_measures import measure_images
 from camera_relocalization_ros.data.still_pictures import (
     MOST_COMPARED,
     compared_step,
@@ -117,6 +118,6 @@ def test_the_data_set_says_which_frames_and_training_refuses_them(frozen):
 
 
 def test_the_doctor_says_where(frozen):
-    finding = check_still(frozen)
+    finding = check_still(frozen, measure_images(frozen.sequences))
     assert finding.level == "BAD" and finding.values == {"still": 30, "ranges": {"frozen": [[10, 39]]}}
     assert "first in frozen, frames 10 to 39" in finding.sentence

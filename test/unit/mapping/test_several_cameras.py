@@ -83,7 +83,7 @@ def test_a_frame_without_intrinsics_is_named(folder):
 
 def test_the_doctor_sees_sizes_and_axes_of_several_cameras(folder):
     dataset = Dataset.load(folder / "train")
-    measures = measure_images([frame.image_path for frame in dataset.frames])
+    measures = measure_images(dataset.sequences)
     cameras = [dataset.camera_of(frame) for frame in dataset.frames]
     files = check_files(measures, cameras)
     assert files.level == "OK" and "18 of 480x360, 6 of 440x330, by 4 cameras" in files.sentence

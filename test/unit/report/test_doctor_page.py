@@ -28,7 +28,7 @@ def sound(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def _few_pairs(monkeypatch):
-    monkeypatch.setattr(axes, "MAX_PAIRS", 30)
+    monkeypatch.setattr(axes, "LOOKS", ((30, 320),))
 
 
 def test_page_stands_alone_and_escapes_names(sound, tmp_path):
