@@ -87,3 +87,36 @@ def test_sizes_of_the_data_sets():
     [total] = re.findall(r"^Sum\t(\d+)\t(\d+)\t(\d+)\t(\d+)\s", text, re.MULTILINE)
     assert tuple(map(int, total)) == SIZES["airframe-mixed"] + SIZES["airframe-ind"]
     assert set(SIZES) == {name for names in DATA_SETS.values() for name in names}
+
+
+def numbers_of(text, kinds=""):
+    """Numbers such as 3.4.1 in a text, those between `A to B` too."""
+    found = set()
+    for first, last in re.findall(rf"{kinds}\b(\d(?:\.\d+){{1,2}})(?: to (\d(?:\.\d+){{1,2}}))?", text):
+        stem, _, end = (last or first).rpartition(".")
+        begin = first.rpartition(".")[2]
+        found |= {f"{stem}.{number}" for number in range(int(begin), int(end) + 1)}
+    return found
+
+
+@needs_text
+def test_the_page_has_every_section_equation_figure_and_table():
+    text = FOUND.read_text(encoding="utf-8")
+    page = (Path(__file__).resolve().parents[3] / "docs/thesis.md").read_text(encoding="utf-8")
+    parts = dict(part.split("\n", 1) for part in re.split("^## ", page, flags=re.MULTILINE)[1:])
+    sections = set(re.findall(r"^#+ \**(\d(?:\.\d){1,2})\b", text, re.MULTILINE))
+    of_more_than_their_parts = {"3.1", "4.3", "4.4"}
+    leaves = {s for s in sections if not any(other.startswith(f"{s}.") for other in sections)}
+    assert len(leaves) > 30 and not (leaves | of_more_than_their_parts) - numbers_of(parts["Sections"])
+    equations = set(re.findall(r"\((\d\.\d+)\)[$ ]*$|\\tag\{(\d\.\d+)\}", text, re.MULTILINE))
+    equations = {number for pair in equations for number in pair if number}
+    assert len(equations) == 37 and not equations - numbers_of(parts["Equations"])
+    lists = {
+        "figures": text[text.index("# List of Figures") : text.index("## List of Tables")],
+        "tables": text[text.index("## List of Tables") : text.index("#### Bibliography")],
+    }
+    early, late = parts["Figures and tables"].split("Chapter 4, in its order")
+    named = {"figures": numbers_of(early) | numbers_of(late, "figure "), "tables": numbers_of(late, "tables? ")}
+    for kind, listed in lists.items():
+        expected = set(re.findall(r"^(\d\.\d+)\t", listed, re.MULTILINE))
+        assert len(expected) > 15 and not expected - named[kind], kind
