@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Callable
@@ -10,6 +11,7 @@ from typing import Callable
 import cv2
 import numpy as np
 import pyvista
+import vtkmodules.vtkRenderingOpenGL2  # noqa: F401  # an importer's window is of no kind without it, and ends the process
 from vtkmodules.util.numpy_support import vtk_to_numpy
 from vtkmodules.vtkCommonCore import vtkLogger
 from vtkmodules.vtkCommonDataModel import vtkPolyData
@@ -18,7 +20,7 @@ from vtkmodules.vtkIOImport import vtkGLTFImporter, vtkImporter, vtkOBJImporter
 from vtkmodules.vtkIOPLY import vtkPLYReader
 from vtkmodules.vtkRenderingCore import vtkActor, vtkRenderer, vtkRenderWindow, vtkTexture
 
-from camera_relocalization_ros.core.errors import SimulationError
+from camera_relocalization_ros.core.errors import ConfigError, SimulationError
 from camera_relocalization_ros.core.image_files import load_image
 from camera_relocalization_ros.data.mesh_files import MAX_MESH_BYTES, isolated
 from camera_relocalization_ros.simulation.airframes.bodies import stand
@@ -111,8 +113,24 @@ def _pieces(path: Path) -> list[Piece]:
     if suffix != ".obj":
         T_object_file[:3, :3] = R_OBJECT_GLTF
     pieces = [_actor_piece(actor, T_object_file) for actor in _actors(importer)]
+    if not pieces and suffix != ".obj":
+        _check_extensions(path)
     # glTF counts v from the picture's top
     return [piece if suffix == ".obj" else _turned_over(piece) for piece in pieces if len(piece.triangles)]
+
+
+def _check_extensions(path: Path) -> None:
+    """Raises ConfigError of a glTF that nothing was read from, if it demands extensions of its reader."""
+    content = path.read_bytes()
+    if content.startswith(b"glTF"):  # binary: its first chunk is the document
+        content = content[20 : 20 + int.from_bytes(content[12:16], "little")]
+    document = json.loads(content)
+    required = document.get("extensionsRequired") if isinstance(document, dict) else None
+    if required:
+        raise ConfigError(
+            f"{path}: asks its reader for {', '.join(map(str, required))}, and VTK could not read it; "
+            "expected an export without compression and other extensions"
+        )
 
 
 def _turned_over(piece: Piece) -> Piece:
@@ -155,8 +173,11 @@ def _piece(mesh: vtkPolyData, T_object_piece: np.ndarray, colour: tuple[int, ...
         normals = normals @ np.linalg.inv(R)
         normals = normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
     colours = np.tile(np.array(colour, np.uint8), (len(points), 1))
-    if scalars is not None and scalars.dtype == np.uint8 and scalars.ndim == 2 and scalars.shape[1] >= 3:
-        colours = scalars[:, :3]
+    if scalars is not None and scalars.ndim == 2 and scalars.shape[1] >= 3:
+        if scalars.dtype == np.uint8:
+            colours = scalars[:, :3]
+        elif np.issubdtype(scalars.dtype, np.floating):  # glTF: shares of the material's colour
+            colours = np.round(scalars[:, :3].clip(0, 1) * colours).astype(np.uint8)
     triangles = vtk_to_numpy(mesh.GetPolys().GetConnectivityArray()).reshape(-1, 3).astype(np.int64)
     return Piece(points, triangles, normals, None if uv is None else uv[:, :2].astype(np.float64), colours, texture)
 

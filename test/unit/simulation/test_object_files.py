@@ -110,6 +110,37 @@ def test_colours_of_vertices_are_painted(tmp_path):
     np.testing.assert_allclose(board.mesh.points, 2 * np.array(CORNERS), atol=1e-6)
 
 
+def test_colours_of_vertices_in_gltf_are_painted(tmp_path):
+    path = gltf(tmp_path)
+    document = json.loads(path.read_text())
+    document["meshes"][0]["primitives"][0]["attributes"]["COLOR_0"] = 4
+    document["materials"] = [{"pbrMetallicRoughness": {"baseColorFactor": [1.0, 0.5, 1.0, 1.0]}}]
+    blob = np.array([[1, 1, 0], [0, 1, 0], [0, 0, 1], [0.4, 0, 0]], np.float32).tobytes()
+    document["buffers"].append(
+        {"byteLength": 48, "uri": "data:application/octet-stream;base64," + base64.b64encode(blob).decode()}
+    )
+    document["bufferViews"].append({"buffer": 1, "byteOffset": 0, "byteLength": 48})
+    document["accessors"].append({"bufferView": 4, "componentType": 5126, "count": 4, "type": "VEC3"})
+    path.write_text(json.dumps(document))
+    board = object_from_file(path)()[0]
+    np.testing.assert_allclose(board.paint, [[255, 128, 0], [0, 128, 0], [0, 0, 255], [102, 0, 0]], atol=1)
+
+
+@pytest.mark.parametrize("suffix", [".gltf", ".glb"])
+def test_a_compressed_gltf_is_refused_by_the_name_of_its_extension(tmp_path, suffix):
+    document = json.loads(gltf(tmp_path).read_text())
+    document["extensionsUsed"] = document["extensionsRequired"] = ["KHR_draco_mesh_compression"]
+    content = json.dumps(document).encode()
+    if suffix == ".glb":
+        content += b" " * (-len(content) % 4)
+        sizes = [(20 + len(content)).to_bytes(4, "little"), len(content).to_bytes(4, "little")]
+        content = b"glTF" + (2).to_bytes(4, "little") + sizes[0] + sizes[1] + b"JSON" + content
+    path = tmp_path / f"compressed{suffix}"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError, match=f"compressed{suffix}: asks its reader for KHR_draco_mesh_compression"):
+        object_from_file(path)
+
+
 def test_what_cannot_be_flown_around_is_refused(tmp_path):
     with pytest.raises(SimulationError, match="reaches 25 m .* --object-scale 4.96"):
         object_from_file(obj(tmp_path), 100.0)
