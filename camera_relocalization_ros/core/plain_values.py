@@ -121,11 +121,19 @@ def yaml_mapping(content: bytes) -> dict[str, Any]:
 
 def read_json_mapping(path: Path, max_bytes: int = MAX_TEXT_BYTES) -> dict[str, Any]:
     """The same of a JSON file."""
-    return _mapping(read_bounded(path, max_bytes), lambda text: json.loads(text, parse_int=_short_int))
+    return _mapping(
+        read_bounded(path, max_bytes), lambda text: json.loads(text, parse_int=_short_int, object_pairs_hook=_object)
+    )
 
 
 class _StrictLoader(yaml.SafeLoader):  # type: ignore[misc]  # PyYAML declares no types
-    """PyYAML's safe one, without numbers that take their reader minutes."""
+    """PyYAML's safe one, without numbers that take their reader minutes, and without a key's first value dropped."""
+
+    def compose_mapping_node(self, anchor: dict[Any, yaml.Node]) -> yaml.MappingNode:
+        """The node of a mapping, whose keys all differ; before merge keys add to them."""
+        node = super().compose_mapping_node(anchor)
+        _check_keys([(key.value, key.tag) for key, _ in node.value if isinstance(key, yaml.ScalarNode)])
+        return node
 
     def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
         """A whole number."""
@@ -134,6 +142,20 @@ class _StrictLoader(yaml.SafeLoader):  # type: ignore[misc]  # PyYAML declares n
 
 
 _StrictLoader.add_constructor("tag:yaml.org,2002:int", _StrictLoader.construct_yaml_int)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    _check_keys([(key, "") for key, _ in pairs])
+    return dict(pairs)
+
+
+def _check_keys(keys: list[tuple[str, str]]) -> None:
+    # in files that people change by hand; both readers would take the last value in silence
+    seen: set[tuple[str, str]] = set()
+    for key in keys:
+        if key in seen:
+            raise ValueError(f"key {_shortened(key[0])} twice in one mapping")
+        seen.add(key)
 
 
 def _short_int(text: str) -> int:

@@ -21,6 +21,7 @@ from camera_relocalization_ros.core.plain_values import (
     from_plain,
     load_yaml_mapping,
     read_bounded,
+    read_json_mapping,
     read_yaml_mapping,
     to_plain,
 )
@@ -138,6 +139,26 @@ def test_what_is_no_mapping_in_yaml_is_one_line(tmp_path, content):
     with pytest.raises(ConfigError, match="file.yaml: not a readable YAML file") as error:
         load_yaml_mapping(tmp_path / "file.yaml")
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "content", ["lr: 1.0e-4\nepochs: 5\nlr: 1.0e-3\n", '{"a": {"lr": 1, "lr": 2}}', "a: {<<: {x: 1}, lr: 1, lr: 2}"]
+)
+def test_no_value_of_a_key_that_is_there_twice_is_dropped(tmp_path, content):
+    path = tmp_path / "file"
+    path.write_text(content)
+    with pytest.raises(ValueError, match="key 'lr' twice in one mapping"):
+        read_yaml_mapping(path)
+    if content.startswith("{"):
+        with pytest.raises(ValueError, match="key 'lr' twice in one mapping"):
+            read_json_mapping(path)
+
+
+def test_a_mapping_may_be_merged_into_others_and_changed_there(tmp_path):
+    path = tmp_path / "file.yaml"
+    path.write_text("a: &a {x: 1, y: 2}\nb: &b {<<: *a, x: 3}\nc: {<<: *b, z: 4}\n1: one\n'1': text\n")
+    a, b, c = {"x": 1, "y": 2}, {"x": 3, "y": 2}, {"x": 3, "y": 2, "z": 4}
+    assert read_yaml_mapping(path) == {"a": a, "b": b, "c": c, 1: "one", "1": "text"}
 
 
 def test_a_file_is_read_up_to_a_size_and_an_empty_one_is_an_empty_mapping(tmp_path):
