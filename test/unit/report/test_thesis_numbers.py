@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from camera_relocalization_ros.aircraft.placements import PLACEMENTS
 from camera_relocalization_ros.core.pose_errors import STATISTICS
 from camera_relocalization_ros.evaluation.thesis_grid import (
     DATA_SETS,
@@ -75,6 +76,16 @@ def test_the_table_of_others():
     for scene, data_set in SCENES.items():
         [line] = re.findall(rf"^{scene}\t.*$", table, re.MULTILINE)
         assert re.findall(r"([\d.]+)m,([\d.]+)", TYPE.sub("", line)) == ours[data_set], line
+
+
+@needs_text
+def test_placements_of_the_airframe():
+    text = FOUND.read_text(encoding="utf-8")
+    found = re.findall(r"[pq]\}? = \((-?\d\.\d+(?:, -?\d\.\d+){2,3})\)", text)
+    # in the text the quaternions stand among images, out of order
+    assert sorted(tuple(map(float, numbers.split(", "))) for numbers in found) == sorted(
+        numbers for placement in PLACEMENTS.values() for numbers in placement
+    )
 
 
 @needs_text
