@@ -53,6 +53,10 @@ class ShapeError(FrameError):
     kind = "shape"
 
 
+class PictureSizeError(ShapeError):
+    """An image that is not of the size that its intrinsics are for."""
+
+
 class AnswerError(FrameError):
     """The network answered with numbers that are no pose."""
 

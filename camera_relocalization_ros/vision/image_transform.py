@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from camera_relocalization_ros.core.camera import CameraIntrinsics
-from camera_relocalization_ros.core.errors import ConfigError, FrameError
+from camera_relocalization_ros.core.errors import ConfigError, PictureSizeError
 
 
 class ImageTransform:
@@ -23,6 +23,7 @@ class ImageTransform:
         self, camera: CameraIntrinsics | None, size: tuple[int, int] | None = None, undistort: bool = False
     ) -> None:
         self._maps: tuple[np.ndarray, np.ndarray] | None = None
+        self._expected = None if camera is None else (camera.width, camera.height)
         if undistort:
             if camera is None:
                 raise ConfigError("undistorting needs the camera's intrinsics: a camera_info topic, or --camera FILE")
@@ -35,12 +36,16 @@ class ImageTransform:
         """Whether images stay as they are."""
         return self._maps is None and self._size is None
 
+    def check_size(self, width: int, height: int) -> None:
+        """Raise PictureSizeError for an image that is not of the size the intrinsics are for."""
+        if self._expected not in (None, (width, height)):
+            expected = "{}x{}".format(*self._expected)
+            raise PictureSizeError(f"image of {width}x{height} pixels, intrinsics are for {expected}")
+
     def apply(self, image: np.ndarray) -> np.ndarray:
-        """The image (H, W, 3) transformed; raises FrameError when it has not the size the intrinsics are for."""
+        """The image (H, W, 3) transformed; raises PictureSizeError."""
+        self.check_size(image.shape[1], image.shape[0])
         if self._maps is not None:
-            expected = self._maps[0].shape[:2]
-            if image.shape[:2] != expected:
-                raise FrameError(f"image of {image.shape[1]}x{image.shape[0]}; intrinsics are for {expected[::-1]}")
             # the outermost pixels may lie a fraction outside
             image = cv2.remap(image, *self._maps, interpolation=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         if self._size is not None and image.shape[1::-1] != self._size:

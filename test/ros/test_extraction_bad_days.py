@@ -123,6 +123,17 @@ def test_bad_flight_gives_true_poses_or_the_right_reason(tmp_path, recording):
     assert dataset.frame_count + sum(skipped.values()) == dataset.sequences[0].info["images"]
 
 
+@pytest.mark.parametrize("undistort", [False, True])
+def test_a_picture_of_another_size_than_its_camera_is_skipped_with_its_size(tmp_path, recording, undistort):
+    records = flight_records(recording, recording.image_stamps_ns()[:20] + 3 * MS)
+    images = [message for topic, message, _ in records if topic == TOPIC]
+    for seed, message in enumerate(images[12:]):
+        message.data = encoded(fake_image_rgb(100 + seed, 52, 36))
+    (sequence,) = extracted(tmp_path / "f.bag", records, undistort=undistort).sequences
+    assert len(sequence.trajectory().stamps_ns) == 12
+    assert sequence.info["skipped"] == {"image of 52x36 pixels, intrinsics are for 64x48": 8}
+
+
 def test_image_delay_is_taken_off(tmp_path, recording):
     stamps_ns = recording.image_stamps_ns()[:-5] + 250 * MS
     dataset = extracted(tmp_path / "f.bag", flight_records(recording, stamps_ns), image_delay_s=0.25)

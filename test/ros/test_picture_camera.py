@@ -18,7 +18,12 @@ from camera_relocalization_ros.core.errors import BagError, FrameError
 from camera_relocalization_ros.pipelines.extract import extract
 from camera_relocalization_ros.ros import conversions
 from camera_relocalization_ros.ros.bags.reader import open_bag
-from camera_relocalization_ros.ros.bags.recorded_cameras import CameraChoice, read_camera, recorded_cameras
+from camera_relocalization_ros.ros.bags.recorded_cameras import (
+    CameraChoice,
+    RecordedCameras,
+    read_camera,
+    recorded_cameras,
+)
 from camera_relocalization_ros.ros.node.camera_watch import CameraWatch
 from camera_relocalization_ros.ros.picture_camera import is_rectified, picture_camera
 
@@ -227,3 +232,10 @@ def test_zoom_in_flight_is_told_and_refused_where_one_camera_is_needed(tmp_path)
             read_camera(bag, "/camera/image_raw")
         given = read_camera(bag, "/camera/image_raw", CameraChoice(given=SENSOR.scaled(320, 240)))
         np.testing.assert_allclose(given.project(POINTS), SENSOR.project(POINTS), atol=1e-9)
+
+
+def test_what_changes_in_flight_is_named_where_it_is_not_the_focal_length():
+    other = replace(SENSOR, distortion_model="equidistant", distortion=(0.0,) * 4)
+    cameras = RecordedCameras(np.array([0, 10]), (SENSOR, other))
+    with pytest.raises(BagError, match=r"changes in flight, distortion, distortion_model \(2 cameras\)"):
+        cameras.only("f.bag")

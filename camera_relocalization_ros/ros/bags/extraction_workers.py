@@ -21,7 +21,7 @@ import numpy as np
 import rosbag
 
 from camera_relocalization_ros.core.camera import CameraIntrinsics
-from camera_relocalization_ros.core.errors import BagError, FrameError
+from camera_relocalization_ros.core.errors import BagError, FrameError, PictureSizeError
 from camera_relocalization_ros.core.image_files import encoded_suffix
 from camera_relocalization_ros.data.dataset_writer import store_image
 from camera_relocalization_ros.data.still_pictures import texture_of_content, texture_of_picture
@@ -90,7 +90,7 @@ class FrameJob:
             if number in self.stored:
                 return ProcessedFrame(number, image.stamp_ns, texture=_shown(message, image_bgr))
             content = encode_pixels(message, image_bgr, self.image_format)
-        except NoPoseError as error:
+        except (NoPoseError, PictureSizeError) as error:
             return ProcessedFrame(number, image.stamp_ns, str(error))
         except FrameError:
             return ProcessedFrame(number, image.stamp_ns, f"image does not decode{_kind(message)}")

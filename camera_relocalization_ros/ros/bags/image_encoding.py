@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from camera_relocalization_ros.core.errors import EncodingError, FrameError
-from camera_relocalization_ros.core.image_files import decode_image, encoded_suffix, image_fault
+from camera_relocalization_ros.core.image_files import decode_image, encoded_suffix, image_fault, image_size
 from camera_relocalization_ros.ros.conversions import message_to_bgr
 from camera_relocalization_ros.vision.image_transform import ImageTransform
 
@@ -27,11 +27,14 @@ def encode(message: Any, image_format: str, transform: ImageTransform | None = N
 
 def pixels_to_encode(message: Any, transform: ImageTransform | None = None) -> np.ndarray | None:
     """The pixels (H, W, 3) uint8 BGR of an image's file; None where its bytes pass through. Raises FrameError."""
-    changing = transform if transform is not None and not transform.is_identity else None
-    if changing is None and hasattr(message, "format") and encoded_suffix(message.data):
+    is_unchanged = transform is None or transform.is_identity
+    if is_unchanged and hasattr(message, "format") and encoded_suffix(message.data):
+        size = image_size(message.data)
+        if transform is not None and size is not None:
+            transform.check_size(*size)
         return None
     image_bgr = message_to_bgr(message)
-    return image_bgr if changing is None else changing.apply(image_bgr)
+    return image_bgr if transform is None else transform.apply(image_bgr)
 
 
 def encode_pixels(message: Any, image_bgr: np.ndarray | None, image_format: str) -> tuple[bytes, str]:

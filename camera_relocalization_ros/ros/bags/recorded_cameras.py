@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Sequence
 
 import numpy as np
@@ -203,4 +203,6 @@ def _changes(bag: rosbag.Bag, info_topic: str, frame: str) -> list[tuple[int, An
 
 def _change_text(cameras: Sequence[CameraIntrinsics]) -> str:
     focal = [camera.fx for camera in cameras]
-    return f"the camera changes in flight, fx {min(focal):.1f} to {max(focal):.1f} ({len(set(cameras))} cameras)"
+    changing = [one.name for one in fields(CameraIntrinsics) if len({getattr(each, one.name) for each in cameras}) > 1]
+    change = f"fx {min(focal):.1f} to {max(focal):.1f}" if "fx" in changing else ", ".join(changing)
+    return f"the camera changes in flight, {change} ({len(set(cameras))} cameras)"

@@ -56,8 +56,10 @@ def test_nothing_to_do_is_the_identity():
 def test_undistorting_needs_intrinsics_of_the_images_size():
     with pytest.raises(ConfigError, match="--camera FILE"):
         ImageTransform(None, undistort=True)
-    with pytest.raises(FrameError, match="image of 320x240; intrinsics are for"):
+    with pytest.raises(FrameError, match="image of 320x240 pixels, intrinsics are for 640x480"):
         ImageTransform(X3, undistort=True).apply(np.zeros((240, 320, 3), np.uint8))
+    with pytest.raises(FrameError, match="image of 320x240 pixels"):
+        ImageTransform(X3).apply(np.zeros((240, 320, 3), np.uint8))
 
 
 CALIBRATION = """
