@@ -101,9 +101,14 @@ class LandmarkMap:
     def seen_from(self, images: np.ndarray, count: int) -> np.ndarray:
         """Indices of up to `count` landmarks, first those that the first image saw, then those of the second..."""
         ranges = [self.seen[self.seen_first[i] : self.seen_first[i + 1]] for i in images]
-        if not ranges:
-            return np.empty(0, dtype=np.int64)
-        landmarks, first = np.unique(np.concatenate(ranges), return_index=True)
+        ends = np.cumsum([len(each) for each in ranges])
+        landmarks = first = np.empty(0, dtype=np.int64)
+        taken, wanted = 0, count
+        # most often a few images saw enough, and sorting what all of them saw took a tenth of a search
+        while taken < len(ranges) and len(landmarks) < count:
+            wanted *= 2
+            taken = int(np.searchsorted(ends, wanted)) + 1
+            landmarks, first = np.unique(np.concatenate(ranges[:taken]), return_index=True)
         nearest: np.ndarray = landmarks[np.argsort(first)[:count]]
         return nearest
 
