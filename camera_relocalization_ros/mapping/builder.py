@@ -4,21 +4,24 @@
 from __future__ import annotations
 
 import logging
-import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Callable, Sequence
 
 import numpy as np
 
 from camera_relocalization_ros.bundle.landmark_map import LandmarkMap, encode, principal_axes
+from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.camera_correction import CameraCorrection
 from camera_relocalization_ros.core.errors import DatasetError
 from camera_relocalization_ros.core.geometry import position_quat
-from camera_relocalization_ros.core.progress import tracked
+from camera_relocalization_ros.core.progress import Task
 from camera_relocalization_ros.data.dataset import Dataset, load_image_rgb
+from camera_relocalization_ros.fleet.engine import Engine, Here, counted, uncounted
 from camera_relocalization_ros.mapping.confirmation import confirmed, merged_tracks, needed_placements, placements
-from camera_relocalization_ros.mapping.guided_matching import match_pair
 from camera_relocalization_ros.mapping.landmark_points import Landmarks, consistent_landmarks
+from camera_relocalization_ros.mapping.pair_matching import Matches, matches_of
 from camera_relocalization_ros.mapping.pairs import OF_PHOTOGRAPHS, OF_RECORDING, image_pairs, looked_at
 from camera_relocalization_ros.mapping.self_calibration import calibrate
 from camera_relocalization_ros.mapping.tracks import join_matches
@@ -44,6 +47,10 @@ RAYS_SAMPLE = 2000
 FEW_PHOTOGRAPHS = 200
 # how far away the objects and rooms were on which limits in metres were measured
 USUAL_DEPTH_M = 3.0
+# of how many pairs of images the landmarks tell how far away things usually are
+DEPTH_PAIRS = 100
+# of which another process takes the features at once
+BLOCK_IMAGES = 50
 # of how many descriptors the principal axes are taken
 AXES_SAMPLE = 50_000
 
@@ -68,7 +75,8 @@ class Survey:
     """What the builder sees of a data set: features, poses T_parent_child (n, 4, 4) and placement (n,) of n images.
 
     Positions are from `origin` (3,) on; is_metric: in metres, else in units of `metre` of the scene's, see `in_metres`.
-    is_photographs: taken one by one, so that two that follow one another are no more alike than others.
+    is_photographs: taken one by one, so that two that follow one another are no more alike than others. engine: who
+    matches them.
     """
 
     features: list[LocalFeatures]
@@ -78,6 +86,7 @@ class Survey:
     is_metric: bool = True
     metre: float = 1.0
     is_photographs: bool = False
+    engine: Engine = field(default_factory=Here)
 
     @property
     def image(self) -> np.ndarray:
@@ -116,52 +125,50 @@ class Survey:
         return replace(self, T_parent_child=T_parent_child, metre=self.metre * metre)
 
 
-def survey(dataset: Dataset, settings: FeatureSettings) -> Survey:
-    """Take the features of all images; raises DatasetError when the intrinsics are not known."""
+def survey(dataset: Dataset, settings: FeatureSettings, engine: Engine | None = None) -> Survey:
+    """Take the features of all images; raises DatasetError when the intrinsics are not known.
+
+    engine: does this and the matching, this process where there is none; the images lie where all its workers see them.
+    """
+    engine = engine or Here()
     if dataset.typical_camera is None:
         raise DatasetError(f"{dataset.path}: the camera's intrinsics are not known; landmarks cannot be placed")
-    cameras = [dataset.known_camera_of(frame) for frame in dataset.frames]
-    extractor, features = FeatureExtractor(dataset.typical_camera, settings), []
-    for frame, camera in zip(tracked(dataset.frames, "features", "image"), cameras):
-        extractor = extractor.for_camera(camera)
-        features.append(extractor.extract(extractor.grey(load_image_rgb(frame.image_path))))
+    frames = (dataset.absolute() if engine.is_elsewhere else dataset).frames
+    images = [(frame.image_path, dataset.known_camera_of(frame)) for frame in frames]
+    size = BLOCK_IMAGES if engine.is_elsewhere else len(images)
+    blocks = [images[first : first + size] for first in range(0, len(images), size)]
+    labels = [f"features of {block[0][0]} and {len(block) - 1} images after it" for block in blocks]
+    with Task("features", len(images), "image") as progress:
+        found = counted(engine, partial(_features, settings=settings), blocks, labels, list(map(len, blocks)), progress)
     origin, T_parent_child = dataset.position_origin, dataset.poses.shifted(-dataset.position_origin).matrices
-    is_photographs = all(sequence.is_photographs for sequence in dataset.sequences)
     return Survey(
-        features, T_parent_child, placements(dataset), origin, dataset.is_metric, is_photographs=is_photographs
+        [features for block in found for features in block],
+        T_parent_child,
+        placements(dataset),
+        origin,
+        dataset.is_metric,
+        is_photographs=all(sequence.is_photographs for sequence in dataset.sequences),
+        engine=engine,
     )
 
 
-@dataclass(frozen=True)
-class Matches:
-    """What pairs of images of a survey have in common: features (m, 2), numbered image after image, cosines (m,)."""
-
-    features: np.ndarray
-    cosines: np.ndarray
-
-    def without(self, left_out_f: np.ndarray) -> Matches:
-        """Those of no feature of a mask (f,)."""
-        keep = ~left_out_f[self.features].any(axis=1)
-        return Matches(self.features[keep], self.cosines[keep])
+def _features(
+    images: Sequence[tuple[Path, CameraIntrinsics]],
+    settings: FeatureSettings,
+    advance: Callable[[], object] = uncounted,
+) -> list[LocalFeatures]:
+    """Those of image files, each with its camera; raises DatasetError when one cannot be read."""
+    extractor, features = FeatureExtractor(images[0][1], settings), []
+    for path, camera in images:
+        extractor = extractor.for_camera(camera)
+        features.append(extractor.extract(extractor.grey(load_image_rgb(path))))
+        advance()
+    return features
 
 
 def match(view: Survey, pairs: np.ndarray, tolerance_px: float, label: str) -> Matches:
     """What the pairs (p, 2) of images have in common."""
-    first = np.concatenate([[0], np.cumsum([len(f) for f in view.features])])
-    features, cosines = [np.empty((0, 2), dtype=np.int64)], [np.empty(0)]
-
-    def matched(pair: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        a, b = pair
-        poses = view.T_parent_child[a], view.T_parent_child[b]
-        found, alike = match_pair(view.features[a], view.features[b], *poses, tolerance_px)
-        return found + [first[a], first[b]], alike
-
-    # NumPy lets go of the interpreter in the products that take the time
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for found, alike in tracked(pool.map(matched, pairs), label, "pair", len(pairs)):
-            features.append(found)
-            cosines.append(alike)
-    return Matches(np.concatenate(features), np.concatenate(cosines))
+    return matches_of(pairs, view.features, view.T_parent_child, tolerance_px, view.engine, label)
 
 
 def located(view: Survey, matches: Matches, tolerance_px: float) -> Landmarks:
@@ -213,7 +220,7 @@ def landmarks_of(view: Survey, matches: Matches, tolerance_px: float) -> Landmar
 def of_object(landmarks: Landmarks, view: Survey, tolerance_px: float) -> Landmarks:
     """Landmarks of single placements made one where they agree; those that too few placements share are dropped."""
     needed = needed_placements(view.placement)
-    codes = unit_descriptors(_codes(landmarks, view, *descriptor_axes(view)))
+    codes = unit_descriptors(FeatureCodes.of(view, landmarks.feature).summed(landmarks))
     track = merged_tracks(landmarks, codes, view.image)
     tolerance = tolerance_px / view.focal_px
     joined = consistent_landmarks(track, view.image, view.rays, view.T_parent_child, tolerance)
@@ -251,25 +258,52 @@ def _moved_px(before: CameraCorrection, after: CameraCorrection, raw: Survey, de
     return float(np.linalg.norm(offsets[1] - offsets[0], axis=1).max() * raw.focal_px)
 
 
+@dataclass(frozen=True)
+class FeatureCodes:
+    """Codes (u, k) of some features of a survey along the mean (128,) and axes (128, k) of its descriptors.
+
+    row (f,) of each feature in them, -1 for those without. They are the same in all maps of a survey.
+    """
+
+    mean: np.ndarray
+    axes: np.ndarray
+    codes: np.ndarray
+    row: np.ndarray
+
+    @classmethod
+    def of(cls, view: Survey, features: np.ndarray) -> FeatureCodes:
+        """Those of features of these numbers."""
+        mean, axes = descriptor_axes(view)
+        used = np.unique(features)
+        row = np.full(sum(len(f) for f in view.features), -1)
+        row[used] = np.arange(len(used))
+        descriptors = np.concatenate([f.descriptors for f in view.features])[used]
+        return cls(mean, axes, encode(descriptors, mean, axes), row)
+
+    def summed(self, landmarks: Landmarks) -> np.ndarray:
+        """Sums (l, k) of the codes of the features that saw each landmark."""
+        return sums(self.codes[self.row[landmarks.feature]], landmarks.seen.landmark, len(landmarks))
+
+
 def compressed(
     landmarks: Landmarks,
     view: Survey,
-    along: tuple[np.ndarray, np.ndarray],
+    features: FeatureCodes,
     correction: CameraCorrection,
     query: FeatureSettings,
 ) -> LandmarkMap:
-    """The map of landmarks: of each the mean descriptor, along the mean and axes of `descriptor_axes`."""
-    mean, axes = along
-    codes = _codes(landmarks, view, mean, axes)
+    """The map of landmarks: of each the mean descriptor, along the mean and axes of the codes."""
+    codes = features.summed(landmarks)
     codes *= 127 / np.maximum(np.abs(codes).max(axis=1, keepdims=True), 1e-9)
-    order = np.argsort(landmarks.seen.image, kind="stable")
+    # of each image in ascending order, which compresses to two thirds
+    order = np.lexsort((landmarks.seen.landmark, landmarks.seen.image))
     T_parent_lens = view.T_parent_child
     positions, quats_xyzw = position_quat(T_parent_lens)
     return LandmarkMap(
         landmarks.points,
         np.round(codes).astype(np.int8),
-        mean,
-        axes,
+        features.mean,
+        features.axes,
         np.searchsorted(landmarks.seen.image[order], np.arange(len(T_parent_lens) + 1)),
         landmarks.seen.landmark[order],
         positions,
@@ -288,12 +322,6 @@ def descriptor_axes(view: Survey) -> tuple[np.ndarray, np.ndarray]:
     return principal_axes(descriptors[:: max(1, len(descriptors) // AXES_SAMPLE)])
 
 
-def _codes(landmarks: Landmarks, view: Survey, mean: np.ndarray, axes: np.ndarray) -> np.ndarray:
-    """Sums (l, k) of the codes of the features that saw each landmark."""
-    descriptors = np.concatenate([f.descriptors for f in view.features])
-    return sums(encode(descriptors[landmarks.feature], mean, axes), landmarks.seen.landmark, len(landmarks))
-
-
 def _depths(raw: Survey, settings: MapSettings) -> np.ndarray:
     """How far away is what each image (n,) looks at."""
     several = len(np.unique(raw.placement)) > 1
@@ -310,7 +338,7 @@ def _depth_of_scene(raw: Survey, settings: MapSettings) -> np.ndarray:
     """How far away things usually are (n,), the same for all images: of a few landmarks at a guessed depth."""
     positions = raw.T_parent_child[:, :3, 3]
     guess = np.full(len(positions), _apart(raw))
-    pairs = _sample(raw.pairs(guess, settings.partners), settings)
+    pairs = _sample(raw.pairs(guess, settings.partners), settings)[:DEPTH_PAIRS]
     landmarks = locate(raw, pairs, CALIBRATION_ROUNDS_PX[0], "depth")
     if not len(landmarks):
         raise DatasetError("no two images show the same place from a little apart; nothing can be triangulated")

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from camera_relocalization_ros.mapping.builder import Matches, Survey, landmarks_of
+from camera_relocalization_ros.mapping.builder import Survey, landmarks_of
 from camera_relocalization_ros.mapping.confirmation import confirmed, needed_placements
 from camera_relocalization_ros.mapping.landmark_points import Landmarks, consistent_landmarks
+from camera_relocalization_ros.mapping.pair_matching import Matches
 
 # images that follow one another are much alike: a scene is left out in blocks of so many, every eighth block at once.
 # Of a map without more than that, errors are larger than those of the map that flies; few images make smaller blocks

@@ -12,15 +12,18 @@ import numpy as np
 
 from camera_relocalization_ros.bundle.landmark_map import LandmarkMap
 from camera_relocalization_ros.bundle.model_bundle import Bundle, check_extensible, load_bundle, replace_map
+from camera_relocalization_ros.core.camera_correction import CameraCorrection
 from camera_relocalization_ros.core.errors import DatasetError
 from camera_relocalization_ros.core.progress import Progress, reporting, tracked
 from camera_relocalization_ros.data.dataset import Dataset, joined
 from camera_relocalization_ros.data.provenance import check_frames
+from camera_relocalization_ros.fleet.engine import engine_at
 from camera_relocalization_ros.localization.landmarks.pose_refiner import PoseRefiner
 from camera_relocalization_ros.mapping.builder import (
+    FeatureCodes,
     MapSettings,
+    Survey,
     compressed,
-    descriptor_axes,
     in_metres,
     landmarks_of,
     match_all,
@@ -29,6 +32,7 @@ from camera_relocalization_ros.mapping.builder import (
 from camera_relocalization_ros.mapping.cross_validation import folds, landmarks_without, sampled
 from camera_relocalization_ros.mapping.landmark_points import Landmarks
 from camera_relocalization_ros.mapping.map_report import map_report
+from camera_relocalization_ros.mapping.pair_matching import Matches
 from camera_relocalization_ros.pipelines.inputs import DataSpec, all_loaded
 from camera_relocalization_ros.uncertainty.landmark_error_fit import Trial, trials_of, with_measured_deviation
 from camera_relocalization_ros.vision.local_features import FeatureSettings
@@ -77,11 +81,14 @@ def build_map(
     flight_features: int = 800,
     correct_camera: bool = True,
     progress: Progress | None = None,
+    dask: str = "",
 ) -> BuiltMap:
     """Add landmarks of the training images `datasets` to the bundle in the folder `bundle`; an older map is replaced.
 
     width, features: of training images, and of images in flight, when features are taken. correct_camera: improve the
-    intrinsics and the pose of the camera where that makes more landmarks.
+    intrinsics and the pose of the camera where that makes more landmarks. dask: the address of a Dask scheduler whose
+    workers take features and match them, or "local" for processes of this computer; workers see the images under the
+    same paths.
     Raises BundleError when the bundle cannot have a map or has other frames, DatasetError when the intrinsics are not
     known or no two images show the same place.
     """
@@ -93,19 +100,28 @@ def build_map(
     settings = MapSettings(FeatureSettings(width, features), correct_camera=correct_camera)
     in_flight = replace(settings.features, width=flight_width, limit=flight_features)
     with reporting(progress):
-        return _build(loaded, dataset, settings, in_flight)
+        with engine_at(dask) as engine:
+            raw = in_metres(survey(dataset, settings.features, engine), settings)
+            matches, correction = match_all(raw, settings)
+        return _build(loaded, dataset, settings, in_flight, raw, matches, correction)
 
 
-def _build(bundle: Bundle, dataset: Dataset, settings: MapSettings, in_flight: FeatureSettings) -> BuiltMap:
-    raw = in_metres(survey(dataset, settings.features), settings)
-    matches, correction = match_all(raw, settings)
+def _build(
+    bundle: Bundle,
+    dataset: Dataset,
+    settings: MapSettings,
+    in_flight: FeatureSettings,
+    raw: Survey,
+    matches: Matches,
+    correction: CameraCorrection,
+) -> BuiltMap:
     view = raw.corrected(correction)
     landmarks = landmarks_of(view, matches, settings.tolerance_px)
     _check_count(len(landmarks), dataset)
-    along = descriptor_axes(view)
+    codes = FeatureCodes.of(view, matches.features)
 
     def as_flown(some: Landmarks) -> LandmarkMap:
-        return compressed(some, view, along, correction, in_flight)
+        return compressed(some, view, codes, correction, in_flight)
 
     left_out = folds(view.placement)
     own = trials_of(dataset)

@@ -28,10 +28,10 @@ OFFLINE = {
     "fleet": {"core"},
     "evaluation": BOARD | {"data", "fleet"},
     "uncertainty": BOARD | {"data", "evaluation"},
-    "mapping": BOARD | {"data"},
+    "mapping": BOARD | {"data", "fleet"},
     "training": BOARD | {"data", "fleet", "evaluation"},
     "simulation": {"core", "vision", "aircraft", "data"},
-    "report": BOARD | {"data", "evaluation"},
+    "report": BOARD | {"data", "fleet", "evaluation"},
     "ros/bags": BOARD | {"data", "fleet", "evaluation", "simulation", "ros", "ros/node"},
     "ros/replay": BOARD | {"data", "evaluation", "ros", "ros/node", "ros/bags", "msg", "srv"},
 }

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from helpers import START_NS
 from painted_wall import CAMERA, flight, paint, view, write_wall_dataset
+from pickling_engine import PicklingEngine
 
 from camera_relocalization_ros.core.camera_correction import CameraCorrection
 from camera_relocalization_ros.core.pose import Pose
@@ -14,11 +15,12 @@ from camera_relocalization_ros.core.state import Stage, State
 from camera_relocalization_ros.localization.estimate import Estimate
 from camera_relocalization_ros.localization.landmarks.pipeline import LandmarkPipeline
 from camera_relocalization_ros.mapping.builder import (
+    FeatureCodes,
     MapSettings,
     build_landmarks,
     compressed,
-    descriptor_axes,
     in_metres,
+    match_all,
     survey,
 )
 from camera_relocalization_ros.vision.local_features import FeatureSettings
@@ -43,7 +45,7 @@ def of_any_scale(raw, scale, settings):
     T[:, :3, 3] *= scale
     scaled = in_metres(replace(raw, T_parent_child=T, is_metric=False), settings)
     landmarks, correction = build_landmarks(scaled, settings)
-    return compressed(landmarks, scaled, descriptor_axes(scaled), correction, settings.features)
+    return compressed(landmarks, scaled, FeatureCodes.of(scaled, landmarks.feature), correction, settings.features)
 
 
 def test_the_same_scene_has_the_same_map_and_decisions_at_every_scale(tmp_path):
@@ -70,3 +72,15 @@ def test_the_same_scene_has_the_same_map_and_decisions_at_every_scale(tmp_path):
         np.testing.assert_allclose(other.fused.position / 350, answer.fused.position, atol=2e-7)
     sd_m, other_sd_m = (np.sqrt(np.diag(e[0].fused.covariance)[:3]) for e in (answers, others))
     np.testing.assert_allclose(other_sd_m / 350, sd_m, rtol=1e-3)
+
+
+def test_other_processes_take_and_match_the_same_features(tmp_path, monkeypatch):
+    monkeypatch.setattr("camera_relocalization_ros.mapping.builder.BLOCK_IMAGES", 3)
+    monkeypatch.setattr("camera_relocalization_ros.mapping.pair_matching.BLOCK_PAIRS", 5)
+    dataset, engine = write_wall_dataset(tmp_path / "wall", 8), PicklingEngine()
+    settings = MapSettings(FeatureSettings(480, 200), correct_camera=False)
+    here, there = (match_all(survey(dataset, settings.features, each), settings) for each in (None, engine))
+    assert here[0].features.tobytes() == there[0].features.tobytes()
+    assert here[0].cosines.tobytes() == there[0].cosines.tobytes() and len(here[0].cosines) > 100
+    assert [label.split(" ")[0] for label in engine.labels[:3]] == ["features"] * 3
+    assert "landmarks, 5 pairs" in engine.labels

@@ -11,11 +11,11 @@ from camera_relocalization_ros.core.geometry import invert, position_quat, trans
 from camera_relocalization_ros.core.pose import Pose
 from camera_relocalization_ros.localization.landmarks.pose_refiner import PoseRefiner
 from camera_relocalization_ros.mapping.builder import (
+    FeatureCodes,
     MapSettings,
     Survey,
     build_landmarks,
     compressed,
-    descriptor_axes,
     in_metres,
     locate,
 )
@@ -63,7 +63,9 @@ def flown(world):
 
 def refined_errors_m(world, flown, landmarks):
     """Errors of the refined poses of images at the unseen placement, inf where none was found; priors are 20 cm off."""
-    landmark_map = compressed(landmarks, flown, descriptor_axes(flown), CameraCorrection(), FeatureSettings())
+    landmark_map = compressed(
+        landmarks, flown, FeatureCodes.of(flown, landmarks.feature), CameraCorrection(), FeatureSettings()
+    )
     refiner = PoseRefiner(landmark_map, CAMERA)
     errors = []
     for features, T_true in zip(*views(world, 3, 7)):
