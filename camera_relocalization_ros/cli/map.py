@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from camera_relocalization_ros.cli.dask_argument import add_dask_argument
 from camera_relocalization_ros.cli.early_checks import check_bundle, check_data
 from camera_relocalization_ros.cli.next_step import print_next
 
@@ -34,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--keep-camera", action="store_true", help="take the data set's intrinsics and camera frame as exact"
     )
+    add_dask_argument(parser, "features and matching", "data sets")
 
 
 def check(arguments: argparse.Namespace) -> None:
@@ -52,6 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
         flight_width=arguments.query_width,
         flight_features=arguments.query_features,
         correct_camera=not arguments.keep_camera,
+        dask=arguments.dask,
     )
     print(built.report)
     print(f"{arguments.bundle}: a map of {built.size_bytes / 1e6:.1f} MB, of {built.images} images")

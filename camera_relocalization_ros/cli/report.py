@@ -8,6 +8,7 @@ import shlex
 import sys
 from pathlib import Path
 
+from camera_relocalization_ros.cli.dask_argument import add_dask_argument
 from camera_relocalization_ros.cli.object_arguments import add_object_arguments, object_of
 
 NAME = "report"
@@ -35,12 +36,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar=("FILE", "CAPTION"),
         help="a PNG or JPEG to add, such as one of reloc explain; may be given again",
     )
+    add_dask_argument(parser, "the small pictures", "images")
 
 
 def run(arguments: argparse.Namespace) -> int:
     from camera_relocalization_ros.core.errors import printable
     from camera_relocalization_ros.core.output_files import write_text
     from camera_relocalization_ros.evaluation.result_files import load_result, result_folders
+    from camera_relocalization_ros.fleet.engine import engine_at
     from camera_relocalization_ros.report.pages.result_page import PageInput, result_page
 
     folders = [found for path in arguments.results for found in result_folders(path)]
@@ -52,6 +55,8 @@ def run(arguments: argparse.Namespace) -> int:
     drawn = object_of(arguments)
     edges = None if drawn is None else drawn.edges()
     pictures = tuple((Path(path), caption) for path, caption in arguments.picture)
-    write_text(arguments.output, result_page(inputs, tuple(arguments.reference), edges, pictures))
+    with engine_at(arguments.dask) as engine:
+        page = result_page(inputs, tuple(arguments.reference), edges, pictures, engine)
+    write_text(arguments.output, page)
     print(arguments.output)
     return 0

@@ -22,6 +22,7 @@ from camera_relocalization_ros.evaluation.result_files import image_path
 from camera_relocalization_ros.evaluation.results import NO_STATE, Result
 from camera_relocalization_ros.evaluation.summary_text import estimates_summary, ok_summary
 from camera_relocalization_ros.evaluation.verdict import verdicts
+from camera_relocalization_ros.fleet.engine import Engine
 from camera_relocalization_ros.report.figures.error_axes import gap_seconds, run_seconds
 from camera_relocalization_ros.report.figures.result_figures import (
     draw_cumulative,
@@ -65,8 +66,11 @@ def result_page(
     references: tuple[str, ...] = (),
     edges: np.ndarray | None = None,
     pictures: tuple[tuple[Path, str], ...] = (),
+    engine: Engine | None = None,
 ) -> str:
     """The page; edges (E, 2, 3): of the object, in the parent frame; pictures: files, captions.
+
+    engine: makes the small pictures; the images lie where all of its workers see them.
 
     Raises ResultError when a result has nothing to compare or a picture is no image.
     """
@@ -76,7 +80,7 @@ def result_page(
     summaries = [summarise(result) for result in results]
     by = "sequences" if any(len(set(result.sequences)) > 1 for result in results) else ""
     rows = comparison_rows(results, references, by, summaries)
-    sheets = thumbnail_sheets([path for each in inputs for path in each.images])
+    sheets = thumbnail_sheets([path for each in inputs for path in each.images], engine)
     has_covariance = any(result.has_covariance for result in results)
     warnings = [] if same_images(results) else ["These results are not about the same images: compare with care."]
     return render_page(

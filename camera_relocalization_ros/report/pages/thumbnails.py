@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import List, Optional
 
@@ -15,6 +16,7 @@ from camera_relocalization_ros.core.geometry import pose_matrix
 from camera_relocalization_ros.core.image_files import load_image
 from camera_relocalization_ros.core.pose_errors import PoseErrors
 from camera_relocalization_ros.evaluation.results import Result
+from camera_relocalization_ros.fleet.engine import Engine, Here
 from camera_relocalization_ros.report.pages.page import jpeg_source
 from camera_relocalization_ros.vision.overlay import draw_pose
 
@@ -37,20 +39,30 @@ class Sheets:
     numbers: np.ndarray
 
 
-def thumbnail_sheets(paths: list[Optional[Path]]) -> Sheets:
-    """Of the image files of frames, None where there is none; a file that does not decode is a grey picture."""
+def thumbnail_sheets(paths: list[Optional[Path]], engine: Engine | None = None) -> Sheets:
+    """Of the image files of frames, None where there is none; a file that does not decode is a grey picture.
+
+    engine: makes the sheets, this process where there is none.
+    """
+    engine = engine or Here()
     unique = list(dict.fromkeys(path for path in paths if path is not None))
     shown = unique[:: -(-len(unique) // MAX_THUMBNAILS) or 1]
     width = WIDE if len(shown) <= MANY else NARROW
     height = _height(shown, width)
-    with ThreadPoolExecutor() as pool:
-        small = list(pool.map(lambda path: _thumbnail(path, width, height), shown))
-    per_sheet = SHEET_SIDE**2
-    sources = [_sheet(small[first : first + per_sheet]) for first in range(0, len(small), per_sheet)]
+    files = [path.absolute() for path in shown] if engine.is_elsewhere else shown
+    parts = [files[first : first + SHEET_SIDE**2] for first in range(0, len(files), SHEET_SIDE**2)]
+    labels = [f"pictures of {part[0]} and {len(part) - 1} files after it" for part in parts]
+    done = dict(engine.completed(partial(_sheet_of, width=width, height=height), parts, labels))
+    sources = [done[number] for number in range(len(parts))]
     numbers = {path: number for number, path in enumerate(shown)}
     return Sheets(
         width, height, sources, np.array([-1 if path is None else numbers.get(path, -1) for path in paths], dtype=int)
     )
+
+
+def _sheet_of(paths: list[Path], width: int, height: int) -> str:
+    with ThreadPoolExecutor() as pool:
+        return _sheet(list(pool.map(lambda path: _thumbnail(path, width, height), paths)))
 
 
 def worst_rows(errors: PoseErrors, count: int = WORST_COUNT) -> list[int]:

@@ -11,6 +11,7 @@ from browser import CHROMIUM, Browser
 from helpers import fake_image_rgb
 from made_result import made_result
 from mesh_files import write_box_ply
+from pickling_engine import PicklingEngine
 
 from camera_relocalization_ros.cli.main import main
 from camera_relocalization_ros.core.pose_errors import PoseErrors
@@ -97,6 +98,7 @@ def test_images_that_are_gone_or_no_images_are_grey(tmp_path):
     sheets = thumbnail_sheets(images)
     assert sheets.numbers[2] == -1 and len(sheets.sources) == 1
     assert thumbnail_sheets([None, None]).sources == []
+    assert thumbnail_sheets(images, PicklingEngine()).sources == sheets.sources
 
 
 def test_pictures_outside_the_result_are_shown_only_where_the_user_names_their_folder(tmp_path, capsys):
