@@ -20,6 +20,8 @@ TIME_PERCENTILES = (50, 95, 99, 100)
 LIMITS = ((0.05, 5.0), (0.10, 5.0), (0.25, 2.0), (0.50, 5.0))
 LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 RESAMPLES, CONFIDENCE = 1000, 0.95
+# values of resamples that are in memory together
+AT_ONCE = 1_000_000
 
 
 class Statistic(Protocol):
@@ -101,9 +103,13 @@ def block_bootstrap(
     length = length or 3 * correlation_length(values, sequences)
     length = int(np.clip(length, 1, max(len(values) // 3, 1)))
     rng = np.random.default_rng(seed)
-    drawn = values[block_rows(sequences, length, rng, RESAMPLES)]
+    step = max(AT_ONCE // len(values), 1)
+    found = [
+        statistic(values[block_rows(sequences, length, rng, min(step, RESAMPLES - first))], axis=-1)
+        for first in range(0, RESAMPLES, step)
+    ]
     outside = (1 - CONFIDENCE) / 2
-    low, high = np.quantile(statistic(drawn, axis=-1), [outside, 1 - outside])
+    low, high = np.quantile(np.concatenate(found), [outside, 1 - outside])
     return Interval(float(statistic(values, axis=-1)), float(low), float(high))
 
 

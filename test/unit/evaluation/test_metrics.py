@@ -170,3 +170,11 @@ def test_a_scene_of_any_scale_has_units_and_no_metres():
 @pytest.mark.parametrize("metres, text", [(0.0042, "4.2 mm"), (0.0312, "3.1 cm"), (1.354, "1.35 m")])
 def test_lengths_have_the_unit_that_suits_them(metres, text):
     assert length_text(metres) == text
+
+
+def test_intervals_are_the_same_however_many_resamples_are_in_memory(monkeypatch):
+    values = np.random.default_rng(4).normal(size=301)
+    sequences = np.where(np.arange(301) < 140, "a", "b").astype(object)
+    whole = pose_metrics.block_bootstrap(values, sequences, np.median)
+    monkeypatch.setattr(pose_metrics, "AT_ONCE", 7 * 301)
+    assert pose_metrics.block_bootstrap(values, sequences, np.median) == whole
