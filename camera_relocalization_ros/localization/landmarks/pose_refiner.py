@@ -17,8 +17,9 @@ from scipy.spatial import cKDTree
 from camera_relocalization_ros.bundle.landmark_map import LandmarkMap
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.geometry import invert
-from camera_relocalization_ros.core.pose import Pose, pose_distance
+from camera_relocalization_ros.core.pose import Pose
 from camera_relocalization_ros.localization.landmarks.evidence import RIVAL, evidence, guided_evidence
+from camera_relocalization_ros.localization.landmarks.nearest_images import NearestImages
 from camera_relocalization_ros.vision.local_features import FeatureExtractor, LocalFeatures, Window, densest_window
 from camera_relocalization_ros.vision.matching import mutual_matches_of_codes, mutual_matches_of_pairs
 from camera_relocalization_ros.vision.pnp import (
@@ -158,7 +159,7 @@ class PoseRefiner:
         # an image without landmarks is none to be near to
         self._images = np.flatnonzero(np.diff(landmark_map.seen_first))
         self._anywhere = landmark_map.most_seen(settings.landmarks_anywhere)
-        self._lens_poses = landmark_map.lens_poses()[self._images]
+        self._nearest = NearestImages(landmark_map.lens_poses()[self._images])
         self._correction = landmark_map.camera_correction
         self._T_child_lens = self._correction.T_child_lens
 
@@ -321,8 +322,7 @@ class PoseRefiner:
 
     def _near(self, T_parent_lens: np.ndarray, count: int) -> np.ndarray:
         """`count` landmarks that the images nearest to a pose saw."""
-        distances = pose_distance(self._lens_poses, Pose.from_matrix(T_parent_lens))
-        nearest = np.argsort(distances)[: self._settings.images]
+        nearest = self._nearest(Pose.from_matrix(T_parent_lens), self._settings.images)
         return self.landmark_map.seen_from(self._images[nearest], count)
 
     def _match(self, codes: np.ndarray, landmarks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
