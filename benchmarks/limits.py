@@ -5,7 +5,7 @@
 python benchmarks/limits.py render COUNT WIDTH HEIGHT
 python benchmarks/limits.py encode BAG TOPIC
 python benchmarks/limits.py backbone DATASET
-python benchmarks/limits.py network BUNDLE DATASET
+python benchmarks/limits.py localize BUNDLE DATASET
 python benchmarks/limits.py match DATASET NEIGHBOURS
 python benchmarks/limits.py decode DATASET
 """
@@ -84,14 +84,27 @@ def backbone(folder: Path) -> None:
     on_all_cores(lambda _: session.run(None, {"image": noise}), range(views))
 
 
-def network(bundle: Path, folder: Path) -> None:
-    """A bundle's answers to the images of a data set, without landmarks: decoding, preprocessing, inference."""
+def localize(bundle: Path, folder: Path) -> None:
+    """What each image of a data set must go through: decoding, a bundle's network, and the features for its landmarks.
+
+    The network takes all cores by itself, and features are taken of the image before in the meantime.
+    """
     from camera_relocalization_ros.data.dataset import Dataset, load_image_rgb
     from camera_relocalization_ros.localization.relocalizer import Relocalizer
+    from camera_relocalization_ros.vision.local_features import FeatureExtractor
 
-    relocalizer = Relocalizer.from_bundle(bundle)
-    for frame in Dataset.load(folder).frames:
-        relocalizer.estimate(load_image_rgb(frame.image_path), frame.stamp_ns)
+    relocalizer, dataset = Relocalizer.from_bundle(bundle), Dataset.load(folder)
+    landmark_map, camera = relocalizer.bundle.landmark_map, dataset.typical_camera
+    assert landmark_map is not None and camera is not None
+    extractor = FeatureExtractor(camera, landmark_map.feature_settings)
+    with ThreadPoolExecutor(1) as pool:
+        jobs = []
+        for frame in dataset.frames:
+            image = load_image_rgb(frame.image_path)
+            jobs.append(pool.submit(lambda image: len(extractor.extract(extractor.grey(image))), image))
+            relocalizer.estimate(image, frame.stamp_ns)
+        for job in jobs:
+            job.result()
 
 
 def match(folder: Path, neighbours: int) -> None:
@@ -126,7 +139,7 @@ def main() -> None:
         (render, {"count": int, "width": int, "height": int}),
         (encode, {"bag": Path, "topic": str}),
         (backbone, {"folder": Path}),
-        (network, {"bundle": Path, "folder": Path}),
+        (localize, {"bundle": Path, "folder": Path}),
         (match, {"folder": Path, "neighbours": int}),
         (decode, {"folder": Path}),
     ):
