@@ -46,12 +46,39 @@ def triangulate(seen: Observations, T_parent_camera: np.ndarray, count: int) -> 
     A = np.bincount(seen.landmark, minlength=count)[:, None, None] * np.eye(3)
     A = A - _summed_squares(directions[:, None], np.ones(len(seen)), seen.landmark, count)
     points = _solve(A, sums(across, seen.landmark, count))
+    # by coordinate, (3, 3, o), (3, o) and (2, o): whole arrays are added and multiplied, not small matrices
+    R, centre, rays = (
+        np.moveaxis(T_parent_camera[seen.image, :3, :3], 0, 2).copy(),
+        centres.T.copy(),
+        seen.rays.T.copy(),
+    )
     for _ in range(ITERATIONS):
-        jacobians, errors, weights = linearised(points, seen, T_parent_camera)
-        A = _summed_squares(jacobians, weights, seen.landmark, count)
-        gradient = np.einsum("oki,ok->oi", jacobians, errors * weights[:, None])
-        points = points + _solve(A, sums(gradient, seen.landmark, count))
+        points = points + _step(points.T[:, seen.landmark], R, centre, rays, seen.landmark, count)
     return points
+
+
+def _step(
+    seen_points: np.ndarray, R: np.ndarray, centre: np.ndarray, rays: np.ndarray, landmark: np.ndarray, count: int
+) -> np.ndarray:
+    """Where Gauss-Newton moves points (count, 3); of each observation its point (3, o), R_parent_camera (3, 3, o), the
+    camera's centre (3, o), ray (2, o) and landmark (o,). As `linearised`, coordinate by coordinate.
+    """
+    offset = seen_points - centre
+    local = R[0] * offset[0] + R[1] * offset[1] + R[2] * offset[2]
+    depth = np.where(np.abs(local[2]) < 1e-6, 1e-6, local[2])
+    projected = local[:2] / depth
+    errors = np.nan_to_num(rays - projected)
+    weights = 1.0 / np.square(1.0 + (errors**2).sum(axis=0) / ROBUST_SCALE**2)
+    jacobians = [(R[:, axis] - projected[axis] * R[:, 2]) / depth for axis in (0, 1)]
+    weighted = [jacobian * weights for jacobian in jacobians]
+    A, gradient = np.empty((count, 3, 3)), np.empty((count, 3))
+    for i in range(3):
+        pull = weighted[0][i] * errors[0] + weighted[1][i] * errors[1]
+        gradient[:, i] = np.bincount(landmark, pull, count)
+        for j in range(i, 3):
+            products = weighted[0][i] * jacobians[0][j] + weighted[1][i] * jacobians[1][j]
+            A[:, i, j] = A[:, j, i] = np.bincount(landmark, products, count)
+    return _solve(A, gradient)
 
 
 def reprojection_errors(points: np.ndarray, seen: Observations, T_parent_camera: np.ndarray) -> np.ndarray:
