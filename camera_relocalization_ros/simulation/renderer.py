@@ -14,6 +14,7 @@ from vtkmodules.vtkFiltersSources import vtkSphereSource
 from vtkmodules.vtkRenderingCore import vtkActor, vtkPolyDataMapper, vtkRenderer, vtkRenderWindow, vtkTexture
 
 from camera_relocalization_ros.core.camera import CameraIntrinsics
+from camera_relocalization_ros.simulation.edge_on import bound_texture_coordinates
 from camera_relocalization_ros.simulation.lens import Lens
 from camera_relocalization_ros.simulation.reflections import Reflection, Surroundings
 from camera_relocalization_ros.simulation.shadows import SunBlocker, with_shadows
@@ -129,7 +130,9 @@ class Renderer:
         part.mesh.GetPointData().SetScalars(numpy_to_vtk(colours, deep=True))
         texture = _texture(part.texture)
         texture.SetEdgeClamp(part.glows)  # the sky's top row is not its horizon's neighbour
-        self._add_actor(part.mesh).SetTexture(texture)
+        actor = self._add_actor(part.mesh)
+        actor.SetTexture(texture)
+        bound_texture_coordinates(actor, part.mesh)
 
     def _add_reflection(self, reflection: Reflection, mesh: vtkPolyData) -> None:
         """Lay what a surface mirrors over it."""

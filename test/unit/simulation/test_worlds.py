@@ -16,7 +16,7 @@ from camera_relocalization_ros.simulation.reflections import Reflection, Surroun
 from camera_relocalization_ros.simulation.renderer import Renderer
 from camera_relocalization_ros.simulation.sensor import Sensor, Shot
 from camera_relocalization_ros.simulation.shadows import SunBlocker, with_shadows
-from camera_relocalization_ros.simulation.surface import Gloss, Light, Part, Sun, solid
+from camera_relocalization_ros.simulation.surface import Gloss, Light, Part, Sun, quad_surface, solid
 from camera_relocalization_ros.simulation.world import WORLDS, World, world_named
 from camera_relocalization_ros.simulation.world_names import DEFAULT_WORLD, WORLD_LINES
 
@@ -107,6 +107,29 @@ def test_a_glossy_plate_mirrors_what_is_around_it():
     np.testing.assert_allclose(above, np.tile([255, 0, 0, 102], (len(above), 1)), atol=1)
     flat = reflection.colours(np.array([50.0, 0.0, 2.0]))
     assert (flat[:, 2] > 250).all() and (flat[:, 3] > 180).all()
+
+
+def test_a_texture_is_looked_up_near_its_meshs_coordinates_where_pixels_lie_far_apart_on_it():
+    # beyond them Mesa goes through millions of texels for one pixel of a face that is seen edge-on: minutes
+    texture = np.zeros((4, 4, 3), np.uint8)
+    texture[:, -1] = 255
+    wall = quad_surface(np.array([[-1.0, -1, 2], [1, -1, 2], [1, 1, 2], [-1, 1, 2]]), np.array([0.0, 0, 5]))
+    camera = X3_CAMERA.scaled(64, 36)
+    world = World(list, Hall(lambda _seed: [Part(wall, texture, glows=True)], lambda _rng: Light(())))
+    renderer = Renderer(camera, np.eye(4), world=world)
+    left, right = np.round(camera.project(np.array([[-1.0, 0, 2], [1, 0, 2]]))[:, 0]).astype(int)
+    uv = np.array(wall.active_texture_coordinates)
+
+    def row(textures):
+        """The middle row of pixels, with so many textures on the wall: more than it had when the renderer was made."""
+        wall.active_texture_coordinates = uv * [textures, 1]
+        return renderer.render(np.eye(4))[18, left + 2 : right - 2, 0].astype(int)
+
+    repeated, bounded = row(8), row(2000 * (right - left))
+    renderer.close()
+    assert np.ptp(repeated[len(repeated) // 2 :]) > 50
+    # the last coordinate's colour, not the texture's mean
+    assert bounded.min() > 120
 
 
 def test_the_sun_casts_shadows():
