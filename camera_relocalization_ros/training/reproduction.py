@@ -24,6 +24,7 @@ from camera_relocalization_ros.evaluation.baselines import baseline_errors
 from camera_relocalization_ros.evaluation.thesis_grid import Combination
 from camera_relocalization_ros.training.backbones import build_backbone
 from camera_relocalization_ros.training.config import ORIGINALS_ONLY, TrainingConfig
+from camera_relocalization_ros.training.epoch_progress import EpochProgress
 from camera_relocalization_ros.training.features.feature_cache import FeatureCache, FrozenPart, build_cache
 from camera_relocalization_ros.training.optimisation import PLATEAU
 from camera_relocalization_ros.training.pose_network import PooledBackbone, PoseHead
@@ -119,7 +120,16 @@ def run_cell(
     held_out = [data.val] if data.val else []
 
     def trained(folder: Path, start: Run | None = None) -> Run:
-        return train([data.train], config, folder, val_datasets=held_out, cache_folder=cache_folder, start=start)
+        return train(
+            [data.train],
+            config,
+            folder,
+            val_datasets=held_out,
+            cache_folder=cache_folder,
+            start=start,
+            # in place of Lightning's bars, which stand among the tables where they are written to a file
+            callbacks=[EpochProgress()],
+        )
 
     if finetune:
         head_folder = cell.folder / HEAD_FOLDER

@@ -32,6 +32,7 @@ from camera_relocalization_ros.core.pose_errors import PoseErrors
 from camera_relocalization_ros.data.dataset import Dataset, check_same_frames
 from camera_relocalization_ros.evaluation.baselines import constant_pose_errors
 from camera_relocalization_ros.training.config import TrainingConfig
+from camera_relocalization_ros.training.epoch_progress import EpochProgress
 from camera_relocalization_ros.training.features.feature_cache import files_of_views
 from camera_relocalization_ros.training.log_levels import log_level
 from camera_relocalization_ros.training.search.search_space import SearchSpace, suggested_config
@@ -235,7 +236,7 @@ def _train(task: Search, trial: optuna.Trial, reporting: Reporting, folder: Path
             run_folder,
             val_datasets=task.val_datasets,
             cache_folder=task.cache_folder,
-            callbacks=[reporting],
+            callbacks=[reporting, EpochProgress()],
         )
     errors = run.results["val_position_m"], run.results["val_orientation_deg"]
     if not all(map(math.isfinite, errors)):

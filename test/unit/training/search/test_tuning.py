@@ -267,6 +267,7 @@ def test_the_command(tmp_path, monkeypatch, capsys):
     assert main([*arguments, "--trials", "2"]) == 0
     printed = capsys.readouterr().out
     assert "optimiser.learning_rate" in printed and "best recipe: out/tune/best.yaml" in printed
+    assert "Epoch" not in printed, "no bars of Lightning's where nobody watches"
     assert main(["train", "set", "--config", "out/tune/best.yaml", "-o", "out/run"]) == 0
     assert Dataset.load("set").frame_count == 12
     # a full study is only told again
