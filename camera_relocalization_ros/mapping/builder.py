@@ -45,6 +45,10 @@ SETTLED_PX = 0.5
 RAYS_SAMPLE = 2000
 # photographs of which each has few neighbours, so that all of these are matched; of more the map is large enough
 FEW_PHOTOGRAPHS = 200
+# features of training images and of images in flight: a search is paid for in every second of a flight, and a recording
+# has many images that see a landmark. Few photographs are searched like their map: what there is has to do
+OF_RECORDING_FEATURES = FeatureSettings(640, 2000), FeatureSettings(480, 800)
+OF_PHOTOGRAPHS_FEATURES = FeatureSettings(640, 2000), FeatureSettings(640, 2000)
 # how far away the objects and rooms were on which limits in metres were measured
 USUAL_DEPTH_M = 3.0
 # of how many pairs of images the landmarks tell how far away things usually are
@@ -125,6 +129,17 @@ class Survey:
         return replace(self, T_parent_child=T_parent_child, metre=self.metre * metre)
 
 
+def usual_features(dataset: Dataset) -> tuple[FeatureSettings, FeatureSettings]:
+    """How features of the training images are taken, and those of images in flight."""
+    is_few = is_photographs(dataset) and dataset.frame_count <= FEW_PHOTOGRAPHS
+    return OF_PHOTOGRAPHS_FEATURES if is_few else OF_RECORDING_FEATURES
+
+
+def is_photographs(dataset: Dataset) -> bool:
+    """Whether all images were taken one by one."""
+    return all(sequence.is_photographs for sequence in dataset.sequences)
+
+
 def survey(dataset: Dataset, settings: FeatureSettings, engine: Engine | None = None) -> Survey:
     """Take the features of all images; raises DatasetError when the intrinsics are not known.
 
@@ -147,7 +162,7 @@ def survey(dataset: Dataset, settings: FeatureSettings, engine: Engine | None = 
         placements(dataset),
         origin,
         dataset.is_metric,
-        is_photographs=all(sequence.is_photographs for sequence in dataset.sequences),
+        is_photographs=is_photographs(dataset),
         engine=engine,
     )
 

@@ -28,6 +28,7 @@ from camera_relocalization_ros.mapping.builder import (
     landmarks_of,
     match_all,
     survey,
+    usual_features,
 )
 from camera_relocalization_ros.mapping.cross_validation import folds, landmarks_without, sampled
 from camera_relocalization_ros.mapping.landmark_points import Landmarks
@@ -75,20 +76,20 @@ def build_map(
     bundle: Path | str,
     datasets: DataSpec | Sequence[DataSpec],
     *,
-    width: int = 640,
-    features: int = 2000,
-    flight_width: int = 480,
-    flight_features: int = 800,
+    width: int | None = None,
+    features: int | None = None,
+    flight_width: int | None = None,
+    flight_features: int | None = None,
     correct_camera: bool = True,
     progress: Progress | None = None,
     dask: str = "",
 ) -> BuiltMap:
     """Add landmarks of the training images `datasets` to the bundle in the folder `bundle`; an older map is replaced.
 
-    width, features: of training images, and of images in flight, when features are taken. correct_camera: improve the
-    intrinsics and the pose of the camera where that makes more landmarks. dask: the address of a Dask scheduler whose
-    workers take features and match them, or "local" for processes of this computer; workers see the images under the
-    same paths.
+    width, features: of training images, and of images in flight, when features are taken; by default 640 and 2,000, and
+    480 and 800; of up to 200 photographs 640 and 2,000 of both. correct_camera: improve the intrinsics and the pose of
+    the camera where that makes more landmarks. dask: the address of a Dask scheduler whose workers take features and
+    match them, or "local" for processes of this computer; workers see the images under the same paths.
     Raises BundleError when the bundle cannot have a map or has other frames, DatasetError when the intrinsics are not
     known or no two images show the same place.
     """
@@ -97,13 +98,23 @@ def build_map(
     loaded = load_bundle(Path(bundle), with_map=False)
     check_extensible(loaded)
     check_frames(loaded, dataset)
-    settings = MapSettings(FeatureSettings(width, features), correct_camera=correct_camera)
-    in_flight = replace(settings.features, width=flight_width, limit=flight_features)
+    in_map, in_flight = usual_features(dataset)
+    settings = MapSettings(_with_sizes(in_map, width, features), correct_camera=correct_camera)
+    in_flight = _with_sizes(in_flight, flight_width, flight_features)
     with reporting(progress):
         with engine_at(dask) as engine:
             raw = in_metres(survey(dataset, settings.features, engine), settings)
             matches, correction = match_all(raw, settings)
         return _build(loaded, dataset, settings, in_flight, raw, matches, correction)
+
+
+def _with_sizes(usual: FeatureSettings, width: int | None, features: int | None) -> FeatureSettings:
+    """The usual settings with what was asked for in their place."""
+    return replace(
+        usual,
+        width=usual.width if width is None else width,
+        limit=usual.limit if features is None else features,
+    )
 
 
 def _build(

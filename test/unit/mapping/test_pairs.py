@@ -6,7 +6,7 @@ import synthetic_scene
 from painted_wall import write_wall_dataset
 
 from camera_relocalization_ros.data.dataset import PHOTOGRAPHS
-from camera_relocalization_ros.mapping.builder import Survey, survey
+from camera_relocalization_ros.mapping.builder import FEW_PHOTOGRAPHS, Survey, survey, usual_features
 from camera_relocalization_ros.vision.local_features import FeatureSettings
 
 
@@ -29,6 +29,23 @@ def test_few_photographs_are_matched_with_all_beside_them_and_other_images_are_n
 
 def test_a_data_set_says_what_its_images_are(tmp_path):
     recording = write_wall_dataset(tmp_path / "wall", 2)
-    sequences = tuple(replace(s, info={**s.info, PHOTOGRAPHS: True}) for s in recording.sequences)
-    seen = [survey(images, FeatureSettings(160, 20)) for images in (recording, replace(recording, sequences=sequences))]
+    seen = [survey(images, FeatureSettings(160, 20)) for images in (recording, as_photographs(recording))]
     assert [one.is_photographs for one in seen] == [False, True]
+
+
+def test_few_photographs_are_searched_in_the_size_of_their_map_and_a_flight_is_not(tmp_path):
+    recording = write_wall_dataset(tmp_path / "wall", 2)
+    # what a search in flight costs hangs on these
+    assert usual_features(recording) == (FeatureSettings(640, 2000), FeatureSettings(480, 800))
+    photographs = as_photographs(recording)
+    in_map, in_flight = usual_features(photographs)
+    assert in_map == in_flight == FeatureSettings(640, 2000)
+    frames = photographs.sequences[0].frames * (FEW_PHOTOGRAPHS // 2 + 1)
+    many = replace(photographs, sequences=(replace(photographs.sequences[0], frames=frames),))
+    assert usual_features(many) == usual_features(recording)
+
+
+def as_photographs(recording):
+    """The same images, taken one by one."""
+    sequences = tuple(replace(s, info={**s.info, PHOTOGRAPHS: True}) for s in recording.sequences)
+    return replace(recording, sequences=sequences)
