@@ -40,8 +40,9 @@ class RefinementSettings:
     where the pose that these give has less evidence than `convincing`, see `evidence`, landmarks_anywhere, those first
     that most images saw; then, each near where the first pose expects it, `landmarks_again`. Where what is found is not
     `unmistakable` evidence the picture is taken as its mirror image too. A guided search looks at the part of the image
-    that shows most of these, guided_share of it at most, and guided_margin_px around them. Tolerances are in pixels of
-    the features' image: tolerance_px of what agrees at all, precise_px of what agrees with the truth.
+    that shows most of these, guided_share of it at most, and guided_margin_px around them. Of images with more features
+    more landmarks are looked for, see `for_features`. Tolerances are in pixels of the features' image: tolerance_px of
+    what agrees at all, precise_px of what agrees with the truth.
     """
 
     images: int = 60
@@ -60,6 +61,11 @@ class RefinementSettings:
     least_inliers: int = 8
     guided_share: float = 0.25
     guided_margin_px: float = 16.0
+
+    def for_features(self, limit: int) -> RefinementSettings:
+        """The same for images of up to so many features: three landmarks for each of them, and one again, or more."""
+        landmarks, again = max(self.landmarks, 3 * limit), max(self.landmarks_again, limit)
+        return replace(self, landmarks=landmarks, landmarks_again=again)
 
 
 @dataclass(frozen=True)
@@ -153,7 +159,7 @@ class PoseRefiner:
         self.landmark_map = landmark_map
         self.extractor = FeatureExtractor(camera, landmark_map.feature_settings)
         self.points = landmark_map.points.astype(np.float64)
-        self._settings = settings
+        self._settings = settings.for_features(landmark_map.feature_settings.limit)
         self._between_steps = between_steps
         self._codes = landmark_map.decoded()
         # an image without landmarks is none to be near to

@@ -24,6 +24,7 @@ from camera_relocalization_ros.data.dataset import load_image_rgb
 from camera_relocalization_ros.evaluation.result_files import load_result
 from camera_relocalization_ros.localization.classify import OkLimits
 from camera_relocalization_ros.localization.landmarks.gate import gate
+from camera_relocalization_ros.localization.landmarks.pose_refiner import PoseRefiner, RefinementSettings
 from camera_relocalization_ros.localization.landmarks.staged_relocalizer import StagedRelocalizer
 from camera_relocalization_ros.localization.landmarks.tracker import TrackingSettings
 from camera_relocalization_ros.localization.relocalizer import Relocalizer
@@ -40,6 +41,17 @@ def test_every_image_of_another_flight_is_refined_to_a_centimetre(relocalizer):
         answer = staged.estimate_stages(view(T, WALL), stamp(number))
         assert answer.fused.stage is Stage.REFINED and answer.fused.state is State.OK
         assert error_m(answer.fused, T) < 0.01 < 0.05 < error_m(answer.regression, T)
+
+
+def test_a_pose_of_many_features_rests_on_as_many_landmarks(wall_bundle):
+    known, T = load_bundle(wall_bundle).landmark_map, flight(1, seed=5)[0]
+    refiner = PoseRefiner(known, CAMERA, RefinementSettings(landmarks=50, landmarks_again=50))
+    # of the 50 landmarks that the nearest images saw first there would be no more
+    assert len(refiner.refine(view(T, WALL), Pose.from_matrix(T)).landmarks) > 75
+    # where a flight has 1,000 features at most a search looks for no more than before
+    assert RefinementSettings().for_features(1000) == RefinementSettings()
+    many = RefinementSettings().for_features(3000)
+    assert (many.landmarks, many.landmarks_again) == (9000, 3000)
 
 
 def test_of_a_scene_of_any_scale_ok_promises_what_its_map_takes_for_metres(wall_bundle, tmp_path):
