@@ -14,6 +14,8 @@ RANSAC_CONFIDENCE = 0.999
 # of each descent of `refine_pose`, and how often its tolerance then follows the errors: to so many times their median,
 # which is three and a half standard deviations of a coordinate, but no less than a share of the first tolerance
 ITERATIONS, NARROWINGS, MEDIANS, LEAST_SHARE = 5, 2, 3.0, 0.1
+# the same where points have covariances: what errs far more than its own says is wrong
+MEDIANS_OF_WHITE = 2.0
 # of `approach_pose`, at most: each lets the errors of right points shrink to a fraction
 APPROACHES = 8
 # six numbers are estimated from two of each point
@@ -62,7 +64,11 @@ def ransac_pose(
 
 
 def refine_pose(
-    points: np.ndarray, rays: np.ndarray, T_parent_camera: np.ndarray, tolerance: float
+    points: np.ndarray,
+    rays: np.ndarray,
+    T_parent_camera: np.ndarray,
+    tolerance: float,
+    spreads: np.ndarray | None = None,
 ) -> PerspectivePose | None:
     """The pose nearby that fits best, points further off than about a tolerance on z = 1 counting less and less.
 
@@ -70,18 +76,23 @@ def refine_pose(
     of most points allow: a few wrong matches that are off by little bend a pose more than all right ones hold it. The
     covariance is that of all inliers but the one with the most influence, which may be wrong. None when too few points
     fit or these do not fix the pose.
+
+    spreads (n, 3, 3): covariances of the points, in variances of a coordinate of a ray on z = 1; without, points are
+    exact. Errors count in units of what a ray and its point err together.
     """
-    pose = _descend(points, rays, T_parent_camera, tolerance)
+    whitening = None if spreads is None else _whitening(points, spreads, T_parent_camera)
+    medians = MEDIANS if spreads is None else MEDIANS_OF_WHITE
+    pose = _descend(points, rays, T_parent_camera, tolerance, whitening)
     for _ in range(NARROWINGS):
         if pose is None:
             return None
-        sizes = reprojection_errors(points, rays, pose)
+        sizes = _sizes(points, rays, pose, whitening)
         fitting = sizes[sizes < tolerance]
         if len(fitting) < LEAST_POINTS:
             return None
-        narrow = np.clip(MEDIANS * np.median(fitting), LEAST_SHARE * tolerance, tolerance)
-        pose = _descend(points, rays, pose, narrow)
-    return None if pose is None else _with_covariance(points, rays, pose, narrow)
+        narrow = np.clip(medians * np.median(fitting), LEAST_SHARE * tolerance, tolerance)
+        pose = _descend(points, rays, pose, narrow, whitening)
+    return None if pose is None else _with_covariance(points, rays, pose, narrow, whitening)
 
 
 def approach_pose(points: np.ndarray, rays: np.ndarray, T_parent_camera: np.ndarray, tolerance: float) -> np.ndarray:
@@ -120,10 +131,38 @@ def project(points: np.ndarray, T_parent_camera: np.ndarray) -> tuple[np.ndarray
     return local[:, :2] / np.where(np.abs(depth) < 1e-6, 1e-6, depth)[:, None], depth
 
 
-def _descend(points: np.ndarray, rays: np.ndarray, T_parent_camera: np.ndarray, tolerance: float) -> np.ndarray | None:
+def _whitening(points: np.ndarray, spreads: np.ndarray, T_parent_camera: np.ndarray) -> np.ndarray:
+    """(n, 2, 2) that make what points of these covariances and rays of unit variance err together of unit variance."""
+    R_camera_parent = T_parent_camera[:3, :3].T
+    projected, depth = project(points, T_parent_camera)
+    # by a movement of the point, along the parent frame's axes
+    jacobians = R_camera_parent[None, :2] - projected[:, :, None] * R_camera_parent[None, 2:]
+    jacobians /= np.maximum(depth, LEAST_DEPTH)[:, None, None]
+    together = np.eye(2) + jacobians @ spreads @ jacobians.transpose(0, 2, 1)
+    whitening: np.ndarray = np.linalg.inv(np.linalg.cholesky(together))
+    return whitening
+
+
+def _sizes(
+    points: np.ndarray, rays: np.ndarray, T_parent_camera: np.ndarray, whitening: np.ndarray | None
+) -> np.ndarray:
+    """As `reprojection_errors`, of errors made white."""
+    if whitening is None:
+        return reprojection_errors(points, rays, T_parent_camera)
+    _, errors, in_front = _linearised(points, rays, T_parent_camera, whitening)
+    return np.where(in_front, np.linalg.norm(errors, axis=0), np.inf)
+
+
+def _descend(
+    points: np.ndarray,
+    rays: np.ndarray,
+    T_parent_camera: np.ndarray,
+    tolerance: float,
+    whitening: np.ndarray | None = None,
+) -> np.ndarray | None:
     """T_parent_camera at the minimum nearby of the robust error; None where the points do not fix it."""
     for _ in range(ITERATIONS):
-        jacobians, errors, in_front = _linearised(points, rays, T_parent_camera)
+        jacobians, errors, in_front = _linearised(points, rays, T_parent_camera, whitening)
         weights = in_front / np.square(1.0 + np.sum(errors**2, axis=0) / tolerance**2)
         weighted, columns = (jacobians * weights).reshape(6, -1), jacobians.reshape(6, -1)
         try:
@@ -139,13 +178,17 @@ def _descend(points: np.ndarray, rays: np.ndarray, T_parent_camera: np.ndarray, 
 
 
 def _with_covariance(
-    points: np.ndarray, rays: np.ndarray, T_parent_camera: np.ndarray, tolerance: float
+    points: np.ndarray,
+    rays: np.ndarray,
+    T_parent_camera: np.ndarray,
+    tolerance: float,
+    whitening: np.ndarray | None = None,
 ) -> PerspectivePose | None:
-    jacobians, errors, in_front = _linearised(points, rays, T_parent_camera)
+    jacobians, errors, in_front = _linearised(points, rays, T_parent_camera, whitening)
     inliers = np.flatnonzero(in_front & (np.linalg.norm(errors, axis=0) < tolerance))
     if len(inliers) < LEAST_POINTS:
         return None
-    noise = float(np.sqrt(np.sum(errors[:, inliers] ** 2) / (2 * len(inliers) - 6)))
+    noise = _noise(np.linalg.norm(errors[:, inliers], axis=0))
     by_point = jacobians[:, :, inliers].transpose(2, 1, 0)  # (m, 2, 6)
     rows = by_point.reshape(-1, 6)
     normal = rows.T @ rows
@@ -158,14 +201,22 @@ def _with_covariance(
     if np.linalg.cond(normal) > WORST_CONDITION:
         return None
     turned = np.kron(np.eye(2), T_parent_camera[:3, :3])
-    return PerspectivePose(T_parent_camera, noise**2 * turned @ np.linalg.inv(normal) @ turned.T, inliers, noise)
+    covariance = noise**2 * turned @ np.linalg.inv(normal) @ turned.T
+    if whitening is not None:
+        noise = _noise(reprojection_errors(points[inliers], rays[inliers], T_parent_camera))
+    return PerspectivePose(T_parent_camera, covariance, inliers, noise)
+
+
+def _noise(sizes: np.ndarray) -> float:
+    """Standard deviation of a coordinate of errors of such sizes (n,), after six numbers were fitted to them."""
+    return float(np.sqrt(np.sum(sizes**2) / (2 * len(sizes) - 6)))
 
 
 def _linearised(
-    points: np.ndarray, rays: np.ndarray, T_parent_camera: np.ndarray
+    points: np.ndarray, rays: np.ndarray, T_parent_camera: np.ndarray, whitening: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Jacobians (6, 2, n) by movement and turn of the camera along and about its own axes, errors (2, n), and which
-    points (n,) lie in front.
+    points (n,) lie in front; Jacobians and errors made white.
     """
     local = T_parent_camera[:3, :3].T @ (points - T_parent_camera[:3, 3]).T
     in_front = local[2] > LEAST_DEPTH
@@ -179,7 +230,10 @@ def _linearised(
     jacobians[4, 0] = -1.0 - u * u
     jacobians[4, 1] = -jacobians[3, 0]
     jacobians[5] = v, -u
-    return jacobians, np.where(in_front, rays.T - projected, 0.0), in_front
+    errors = np.where(in_front, rays.T - projected, 0.0)
+    if whitening is None:
+        return jacobians, errors, in_front
+    return np.einsum("nij,kjn->kin", whitening, jacobians), np.einsum("nij,jn->in", whitening, errors), in_front
 
 
 def _moved(T_parent_camera: np.ndarray, step: np.ndarray) -> np.ndarray:

@@ -19,6 +19,7 @@ from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.geometry import invert
 from camera_relocalization_ros.core.pose import Pose
 from camera_relocalization_ros.localization.landmarks.evidence import RIVAL, evidence, guided_evidence
+from camera_relocalization_ros.localization.landmarks.landmark_spread import spreads_of_few_images
 from camera_relocalization_ros.localization.landmarks.nearest_images import NearestImages
 from camera_relocalization_ros.vision.local_features import FeatureExtractor, LocalFeatures, Window, densest_window
 from camera_relocalization_ros.vision.matching import mutual_matches_of_codes, mutual_matches_of_pairs
@@ -162,6 +163,7 @@ class PoseRefiner:
         self._settings = settings.for_features(landmark_map.feature_settings.limit)
         self._between_steps = between_steps
         self._codes = landmark_map.decoded()
+        self._spreads = spreads_of_few_images(landmark_map)
         # an image without landmarks is none to be near to
         self._images = np.flatnonzero(np.diff(landmark_map.seen_first))
         self._anywhere = landmark_map.most_seen(settings.landmarks_anywhere)
@@ -381,7 +383,8 @@ class PoseRefiner:
         matched, landmarks = self._match_near(codes, rays, near, T_parent_lens, self._settings.search_px * pixel)
         T_parent_lens = self._best_start(self.points[landmarks], rays[matched], T_parent_lens, pixel)
         matched, landmarks = self._match_near(codes, rays, near, T_parent_lens, self._settings.last_search_px * pixel)
-        pose = refine_pose(self.points[landmarks], rays[matched], T_parent_lens, tolerance)
+        spreads = None if self._spreads is None else self._spreads[landmarks]
+        pose = refine_pose(self.points[landmarks], rays[matched], T_parent_lens, tolerance, spreads)
         is_enough = pose is not None and len(pose.inliers) >= self._settings.least_inliers
         return pose if is_enough else None, matched, landmarks
 

@@ -50,6 +50,26 @@ def test_from_afar_the_pose_of_most_points_is_approached(seed):
     np.testing.assert_array_equal(approach_pose(*nothing, T_far, TOLERANCE), T_far)
 
 
+def test_points_that_are_known_badly_count_as_little_as_they_should():
+    squared, sizes = [], []
+    for seed in range(60):
+        T_true, points, rays, generator = view(seed, 60)
+        # half of the points are known along one axis to twenty times what a ray tells
+        factors = np.tile(np.eye(3) * 1e-3, (60, 1, 1))
+        factors[:30, 0, 0] = 20.0
+        moved = points + NOISE * np.einsum("nij,nj->ni", factors, generator.normal(size=(60, 3)))
+        noisy = moved, rays + generator.normal(0, NOISE, rays.shape), T_true, 10 * TOLERANCE
+        alike, weighed = refine_pose(*noisy), refine_pose(*noisy, factors @ factors)
+        differences = [error(pose.T_parent_camera, T_true) for pose in (alike, weighed)]
+        sizes.append([np.linalg.norm(difference[:3]) for difference in differences])
+        squared.append(differences[1] @ np.linalg.solve(weighed.covariance, differences[1]))
+    alike, weighed = np.median(sizes, axis=0)
+    # who takes all for exact takes the worst for wrong, mostly: it errs half as much again
+    assert weighed < 0.75 * alike
+    # of six dimensions
+    assert 4 < np.mean(squared) < 9
+
+
 def test_covariance_is_that_of_the_errors():
     T_true, points, rays, generator = view(1)
     squared = []
