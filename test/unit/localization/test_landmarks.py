@@ -155,7 +155,7 @@ def test_right_poses_exceed_chance_by_far_and_chance_is_what_features_anywhere_g
     half = np.abs(refiner.true_rays(features.rays)).max(axis=0)
     expected = expected[(np.abs(expected) < half).all(axis=1)]
     radius = np.sqrt(2) * found.noise_px / refiner.extractor.focal_px
-    anywhere = [cKDTree(generator.uniform(-half, half, (len(features.rays), 2))) for _ in range(200)]
+    anywhere = [cKDTree(generator.uniform(-half, half, (len(features.rays), 2))) for _ in range(4000)]
     counts = [np.sum(tree.query_ball_point(expected, radius, return_length=True)) for tree in anywhere]
     assert np.mean(counts) == pytest.approx(found.by_chance, rel=0.2)
 
