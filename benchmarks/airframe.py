@@ -8,7 +8,7 @@
 Makes the flights, data sets, runs and bundles below --work, skipping what is there. Of the training flights the first
 ten are flown in the hall of seed 0, the others in five other halls; the test flights in the hall of seed 0, and one
 in a hall never seen. Of every 30 s of the training flights the thesis' recipe watches the last 4, which it is not
-trained on, to know when to stop. With --calibrate the bundles learn their covariance and lost detection from eight
+trained on, to know when to stop. With --calibrate the bundles learn their covariance and lost detection from thirteen
 more flights at placements 1-5, each in a hall of its own. Each recipe is told with the number of images it was trained
 on; the baselines of a flight are those of the first recipe's training images.
 """
@@ -32,6 +32,7 @@ TRAINING_FLIGHTS += [(p, 30 + p, p) for p in range(1, 6)] + [(p, 40 + p, 1 + p %
 TEST_FLIGHTS = {"test_0": (6, 60, 0), "test_1": (6, 61, 0), "test_2": (6, 62, 0), "test_other_hall": (6, 63, 99)}
 CALIBRATION_FLIGHTS = [(1, 70, 6), (2, 71, 7), (3, 72, 8), (4, 73, 9)]
 CALIBRATION_FLIGHTS += [(5, 74, 10), (1, 75, 11), (3, 76, 12), (4, 77, 13)]
+CALIBRATION_FLIGHTS += [(2, 78, 14), (5, 79, 15), (1, 80, 16), (2, 81, 17), (3, 82, 18)]
 # frames at 5 Hz: of every 150, 125 train and 20 are watched, 5 lie between
 PERIOD, TRAIN, VAL = 150, "train=0-124", "val=127-147"
 THESIS = "thesis"

@@ -14,10 +14,11 @@ from contextlib import suppress
 
 # a checkout from before the folders of today has none
 with suppress(ImportError):
-    from camera_relocalization_ros.core.program import prepare_process
+    from camera_relocalization_ros.core.program import multiply_in_one_thread, prepare_process
 
     # before NumPy, as in the node
     prepare_process()
+    multiply_in_one_thread()
 
 # isort: split
 import argparse

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Iterator, Sequence
 
 import numpy as np
+from scipy.stats import genpareto
 
 from camera_relocalization_ros.bundle.error_calibration import ErrorCalibration
 from camera_relocalization_ros.bundle.model_bundle import Bundle
@@ -23,6 +24,8 @@ from camera_relocalization_ros.localization.landmarks.pipeline import LandmarkPi
 LEAST_SAMPLES = 500
 # the share of the errors, the largest, that the tail is fitted to
 TAIL_SHARE = 0.05
+# of that tail's distribution: next to 0, where it is exponential
+LEAST_SHAPE = 1e-3
 # of errors to standard deviations; none of a part that never errs
 SMALLEST_RATIO = 1e-6
 # one of this number of images is searched for landmarks
@@ -57,15 +60,24 @@ def with_stages(bundle: Bundle, calibration: ErrorCalibration, regressions: Sequ
 def reach(ratios_n: np.ndarray) -> float:
     """What CONFIDENCE of such ratios stay below, of errors to standard deviations.
 
-    Beyond the largest TAIL_SHARE the tail is Pareto's, with Hill's estimate of its index (Hill 1975); never less than
-    was seen of one in 1 / (1 - CONFIDENCE).
+    What the largest TAIL_SHARE exceed the others by has a generalised Pareto distribution (Pickands 1975), fitted by
+    maximum likelihood, but no lighter a tail than an exponential one, which few samples cannot tell from a bounded one.
+    Its quantile, and one standard error of that more; never less than was seen of one in 1 / (1 - CONFIDENCE).
     """
     ascending = np.sort(ratios_n)
     count = max(int(TAIL_SHARE * len(ascending)), 10)
     threshold = ascending[-count - 1]
-    heaviness = float(np.mean(np.log(ascending[-count:] / threshold)))
-    fitted = threshold * (count / len(ascending) / (1 - CONFIDENCE)) ** heaviness
-    return float(max(fitted, np.quantile(ascending, CONFIDENCE)))
+    excesses = ascending[-count:] - threshold
+    rarer = count / len(ascending) / (1 - CONFIDENCE)
+    shape, _, scale = genpareto.fit(excesses, floc=0.0)
+    if shape < LEAST_SHAPE:
+        shape, scale = LEAST_SHAPE, float(excesses.mean())
+    beyond = scale * (rarer**shape - 1) / shape
+    # by the shape, and by the scale's logarithm (Smith 1987)
+    slopes = np.array([scale * rarer**shape * np.log(rarer) / shape - beyond / shape, beyond])
+    covariance = (1 + shape) / count * np.array([[1 + shape, -1.0], [-1.0, 2.0]])
+    unsure = float(np.sqrt(slopes @ covariance @ slopes))
+    return float(max(threshold + beyond + unsure, np.quantile(ascending, CONFIDENCE)))
 
 
 def joint_reach(ratios_n2: np.ndarray) -> tuple[float, float]:

@@ -36,7 +36,7 @@ class TrackingSettings:
     window_px: int = 9
     levels: int = 4
     return_px: float = 1.0
-    drift_px: float = 0.335
+    drift_px: float = 0.214
     tolerance_px: float = 5.0
     longest_s: float = 5.0
     longest_gap_s: float = 0.5
@@ -226,9 +226,9 @@ class LandmarkTracker:
             return None, nothing_found(len(points))
         found = replace(found.select(pose.inliers), T_parent_lens=pose.T_parent_camera)
         # drift is independent of the noise that the residuals show, and grows with time, through few images or many:
-        # what a landmark looks like changes with the view
+        # what a landmark looks like changes with the view, most of it soon
         age_s = float(np.mean(image.stamp_ns - found.found_ns)) * 1e-9
-        drift2 = age_s * (self._settings.drift_px / focal_px) ** 2
+        drift2 = math.sqrt(age_s) * (self._settings.drift_px / focal_px) ** 2
         pose = replace(pose, covariance=pose.covariance * (1 + drift2 / max(pose.noise, 1e-6) ** 2))
         refinement = self._refiner.refinement_from(pose, track.select(is_found).landmarks, pixels[is_found])
         return found, replace(refinement, share=len(found.landmarks) / max(self._expected(track, found), 1))
