@@ -26,6 +26,8 @@ LEAST_SAMPLES = 500
 TAIL_SHARE = 0.05
 # of that tail's distribution: next to 0, where it is exponential
 LEAST_SHAPE = 1e-3
+# times the largest ratio seen, the reach at most
+MOST = 2.0
 # of errors to standard deviations; none of a part that never errs
 SMALLEST_RATIO = 1e-6
 # one of this number of images is searched for landmarks
@@ -62,7 +64,8 @@ def reach(ratios_n: np.ndarray) -> float:
 
     What the largest TAIL_SHARE exceed the others by has a generalised Pareto distribution (Pickands 1975), fitted by
     maximum likelihood, but no lighter a tail than an exponential one, which few samples cannot tell from a bounded one.
-    Its quantile, and one standard error of that more; never less than was seen of one in 1 / (1 - CONFIDENCE).
+    Its quantile, and one standard error of that more; never less than was seen of one in 1 / (1 - CONFIDENCE), and no
+    more than MOST of the largest seen: fitted to a handful of gross errors the tail has no end.
     """
     ascending = np.sort(ratios_n)
     count = max(int(TAIL_SHARE * len(ascending)), 10)
@@ -77,7 +80,7 @@ def reach(ratios_n: np.ndarray) -> float:
     slopes = np.array([scale * rarer**shape * np.log(rarer) / shape - beyond / shape, beyond])
     covariance = (1 + shape) / count * np.array([[1 + shape, -1.0], [-1.0, 2.0]])
     unsure = float(np.sqrt(slopes @ covariance @ slopes))
-    return float(max(threshold + beyond + unsure, np.quantile(ascending, CONFIDENCE)))
+    return float(np.clip(threshold + beyond + unsure, np.quantile(ascending, CONFIDENCE), MOST * ascending[-1]))
 
 
 def joint_reach(ratios_n2: np.ndarray) -> tuple[float, float]:
