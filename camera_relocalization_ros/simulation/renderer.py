@@ -43,8 +43,10 @@ class Renderer:
         vtkLogger.SetStderrVerbosity(vtkLogger.VERBOSITY_ERROR)
         self._scene = vtkRenderer()
         self._scene.AutomaticLightCreationOff()
-        # reflections are one layer over what they lie on, and need no sorting
-        self._scene.SetUseOIT(False)
+        # reflections are one layer over what they lie on, and need no sorting; VTK 9.3, the last for Python 3.8, has no
+        # such setting
+        if hasattr(self._scene, "SetUseOIT"):
+            self._scene.SetUseOIT(False)
         self._window = vtkRenderWindow()
         self._window.SetOffScreenRendering(True)
         self._window.SetSize(self._lens.pinhole.width, self._lens.pinhole.height)
