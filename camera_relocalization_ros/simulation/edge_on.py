@@ -2,7 +2,7 @@
 """Keeps faces that are seen edge-on from taking minutes to draw.
 
 On such a face millions of textures lie between one pixel and the next. Mesa, which draws where there is no graphics
-card, goes through all texels in between for its anisotropic filter (findings/llvmpipe_texture_of_a_face_edge_on.sh).
+card, goes through all texels in between for its anisotropic filter (findings/llvmpipe_textures_between_pixels.sh).
 """
 
 from __future__ import annotations

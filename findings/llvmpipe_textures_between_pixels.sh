@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# Mesa's software renderer draws one pixel for minutes where a texture's coordinates change much from it to the next.
+# The time that Mesa's software renderer takes for a pixel grows with the square of the textures between it and the next.
 #
 # Guess beforehand: a pixel costs about as much wherever it lies on its texture: VTK asks for an anisotropy of 4, so that
 # four or so samples of a fitting mipmap level are enough, and from the coarsest level on, whose one texel is the
 # texture's mean, there is nothing left to look up.
 # Seen (VTK 9.7.2; Mesa 22.3.6 of Debian 12): the time grows with the square of the textures that lie between neighbouring
 # pixels: 0.01, 0.1 and 0.9 s for 16 x 16 pixels of a texture of 64 x 64, at 3, 10 and 30 of them. Without anisotropy it
-# does not grow. On a face that is seen edge-on there are millions.
+# does not grow. So camera_relocalization_ros bounds the coordinates where pixels lie far apart on a texture.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
