@@ -19,7 +19,7 @@ from camera_relocalization_ros.core.errors import SyncError
 from camera_relocalization_ros.core.trajectory import Trajectory
 from camera_relocalization_ros.vision.visual_rotation import RotationPairs
 
-# the search runs over a grid, and then up to a margin away from it
+# the search runs over a grid, and then up to a margin beyond its ends
 GRID_STEP_S, MARGIN_S = 0.02, 0.05
 # residuals above this count no more: points on moving things, or a tracker that lost its way
 OUTLIER_RAD = np.radians(1.5)
@@ -101,7 +101,7 @@ def estimate_delay(
     costs = np.array([_cost(stream, pairs, delay_s) for delay_s in delays_s])
     best = int(np.argmin(costs))
     R = _turn_between(pairs.rotvecs, stream.rotvecs(pairs, delays_s[best]))
-    delay_s, R, sigma_s = _refine(stream, pairs, float(delays_s[best]), R)
+    delay_s, R, sigma_s = _refine(stream, pairs, float(delays_s[best]), R, search_s)
     residuals = np.linalg.norm(pairs.rotvecs - R.apply(stream.rotvecs(pairs, delay_s)), axis=1)
     explained = 1.0 - costs[best] / np.median(costs)
     doubt = _doubt(sigma_s, explained, best in (0, len(delays_s) - 1), search_s)
@@ -110,7 +110,11 @@ def estimate_delay(
 
 
 def _refine(
-    stream: _MovingStream, pairs: RotationPairs, delay_s: float, R_camera_child: Rotation
+    stream: _MovingStream,
+    pairs: RotationPairs,
+    delay_s: float,
+    R_camera_child: Rotation,
+    search_s: tuple[float, float],
 ) -> tuple[float, Rotation, float]:
     """Delay, rotation and the delay's standard error at which tracked points lie on their epipolar lines best.
 
@@ -131,9 +135,15 @@ def _refine(
             return pairs.rotvecs - turn.apply(stream.rotvecs(pairs, delay_s + x[0]))
 
         scale = OUTLIER_RAD / 3
-    # the search must not leave the poses; the grid is finer than this
-    limit = np.array([MARGIN_S - 0.005, 0.2, 0.2, 0.2])
-    fit = least_squares(lambda x: errors(x).ravel(), np.zeros(4), bounds=(-limit, limit), loss="cauchy", f_scale=scale)
+    # the search must not leave the poses; turns alone may be off by several steps of the grid
+    reach_s, turn_rad = MARGIN_S - 0.005, np.full(3, 0.2)
+    lowest, highest = (
+        np.append(end_s - delay_s, sign * turn_rad)
+        for end_s, sign in ((search_s[0] - reach_s, -1.0), (search_s[1] + reach_s, 1.0))
+    )
+    fit = least_squares(
+        lambda x: errors(x).ravel(), np.zeros(4), bounds=(lowest, highest), loss="cauchy", f_scale=scale
+    )
     sigma_s = float(np.hypot(_bootstrap_sigma(errors, fit.x, scale), SYSTEMATIC_SIGMA_S))
     return delay_s + float(fit.x[0]), Rotation.from_rotvec(fit.x[1:]) * R_camera_child, sigma_s
 

@@ -101,7 +101,7 @@ class ReplayRefusalsTest(ReplayCase):
         wait_for(lambda: any("rosbag/play" in command for command in self.children()), "the bag is being played", 60.0)
         process.send_signal(number)
         _, errors = process.communicate(timeout=60)
-        assert process.returncode == code, errors
+        assert process.returncode == code, f"{process.returncode}: {errors}"
         assert "Traceback" not in errors
         self.assert_nothing_left()
 

@@ -39,8 +39,11 @@ def changed(poses, T_child_new):
     return Trajectory(poses.stamps_ns, *position_quat(poses.matrices() @ T_child_new))
 
 
-def seen_pairs(delay_s=0.0, liveliness=1.0, noise=5e-4, gap_s=0.4):
-    """What tracking would give, from true geometry: images at 10 Hz, stamped delay_s late."""
+def seen_pairs(delay_s=0.0, liveliness=1.0, noise=5e-4, gap_s=0.4, turns_late_s=0.0):
+    """What tracking would give, from true geometry: images at 10 Hz, stamped delay_s late.
+
+    turns_late_s: the turns, which images tell from movements badly, are those of so long before.
+    """
     rng = np.random.default_rng(1)
     first_s = np.arange(0, 19.5, 0.1)
     T_1_2 = invert(T_world_camera(first_s, liveliness)) @ T_world_camera(first_s + gap_s, liveliness)
@@ -50,7 +53,9 @@ def seen_pairs(delay_s=0.0, liveliness=1.0, noise=5e-4, gap_s=0.4):
     second = np.einsum("pij,pnj->pni", T_2_1[:, :3, :3], first * depth) + T_2_1[:, None, :3, 3]
     rays = [first[..., :2], second[..., :2] / second[..., 2:]]
     rays = [ray + rng.normal(0, noise, ray.shape) for ray in rays]
-    rotvecs = Rotation.from_matrix(T_1_2[:, :3, :3]).as_rotvec() + rng.normal(0, 2e-3, (len(first_s), 3))
+    turns_s = first_s - turns_late_s
+    turns = invert(T_world_camera(turns_s, liveliness)) @ T_world_camera(turns_s + gap_s, liveliness)
+    rotvecs = Rotation.from_matrix(turns[:, :3, :3]).as_rotvec() + rng.normal(0, 2e-3, (len(first_s), 3))
     first_ns = START_NS + np.round((first_s + delay_s) * 1e9).astype(np.int64)
     return RotationPairs(first_ns, first_ns + round(gap_s * 1e9), rotvecs, *rays)
 
@@ -62,6 +67,12 @@ def test_planted_delay_is_found(delay_s):
     assert abs(found.delay_s - delay_s) < 0.003
     assert found.sigma_s < 0.005
     np.testing.assert_allclose(found.R_camera_child, np.eye(3), atol=0.01)
+
+
+def test_points_tell_the_delay_where_turns_alone_are_far_off():
+    found = estimate_delay(seen_pairs(turns_late_s=0.12), trajectory())
+    assert found.delays_s[found.costs.argmin()] == pytest.approx(0.12, abs=0.021)
+    assert abs(found.delay_s) < 0.003 and not found.doubt
 
 
 def test_frame_that_is_turned_in_the_camera_is_told_and_changes_nothing():
