@@ -2,7 +2,10 @@
 """A private master, whatever else uses the computer's ports."""
 
 import os
+import signal
+import time
 
+import pytest
 from live import wait_for
 from rosgraph.xmlrpc import XmlRpcHandler, XmlRpcNode
 
@@ -24,3 +27,20 @@ def test_a_port_that_somebody_took_is_left_for_another(monkeypatch):
     finally:
         somebody.shutdown("the test is over")
     assert not ports
+
+
+class Deaf:
+    """Ends this process while it is thrown away, where Python prints what is raised and goes on."""
+
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        # the handler runs before the next line of Python
+        time.sleep(0)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_kill_is_heard_also_where_python_drops_what_is_raised():
+    with pytest.raises(SystemExit) as ended, RosSession() as session:
+        Deaf()
+        session.wait_until(lambda: False, 5.0, "never")
+    assert ended.value.code == 143

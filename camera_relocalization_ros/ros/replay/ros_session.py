@@ -37,11 +37,12 @@ class RosSession:
         self._folder = tempfile.TemporaryDirectory(prefix="reloc_ros_")
         self._saved_environment: dict[str, str] = {}
         self._saved_handler: Any = None
+        self._is_terminated = False
 
     def __enter__(self) -> RosSession:
         self._saved_environment = dict(os.environ)
         # a plain kill unwinds the block too
-        self._saved_handler = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+        self._saved_handler = signal.signal(signal.SIGTERM, self._end)
         try:
             self._start_master()
         except BaseException:
@@ -60,6 +61,10 @@ class RosSession:
             os.environ.clear()
             os.environ.update(self._saved_environment)
             self._folder.cleanup()
+
+    def _end(self, *_: object) -> None:
+        self._is_terminated = True
+        sys.exit(128 + signal.SIGTERM)
 
     @property
     def folder(self) -> Path:
@@ -86,7 +91,10 @@ class RosSession:
             time.sleep(POLL_S)
 
     def check_children(self) -> None:
-        """Raise ReplayError with the reason when a child has ended."""
+        """Raise ReplayError with the reason when a child has ended, SystemExit when this process was told to."""
+        if self._is_terminated:
+            # Python drops what is raised where it just collects garbage
+            self._end()
         for name, child in self._children.items():
             if child.poll() is not None:
                 reason = log_reason(self._log(name).read_text(encoding="utf-8", errors="replace"))
