@@ -31,21 +31,28 @@ from pathlib import Path
 from statistics import median
 from typing import Sequence
 
+from accuracy import HEAD, TestFlight, table, test_flights
+
 ROOT = Path(__file__).resolve().parents[1]
 PYTHON, LIMITS = sys.executable, f"{sys.executable} {ROOT}/benchmarks/limits.py"
-FRAMES = "--image-topic /dji_sdk/image_raw --parent wing/base_link --child M100/camera_optical_frame"
+OBJECT_AND_CAMERA = "--parent wing/base_link --child M100/camera_optical_frame"
+FRAMES = f"--image-topic /dji_sdk/image_raw {OBJECT_AND_CAMERA}"
+COMPRESSED_FRAMES = f"--image-topic /dji_sdk/image_raw/compressed {OBJECT_AND_CAMERA}"
 TYPO = "reloc train set -o run --sead 1"
 # what the numbers do not say themselves, and must survive the next run
 NOTES = ROOT / "benchmarks" / "notes.md"
 # of what a report prints
 MOST_LINES = 20
 HERE, BEFORE, LIMIT = "here", "before", "limit"
+# beside the jobs' names
+ACCURACY = "accuracy"
 
 
 @dataclass(frozen=True)
 class Size:
     """How much is done: seconds and width of the flights that become a bundle, at 10 images a second; pictures of the
-    job that renders; images of the raw 720p bag; turns of the short jobs; seconds of live flight."""
+    job that renders; images of the raw 720p bag; turns of the short jobs; seconds of live flight; seconds of each
+    flight that tells the accuracy, 0: one of a moment does."""
 
     duration_s: int
     width: int
@@ -53,9 +60,10 @@ class Size:
     raw_images: int
     turns: int
     live_s: int
+    accuracy_s: int
 
 
-FULL, QUICK = Size(20, 640, 30, 120, 5, 60), Size(6, 320, 8, 8, 1, 5)
+FULL, QUICK = Size(20, 640, 30, 120, 5, 60, 40), Size(6, 320, 8, 8, 1, 5, 0)
 
 
 @dataclass(frozen=True)
@@ -231,6 +239,27 @@ def reported(report: Report, builds: dict[str, dict[str, str]], roots: dict[str,
     return lines
 
 
+def flights_of(size: Size) -> list[TestFlight]:
+    """Those on which the accuracy is measured."""
+    if size.accuracy_s:
+        return test_flights(size.accuracy_s)
+    # a tiny run sees whether everything works
+    return [TestFlight("a moment", "moment.bag", "--placement 6 --duration 1 --rate 4 --width 320 --compressed")]
+
+
+def accuracy(flight: TestFlight, builds: dict[str, dict[str, str]], roots: dict[str, Path], work: Path) -> list[str]:
+    """Rows of the errors of each build's shipped model on a flight, by its own code from the bag on."""
+    bag = work / "shared" / flight.bag
+    timed(f"reloc simulate {flight.plan} -o {bag}", builds[HERE], work / "shared")
+    folders = {}
+    for build, root in roots.items():
+        data, result = work / build / f"{bag.stem}_flight", work / build / f"{bag.stem}_result"
+        timed(f"reloc extract {bag} {COMPRESSED_FRAMES} -o {data}", builds[build], work / build)
+        timed(f"reloc evaluate {root}/models/airframe {data} -o {result}", builds[build], work / build)
+        folders[build] = result
+    return table(flight, folders, HERE)
+
+
 def row(job: Job, times: dict[str, Times]) -> str:
     """A line of the table: seconds of the processor (of the clock), and their ratios with what is wanted."""
 
@@ -286,7 +315,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--before", type=Path, metavar="CHECKOUT", help="an older build, set up")
     parser.add_argument("--quick", action="store_true", help="tiny sizes, to see that everything runs")
-    names = [job.name for job in jobs(QUICK)]
+    names = [*(job.name for job in jobs(QUICK)), ACCURACY]
     parser.add_argument("--jobs", nargs="+", metavar="JOB", help=f"only these, of: {', '.join(names)}")
     parser.add_argument("--work", type=Path, metavar="FOLDER", help="kept; default: a temporary one")
     parser.add_argument("--results", type=Path, metavar="FILE.md", help="the page to write; default: print it")
@@ -315,6 +344,10 @@ def main() -> None:
         if not arguments.jobs:
             for report in reports(size):
                 add(reported(report, builds, roots, work))
+        if not arguments.jobs or ACCURACY in arguments.jobs:
+            add(["", "## Accuracy of the shipped model", "", *HEAD])
+            for flight in flights_of(size):
+                add(accuracy(flight, builds, roots, work))
 
 
 if __name__ == "__main__":
