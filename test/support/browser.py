@@ -8,8 +8,10 @@ import json
 import os
 import select
 import shutil
+import signal
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
@@ -33,7 +35,7 @@ class Browser:
         moved_in, moved_out = (os.dup2(fd, high) for fd, high in ((ours_in, 103), (ours_out, 104)))
         shell = ["bash", "-c", 'exec 3<&103 4>&104; exec "$@"', "chromium", *self._command]
         silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        self._process = subprocess.Popen(shell, pass_fds=(103, 104), **silent)
+        self._process = subprocess.Popen(shell, pass_fds=(103, 104), start_new_session=True, **silent)
         for descriptor in (ours_in, ours_out, moved_in, moved_out):
             os.close(descriptor)
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
@@ -44,7 +46,16 @@ class Browser:
 
     def __exit__(self, *_error: object) -> None:
         self._process.terminate()
-        self._process.wait(20)
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(TIMEOUT_S)
+        # Chromium's other processes outlive its first for a while, and write into the profile that is removed next
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        deadline = time.monotonic() + TIMEOUT_S
+        while _is_alive(self._process.pid):
+            assert time.monotonic() < deadline, "the browser's processes go on"
+            time.sleep(0.01)
         os.close(self._commands)
         os.close(self._answers)
 
@@ -117,3 +128,15 @@ class Browser:
             self._buffer += chunk
         message, _, self._buffer = self._buffer.partition(b"\0")
         return json.loads(message)
+
+
+def _is_alive(group: int) -> bool:
+    """Whether a process of the group is left; one that has ended and waits for its parent writes no more."""
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _, its_group, *_ = stat.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        except OSError:
+            continue  # it ended meanwhile
+        if int(its_group) == group and state not in "ZX":
+            return True
+    return False

@@ -6,8 +6,11 @@ import importlib.util
 import json
 import re
 import shlex
+import shutil
 import subprocess
+import sys
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -156,6 +159,37 @@ def site():
     built = subprocess.run(["make", "docs"], cwd=ROOT, capture_output=True, text=True)
     assert built.returncode == 0, built.stdout + built.stderr
     return ROOT / "site"
+
+
+# answers every command of the protocol; its second process writes into the profile until it is killed
+FAKE_CHROMIUM = """#!{python}
+import contextlib, json, os, signal, sys, time
+folder = sys.argv[[word.startswith("--user-data-dir=") for word in sys.argv].index(True)].partition("=")[2]
+if os.fork() == 0:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    for _ in range(5000):
+        with contextlib.suppress(OSError):
+            os.makedirs(folder + "/Default", exist_ok=True)
+            open(folder + "/Default/" + str(time.time()), "w").close()
+        time.sleep(0.002)
+while True:
+    for line in os.read(3, 1 << 16).split(b"\\0")[:-1]:
+        answer = {{"id": json.loads(line)["id"], "result": {{"targetId": "1", "sessionId": "1"}}}}
+        os.write(4, json.dumps(answer).encode() + b"\\0")
+"""
+
+
+def test_nothing_of_a_browser_writes_into_its_profile_when_it_has_ended(tmp_path, monkeypatch):
+    program, profile = tmp_path / "chromium", tmp_path / "profile"
+    program.write_text(FAKE_CHROMIUM.format(python=sys.executable), encoding="utf-8")
+    program.chmod(0o755)
+    monkeypatch.setattr("browser.CHROMIUM", str(program))
+    with Browser(profile):
+        while not list(profile.glob("*/*")):
+            time.sleep(0.01)
+    shutil.rmtree(profile)
+    time.sleep(0.3)
+    assert not profile.exists()
 
 
 # one test, for tests run side by side and there is one folder of the site
