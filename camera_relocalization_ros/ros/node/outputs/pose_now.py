@@ -15,6 +15,7 @@ from camera_relocalization_ros.localization.estimate import Estimate
 from camera_relocalization_ros.localization.projection import project
 from camera_relocalization_ros.ros import conversions
 from camera_relocalization_ros.ros.node.outputs.motion_topics import MotionTopics
+from camera_relocalization_ros.ros.node.outputs.tf_memory import TfMemory
 
 WARNING_PERIOD_S = 5.0
 
@@ -30,8 +31,7 @@ class PoseNow:
         self.failures = 0
         self._motion = motion
         self._camera_frame = bare_frame(camera_frame)
-        self._buffer = tf2_ros.Buffer(debug=False)
-        self._listener = tf2_ros.TransformListener(self._buffer)
+        self._tf = TfMemory()
         self._publisher = rospy.Publisher("~pose_now", PoseStamped, queue_size=10)
 
     def listeners(self) -> int:
@@ -55,5 +55,5 @@ class PoseNow:
     def _T_body_camera(self, stamp: rospy.Time) -> np.ndarray:
         if not self._motion.body_frame:
             raise SyncError("no odometry or attitude yet")
-        found = self._buffer.lookup_transform(self._motion.body_frame, self._camera_frame, stamp)
-        return pose_matrix(*conversions.transform_to_pose(found))
+        pose = self._tf.pose(self._motion.body_frame, self._camera_frame, stamp)
+        return pose_matrix(pose.position, pose.quat_xyzw)

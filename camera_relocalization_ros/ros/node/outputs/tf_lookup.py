@@ -14,7 +14,8 @@ import tf2_ros
 
 from camera_relocalization_ros.core.frames import bare_frame
 from camera_relocalization_ros.core.pose import Pose
-from camera_relocalization_ros.ros.conversions import stamp_from_ns, transform_to_pose
+from camera_relocalization_ros.ros.conversions import stamp_from_ns
+from camera_relocalization_ros.ros.node.outputs.tf_memory import TfMemory
 
 # how often TF is asked while a transform is waited for; a lookup takes some microseconds
 POLL_S = 0.005
@@ -27,8 +28,7 @@ class TfLookup:
     """TF as far as this node has heard of it."""
 
     def __init__(self) -> None:
-        self._buffer = tf2_ros.Buffer(debug=False)
-        self._listener = tf2_ros.TransformListener(self._buffer)
+        self._memory = TfMemory()
 
     def pose(self, target: str, source: str, stamp_ns: int, deadline_s: float) -> Pose:
         """T_target_source at the stamp and no other time; one frame in itself is where it is.
@@ -41,8 +41,7 @@ class TfLookup:
         # tf2's own waiting is in ROS time, which stands still in a paused bag
         while True:
             try:
-                found = self._buffer.lookup_transform(*map(bare_frame, (target, source)), stamp_from_ns(stamp_ns))
-                return Pose(*transform_to_pose(found))
+                return self._memory.pose(target, source, stamp_from_ns(stamp_ns))
             except tf2_ros.TransformException:
                 if time.monotonic() > deadline_s or rospy.is_shutdown():
                     raise
