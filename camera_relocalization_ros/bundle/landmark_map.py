@@ -10,6 +10,12 @@ from typing import IO
 import numpy as np
 
 from camera_relocalization_ros.bundle.error_calibration import landmark_covariance
+from camera_relocalization_ros.bundle.packed_numbers import (
+    packed_points,
+    packed_steps,
+    unpacked_points,
+    unpacked_steps,
+)
 from camera_relocalization_ros.core.array_files import load_arrays
 from camera_relocalization_ros.core.camera_correction import CameraCorrection
 from camera_relocalization_ros.core.errors import BundleError
@@ -17,33 +23,42 @@ from camera_relocalization_ros.core.plain_values import READ_FAULTS
 from camera_relocalization_ros.core.pose import MAX_POSITION_M, Poses
 from camera_relocalization_ros.vision.local_features import DESCRIPTOR_SIZE, FeatureSettings, unit_descriptors
 
-# 4 has an origin, which readers of 3 would not add, and 5 a metre, which readers of 4 would not multiply with
-VERSION, VERSION_WITH_ORIGIN, VERSION_WITH_METRE = 3, 4, 5
+# the one that is written. 4 had an origin beside what 3 had, 5 a metre too, both of which readers of older ones would
+# not heed; 6 has all of it in half of the bytes
+VERSION = 6
 AGAIN = "`reloc map DATASET... --bundle BUNDLE` makes it again"
-# principal components of descriptors that are kept, one signed byte each
-CODE_SIZE = 64
+# principal components of descriptors that are kept, of each a whole number up to the levels, with its sign: 8 bits tell
+# poses no better, and make the file twice as large
+CODE_SIZE, CODE_LEVELS = 64, 8
 # a map of 100,000 images is no map of this package
 MAX_BYTES = 2**30
 
 
-# how the arrays are stored: a tenth of a millimetre of landmarks, micrometres of poses
+# of landmarks in metres: a hundredth of what an image tells of where they are
+POINT_STEP = 2e-4
+# how the arrays of all versions are stored: micrometres of poses
 STORED_TYPES = {
     "version": np.int32,
-    "points": np.float32,
-    "codes": np.int8,
     "code_mean": np.float32,
     "code_axes": np.float32,
     "seen_first": np.int64,
-    "seen": np.int32,
     "positions": np.float32,
     "quats_xyzw": np.float32,
     "correction": np.float64,
     "settings": np.float64,
     "deviation": np.float64,
 }
+# as they are, a tenth of a millimetre of landmarks; from version 6 on packed, see `packed_numbers`
+PLAIN = {"points": np.float32, "codes": np.int8, "seen": np.int32}
+PACKED = {"point_grid": np.float64, "point_bytes": np.uint8, "codes_of_axes": np.int8, "seen_bytes": np.uint8}
 ORIGIN, METRE = {"origin": np.float64}, {"metre": np.float64}
-# what each version has beside these
-ADDED = {VERSION: {}, VERSION_WITH_ORIGIN: ORIGIN, VERSION_WITH_METRE: {**ORIGIN, **METRE}}
+# what each version has beside STORED_TYPES
+ADDED: dict[int, dict[str, type[object]]] = {
+    3: PLAIN,
+    4: {**PLAIN, **ORIGIN},
+    5: {**PLAIN, **ORIGIN, **METRE},
+    VERSION: {**PACKED, **ORIGIN, **METRE},
+}
 
 
 @dataclass(frozen=True)
@@ -126,30 +141,45 @@ class LandmarkMap:
 
 def save_map(file: Path | IO[bytes], landmark_map: LandmarkMap) -> None:
     """Write a map as a compressed .npz file."""
-    version = VERSION_WITH_ORIGIN if landmark_map.origin.any() else VERSION
-    if landmark_map.metre != 1:
-        version = VERSION_WITH_METRE
-    types = {**STORED_TYPES, **ADDED[version]}
-    arrays = {name: np.asarray(getattr(landmark_map, name, version)) for name in types}
-    np.savez_compressed(file, **{name: arrays[name].astype(kind) for name, kind in types.items()})
+    types = {**STORED_TYPES, **ADDED[VERSION]}
+    grid, point_bytes = packed_points(landmark_map.points, POINT_STEP)
+    packed = {
+        "version": VERSION,
+        "point_grid": grid,
+        "point_bytes": point_bytes,
+        # numbers of one axis are alike, those of one landmark are not
+        "codes_of_axes": landmark_map.codes.T,
+        "seen_bytes": packed_steps(landmark_map.seen),
+    }
+    arrays = {name: packed[name] if name in packed else getattr(landmark_map, name) for name in types}
+    np.savez_compressed(file, **{name: np.asarray(arrays[name]).astype(kind) for name, kind in types.items()})
 
 
 def load_map(path: Path | str) -> LandmarkMap:
-    """The inverse of `save_map`; raises BundleError on anything else."""
+    """The inverse of `save_map`, which older versions are read by, too; raises BundleError on anything else."""
     try:
         arrays = load_arrays(path, STORED_TYPES, MAX_BYTES)
         version = int(arrays.pop("version"))
         if version not in ADDED:
             raise ValueError(f"version {version}; expected one of {', '.join(map(str, ADDED))}")
         arrays.update(load_arrays(path, ADDED[version], MAX_BYTES))
+        if version == VERSION:
+            _unpack(arrays)
         metre = float(arrays.pop("metre", 1.0))
-        types = {**STORED_TYPES, **ORIGIN}
+        types = {**STORED_TYPES, **PLAIN, **ORIGIN}
         values = {name: array.astype(types[name]) for name, array in arrays.items()}
         landmark_map = LandmarkMap(**values, metre=metre)
         _check(landmark_map)
         return landmark_map
     except READ_FAULTS as error:
         raise BundleError(f"{path}: no landmark map of this version ({error}); {AGAIN}") from error
+
+
+def _unpack(arrays: dict[str, np.ndarray]) -> None:
+    """Put the arrays of a map into the place of those that are PACKED; raises ValueError where these are none."""
+    arrays["points"] = unpacked_points(arrays.pop("point_grid"), arrays.pop("point_bytes"))
+    arrays["codes"] = np.ascontiguousarray(arrays.pop("codes_of_axes").T)
+    arrays["seen"] = unpacked_steps(arrays.pop("seen_bytes"))
 
 
 def _check(m: LandmarkMap) -> None:

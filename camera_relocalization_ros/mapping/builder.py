@@ -11,7 +11,7 @@ from typing import Callable, Sequence
 
 import numpy as np
 
-from camera_relocalization_ros.bundle.landmark_map import LandmarkMap, encode, principal_axes
+from camera_relocalization_ros.bundle.landmark_map import CODE_LEVELS, LandmarkMap, encode, principal_axes
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.camera_correction import CameraCorrection
 from camera_relocalization_ros.core.errors import DatasetError
@@ -308,9 +308,10 @@ def compressed(
     query: FeatureSettings,
 ) -> LandmarkMap:
     """The map of landmarks: of each the mean descriptor, along the mean and axes of the codes."""
+    landmarks = landmarks.in_order_of_images()
     codes = features.summed(landmarks)
-    codes *= 127 / np.maximum(np.abs(codes).max(axis=1, keepdims=True), 1e-9)
-    # of each image in ascending order, which compresses to two thirds
+    codes *= CODE_LEVELS / np.maximum(np.abs(codes).max(axis=1, keepdims=True), 1e-9)
+    # of each image in ascending order, whose differences are small
     order = np.lexsort((landmarks.seen.landmark, landmarks.seen.image))
     T_parent_lens = view.T_parent_child
     positions, quats_xyzw = position_quat(T_parent_lens)

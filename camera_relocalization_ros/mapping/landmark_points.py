@@ -35,6 +35,17 @@ class Landmarks:
         of_kept = keep[self.seen.landmark]
         return Landmarks(self.points[keep], self.seen.renumbered(keep), self.feature[of_kept], self.errors[of_kept])
 
+    def in_order_of_images(self) -> Landmarks:
+        """The same, numbered by the first image that saw them, then by the last: what an image sees lies together."""
+        first, last = np.full(len(self), np.iinfo(np.int64).max), np.zeros(len(self), np.int64)
+        np.minimum.at(first, self.seen.landmark, self.seen.image)
+        np.maximum.at(last, self.seen.landmark, self.seen.image)
+        order = np.lexsort((last, first))
+        number = np.empty_like(order)
+        number[order] = np.arange(len(order))
+        seen = Observations(self.seen.image, number[self.seen.landmark], self.seen.rays)
+        return Landmarks(self.points[order], seen, self.feature, self.errors)
+
 
 def consistent_landmarks(
     track: np.ndarray, image: np.ndarray, rays: np.ndarray, T_parent_lens: np.ndarray, tolerance: float

@@ -4,7 +4,7 @@ import synthetic_scene
 
 from camera_relocalization_ros.core.camera_correction import CameraCorrection
 from camera_relocalization_ros.core.geometry import invert, transform_points
-from camera_relocalization_ros.mapping.landmark_points import consistent_landmarks
+from camera_relocalization_ros.mapping.landmark_points import Landmarks, consistent_landmarks
 from camera_relocalization_ros.mapping.self_calibration import calibrate
 from camera_relocalization_ros.mapping.triangulation import Observations, reprojection_errors, triangulate
 
@@ -72,3 +72,18 @@ def test_lens_and_seat_are_found_where_the_intrinsics_are_wrong():
     assert error_after < 6e-4 < error_before / 2
     # a longer focal length and a lens further back look much alike: most of it, not all, is told apart
     assert abs(found.scale - truth.scale) < abs(1 - truth.scale) / 2
+
+
+def test_landmarks_in_order_of_images_are_the_same_and_those_of_an_image_follow_one_another():
+    rng = np.random.default_rng(0)
+    # three images see twenty landmarks each, numbered at random, and share ten
+    image, shown = np.repeat([0, 1, 2], 20), np.concatenate([first + np.arange(20) for first in (0, 10, 20)])
+    number = rng.permutation(40)
+    before = Landmarks(
+        np.argsort(number)[:, None] * np.ones(3), Observations(image, number[shown], rng.random((60, 2))), image, shown
+    )
+    after = before.in_order_of_images()
+    np.testing.assert_array_equal(after.points[after.seen.landmark], before.points[before.seen.landmark])
+    np.testing.assert_array_equal(after.seen.rays, before.seen.rays)
+    for each in range(3):
+        assert np.ptp(after.seen.landmark[image == each]) == 19
