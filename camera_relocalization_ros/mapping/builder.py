@@ -55,6 +55,9 @@ USUAL_DEPTH_M = 3.0
 DEPTH_PAIRS = 100
 # of which another process takes the features at once
 BLOCK_IMAGES = 50
+# a landmark that only so many images saw is left out where each of them sees enough others: it is found in hardly any
+# other image, and four in ten are such
+SEEN_BY_FEW, ENOUGH_OTHERS = 2, 300
 # of how many descriptors the principal axes are taken
 AXES_SAMPLE = 50_000
 
@@ -232,6 +235,18 @@ def landmarks_of(view: Survey, matches: Matches, tolerance_px: float) -> Landmar
     return of_object(landmarks, view, tolerance_px) if len(np.unique(view.placement)) > 1 else landmarks
 
 
+def worth_storing(landmarks: Landmarks, view: Survey) -> Landmarks:
+    """Those of a map: of few photographs all, else without those of SEEN_BY_FEW images that all see enough others."""
+    if view.is_few_photographs or not len(landmarks):
+        return landmarks
+    is_seen_by_few = np.bincount(landmarks.seen.landmark, minlength=len(landmarks)) <= SEEN_BY_FEW
+    of_few = is_seen_by_few[landmarks.seen.landmark]
+    others = np.bincount(landmarks.seen.image[~of_few], minlength=len(view.features))
+    keep = ~is_seen_by_few
+    keep[landmarks.seen.landmark[of_few & (others[landmarks.seen.image] < ENOUGH_OTHERS)]] = True
+    return landmarks.take(keep)
+
+
 def of_object(landmarks: Landmarks, view: Survey, tolerance_px: float) -> Landmarks:
     """Landmarks of single placements made one where they agree; those that too few placements share are dropped."""
     needed = needed_placements(view.placement)
@@ -307,8 +322,8 @@ def compressed(
     correction: CameraCorrection,
     query: FeatureSettings,
 ) -> LandmarkMap:
-    """The map of landmarks: of each the mean descriptor, along the mean and axes of the codes."""
-    landmarks = landmarks.in_order_of_images()
+    """The map of landmarks worth storing: of each the mean descriptor, along the mean and axes of the codes."""
+    landmarks = worth_storing(landmarks, view).in_order_of_images()
     codes = features.summed(landmarks)
     codes *= CODE_LEVELS / np.maximum(np.abs(codes).max(axis=1, keepdims=True), 1e-9)
     # of each image in ascending order, whose differences are small

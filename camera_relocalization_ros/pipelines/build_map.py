@@ -29,6 +29,7 @@ from camera_relocalization_ros.mapping.builder import (
     match_all,
     survey,
     usual_features,
+    worth_storing,
 )
 from camera_relocalization_ros.mapping.cross_validation import folds, landmarks_without, sampled
 from camera_relocalization_ros.mapping.landmark_points import Landmarks
@@ -156,7 +157,7 @@ def _build(
         size_bytes=replace_map(bundle, landmark_map),
         errors=errors,
         tried_images=tried_images,
-        report=map_report(landmarks, view, errors, tried_images),
+        report=map_report(worth_storing(landmarks, view), view, errors, tried_images),
     )
 
 

@@ -17,13 +17,17 @@ from camera_relocalization_ros.localization.landmarks.pipeline import LandmarkPi
 from camera_relocalization_ros.mapping.builder import (
     FeatureCodes,
     MapSettings,
+    Survey,
     build_landmarks,
     compressed,
     in_metres,
     match_all,
     survey,
+    worth_storing,
 )
-from camera_relocalization_ros.vision.local_features import FeatureSettings
+from camera_relocalization_ros.mapping.landmark_points import Landmarks
+from camera_relocalization_ros.mapping.triangulation import Observations
+from camera_relocalization_ros.vision.local_features import FeatureSettings, LocalFeatures
 
 
 def test_a_map_is_made_from_an_origin_on(tmp_path):
@@ -72,6 +76,24 @@ def test_the_same_scene_has_the_same_map_and_decisions_at_every_scale(tmp_path):
         np.testing.assert_allclose(other.fused.position / 350, answer.fused.position, atol=2e-7)
     sd_m, other_sd_m = (np.sqrt(np.diag(e[0].fused.covariance)[:3]) for e in (answers, others))
     np.testing.assert_allclose(other_sd_m / 350, sd_m, rtol=1e-3)
+
+
+def made_survey(images, is_photographs=False):
+    features = [LocalFeatures(np.zeros((0, 2)), np.zeros((0, 128)), np.zeros((0, 2)), 100.0)] * images
+    return Survey(features, np.tile(np.eye(4), (images, 1, 1)), np.zeros(images), is_photographs=is_photographs)
+
+
+def test_landmarks_of_two_images_are_stored_where_one_of_these_sees_few_others():
+    # images 0 to 2 see the same 300 landmarks, image 3 a hundred of these; two more are seen by two images each
+    many = [(image, landmark) for image in range(3) for landmark in range(300)]
+    few = [(3, landmark) for landmark in range(100)]
+    image, landmark = np.array([*many, *few, (0, 300), (1, 300), (2, 301), (3, 301)]).T
+    seen = Observations(image, landmark, np.zeros((len(image), 2)))
+    landmarks = Landmarks(np.arange(302.0)[:, None] * np.ones(3), seen, np.arange(len(image)), np.zeros(len(image)))
+    stored = worth_storing(landmarks, made_survey(4))
+    assert stored.points[:, 0].tolist() == [*range(300), 301]
+    assert len(stored.seen) == len(seen) - 2
+    assert len(worth_storing(landmarks, made_survey(4, is_photographs=True))) == 302
 
 
 def test_other_processes_take_and_match_the_same_features(tmp_path, monkeypatch):
