@@ -37,7 +37,7 @@ MAX_BYTES = 2**30
 # of landmarks in metres: a hundredth of what an image tells of where they are
 POINT_STEP = 2e-4
 # how the arrays of all versions are stored: micrometres of poses
-STORED_TYPES = {
+STORED_TYPES: dict[str, type[np.generic]] = {
     "version": np.int32,
     "code_mean": np.float32,
     "code_axes": np.float32,
@@ -49,11 +49,17 @@ STORED_TYPES = {
     "deviation": np.float64,
 }
 # as they are, a tenth of a millimetre of landmarks; from version 6 on packed, see `packed_numbers`
-PLAIN = {"points": np.float32, "codes": np.int8, "seen": np.int32}
-PACKED = {"point_grid": np.float64, "point_bytes": np.uint8, "codes_of_axes": np.int8, "seen_bytes": np.uint8}
-ORIGIN, METRE = {"origin": np.float64}, {"metre": np.float64}
+PLAIN: dict[str, type[np.generic]] = {"points": np.float32, "codes": np.int8, "seen": np.int32}
+PACKED: dict[str, type[np.generic]] = {
+    "point_grid": np.float64,
+    "point_bytes": np.uint8,
+    "codes_of_axes": np.int8,
+    "seen_bytes": np.uint8,
+}
+ORIGIN: dict[str, type[np.generic]] = {"origin": np.float64}
+METRE: dict[str, type[np.generic]] = {"metre": np.float64}
 # what each version has beside STORED_TYPES
-ADDED: dict[int, dict[str, type[object]]] = {
+ADDED: dict[int, dict[str, type[np.generic]]] = {
     3: PLAIN,
     4: {**PLAIN, **ORIGIN},
     5: {**PLAIN, **ORIGIN, **METRE},
