@@ -22,7 +22,7 @@ MACHINES = ("x86_64", "aarch64")
 PLATFORMS = ("manylinux_2_28", "manylinux_2_27", "manylinux_2_17", "manylinux2014")
 HEAD = """\
 # What flies, each wheel by its digest: pip install --require-hashes -r requirements/onboard-hashed.txt
-# takes these files and no others. opencv-python-headless only where the system's OpenCV is older than 4.4, as Ubuntu
+# takes these files and no others. opencv-python-headless only where the system's OpenCV is older than 4.5.1, as Ubuntu
 # 20.04's is: leave its lines out elsewhere. Written by setup/hash_requirements.py.
 """
 

@@ -23,6 +23,6 @@ case "$runtime" in
     exit 1
     ;;
 esac
-# landmarks need SIFT, which OpenCV has since 4.4
-"${SYSTEM_PYTHON:-/usr/bin/python3}" -c 'import cv2; cv2.SIFT_create' 2>/dev/null || sets="$sets opencv"
+# landmarks need SIFT and USAC, which OpenCV has since 4.5.1
+"${SYSTEM_PYTHON:-/usr/bin/python3}" -c 'import cv2; cv2.SIFT_create, cv2.UsacParams' 2>/dev/null || sets="$sets opencv"
 echo "$sets"

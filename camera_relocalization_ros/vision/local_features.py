@@ -16,6 +16,8 @@ DESCRIPTOR_SIZE = 128
 # a mirror the rows change places, and directions turn the other way
 CELLS_OF_SIFT = np.arange(DESCRIPTOR_SIZE).reshape(4, 4, 8)
 IN_MIRROR = CELLS_OF_SIFT[::-1][:, :, -np.arange(8)].ravel()
+# of OpenCV, and how they are called: the first came with 4.4, the second with 4.5.1
+NEEDED = {"SIFT_create": "SIFT", "UsacParams": "USAC"}
 # of the entries of a descriptor of unit length few reach a half; finer steps than this change no match
 BYTES_PER_UNIT = 512
 # of a window: the percentage of points on each side that it need not hold, and places per axis where it is tried
@@ -54,9 +56,10 @@ class LocalFeatures:
 
 def why_none() -> str:
     """Why no points can be found on this computer; empty when they can."""
-    if hasattr(cv2, "SIFT_create"):
-        return ""
-    return f"OpenCV {cv2.__version__} has no SIFT; landmarks need version 4.4 or newer"
+    for name, what in NEEDED.items():
+        if not hasattr(cv2, name):
+            return f"OpenCV {cv2.__version__} has no {what}; landmarks need version 4.5.1 or newer"
+    return ""
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,7 @@ class Window:
 
 
 class FeatureExtractor:
-    """Finds the points of images of one camera; raises ConfigError when OpenCV has no SIFT (before 4.4)."""
+    """Finds the points of images of one camera; raises ConfigError when OpenCV is too old, see `why_none`."""
 
     def __init__(self, camera: CameraIntrinsics, settings: FeatureSettings = FeatureSettings()) -> None:
         if why_none():

@@ -75,8 +75,16 @@ def test_other_pins_contradict_nothing():
     assert not any(line.specifier.contains("2.0.0") for line in numpy)
 
 
-@pytest.mark.parametrize(("cv2", "brings"), [("", True), ("def SIFT_create(): ...", False), ("import nothing", True)])
-def test_set_up_brings_an_opencv_where_the_systems_has_no_sift(tmp_path, cv2, brings):
+@pytest.mark.parametrize(
+    ("cv2", "brings"),
+    [
+        ("", True),
+        ("def SIFT_create(): ...", True),
+        ("SIFT_create = UsacParams = None", False),
+        ("import nothing", True),
+    ],
+)
+def test_set_up_brings_an_opencv_where_the_systems_is_too_old(tmp_path, cv2, brings):
     (tmp_path / "cv2.py").write_text(cv2, encoding="utf-8")
     environment = {"PATH": os.defpath, "PYTHONPATH": str(tmp_path), "SYSTEM_PYTHON": sys.executable}
 
