@@ -21,6 +21,7 @@ from camera_relocalization_ros.core.pose import Pose
 from camera_relocalization_ros.localization.landmarks.evidence import RIVAL, evidence, guided_evidence
 from camera_relocalization_ros.localization.landmarks.landmark_spread import spreads_of_few_images
 from camera_relocalization_ros.localization.landmarks.nearest_images import NearestImages
+from camera_relocalization_ros.localization.landmarks.refinement_settings import DEFAULT_SETTINGS, RefinementSettings
 from camera_relocalization_ros.vision.local_features import FeatureExtractor, LocalFeatures, Window, densest_window
 from camera_relocalization_ros.vision.matching import mutual_matches_of_codes, mutual_matches_of_pairs
 from camera_relocalization_ros.vision.pnp import (
@@ -28,45 +29,12 @@ from camera_relocalization_ros.vision.pnp import (
     project,
     ransac_pose,
     refine_pose,
+    reprojection_errors,
     truncated_error,
 )
 
 # times the evidence: of a symmetric object both a picture and its mirror image have much
 MORE = 2.0
-
-
-@dataclass(frozen=True)
-class RefinementSettings:
-    """`landmarks` are searched for that the training images nearest to the prior saw, at most `images` of these, and
-    where the pose that these give has less evidence than `convincing`, see `evidence`, landmarks_anywhere, those first
-    that most images saw; then, each near where the first pose expects it, `landmarks_again`. Where what is found is not
-    `unmistakable` evidence the picture is taken as its mirror image too. A guided search looks at the part of the image
-    that shows most of these, guided_share of it at most, and guided_margin_px around them. Of images with more features
-    more landmarks are looked for, see `for_features`. Tolerances are in pixels of the features' image: tolerance_px of
-    what agrees at all, precise_px of what agrees with the truth.
-    """
-
-    images: int = 60
-    landmarks: int = 3000
-    landmarks_anywhere: int = 60_000
-    convincing: float = 15.0
-    landmarks_again: int = 1000
-    unmistakable: float = 50.0
-    least_similarity: float = 0.6
-    distance_ratio: float = 0.9
-    ransac_iterations: int = 1000
-    tolerance_px: float = 5.0
-    precise_px: float = 1.5
-    search_px: float = 12.0
-    last_search_px: float = 4.0
-    least_inliers: int = 8
-    guided_share: float = 0.25
-    guided_margin_px: float = 16.0
-
-    def for_features(self, limit: int) -> RefinementSettings:
-        """The same for images of up to so many features: three landmarks for each of them, and one again, or more."""
-        landmarks, again = max(self.landmarks, 3 * limit), max(self.landmarks_again, limit)
-        return replace(self, landmarks=landmarks, landmarks_again=again)
 
 
 @dataclass(frozen=True)
@@ -154,7 +122,7 @@ class PoseRefiner:
         self,
         landmark_map: LandmarkMap,
         camera: CameraIntrinsics,
-        settings: RefinementSettings = RefinementSettings(),
+        settings: RefinementSettings = DEFAULT_SETTINGS,
         between_steps: Callable[[], None] | None = None,
     ) -> None:
         self.landmark_map = landmark_map
@@ -394,8 +362,13 @@ class PoseRefiner:
         Of the minima near it and near what few exact matches say, that which fits more of the matches better.
         """
         tolerance, precise = self._settings.tolerance_px * pixel, self._settings.precise_px * pixel
+        near = refine_pose(points, rays, T_parent_lens, tolerance)
+        if near is not None:
+            errors = reprojection_errors(points, rays, near.T_parent_camera)
+            if np.mean(errors < precise) > 0.5:
+                # no other minimum has most of the matches to itself
+                return near.T_parent_camera
         exact = ransac_pose(points, rays, precise, self._settings.ransac_iterations)
-        starts = [T_parent_lens] if exact is None else [T_parent_lens, exact[0]]
-        poses = (refine_pose(points, rays, start, tolerance) for start in starts)
-        minima = [pose.T_parent_camera for pose in poses if pose is not None] or [T_parent_lens]
+        other = None if exact is None else refine_pose(points, rays, exact[0], tolerance)
+        minima = [pose.T_parent_camera for pose in (near, other) if pose is not None] or [T_parent_lens]
         return minima[int(np.argmin([truncated_error(points, rays, minimum, precise) for minimum in minima]))]

@@ -24,7 +24,8 @@ from camera_relocalization_ros.data.dataset import load_image_rgb
 from camera_relocalization_ros.evaluation.result_files import load_result
 from camera_relocalization_ros.localization.classify import OkLimits
 from camera_relocalization_ros.localization.landmarks.gate import gate
-from camera_relocalization_ros.localization.landmarks.pose_refiner import PoseRefiner, RefinementSettings
+from camera_relocalization_ros.localization.landmarks.pose_refiner import PoseRefiner
+from camera_relocalization_ros.localization.landmarks.refinement_settings import RefinementSettings
 from camera_relocalization_ros.localization.landmarks.staged_relocalizer import StagedRelocalizer
 from camera_relocalization_ros.localization.landmarks.tracker import TrackingSettings
 from camera_relocalization_ros.localization.relocalizer import Relocalizer
