@@ -4,17 +4,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Tuple  # read from YAML: evaluated at run time
+from typing import Mapping, Tuple  # read from YAML: evaluated at run time
+
+from camera_relocalization_ros.core.state import Stage
 
 # with which OK promises errors below a pilot's limits
 CONFIDENCE = 0.999
-# stages of poses that are published, as core.state.Stage has them in lower case
-STAGES = ("regression", "refined", "tracked")
+# stages of poses that are published, as core.state.Stage has them in lower case, and those of them by FEW_LANDMARKS
+STAGES = ("regression", "refined", "tracked", "tracked_few")
+# Poses by fewer tracked landmarks than this are seldom off by more than others, for their covariance, but then by far:
+# where some landmarks are wrong, the others are too few to tell.
+FEW_LANDMARKS = 40
 MAX_REACH = 1e4
 # Of a stage that was not measured: what 99.95 % of errors lie within that are distributed as Student's t, with an
 # ellipsoid for 90 % that holds 90 %. Four degrees of freedom for regressed poses, eight for those by landmarks, which a
 # gate has looked at; both have lighter tails (docs/uncertainty.md).
 UNMEASURED_REACH = {"regression": 10.9, "refined": 6.4, "tracked": 6.4}
+
+
+def stage_of(stage: Stage, landmarks: int) -> str:
+    """Of STAGES the one of poses of a stage that rest on so many landmarks."""
+    is_few = stage is Stage.TRACKED and landmarks < FEW_LANDMARKS
+    return "tracked_few" if is_few else stage.name.lower()
 
 
 @dataclass(frozen=True)
@@ -34,3 +45,11 @@ class StageCalibration:
             raise ValueError(f"calibration frames of a stage is {self.frames}; expected 1 or more")
         if not all(1 <= value <= MAX_REACH for value in self.reach):
             raise ValueError(f"calibration reach is {self.reach}; expected 1 to {MAX_REACH:g} standard deviations each")
+
+
+def reach_of(stages: Mapping[str, StageCalibration], name: str) -> tuple[float, float]:
+    """Of poses of one of STAGES: as measured; by few landmarks as by many where there were too few of them."""
+    for known in (name, name.partition("_")[0]):
+        if known in stages:
+            return stages[known].reach
+    return (UNMEASURED_REACH[name.partition("_")[0]],) * 2

@@ -10,7 +10,7 @@ from typing import Mapping
 import numpy as np
 
 from camera_relocalization_ros.bundle.error_calibration import ErrorCalibration
-from camera_relocalization_ros.bundle.stage_calibration import UNMEASURED_REACH
+from camera_relocalization_ros.bundle.stage_calibration import reach_of, stage_of
 from camera_relocalization_ros.core.errors import ConfigError
 from camera_relocalization_ros.core.state import State
 from camera_relocalization_ros.localization.estimate import Estimate
@@ -68,8 +68,7 @@ class OkContract:
         if estimate.covariance is None:
             return None
         stages = self.calibration.stages if self.calibration is not None else {}
-        stage = estimate.stage.name.lower()
-        reach = stages[stage].reach if stage in stages else (UNMEASURED_REACH[stage],) * 2
+        reach = reach_of(stages, stage_of(estimate.stage, estimate.landmarks))
         longest = (np.linalg.eigvalsh(estimate.covariance[part, part])[-1] for part in (slice(3), slice(3, 6)))
         position_m, orientation_rad = (times * math.sqrt(value) for times, value in zip(reach, longest))
         # no two orientations are further apart than half a turn

@@ -23,7 +23,8 @@ class Estimate:
     `covariance` (6, 6) is of x, y, z in metres and of rotations about the fixed x, y, z axes of the parent frame in
     radians (REP 103), None from a bundle without calibration. `score`, 0 to 1, is the share of in-distribution images
     that looked no better than this one, NaN without calibration; `indicators` are the measurements behind it. `stage`
-    says where the pose came from; score and indicators are always the regression's.
+    says where the pose came from; score and indicators are always the regression's. `landmarks`: how many the pose
+    rests on, 0 where it is regressed.
     """
 
     stamp_ns: int
@@ -37,6 +38,7 @@ class Estimate:
     score: float = math.nan
     indicators: dict[str, float] = field(default_factory=dict)
     stage: Stage = Stage.REGRESSION
+    landmarks: int = 0
 
     @property
     def position(self) -> np.ndarray:

@@ -13,7 +13,7 @@ from camera_relocalization_ros.bundle.error_calibration import (
     SCORE_INDICATORS,
     ErrorCalibration,
 )
-from camera_relocalization_ros.bundle.stage_calibration import STAGES, UNMEASURED_REACH
+from camera_relocalization_ros.bundle.stage_calibration import STAGES, reach_of
 from camera_relocalization_ros.evaluation.rejection_table import rejection_table
 from camera_relocalization_ros.localization.classify import OkLimits
 from camera_relocalization_ros.uncertainty.calibration_fit import FITTED_LEVEL, Fit
@@ -61,7 +61,7 @@ def stages_table(calibration: ErrorCalibration) -> str:
     lines = [f"{'OK: stage':<24}{'poses':>8}{'reach':>14}   OK up to deviations of (for {OkLimits()})"]
     for stage in STAGES:
         known = calibration.stages.get(stage)
-        reach = (UNMEASURED_REACH[stage],) * 2 if known is None else known.reach
+        reach = reach_of(calibration.stages, stage)
         position_m, orientation_deg = (
             OkLimits().position_m / reach[0],
             np.degrees(OkLimits().orientation_rad) / reach[1],

@@ -12,7 +12,7 @@ from scipy.stats import genpareto
 
 from camera_relocalization_ros.bundle.error_calibration import ErrorCalibration
 from camera_relocalization_ros.bundle.model_bundle import Bundle
-from camera_relocalization_ros.bundle.stage_calibration import CONFIDENCE, STAGES, StageCalibration
+from camera_relocalization_ros.bundle.stage_calibration import CONFIDENCE, STAGES, StageCalibration, stage_of
 from camera_relocalization_ros.core.pose import Pose, Poses, pose_residual
 from camera_relocalization_ros.core.progress import tracked
 from camera_relocalization_ros.core.state import State
@@ -51,11 +51,12 @@ def with_stages(bundle: Bundle, calibration: ErrorCalibration, regressions: Sequ
         for number, one in enumerate(regressions)
         for pair in _published(bundle, one.dataset, _calibrated(bundle, calibration, one), f"stages {number + 1}")
     ]
-    stages = {}
-    for name in STAGES:
-        of_stage = [pair for pair in pairs if pair[0].stage.name.lower() == name]
-        if len(of_stage) >= LEAST_SAMPLES:
-            stages[name] = _stage_calibration(*zip(*of_stage))
+    by_stage: dict[str, list[tuple[Estimate, Pose]]] = {name: [] for name in STAGES}
+    for pair in pairs:
+        by_stage[stage_of(pair[0].stage, pair[0].landmarks)].append(pair)
+    if len(by_stage["tracked_few"]) < LEAST_SAMPLES:
+        by_stage["tracked"] += by_stage.pop("tracked_few")
+    stages = {name: _stage_calibration(*zip(*pairs)) for name, pairs in by_stage.items() if len(pairs) >= LEAST_SAMPLES}
     return replace(calibration, stages=stages)
 
 

@@ -25,6 +25,7 @@ def fuse(
         pose=refinement.pose.canonical,
         covariance=refinement.covariance,
         stage=stage,
+        landmarks=len(refinement.landmarks),
         state=State.OK,
         reason="",
     )
@@ -49,6 +50,7 @@ def refined_alone(regression: Estimate, refinement: Refinement, decision: GateDe
         pose=refinement.pose,
         covariance=refinement.covariance,
         stage=Stage.REFINED,
+        landmarks=len(refinement.landmarks),
         state=found if refinement.found else State.LOST,
         reason=decision.description if refinement.found else f"no pose fits {refinement.matches} matches",
     )

@@ -9,7 +9,7 @@ import pytest
 from calibrated_bundle import calibration
 from scipy.stats import chi2, f
 
-from camera_relocalization_ros.bundle.stage_calibration import UNMEASURED_REACH, StageCalibration
+from camera_relocalization_ros.bundle.stage_calibration import FEW_LANDMARKS, UNMEASURED_REACH, StageCalibration
 from camera_relocalization_ros.core.errors import ConfigError
 from camera_relocalization_ros.core.plain_values import from_plain, to_plain
 from camera_relocalization_ros.core.pose import Pose
@@ -24,7 +24,7 @@ def estimate(sd_m, sd_rad, **changes):
     """A tracked pose; along one axis its deviations are as told, along the others a tenth of that."""
     covariance = np.diag([0.1 * sd_m, sd_m, 0.1 * sd_m, sd_rad, 0.1 * sd_rad, 0.1 * sd_rad]) ** 2
     plain = Estimate(0, Pose(np.zeros(3), [0, 0, 0, 1.0]), 1, 0.0, np.zeros(1), State.OK, "", covariance)
-    return replace(plain, **{"stage": Stage.TRACKED, **changes})
+    return replace(plain, **{"stage": Stage.TRACKED, "landmarks": FEW_LANDMARKS, **changes})
 
 
 @pytest.mark.parametrize(
@@ -40,6 +40,16 @@ def test_ok_is_what_promises_the_limits_by_its_stages_calibration(sd_m, sd_rad, 
     settled = OkContract(MEASURED).settle(estimate(sd_m, sd_rad))
     assert settled.state is state
     assert settled.reason == "" if state is State.OK else settled.reason.endswith("OK is 0.1 m and 3 deg")
+
+
+def test_poses_by_few_landmarks_have_a_reach_of_their_own():
+    few, many = (estimate(0.0149, 1e-3, landmarks=FEW_LANDMARKS + more) for more in (-1, 0))
+    # as long as it was not measured, that of all of the stage
+    assert [OkContract(MEASURED).settle(one).state for one in (few, many)] == [State.OK, State.OK]
+    known = OkContract(replace(MEASURED, stages={**MEASURED.stages, "tracked_few": StageCalibration(600, (9.0, 8.0))}))
+    assert [known.settle(one).state for one in (few, many)] == [State.DEGRADED, State.OK]
+    # those that were searched for lie where a gate looked at each
+    assert known.settle(replace(few, stage=Stage.REFINED)).state is State.OK
 
 
 def test_the_reason_tells_what_is_promised_instead():

@@ -15,6 +15,7 @@ from helpers import load_benchmark, write_fake_dataset
 from painted_wall import CAMERA, MAP_OPTIONS, error_m, flight, paint, stamp, view, write_wall_dataset
 from scipy.spatial import cKDTree
 
+from camera_relocalization_ros.bundle import stage_calibration
 from camera_relocalization_ros.bundle.model_bundle import LANDMARKS, SIDECAR, load_bundle, replace_map
 from camera_relocalization_ros.cli.main import main
 from camera_relocalization_ros.core.geometry import position_quat
@@ -142,6 +143,10 @@ def test_stages_are_calibrated_by_poses_made_as_in_flight(wall_bundle, tmp_path,
     stages = with_stages(relocalizer.bundle, calibration(), [Regressions(dataset, estimates)]).stages
     assert {name: stage.frames for name, stage in stages.items()} == {"refined": 18, "tracked": 35}
     assert all(value >= 1 for stage in stages.values() for value in stage.reach)
+    # those of few landmarks by themselves, if they are many
+    monkeypatch.setattr(stage_calibration, "FEW_LANDMARKS", 1000)
+    stages = with_stages(relocalizer.bundle, calibration(), [Regressions(dataset, estimates)]).stages
+    assert {name: stage.frames for name, stage in stages.items()} == {"refined": 18, "tracked_few": 35}
 
 
 def test_right_poses_exceed_chance_by_far_and_chance_is_what_features_anywhere_give(relocalizer, pipeline):
