@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("datasets", nargs="+", metavar="DATASET", help="DATASET or DATASET@SPLIT.PART to train on")
     parser.add_argument("--val", nargs="+", default=[], metavar="DATASET", help="held-out data, watched while training")
     parser.add_argument("--backbone", help="pretrained CNN (recommended: efficientnet_lite0)")
-    parser.add_argument("--head", help="regressor (recommended), spatial_lstm or temporal_gru")
+    parser.add_argument("--head", help="regressor (recommended), spatial_lstm, temporal_gru or stateful_gru")
     parser.add_argument("--loss", help="qeh (recommended), nh, nh_canonical, geodesic, beta, ...; reloc list shows all")
     parser.add_argument(
         "--config", type=Path, metavar="FILE.yaml", help="recipe (with --finetune: changes to RUN's); flags win over it"

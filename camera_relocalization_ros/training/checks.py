@@ -37,15 +37,21 @@ def check_training(
     check_optimiser(optimiser, held_out=bool(val_datasets))
     # constructors refuse what is not of their kind; on this device nothing is computed or kept
     with torch.device("meta"):
-        window_length = build_head(1, config.head).window_length
+        head = build_head(1, config.head)
         PoseLoss(config.loss)
-    windows = _count_windows(datasets, window_length, config.head.max_gap_s)
+    windows = _count_windows(datasets, head.window_length, config.head.max_gap_s)
     if val_datasets:
-        _count_windows(val_datasets, window_length, config.head.max_gap_s)
+        _count_windows(val_datasets, head.window_length, config.head.max_gap_s)
     trainer_precision(config.precision)
     trainer_processes()
     views, processes = config.augmentation.views + 1, process().world_size
-    shared_batch_size(optimiser.batch_size, windows, views, processes, optimiser.parts)
+    if not head.carries_state:
+        shared_batch_size(optimiser.batch_size, windows, views, processes, optimiser.parts)
+    elif processes > 1 or optimiser.parts > 1:
+        raise ConfigError(
+            f"head {config.head.name} carries its state from batch to batch, which is trained by one process; "
+            f"found {processes} processes and optimiser.parts {optimiser.parts}"
+        )
 
 
 def _check_same_camera(datasets: Sequence[Dataset]) -> None:

@@ -18,7 +18,7 @@ MAX_SIZE = 65536
 MAX_SEED = 2**32 - 1
 # of the registries, which need PyTorch: a slip of the pen is answered before it is loaded
 KNOWN_NAMES = {
-    "head": ("regressor", "spatial_lstm", "temporal_gru"),
+    "head": ("regressor", "spatial_lstm", "temporal_gru", "stateful_gru"),
     "loss": ("beta", "nh", "qeh", "nh_canonical", "geodesic", "only_position", "only_quaternion"),
     "backbone": (
         "efficientnet_lite0",
@@ -83,7 +83,8 @@ class HeadConfig:
     output of the backbone's cut layer is averaged and read beside its last map. So many `members` are trained side by
     side, each of these sizes, and their mean is the estimate. Of Spatial-LSTM's sweeps those along rows have
     `lstm_hidden` units and those along columns `lstm_columns_hidden` (0: as many). `dropout` is the share of the FC
-    layer's features, of Temporal-GRU's after the recurrent layers, that a training step leaves out.
+    layer's features, of the GRUs' after the recurrent layers, that a training step leaves out. The state of the
+    Stateful-GRU goes on from window to window, in training for at most `state_frames` frames.
     """
 
     name: str = "regressor"
@@ -99,6 +100,7 @@ class HeadConfig:
     window_length: int = 2
     max_gap_s: float = 0.5
     dropout: float = 0.0
+    state_frames: int = 72
 
     def __post_init__(self) -> None:
         # what a bundle cannot hold is no use in a head
@@ -112,6 +114,10 @@ class HeadConfig:
             raise ConfigError(f"head.max_gap_s is {self.max_gap_s}; expected more than 0, at most {MAX_GAP_S} s")
         if not 0.0 <= self.dropout < 1.0:
             raise ConfigError(f"head.dropout is {self.dropout}; expected 0 <= dropout < 1")
+
+
+# what was trained before there was this key is known by a recipe without it
+LATER_KEY = ("state_frames", HeadConfig.state_frames)
 
 
 @dataclass(frozen=True)
@@ -247,7 +253,13 @@ class TrainingConfig:
             # so that a training that was interrupted before there were parts goes on
             if values[section]["parts"] == 1:
                 del values[section]["parts"]
-        return values
+        return without_later_keys(values)
+
+
+def without_later_keys(values: dict[str, Any]) -> dict[str, Any]:
+    """A recipe's plain values without a key of the head that came later, where it says what was done before."""
+    head = {name: value for name, value in values["head"].items() if (name, value) != LATER_KEY}
+    return {**values, "head": head}
 
 
 def config_from_dict(values: dict[str, Any], source: str) -> TrainingConfig:

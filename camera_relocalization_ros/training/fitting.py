@@ -30,7 +30,14 @@ from camera_relocalization_ros.training.optimisation import (
     ResumableEarlyStopping,
 )
 from camera_relocalization_ros.training.pose_training import EPOCH_STATISTICS, QUANTITIES, PoseTraining
-from camera_relocalization_ros.training.samples import OrderedDraws, TrainingDraws, WindowSamples
+from camera_relocalization_ros.training.samples import (
+    ChainedDraws,
+    Chains,
+    OrderedDraws,
+    StretchDraws,
+    TrainingDraws,
+    WindowSamples,
+)
 
 # of epochs.csv and TensorBoard, and too many for a summary
 DETAILS = {f"val_{what}_{name}_{unit}" for what, unit in QUANTITIES for name in EPOCH_STATISTICS}
@@ -40,8 +47,8 @@ logger = logging.getLogger(__name__)
 
 def fit(
     module: PoseTraining,
-    samples: WindowSamples,
-    val_samples: WindowSamples | None,
+    samples: WindowSamples | Chains,
+    val_samples: WindowSamples | Chains | None,
     optimiser: OptimiserConfig,
     precision: str,
     seed: int,
@@ -53,15 +60,15 @@ def fit(
 
     Raises ConfigError when `run_folder` holds an interrupted training of another job, or when batches cannot be shared.
     """
-    rank, processes = process()
+    rank = process().rank
     if rank == 0:
         job.begin(run_folder)
     last, best = (run_folder / CHECKPOINTS / f"{name}.ckpt" for name in (LAST, BEST))
     going_on = sound_checkpoint(last, module, sets_aside=rank == 0)
     if going_on is not None and rank == 0:
         logger.info("going on with the training of %s", run_folder)
-    loader = _loader(samples, TrainingDraws(samples, optimiser.batch_size, seed, rank, processes, optimiser.parts))
-    val_loader = _loader(val_samples, OrderedDraws(val_samples)) if val_samples is not None else None
+    loader = _training_loader(samples, optimiser, seed)
+    val_loader = _held_out_loader(val_samples) if val_samples is not None else None
     table = EpochTable(run_folder / EPOCHS)
     with _quiet_lightning():
         trainer = _trainer(optimiser, precision, run_folder, [*callbacks, table])
@@ -93,6 +100,19 @@ def _quiet_lightning() -> Iterator[None]:
     with log_level("lightning.pytorch", logging.WARNING), warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="lightning")
         yield
+
+
+def _training_loader(samples: WindowSamples | Chains, optimiser: OptimiserConfig, seed: int) -> DataLoader:
+    if isinstance(samples, Chains):
+        return _loader(samples.samples, ChainedDraws(samples, optimiser.batch_size, seed))
+    rank, processes = process()
+    return _loader(samples, TrainingDraws(samples, optimiser.batch_size, seed, rank, processes, optimiser.parts))
+
+
+def _held_out_loader(samples: WindowSamples | Chains) -> DataLoader:
+    if isinstance(samples, Chains):
+        return _loader(samples.samples, StretchDraws(samples))
+    return _loader(samples, OrderedDraws(samples))
 
 
 def _loader(samples: WindowSamples, draws: Sampler) -> DataLoader:

@@ -56,8 +56,12 @@ class Head(nn.Module):
 
     `frame_features` sees one frame alone and so is computed once per image in flight; `poses` sees the frame features
     of a window of up to `window_length` frames. Positions leave a head in units of the training positions' spread;
-    pose_network.PoseHead turns them into metres.
+    pose_network.PoseHead turns them into metres. Where it carries a state, it goes on where another window ended, see
+    `continued`; such a head is tested offline and not flown.
     """
+
+    carries_state = False
+    state_size = 0
 
     def __init__(self, channels: int, config: HeadConfig, window_length: int = 1) -> None:
         super().__init__()
@@ -67,6 +71,12 @@ class Head(nn.Module):
     def poses(self, features_btf: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Positions (b, t, 3) and unit quaternions (b, t, 4) of the frames of a window, oldest first."""
         raise NotImplementedError
+
+    def continued(
+        self, features_btf: torch.Tensor, state_bs: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """What `poses` gives, after the frames that left the state (b, state_size), and the state left behind."""
+        return (*self.poses(features_btf), state_bs)
 
 
 class RegressorHead(Head):
@@ -124,7 +134,47 @@ class TemporalGruHead(Head):
         return self.branches(self.dropout(hidden_btf))
 
 
-HEADS = {"regressor": RegressorHead, "spatial_lstm": SpatialLstmHead, "temporal_gru": TemporalGruHead}
+class StatefulGruHead(Head):
+    """One GRU layer forward in time, its state carried through a whole sequence; tested offline, not flown.
+
+    In the thesis' code alone (top_models.py:85-97), see docs/thesis.md. A window is what the gradient goes back
+    through, not what an estimate sees.
+    """
+
+    carries_state = True
+
+    def __init__(self, channels: int, config: HeadConfig) -> None:
+        if config.state_frames < config.window_length:
+            raise ConfigError(
+                f"head.state_frames is {config.state_frames}; "
+                f"expected at least head.window_length, {config.window_length}"
+            )
+        super().__init__(channels, config, config.window_length)
+        self.state_size = config.gru_hidden
+        self.gru = nn.GRU(config.hidden, config.gru_hidden, batch_first=True)
+        self.dropout = _dropout(config)
+        self.branches = PoseBranches(config.gru_hidden)
+
+    def poses(self, features_btf: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Positions (b, t, 3) and quaternions (b, t, 4) of the first t frames of a sequence."""
+        position_bt3, quat_bt4, _ = self.continued(
+            features_btf, features_btf.new_zeros(len(features_btf), self.state_size)
+        )
+        return position_bt3, quat_bt4
+
+    def continued(
+        self, features_btf: torch.Tensor, state_bs: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        hidden_btf, state_1bs = self.gru(features_btf, state_bs[None].to(features_btf.dtype))
+        return (*self.branches(self.dropout(hidden_btf)), state_1bs[0])
+
+
+HEADS = {
+    "regressor": RegressorHead,
+    "spatial_lstm": SpatialLstmHead,
+    "temporal_gru": TemporalGruHead,
+    "stateful_gru": StatefulGruHead,
+}
 
 
 def build_head(channels: int, config: HeadConfig) -> Head:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from camera_relocalization_ros.core.errors import ConfigError
 from camera_relocalization_ros.training.backbones.contract import Backbone
 from camera_relocalization_ros.training.config import HeadConfig
 from camera_relocalization_ros.training.heads import Head, build_head
@@ -82,6 +83,7 @@ class PoseHead(nn.Module):
         self.members = cast(Sequence[Head], heads)
         self.window_length = self.members[0].window_length
         self.feature_size = config.members * config.hidden
+        self.carries_state = self.members[0].carries_state
         self.register_buffer("position_mean", torch.zeros(3))
         self.register_buffer("position_scale", torch.ones(()))
 
@@ -102,6 +104,21 @@ class PoseHead(nn.Module):
         estimates = [member.poses(part) for member, part in zip(self.members, parts)]
         position_btm3, quat_btm4 = (torch.stack(values, dim=2) for values in zip(*estimates))
         return position_btm3 * self.position_scale + self.position_mean, quat_btm4
+
+    def continued(
+        self, features_btf: torch.Tensor, state_bms: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """What `member_poses` gives, after the frames that left the members' states (b, m, s), and those left behind.
+
+        None: no frames came before. s is 0 for heads that know of no frames but those of the window.
+        """
+        if state_bms is None:
+            state_bms = features_btf.new_zeros(len(features_btf), len(self.members), self.members[0].state_size)
+        parts = zip(self.members, features_btf.chunk(len(self.members), dim=2), state_bms.unbind(1))
+        answers = [member.continued(part, state_bs) for member, part, state_bs in parts]
+        positions, quats, states = zip(*answers)
+        position_btm3 = torch.stack(positions, dim=2) * self.position_scale + self.position_mean
+        return position_btm3, torch.stack(quats, dim=2), torch.stack(states, dim=1)
 
     def poses(self, features_btf: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Positions (b, t, 3) in metres and unit quaternions (b, t, 4): the members' mean."""
@@ -154,6 +171,12 @@ class PoseNetwork(nn.Module):
         """Positions (b, t, m, 3) in metres and unit quaternions (b, t, m, 4) of each member of the head."""
         return self.pose_head.member_poses(self.frame_features(stored_btcn))
 
+    def continued(
+        self, stored_btcn: torch.Tensor, state_bms: torch.Tensor | None
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """As PoseHead.continued."""
+        return self.pose_head.continued(self.frame_features(stored_btcn), state_bms)
+
     def forward(self, stored_btcn: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Positions (b, t, 3) in metres and unit quaternions (b, t, 4)."""
         return self.pose_head.poses(self.frame_features(stored_btcn))
@@ -164,10 +187,15 @@ class FlightStep(nn.Module):
 
     image (1, h, w, 3) uint8, and for windows the frame features (1, t, f) of the t images before it, t >= 0 ->
     position (1, 3), quat_xyzw (1, 4), descriptor (1, c), the members' positions (1, m, 3) and quaternions (1, m, 4),
-    and for windows the frame features (1, 1, f) of this image.
+    and for windows the frame features (1, 1, f) of this image. Raises ConfigError for a head that carries a state.
     """
 
     def __init__(self, pooled_backbone: PooledBackbone, pose_head: PoseHead) -> None:
+        if pose_head.carries_state:
+            raise ConfigError(
+                "this head carries its state through a whole sequence; what is exported or explained sees one window: "
+                "test it offline (reloc train --val, reloc reproduce), or train temporal_gru to fly"
+            )
         super().__init__()
         self.pooled_backbone = pooled_backbone
         self.pose_head = pose_head

@@ -16,7 +16,7 @@ from camera_relocalization_ros.core.pose_errors import pose_errors
 from camera_relocalization_ros.training.config import LossConfig, OptimiserConfig
 from camera_relocalization_ros.training.losses import PoseLoss
 from camera_relocalization_ros.training.optimisation import HELD_OUT_LOSS, build_optimiser
-from camera_relocalization_ros.training.pose_network import PoseNetwork
+from camera_relocalization_ros.training.pose_network import PoseNetwork, mean_pose
 
 if TYPE_CHECKING:
     from lightning.pytorch.utilities.types import OptimizerConfig, OptimizerLRSchedulerConfig
@@ -30,7 +30,8 @@ EPOCH_STATISTICS: dict[str, Callable[[np.ndarray], Any]] = {
     "rmse": lambda values: np.sqrt(np.mean(np.square(values))),
 }
 QUANTITIES = (("position", "m"), ("orientation", "deg"))
-Batch = Tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+# features, positions, quaternions, and of sequences whose state is carried the rows of the batch before
+Batch = Tuple[torch.Tensor, ...]
 Tensors = Union[Tuple[torch.Tensor, ...], List[torch.Tensor]]
 
 
@@ -48,11 +49,28 @@ def averaging(decay: float) -> Callable[[Tensors, Tensors, Union[torch.Tensor, i
     return update
 
 
+class CarriedState:
+    """The state that the rows of a batch left; no gradient goes back into the batch that it comes from."""
+
+    def __init__(self) -> None:
+        self._state_bms: torch.Tensor | None = None
+
+    def rows(self, before_b: torch.Tensor) -> torch.Tensor | None:
+        """That of some rows (b, m, s), zero for those of -1, which begin anew; None where all do."""
+        if self._state_bms is None or bool((before_b < 0).all()):
+            return None
+        return self._state_bms[before_b.clamp_min(0)] * (before_b >= 0)[:, None, None]
+
+    def keep(self, state_bms: torch.Tensor) -> None:
+        """For the next batch."""
+        self._state_bms = state_bms.detach()
+
+
 class PoseTraining(lightning.LightningModule):
     """Trains a network on stored features of windows.
 
     Every member of the head learns the pose of every frame of a window; what is measured on held-out data is the
-    estimate for its newest frame.
+    estimate for its newest frame. The state of a head that carries one begins anew with each sequence, and each epoch.
     """
 
     def __init__(self, network: PoseNetwork, loss: LossConfig, optimiser: OptimiserConfig) -> None:
@@ -63,6 +81,7 @@ class PoseTraining(lightning.LightningModule):
         # position (3) and quaternion (4) of estimate and truth, batch by batch
         self._held_out: list[list[np.ndarray]] = []
         self.held_out: tuple[Poses, Poses] | None = None
+        self._carried, self._carried_held_out = CarriedState(), CarriedState()
         self.average = None
         if optimiser.ema_decay:
             self.average = AveragedModel(network, multi_avg_fn=averaging(optimiser.ema_decay))
@@ -75,8 +94,12 @@ class PoseTraining(lightning.LightningModule):
         return self.network if self.average is None else cast(PoseNetwork, self.average.module)
 
     def training_step(self, batch: Batch, _index: int) -> torch.Tensor:
-        cells_btcn, position_bt3, quat_bt4 = batch
-        position_btm3, quat_btm4 = self.network.member_poses(cells_btcn)
+        cells_btcn, position_bt3, quat_bt4, *before = batch
+        if before:
+            position_btm3, quat_btm4, state_bms = self.network.continued(cells_btcn, self._carried.rows(*before))
+            self._carried.keep(state_bms)
+        else:
+            position_btm3, quat_btm4 = self.network.member_poses(cells_btcn)
         loss = self._loss(
             position_btm3,
             quat_btm4,
@@ -98,11 +121,20 @@ class PoseTraining(lightning.LightningModule):
         self._check_finite()
 
     def validation_step(self, batch: Batch, _index: int) -> None:
-        cells_btcn, position_bt3, quat_bt4 = batch
-        values = (*self.estimator(cells_btcn), position_bt3, quat_bt4)
+        cells_btcn, position_bt3, quat_bt4, *before = batch
+        estimates = self._continued_frames(cells_btcn, *before) if before else self.estimator(cells_btcn)
+        values = (*estimates, position_bt3, quat_bt4)
         newest = [value[:, -1].float().cpu().numpy() for value in values]
         self._held_out.append(newest)
         self.log(HELD_OUT_LOSS, self._loss(*values), batch_size=len(position_bt3))
+
+    def _continued_frames(self, cells_n1cm: torch.Tensor, before_1: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Positions (n, 1, 3) and quaternions (n, 1, 4) of n frames that follow each other."""
+        state_1ms = self._carried_held_out.rows(before_1)
+        position_1nm3, quat_1nm4, state_1ms = self.estimator.continued(cells_n1cm.transpose(0, 1), state_1ms)
+        self._carried_held_out.keep(state_1ms)
+        position_1n3, quat_1n4 = mean_pose(position_1nm3, quat_1nm4)
+        return position_1n3.transpose(0, 1), quat_1n4.transpose(0, 1)
 
     def on_validation_epoch_end(self) -> None:
         newest = [np.concatenate(parts) for parts in zip(*self._held_out)]

@@ -23,12 +23,13 @@ from camera_relocalization_ros.data.provenance import frames_digest
 from camera_relocalization_ros.evaluation.baselines import baseline_errors
 from camera_relocalization_ros.evaluation.thesis_grid import Combination
 from camera_relocalization_ros.training.backbones import build_backbone
-from camera_relocalization_ros.training.config import ORIGINALS_ONLY, TrainingConfig
+from camera_relocalization_ros.training.config import ORIGINALS_ONLY, TrainingConfig, without_later_keys
 from camera_relocalization_ros.training.epoch_progress import EpochProgress
 from camera_relocalization_ros.training.features.feature_cache import FeatureCache, FrozenPart, build_cache
 from camera_relocalization_ros.training.optimisation import PLATEAU
-from camera_relocalization_ros.training.pose_network import PooledBackbone, PoseHead
+from camera_relocalization_ros.training.pose_network import PooledBackbone, PoseHead, mean_pose
 from camera_relocalization_ros.training.run_folder import Run, load_run
+from camera_relocalization_ros.training.samples import stretches_of
 from camera_relocalization_ros.training.train import train
 
 CELL, ERRORS, BASELINES, HEAD_FOLDER = "cell.json", "errors.npz", "baselines.json", "head"
@@ -192,15 +193,20 @@ def run_baselines(cell: Cell, data: GridData, cache_folder: Path) -> dict[str, d
 def estimate_poses(run: Run, dataset: Dataset, cache_folder: Path) -> Poses:
     """Poses of all frames as flown, but from stored features.
 
-    The window holds as many frames before the newest as there are without a gap, up to the head's length.
+    The window holds as many frames before the newest as there are without a gap, up to the head's length; a head that
+    carries its state knows of all of them.
     """
     cache, head = _features(run, dataset, cache_folder), run.pose_head.eval()
     with torch.inference_mode():
         rows = range(0, dataset.frame_count, FRAMES_AT_ONCE)
         cells = (torch.from_numpy(cache.cells[row : row + FRAMES_AT_ONCE, 0]).float() for row in rows)
         features_nf = torch.cat([head.frame_features(cells_bcn) for cells_bcn in cells])
+        poses = Poses(np.empty((dataset.frame_count, 3)), np.empty((dataset.frame_count, 4)))
+        if head.carries_state:
+            for stretch in stretches_of(dataset, run.config.head.max_gap_s):
+                _estimate_stretch(head, features_nf, stretch, poses)
+            return poses.shifted(run.position_origin)
         history = _history(dataset, run.pose_head.window_length, run.config.head.max_gap_s)
-        poses = Poses(np.empty((len(history), 3)), np.empty((len(history), 4)))
         for length in np.unique(history):
             newest = np.flatnonzero(history == length)
             _estimate_windows(head, features_nf, newest, int(length), poses)
@@ -212,6 +218,12 @@ def _estimate_windows(head: PoseHead, features_nf: torch.Tensor, newest: np.ndar
         windows_bt = some[:, None] + np.arange(1 - length, 1)
         position_bt3, quat_bt4 = head.poses(features_nf[torch.from_numpy(windows_bt)])
         poses.positions[some], poses.quats_xyzw[some] = position_bt3[:, -1].numpy(), quat_bt4[:, -1].numpy()
+
+
+def _estimate_stretch(head: PoseHead, features_nf: torch.Tensor, stretch: np.ndarray, poses: Poses) -> None:
+    position_1nm3, quat_1nm4, _ = head.continued(features_nf[torch.from_numpy(stretch)][None])
+    position_1n3, quat_1n4 = mean_pose(position_1nm3, quat_1nm4)
+    poses.positions[stretch], poses.quats_xyzw[stretch] = position_1n3[0].numpy(), quat_1n4[0].numpy()
 
 
 def _history(dataset: Dataset, length: int, max_gap_s: float) -> np.ndarray:
@@ -251,7 +263,8 @@ def _config(cell: Cell, recipe: TrainingConfig) -> TrainingConfig:
 
 def _digest(config: TrainingConfig, data: GridData, finetune: bool) -> str:
     frames = [frames_digest(part) for part in (data.train, data.val, data.test) if part]
-    return hashlib.sha256(json.dumps([config.to_dict(), frames, finetune], sort_keys=True).encode()).hexdigest()
+    recipe = without_later_keys(config.to_dict())
+    return hashlib.sha256(json.dumps([recipe, frames, finetune], sort_keys=True).encode()).hexdigest()
 
 
 def _finish(folder: Path, digest: str, started: float, summary: dict[str, Any]) -> None:

@@ -21,7 +21,7 @@ from camera_relocalization_ros.data.provenance import training_set
 from camera_relocalization_ros.fleet.engine import Engine, Here, engine_at
 from camera_relocalization_ros.training.backbones import build_backbone
 from camera_relocalization_ros.training.checks import check_training, image_size
-from camera_relocalization_ros.training.config import ORIGINALS_ONLY, TrainingConfig
+from camera_relocalization_ros.training.config import ORIGINALS_ONLY, HeadConfig, TrainingConfig
 from camera_relocalization_ros.training.devices import process
 from camera_relocalization_ros.training.features.channel_mean import with_channel_mean
 from camera_relocalization_ros.training.features.feature_cache import FeatureCache, FrozenPart, build_cache
@@ -37,7 +37,7 @@ from camera_relocalization_ros.training.pose_network import (
 )
 from camera_relocalization_ros.training.pose_training import PoseTraining
 from camera_relocalization_ros.training.run_folder import Run
-from camera_relocalization_ros.training.samples import WindowSamples, own_rows, windows_of
+from camera_relocalization_ros.training.samples import Chains, WindowSamples, own_rows, windows_of
 
 CACHE_FOLDER = "feature_cache"
 # images whose features go through the tail together
@@ -85,8 +85,8 @@ def train(
     job = Job.of(config, start, frozen, datasets, val_datasets)
     job.check(run_folder)
 
-    window_length, max_gap_s = network.pose_head.window_length, config.head.max_gap_s
-    own = _own_rows(datasets, window_length, max_gap_s, optimiser.parts)
+    pose_head = network.pose_head
+    own = _own_rows(datasets, pose_head.window_length, config.head.max_gap_s, optimiser.parts)
 
     def features(engine: Engine, own: Sequence[np.ndarray | None]) -> list[FeatureCache]:
         places = zip(datasets, own)
@@ -100,8 +100,8 @@ def train(
     origin = _origin(datasets, start)
     metrics = fit(
         module,
-        WindowSamples.of(datasets, caches, window_length, max_gap_s, origin),
-        WindowSamples.of(val_datasets, val_caches, window_length, max_gap_s, origin) if val_datasets else None,
+        _samples(pose_head, config.head, datasets, caches, origin),
+        _held_out_samples(pose_head, config.head, val_datasets, val_caches, origin) if val_datasets else None,
         optimiser,
         precision=config.precision,
         seed=config.seed,
@@ -161,6 +161,32 @@ def _build(datasets: Sequence[Dataset], config: TrainingConfig, start: Run | Non
     # a run is loaded for inference; cuDNN has no gradients of recurrent layers in that mode
     pose_head = start.pose_head.train()
     return FrozenPart(trunk, size, config), PoseNetwork(Tail(pooled_backbone, trunk), pose_head)
+
+
+def _samples(
+    pose_head: PoseHead,
+    head: HeadConfig,
+    datasets: Sequence[Dataset],
+    caches: Sequence[FeatureCache],
+    origin: np.ndarray,
+) -> WindowSamples | Chains:
+    if pose_head.carries_state:
+        return Chains.of(datasets, caches, pose_head.window_length, head.max_gap_s, head.state_frames, origin)
+    return WindowSamples.of(datasets, caches, pose_head.window_length, head.max_gap_s, origin)
+
+
+def _held_out_samples(
+    pose_head: PoseHead,
+    head: HeadConfig,
+    datasets: Sequence[Dataset],
+    caches: Sequence[FeatureCache],
+    origin: np.ndarray,
+) -> WindowSamples | Chains:
+    """Each estimate sees what it would in flight: a state is carried until there is a gap."""
+    if pose_head.carries_state:
+        longest = max(dataset.frame_count for dataset in datasets)
+        return Chains.of(datasets, caches, 1, head.max_gap_s, longest, origin)
+    return WindowSamples.of(datasets, caches, pose_head.window_length, head.max_gap_s, origin)
 
 
 def _own_rows(datasets: Sequence[Dataset], length: int, max_gap_s: float, parts: int) -> list[np.ndarray | None]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from camera_relocalization_ros.core.errors import ConfigError
-from camera_relocalization_ros.training.config import TrainingConfig, config_from_dict, load_config
+from camera_relocalization_ros.training.config import HeadConfig, TrainingConfig, config_from_dict, load_config
 from camera_relocalization_ros.training.losses import distance_and_weighting
 
 
@@ -87,3 +87,10 @@ def test_unknown_keys_and_wrong_types_are_errors_that_name_the_file(tmp_path, te
     path.write_text(text)
     with pytest.raises(ConfigError, match="recipe.yaml"):
         load_config(path)
+
+
+def test_a_recipe_is_known_as_before_there_was_a_state_to_carry():
+    known = TrainingConfig().without_paths()["head"]
+    assert "state_frames" not in known and "window_length" in known
+    other = replace(TrainingConfig(), head=HeadConfig(state_frames=30))
+    assert other.without_paths()["head"]["state_frames"] == 30

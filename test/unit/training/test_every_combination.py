@@ -5,12 +5,12 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
+from flown_heads import FLOWN_HEADS
 from scipy.spatial.transform import Rotation
 
 from camera_relocalization_ros.training.backbones import BACKBONES, build_backbone
 from camera_relocalization_ros.training.backbones.weights import LocalWeights
 from camera_relocalization_ros.training.config import HeadConfig, LossConfig
-from camera_relocalization_ros.training.heads import HEADS
 from camera_relocalization_ros.training.losses import LOSSES, PoseLoss
 from camera_relocalization_ros.training.onnx_graph import onnx_bytes
 from camera_relocalization_ros.training.pose_network import (
@@ -82,7 +82,7 @@ def test_the_cut_layers_map_is_read_beside_the_last_one_and_changes_nothing_else
     torch.testing.assert_close(both.descriptor(cells), alone.descriptor(last))
 
 
-@pytest.mark.parametrize("head_name", sorted(HEADS))
+@pytest.mark.parametrize("head_name", FLOWN_HEADS)
 @pytest.mark.parametrize("loss_name", sorted(LOSSES))
 def test_a_step_down_the_gradient(backbone, stored, parts, loss_name):
     pooled_backbone, pose_head = parts
@@ -112,7 +112,7 @@ def test_a_step_down_the_gradient(backbone, stored, parts, loss_name):
             parameter.grad = None
 
 
-@pytest.mark.parametrize("head_name", sorted(HEADS))
+@pytest.mark.parametrize("head_name", FLOWN_HEADS)
 def test_the_exported_step_answers_as_torch_does(backbone, parts):
     step = FlightStep(*parts).eval()
     image = torch.randint(0, 256, (1, HEIGHT, WIDTH, 3), generator=torch.Generator().manual_seed(1)).to(torch.uint8)

@@ -6,6 +6,7 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
+from flown_heads import FLOWN_HEADS
 from helpers import fake_image_rgb, write_fake_dataset
 
 from camera_relocalization_ros.core.preprocessing import Preprocessing
@@ -56,7 +57,7 @@ def test_features_are_those_of_a_processor(monkeypatch):
         np.testing.assert_allclose(found, expected, atol=5e-4 * np.abs(expected).max())
 
 
-@pytest.mark.parametrize("head", sorted(HEADS))
+@pytest.mark.parametrize("head", FLOWN_HEADS)
 def test_every_head_learns_on_it_and_flies(tmp_path, toy_config, head):
     dataset, where = write_fake_dataset(tmp_path / "set", counts=(40,)), Where()
     config = toy_config(head, optimiser={"epochs": 30}, precision="auto")

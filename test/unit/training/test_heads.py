@@ -88,7 +88,7 @@ def test_pooling_weights_are_an_average_over_equal_stretches():
 
 
 def test_unknown_head_and_odd_sizes_are_refused():
-    with pytest.raises(ConfigError, match="regressor, spatial_lstm, temporal_gru"):
+    with pytest.raises(ConfigError, match="regressor, spatial_lstm, stateful_gru, temporal_gru"):
         build_head(CHANNELS, small("transformer"))
     with pytest.raises(ConfigError, match="multiple of 32"):
         build_head(CHANNELS, small("spatial_lstm", hidden=100))

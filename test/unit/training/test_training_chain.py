@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from flown_heads import FLOWN_HEADS
 from helpers import write_fake_dataset
 from toy_backbone import ToyBackbone
 
@@ -29,7 +30,6 @@ from camera_relocalization_ros.training.backbones import build_backbone
 from camera_relocalization_ros.training.export import export
 from camera_relocalization_ros.training.features.feature_cache import FeatureCache, FrozenPart, build_cache
 from camera_relocalization_ros.training.features.views import ViewMaker
-from camera_relocalization_ros.training.heads import HEADS
 from camera_relocalization_ros.training.pose_network import PooledBackbone, PoseNetwork
 from camera_relocalization_ros.training.run_folder import load_run
 from camera_relocalization_ros.training.train import train
@@ -50,7 +50,7 @@ class Modes(lightning.Callback):
         self.seen.add(module.network.pose_head.training)
 
 
-@pytest.mark.parametrize("head", sorted(HEADS))
+@pytest.mark.parametrize("head", FLOWN_HEADS)
 def test_from_data_set_to_pose(tmp_path, toy_config, head):
     dataset = write_fake_dataset(tmp_path / "set", counts=(10, 6))
     config = toy_config(head)
@@ -95,7 +95,7 @@ def test_flown_windows_equal_the_windows_of_training(tmp_path, toy_config):
     np.testing.assert_allclose(flown[5].position, position[0, -1].numpy(), atol=1e-4)
 
 
-@pytest.mark.parametrize("head", sorted(HEADS))
+@pytest.mark.parametrize("head", FLOWN_HEADS)
 def test_training_can_overfit_a_few_images(tmp_path, toy_config, head):
     dataset = write_fake_dataset(tmp_path / "set", counts=(6,))
     sizes = {"members": 1, "hidden": 512, "gru_hidden": 64}

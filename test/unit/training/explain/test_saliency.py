@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from flown_heads import FLOWN_HEADS
 from helpers import fake_image_rgb, write_fake_dataset
 from scipy.spatial.transform import Rotation
 from torch import nn
@@ -36,7 +37,6 @@ from camera_relocalization_ros.training.explain.saliency import (
     saliency,
 )
 from camera_relocalization_ros.training.export import export
-from camera_relocalization_ros.training.heads import HEADS
 from camera_relocalization_ros.training.pose_network import FlightStep, PooledBackbone, PoseHead, pooled_channels
 from camera_relocalization_ros.training.run_folder import Run, load_run
 
@@ -72,7 +72,7 @@ def explained_functions(backbone, head_name, width=WIDTH, height=HEIGHT):
     return [lambda image_bhw3, scalar=scalar: scalar(*poses(image_bhw3)[::2]) for scalar in scalars]
 
 
-@pytest.mark.parametrize("head_name", sorted(HEADS))
+@pytest.mark.parametrize("head_name", FLOWN_HEADS)
 def test_integrated_gradients_sum_to_the_difference_of_the_answers(head_name):
     # published weights: drawn ones, with the batch norms' first statistics, answer alike to every image
     for explained in explained_functions(build_backbone("efficientnet_lite0"), head_name, 64, 48):
@@ -91,7 +91,7 @@ def test_every_backbone_with_every_head(name):
     for method in ("integrated_gradients", "smoothgrad", "occlusion"):
         found = saliency(method, explained, image(), SaliencySettings(samples=2, steps=2, max_steps=4, squares=2))
         assert found.shape == (HEIGHT, WIDTH, 3) and np.isfinite(found).all() and found.any()
-    for head_name in sorted(HEADS):
+    for head_name in FLOWN_HEADS:
         for explained in explained_functions(backbone, head_name):
             for method in ("gradient", "guided_backpropagation"):
                 found = saliency(method, explained, image())
@@ -214,7 +214,7 @@ def asked(monkeypatch):
 
 @pytest.mark.parametrize(("head_name", "rows"), [("regressor", (0, 7)), ("spatial_lstm", (7,)), ("temporal_gru", (7,))])
 def test_the_command_draws_frames_by_number_and_the_worst(tmp_path, run_and_data, asked, capsys, head_name, rows):
-    assert head_name in HEADS
+    assert head_name in FLOWN_HEADS
     run, data = map(str, run_and_data(head_name))
     assert main(["explain", run, data, "--frames", *map(str, rows), "-o", str(tmp_path / "named")]) == 0
     frames = {f"frame_{row}.png" for row in rows}
