@@ -53,7 +53,7 @@ def test_every_value_of_the_thesis_recipe_says_where_it_is_from():
     values = [line for line in lines if line and not line.lstrip().startswith("#")]
     # sections, grid_cols beside grid_rows, what no head reads, and the anchors' second use have none of their own
     silent = {"image:", "head:", "loss:", "augmentation:", "optimiser:", "by_backbone:", "by_head:", "temporal_gru:"}
-    silent |= {"grid_cols:", "cell_channels:", "beta:", "finetune:"}
+    silent |= {"stateful_gru:", "grid_cols:", "cell_channels:", "beta:", "finetune:"}
     cited = [line for line in values if line.split()[0] not in silent]
     assert len(cited) > 25 and all("#" in line for line in cited), [line for line in cited if "#" not in line]
 
@@ -73,6 +73,13 @@ def test_networks_of_the_thesis_have_their_batch_and_schedule(backbone, batch_si
         assert (section.batch_size, section.schedule) == (batch_size, schedule)
         assert (section.plateau_factor, section.plateau_patience, section.plateau_cooldown) == (0.8, 2, 1)
         assert section.min_learning_rate == 1e-6
+
+
+def test_the_stateful_gru_has_the_layout_of_the_thesis_code():
+    recipe = load_config(RECIPES / "thesis.yaml", head="stateful_gru")
+    head = recipe.head
+    assert (head.gru_hidden, head.window_length, head.state_frames) == (512, 1, 72)
+    assert recipe.optimiser.batch_size == recipe.finetune.batch_size == 30
 
 
 @pytest.mark.parametrize("name, features, fc", [("spatial_lstm", 192, 2048), ("temporal_gru", 1024, 1024)])
