@@ -90,5 +90,6 @@ def run(arguments: argparse.Namespace) -> int:
             print(f"{name}: {value}")
         if not arguments.val:
             print(NOT_VALIDATED)
-        print_next(arguments, "reloc", "export", arguments.output, "-o", "BUNDLE")
+        if not trained.run.pose_head.carries_state:
+            print_next(arguments, "reloc", "export", arguments.output, "-o", "BUNDLE")
     return 0

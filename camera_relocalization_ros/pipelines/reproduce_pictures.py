@@ -16,6 +16,7 @@ from camera_relocalization_ros.report.figures.sequence_examples import draw_exam
 from camera_relocalization_ros.report.tables.thesis_tables import method_name
 from camera_relocalization_ros.training.explain.explained_pose import ExplainedFrames
 from camera_relocalization_ros.training.explain.saliency import ALL_METHODS, AS_THESIS, saliency
+from camera_relocalization_ros.training.heads import HEADS
 from camera_relocalization_ros.training.reproduction import Cell, GridData, load_errors, load_estimates
 from camera_relocalization_ros.training.run_folder import load_run
 
@@ -29,20 +30,28 @@ METHODS = ("gradient", "guided_smoothgrad")
 def draw_pictures(cells: Sequence[tuple[GridData, Cell]], output: Path) -> None:
     """One of each kind for each data set and network, of Spatial-LSTM with QEH where it was trained, first seed.
 
-    What lies there is kept: a finished cell is never trained again.
+    A head that carries a state sees more than one window of images: it has no picture of saliency. What lies there is
+    kept: a finished cell is never trained again.
     """
     for (data_set, backbone), (data, cell) in _shown(cells).items():
         example = output / EXAMPLES / f"{data_set}.png"
         if not example.is_file():
             save_figure(draw_examples({"train": data.train, "test": data.test}, data_set), example)
         name = f"{data_set}-{backbone}.png"
-        title = f"{data_set}, {backbone}, {method_name(cell.combination.head, cell.combination.loss)}"
         estimates = load_estimates(cell)
         if estimates is not None and not (output / TRAJECTORIES / name).is_file():
-            figure = draw_best_and_worst(data.test, estimates, load_errors(cell), title)
+            figure = draw_best_and_worst(data.test, estimates, load_errors(cell), _title(cell))
             save_figure(figure, output / TRAJECTORIES / name)
-        if not (output / SALIENCY / name).is_file():
-            _draw_saliency(cell, data.test, title, output / SALIENCY / name)
+    explained = [(data, cell) for data, cell in cells if not HEADS[cell.combination.head].carries_state]
+    for (data_set, backbone), (data, cell) in _shown(explained).items():
+        path = output / SALIENCY / f"{data_set}-{backbone}.png"
+        if not path.is_file():
+            _draw_saliency(cell, data.test, path)
+
+
+def _title(cell: Cell) -> str:
+    key = cell.combination
+    return f"{key.data_set}, {key.backbone}, {method_name(key.head, key.loss)}"
 
 
 def _shown(cells: Sequence[tuple[GridData, Cell]]) -> dict[tuple[str, str], tuple[GridData, Cell]]:
@@ -57,7 +66,7 @@ def _is_of_the_thesis(cell: Cell) -> bool:
     return (cell.combination.head, cell.combination.loss) == OF_THE_THESIS
 
 
-def _draw_saliency(cell: Cell, dataset: Dataset, title: str, path: Path) -> None:
+def _draw_saliency(cell: Cell, dataset: Dataset, path: Path) -> None:
     """The test frame of the median position error: position and orientation, in the settings of the thesis."""
     errors = load_errors(cell)
     row = int(np.argsort(errors.position_m)[len(errors.position_m) // 2])
@@ -68,7 +77,7 @@ def _draw_saliency(cell: Cell, dataset: Dataset, title: str, path: Path) -> None
         units = {"position": "m per grey level", "orientation": "deg per grey level"}
         rows.append(Row(ALL_METHODS[name].title, maps, units))
     frame = f"{_frame_name(dataset, row)}, {errors.position_m[row]:.2f} m and {errors.orientation_deg[row]:.1f} deg off"
-    save_figure(draw_saliency(image, rows, f"{title}: {frame}"), path)
+    save_figure(draw_saliency(image, rows, f"{_title(cell)}: {frame}"), path)
 
 
 def _frame_name(dataset: Dataset, row: int) -> str:

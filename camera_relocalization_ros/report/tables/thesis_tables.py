@@ -37,7 +37,12 @@ METHOD_TABLES = {
 }
 SUMMARY_TABLE, TEMPORAL_TABLE = "4.9", "4.17"
 SUMMARY_METHOD = ("spatial_lstm", "qeh")
-HEADS = {"spatial_lstm": "Spatial-LSTM", "regressor": "Regressor", "temporal_gru": "Temporal-GRU"}
+HEADS = {
+    "spatial_lstm": "Spatial-LSTM",
+    "regressor": "Regressor",
+    "temporal_gru": "Temporal-GRU",
+    "stateful_gru": "Stateful-GRU",
+}
 LOSSES = {"qeh": "QEH", "nh": "NH"}
 DIGITS = {"position_m": 3, "orientation_deg": 2}
 NOTHING = "-"

@@ -2,24 +2,26 @@
 """The head whose state goes on from window to window of a sequence: what it sees, trains on, and is tested by."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import lightning
 import numpy as np
 import pytest
 import torch
+import yaml
 from helpers import write_fake_dataset
 
+from camera_relocalization_ros.cli.main import main
 from camera_relocalization_ros.core.errors import ConfigError
 from camera_relocalization_ros.core.pose import Poses
 from camera_relocalization_ros.core.pose_errors import pose_errors
 from camera_relocalization_ros.training import checks
 from camera_relocalization_ros.training.config import HeadConfig
 from camera_relocalization_ros.training.devices import Process
-from camera_relocalization_ros.training.export import export
 from camera_relocalization_ros.training.features.feature_cache import FeatureCache
 from camera_relocalization_ros.training.pose_network import PoseHead, PoseNetwork
 from camera_relocalization_ros.training.reproduction import estimate_poses
-from camera_relocalization_ros.training.run_folder import Run, load_run
+from camera_relocalization_ros.training.run_folder import load_run
 from camera_relocalization_ros.training.samples import ChainedDraws, Chains, StretchDraws, chains_of, stretches_of
 from camera_relocalization_ros.training.train import train
 
@@ -177,7 +179,7 @@ def _only(dataset, rows):
             yield replace(sequence, frames=kept)
 
 
-def test_taken_up_again_it_finds_the_same_weights(tmp_path, toy_config, monkeypatch):
+def test_taken_up_again_it_finds_the_same_weights(tmp_path, toy_config):
     dataset = write_fake_dataset(tmp_path / "set", counts=(12, 7))
     config = toy_config("stateful_gru", head={"state_frames": 6}, optimiser={"epochs": 4, "ema_decay": 0.9})
 
@@ -195,11 +197,19 @@ def test_taken_up_again_it_finds_the_same_weights(tmp_path, toy_config, monkeypa
         trained("killed", Killed())
     resumed, weights = trained("killed").pose_head.state_dict(), whole.pose_head.state_dict()
     assert all(torch.equal(weights[name], resumed[name]) for name in weights)
-    loaded = load_run(tmp_path / "killed")
-    assert isinstance(loaded, Run) and loaded.pose_head.carries_state
-    with pytest.raises(ConfigError, match="carries its state through a whole sequence.*train temporal_gru to fly"):
-        export(loaded, tmp_path / "bundle")
-    assert not (tmp_path / "bundle").exists()
+    assert load_run(tmp_path / "killed").pose_head.carries_state
+
+
+def test_the_shell_trains_it_and_says_why_it_does_not_fly(tmp_path, toy_config, capsys):
+    write_fake_dataset(tmp_path / "set", counts=(12,))
+    recipe, run, bundle = (str(tmp_path / name) for name in ("recipe.yaml", "run", "bundle"))
+    Path(recipe).write_text(yaml.safe_dump(toy_config("stateful_gru", optimiser={"epochs": 1}).to_dict()))
+    assert main(["train", str(tmp_path / "set"), "--config", recipe, "-o", run]) == 0
+    assert "next:" not in capsys.readouterr().out
+    for command in (["export", run, "-o", bundle], ["explain", run, str(tmp_path / "set"), "-o", bundle]):
+        assert main(command) == 1
+        assert "this head carries its state through a whole sequence; " in capsys.readouterr().err
+    assert not Path(bundle).exists()
 
 
 def test_what_cannot_carry_a_state_is_refused(tmp_path, toy_config, monkeypatch):

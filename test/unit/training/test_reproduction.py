@@ -187,6 +187,15 @@ def test_the_airframe_tables_hold_the_temporal_models(workplace, capsys):
             assert (workplace / "out" / kind / f"{data_set}-toy.png").stat().st_size > 5000, kind
 
 
+def test_a_head_that_carries_its_state_has_all_but_a_picture_of_saliency(workplace, capsys):
+    command = ["reproduce", "airframe", "airframe-ind=set@parts", "--config", "recipe.yaml", "--backbones", "toy"]
+    assert main([*command, "--heads", "stateful_gru", "--losses", "qeh", "-o", "out"]) == 0
+    printed = capsys.readouterr().out
+    assert "Stateful-GRU,QEH" in printed and "head temporal_gru was not trained" in printed
+    kinds = {path.parent.name for path in (workplace / "out").glob("*/*.png")}
+    assert kinds == {"examples", "histograms", "trajectories"}
+
+
 @pytest.mark.parametrize(("loss", "p"), [("beta", 2), ("nh", 1), ("qeh", 1)])
 def test_the_row_of_posenet_has_its_norm_and_a_beta_of_its_range(tmp_path, loss, p):
     config = reproduction._config(toy_cell(tmp_path, loss=loss), load_config(shipped_file(THESIS_RECIPE)))
