@@ -19,14 +19,16 @@ from camera_relocalization_ros.cli.help_text import COMMANDS, CommandFormatter, 
 from camera_relocalization_ros.cli.progress_bars import progress_shown
 from camera_relocalization_ros.core.errors import RelocalizationError, did_you_mean, one_line
 from camera_relocalization_ros.core.missing_package import missing_package_message
-from camera_relocalization_ros.core.program import memory_message, prepare_process
+from camera_relocalization_ros.core.program import memory_message, multiply_in_one_thread, prepare_process
 from camera_relocalization_ros.core.progress import reporting, silent
 
 USAGE = "reloc [-h] [--version] [-q] COMMAND ..."
 
 
 def parser() -> argparse.ArgumentParser:
-    """The parser of all commands; a module of one offers NAME, HELP, EXAMPLE, add_arguments, run, and maybe check."""
+    """The parser of all commands; a module of one offers NAME, HELP, EXAMPLE, add_arguments, run, and maybe check
+    and MULTIPLIES_IN_ONE_THREAD, where its own threads share out the work.
+    """
     top = argparse.ArgumentParser(prog="reloc", usage=USAGE, formatter_class=CommandFormatter)
     top.add_argument("--version", action=ShowVersion)
     _add_quiet(top, False)
@@ -44,7 +46,8 @@ def parser() -> argparse.ArgumentParser:
         module.add_arguments(command)
         add_overwrite(command, module.NAME)
         _add_quiet(command, argparse.SUPPRESS)
-        command.set_defaults(run=module.run, check=getattr(module, "check", None))
+        small = getattr(module, "MULTIPLIES_IN_ONE_THREAD", False)
+        command.set_defaults(run=module.run, check=getattr(module, "check", None), multiplies_in_one_thread=small)
         helps[module_name] = module.NAME, module.HELP
     top.description = commands_text(helps)
     top.epilog = f"`reloc COMMAND --help` has every option and an example. {RULE}"
@@ -68,6 +71,8 @@ def main(argv: list[str] | None = None) -> int:
     words = sys.argv[1:] if argv is None else argv
     _refuse_unknown_command(top, words)
     arguments = top.parse_args(words)
+    if arguments.multiplies_in_one_thread:
+        multiply_in_one_thread()
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
     logging.getLogger("camera_relocalization_ros").setLevel(logging.WARNING if arguments.quiet else logging.INFO)
     interruptions: list[int] = []

@@ -13,6 +13,8 @@ from camera_relocalization_ros.cli.next_step import print_next
 NAME = "map"
 HELP = "Add a map of landmarks from training images to a bundle, for poses good to centimetres."
 EXAMPLE = "reloc map out/flights@blocks.train --bundle out/bundle"
+# pairs of images are matched in threads; those of NumPy's products beside them wait for one another
+MULTIPLIES_IN_ONE_THREAD = True
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -65,14 +65,19 @@ def test_programs_say_how_threads_wait_before_numpy_is_loaded(start):
     assert run_python(program, OMP_WAIT_POLICY="ACTIVE") == "20 ACTIVE"
 
 
-def test_a_node_alone_multiplies_in_one_thread():
+def test_nodes_and_map_alone_multiply_in_one_thread():
     spy, name = SPY.replace("OMP_WAIT_POLICY", "OPENBLAS_NUM_THREADS"), "OPENBLAS_NUM_THREADS"
     node = "from camera_relocalization_ros.core.program import run_program; run_program('node', 'numpy')"
-    command = (
-        f"sys.argv = ['reloc', 'info', '{ROOT}/test']; runpy.run_path('{ROOT}/scripts/reloc', run_name='__main__')"
-    )
-    said = [run_python(spy + start, **chosen) for start, chosen in ((node, {}), (node, {name: "4"}), (command, {}))]
-    assert said == ["20 1", "20 4", "20 None"]
+    command = "sys.argv = ['reloc', {words}]; runpy.run_path('{root}/scripts/reloc', run_name='__main__')"
+    info, build = (command.format(words=words, root=ROOT) for words in ("'info', '/'", "'map', '/', '--bundle', '/'"))
+    starts = ((node, {}), (node, {name: "4"}), (info, {}), (build, {}), (build, {name: "4"}))
+    assert [run_python(spy + start, **chosen) for start, chosen in starts] == [
+        "20 1",
+        "20 4",
+        "20 None",
+        "20 1",
+        "20 4",
+    ]
 
 
 def test_every_node_starts_by_run_program():
