@@ -281,6 +281,13 @@ def row(job: Job, times: dict[str, Times]) -> str:
     return f"| {job.name} | {seconds(LIMIT)} | {seconds(BEFORE)} | {seconds(HERE)} | {' | '.join(ratios)} |"
 
 
+def map_sizes(builds: Sequence[str], images: int, work: Path) -> list[str]:
+    """What the files of the maps take, as lines of a page."""
+    files = {build: work / build / "bundle" / "landmarks.npz" for build in builds}
+    told = [f"{build} {path.stat().st_size / 1e6:.2f} MB" for build, path in files.items() if path.is_file()]
+    return ["", f"The map's file of {images} images: {', '.join(told)}."] if told else []
+
+
 def commit_of(checkout: Path) -> str:
     """Its short name, "unknown" outside git."""
     command = ["git", "-C", str(checkout), "describe", "--always", "--dirty"]
@@ -341,6 +348,7 @@ def main() -> None:
 
         for job in chosen:
             add([row(job, measure(job, builds, work))])
+        add(map_sizes(list(builds), 10 * size.duration_s, work))
         if not arguments.jobs:
             for report in reports(size):
                 add(reported(report, builds, roots, work))
