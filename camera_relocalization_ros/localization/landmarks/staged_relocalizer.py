@@ -80,5 +80,9 @@ class StagedRelocalizer:
 
     def estimate_stages(self, image_rgb: np.ndarray, stamp_ns: int) -> StagedEstimate:
         """As `estimate`, with what led to it."""
-        staged = self._landmarks.estimate(image_rgb, self._relocalizer.estimate(image_rgb, stamp_ns))
+        return self.estimate_from(image_rgb, self._relocalizer.estimate(image_rgb, stamp_ns))
+
+    def estimate_from(self, image_rgb: np.ndarray, regression: Estimate) -> StagedEstimate:
+        """As `estimate_stages` of an image whose regression is known: touches nothing that the relocalizer uses."""
+        staged = self._landmarks.estimate(image_rgb, regression)
         return replace(staged, fused=self._relocalizer.contract.settle(staged.fused))

@@ -3,6 +3,7 @@
 
 import dataclasses
 import shutil
+import threading
 
 import pytest
 from colour_bundle import COLOUR_BUNDLE, edited_copy
@@ -15,6 +16,7 @@ from camera_relocalization_ros.core.progress import reporting
 from camera_relocalization_ros.core.state import Stage
 from camera_relocalization_ros.data.dataset import Dataset, joined
 from camera_relocalization_ros.evaluation.evaluate import evaluate_stages
+from camera_relocalization_ros.evaluation.sequence_estimates import one_ahead
 from camera_relocalization_ros.localization.classify import OkLimits
 from camera_relocalization_ros.localization.relocalizer import Relocalizer
 
@@ -76,3 +78,19 @@ def test_another_bundle_at_the_same_path_is_refused(tmp_path):
     relocalizer = Relocalizer.from_bundle(edited_copy(tmp_path / "bundle"))
     with pytest.raises(BundleError, match="bundle.yaml: sha256 .* expected"):
         evaluate_stages(relocalizer, dataset, STAGES[:1], engine=LaterEngine(tmp_path / "bundle"))
+
+
+def test_the_next_item_is_done_while_the_one_before_is_used_and_faults_come_in_turn():
+    begun = {item: threading.Event() for item in range(4)}
+
+    def root(item):
+        begun[item].set()
+        return 1 / (2 - item)
+
+    found = one_ahead(root, range(4))
+    assert next(found) == 0.5
+    assert begun[1].wait(10) and not begun[2].is_set()
+    assert next(found) == 1.0
+    with pytest.raises(ZeroDivisionError):
+        next(found)
+    assert list(one_ahead(root, [])) == []
