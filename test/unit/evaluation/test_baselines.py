@@ -25,3 +25,17 @@ def test_classification_answers_the_mean_of_the_cell():
     poses = cell_poses(index, np.array([[5.0, 1.0], [1.0, 5.0]]), cells=2)
     np.testing.assert_allclose(poses.positions[:, 0], [0.5, 50.5])
     np.testing.assert_allclose(poses.rotations.magnitude(), np.radians([10, 90]), atol=1e-9)
+
+
+def test_nearest_images_come_in_the_order_of_a_stable_sort():
+    generator = np.random.default_rng(0)
+    # many are equally near
+    directions = generator.integers(-2, 3, (500, 2)).astype(float)
+    index = plane_index(directions, np.zeros(500), np.zeros(500))
+    looks = generator.normal(size=(20, 2))
+    distances = 1.0 - index.project(looks) @ index.descriptors.T
+    for count in (1, 7, 500, 900):
+        rows, found = index.k_nearest(looks, count)
+        np.testing.assert_array_equal(rows, np.argsort(distances, axis=1, kind="stable")[:, :count])
+        np.testing.assert_array_equal(found, np.take_along_axis(distances, rows, axis=1))
+    assert index.k_nearest(looks[:0], 3)[0].shape == (0, 3)
