@@ -131,6 +131,13 @@ def retrieval(count: int, folder: Path) -> Work:
 
 
 PARTS = {"store": store, "doctor": doctor, "summary": summary, "landmarks": landmarks, "retrieval": retrieval}
+LABELS = {
+    "store": "store of features",
+    "doctor": "doctor, no pictures",
+    "summary": "summary of results",
+    "landmarks": "look-up of landmarks",
+    "retrieval": "look-up of an image",
+}
 # how often a part's work does what is reported
 TIMES = {"landmarks": LOOK_UPS, "retrieval": LOOK_UPS}
 
@@ -158,17 +165,22 @@ def measured(part: str, count: int) -> dict[str, float]:
 
 
 def plot(found: dict[tuple[str, int], dict[str, float]], counts: list[int], path: Path) -> None:
-    """Seconds over images, both logarithmic, beside a line of what grows linearly."""
+    """Seconds over images, both logarithmic, each beside a dotted line of what would grow linearly from its first."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(6, 4), layout="constrained")
+    figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.subplots()
-    for part in PARTS:
-        axes.loglog(counts, [found[part, count]["processor_s"] for count in counts], "o-", label=part)
-    low = min(each["processor_s"] for each in found.values())
-    axes.loglog(counts, low * np.array(counts) / counts[0], "k:", label="linear")
-    axes.set(xlabel="images", ylabel="seconds of the processor")
-    axes.legend()
+    for part, label in LABELS.items():
+        seconds = np.array([found[part, count]["processor_s"] for count in counts])
+        (line,) = axes.loglog(counts, seconds, "o-", label=label)
+        axes.loglog(counts, seconds[0] * np.array(counts) / counts[0], ":", color=line.get_color(), linewidth=1)
+        at_end = {"xytext": (8, 0), "textcoords": "offset points", "va": "center", "color": line.get_color()}
+        axes.annotate(label, (counts[-1], seconds[-1]), **at_end)
+    axes.set_xticks(counts, [f"{count:,}" for count in counts])
+    axes.minorticks_off()
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(alpha=0.3)
+    axes.set(xlabel="images", ylabel="seconds of the processor", title="Dotted: what would grow linearly")
     figure.savefig(path, dpi=120)
 
 
