@@ -19,7 +19,13 @@ from camera_relocalization_ros.core.geometry import position_quat
 from camera_relocalization_ros.core.progress import Task
 from camera_relocalization_ros.data.dataset import Dataset, load_image_rgb
 from camera_relocalization_ros.fleet.engine import Engine, Here, counted, uncounted
-from camera_relocalization_ros.mapping.confirmation import confirmed, merged_tracks, needed_placements, placements
+from camera_relocalization_ros.mapping.confirmation import (
+    confirmed,
+    merged_tracks,
+    needed_placements,
+    of_the_object,
+    placements,
+)
 from camera_relocalization_ros.mapping.landmark_points import Landmarks, consistent_landmarks
 from camera_relocalization_ros.mapping.pair_matching import Matches, matches_of
 from camera_relocalization_ros.mapping.pairs import OF_PHOTOGRAPHS, OF_RECORDING, image_pairs, looked_at
@@ -254,8 +260,11 @@ def of_object(landmarks: Landmarks, view: Survey, tolerance_px: float) -> Landma
     track = merged_tracks(landmarks, codes, view.image)
     tolerance = tolerance_px / view.focal_px
     joined = consistent_landmarks(track, view.image, view.rays, view.T_parent_child, tolerance)
-    keep = confirmed(joined, view.placement, needed)
-    logger.info("%d landmarks of single placements; %d are confirmed by %d", len(landmarks), keep.sum(), needed)
+    keep = of_the_object(joined, view.placement, needed)
+    sure = confirmed(joined, view.placement, needed).sum()
+    logger.info("%d landmarks of single placements; %d are confirmed by %d", len(landmarks), sure, needed)
+    if keep.sum() > sure:
+        logger.info("the object is plain: %d more landmarks are its own by where they are", keep.sum() - sure)
     return joined.take(keep)
 
 

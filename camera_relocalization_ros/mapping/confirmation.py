@@ -16,6 +16,9 @@ MOST_NEEDED = 3
 # landmarks of two placements are one when they lie this close in the object's frame, it being some 3 m away, and look
 # alike (cosine of codes)
 SAME_PLACE_M, LEAST_SIMILARITY = 0.04, 0.7
+# of an object so plain that images see fewer confirmed landmarks, in the median, what lies among these is the object's
+# too: within so many metres of so many of them
+FEW_OF_IMAGE, AMONG_M, AMONG_COUNT = 40, 0.3, 3
 
 
 def placements(dataset: Dataset) -> np.ndarray:
@@ -45,6 +48,21 @@ def merged_tracks(landmarks: Landmarks, codes: np.ndarray, image: np.ndarray) ->
     # what is one landmark already is joined before all else
     strengths = np.concatenate([np.full(len(spokes), 2.0), alike])
     return join_matches(np.concatenate([spokes, landmarks.feature[first][pairs]]), strengths, image)
+
+
+def of_the_object(landmarks: Landmarks, placement: np.ndarray, needed: int) -> np.ndarray:
+    """Mask (l,): the confirmed landmarks; where images see few of these, the others among them, too.
+
+    On a plain object hardly a landmark looks alike from three placements, most are edges before something else. But
+    where it is says as much: the room's landmarks lie elsewhere.
+    """
+    is_confirmed = confirmed(landmarks, placement, needed)
+    of_image = np.bincount(landmarks.seen.image[is_confirmed[landmarks.seen.landmark]], minlength=len(placement))
+    if is_confirmed.sum() < AMONG_COUNT or np.median(of_image[of_image > 0]) >= FEW_OF_IMAGE:
+        return is_confirmed
+    distance_m, _ = cKDTree(landmarks.points[is_confirmed]).query(landmarks.points, AMONG_COUNT)
+    is_among: np.ndarray = distance_m[:, -1] < AMONG_M
+    return is_confirmed | is_among
 
 
 def confirmed(landmarks: Landmarks, placement: np.ndarray, needed: int) -> np.ndarray:

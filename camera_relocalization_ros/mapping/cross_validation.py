@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from camera_relocalization_ros.mapping.builder import Survey, landmarks_of
-from camera_relocalization_ros.mapping.confirmation import confirmed, needed_placements
+from camera_relocalization_ros.mapping.confirmation import needed_placements, of_the_object
 from camera_relocalization_ros.mapping.landmark_points import Landmarks, consistent_landmarks
 from camera_relocalization_ros.mapping.pair_matching import Matches
 
@@ -57,4 +57,4 @@ def landmarks_without(
     if not several:
         return remaining
     needed = needed_placements(view.placement[~left_out])
-    return remaining.take(confirmed(remaining, view.placement, needed))
+    return remaining.take(of_the_object(remaining, view.placement, needed))
