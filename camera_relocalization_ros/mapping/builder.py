@@ -52,8 +52,10 @@ RAYS_SAMPLE = 2000
 # photographs of which each has few neighbours, so that all of these are matched; of more the map is large enough
 FEW_PHOTOGRAPHS = 200
 # features of training images and of images in flight: a search is paid for in every second of a flight, and a recording
-# has many images that see a landmark. Few photographs are searched like their map: what there is has to do
+# has many images that see a landmark. Of an object fewer landmarks are in sight than of a room: small ones are needed.
+# Few photographs are searched like their map: what there is has to do
 OF_RECORDING_FEATURES = FeatureSettings(640, 2000), FeatureSettings(480, 800)
+OF_OBJECT_FEATURES = FeatureSettings(640, 2000), FeatureSettings(640, 1000)
 OF_PHOTOGRAPHS_FEATURES = FeatureSettings(640, 2000), FeatureSettings(640, 2000)
 # how far away the objects and rooms were on which limits in metres were measured
 USUAL_DEPTH_M = 3.0
@@ -140,8 +142,9 @@ class Survey:
 
 def usual_features(dataset: Dataset) -> tuple[FeatureSettings, FeatureSettings]:
     """How features of the training images are taken, and those of images in flight."""
-    is_few = is_photographs(dataset) and dataset.frame_count <= FEW_PHOTOGRAPHS
-    return OF_PHOTOGRAPHS_FEATURES if is_few else OF_RECORDING_FEATURES
+    if is_photographs(dataset) and dataset.frame_count <= FEW_PHOTOGRAPHS:
+        return OF_PHOTOGRAPHS_FEATURES
+    return OF_OBJECT_FEATURES if len(np.unique(placements(dataset))) > 1 else OF_RECORDING_FEATURES
 
 
 def is_photographs(dataset: Dataset) -> bool:

@@ -45,6 +45,19 @@ def test_few_photographs_are_searched_in_the_size_of_their_map_and_a_flight_is_n
     assert usual_features(many) == usual_features(recording)
 
 
+def test_an_object_at_several_placements_is_searched_for_as_the_shipped_model_does(tmp_path):
+    recording = write_wall_dataset(tmp_path / "wall", 2)
+    whole = recording.sequences[0]
+    stood_at = [{"T_world_parent": np.eye(4).tolist(), "placement": number} for number in (1, 2)]
+
+    def flown_at(*places):
+        sequences = (replace(whole, name=str(i), info={**whole.info, **place}) for i, place in enumerate(places))
+        return replace(recording, sequences=tuple(sequences))
+
+    assert usual_features(flown_at(*stood_at))[1] == FeatureSettings(640, 1000)
+    assert usual_features(flown_at(stood_at[0], stood_at[0])) == usual_features(recording)
+
+
 def as_photographs(recording):
     """The same images, taken one by one."""
     sequences = tuple(replace(s, info={**s.info, PHOTOGRAPHS: True}) for s in recording.sequences)
