@@ -61,8 +61,8 @@ def of_the_object(landmarks: Landmarks, placement: np.ndarray, needed: int) -> n
     if is_confirmed.sum() < AMONG_COUNT or np.median(of_image[of_image > 0]) >= FEW_OF_IMAGE:
         return is_confirmed
     distance_m, _ = cKDTree(landmarks.points[is_confirmed]).query(landmarks.points, AMONG_COUNT)
-    is_among: np.ndarray = distance_m[:, -1] < AMONG_M
-    return is_confirmed | is_among
+    is_own: np.ndarray = is_confirmed | (distance_m[:, -1] < AMONG_M)
+    return is_own
 
 
 def confirmed(landmarks: Landmarks, placement: np.ndarray, needed: int) -> np.ndarray:
