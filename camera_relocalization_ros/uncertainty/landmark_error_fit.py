@@ -89,12 +89,16 @@ def with_measured_deviation(
             "covariances are guessed: %d left-out images got a pose, measuring takes %d", usual.sum(), LEAST_SAMPLES
         )
         return replace(landmark_map, deviation=np.array(UNMEASURED)), sizes * in_map[[0, 3]]
-    counts_n, from_truth_n6 = np.array(counts)[usual], np.array(from_truth)[usual]
-    deviation = np.concatenate([_fit(from_truth_n6[:, s], covariances_n66[usual][:, s, s], counts_n) for s in _PARTS])
+    deviation = fitted_deviation(np.array(from_truth)[usual], covariances_n66[usual], np.array(counts)[usual])
     return replace(landmark_map, deviation=deviation), sizes * in_map[[0, 3]]
 
 
 _PARTS = (slice(0, 3), slice(3, 6))
+
+
+def fitted_deviation(errors_n6: np.ndarray, covariances_n66: np.ndarray, counts_n: np.ndarray) -> np.ndarray:
+    """The deviation (4,) that makes covariances of normal equations, of so many landmarks each, as large as errors."""
+    return np.concatenate([_fit(errors_n6[:, s], covariances_n66[:, s, s], counts_n) for s in _PARTS])
 
 
 def _fit(errors_n3: np.ndarray, covariances_n33: np.ndarray, counts_n: np.ndarray) -> np.ndarray:
