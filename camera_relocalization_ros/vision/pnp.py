@@ -117,6 +117,39 @@ def approach_pose(points: np.ndarray, rays: np.ndarray, T_parent_camera: np.ndar
     return T_parent_camera
 
 
+def focal_scale(
+    points: np.ndarray,
+    rays: np.ndarray,
+    T_parent_camera: np.ndarray,
+    tolerance: float,
+    spreads: np.ndarray | None = None,
+    least_noise: float = 0.0,
+) -> tuple[float, float]:
+    """Logarithm of how many times as long as the rays (n, 2) have it the focal length is, and its standard deviation.
+
+    Fitted together with the pose, from a given one on; the arguments are those of `refine_pose`. Points that lie in a
+    plane across the view tell nothing of it: then the deviation is large, infinite where they do not fix it at all.
+    least_noise: of a coordinate on z = 1, which is reckoned with where points seem to agree more closely.
+    """
+    whitening = None if spreads is None else _whitening(points, spreads, T_parent_camera)
+    log_scale = 0.0
+    for _ in range(ITERATIONS + NARROWINGS):
+        jacobians, errors, weights = _linearised_with_focal(points, rays, T_parent_camera, log_scale, whitening)
+        weights = weights / np.square(1.0 + np.sum(errors**2, axis=0) / tolerance**2)
+        weighted, columns = (jacobians * weights).reshape(7, -1), jacobians.reshape(7, -1)
+        normal = weighted @ columns.T
+        if not np.isfinite(normal).all() or np.linalg.cond(normal) > WORST_CONDITION:
+            return 0.0, np.inf
+        step = np.linalg.solve(normal, weighted @ errors.ravel())
+        T_parent_camera, log_scale = _moved(T_parent_camera, step[:6]), log_scale + float(step[6])
+        if abs(log_scale) > 1.0:
+            return 0.0, np.inf  # it runs away
+        if np.linalg.norm(step) < LEAST_STEP:
+            break
+    noise2 = float(np.sum(weights * errors**2) / max(2 * np.sum(weights) - 7, 1.0))
+    return log_scale, float(np.sqrt(max(noise2, least_noise**2) * np.linalg.inv(normal)[6, 6]))
+
+
 def reprojection_errors(points: np.ndarray, rays: np.ndarray, T_parent_camera: np.ndarray) -> np.ndarray:
     """Distances (n,) on z = 1 between points (n, 3) and rays (n, 2); infinite where a point is not in front."""
     projected, depth = project(points, T_parent_camera)
@@ -238,6 +271,16 @@ def _linearised(
     if whitening is None:
         return jacobians, errors, in_front
     return np.einsum("nij,kjn->kin", whitening, jacobians), np.einsum("nij,jn->in", whitening, errors), in_front
+
+
+def _linearised_with_focal(
+    points: np.ndarray, rays: np.ndarray, T_parent_camera: np.ndarray, log_scale: float, whitening: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """As `_linearised`, of rays by a focal length that is longer, with Jacobians (7, 2, n) by that, too."""
+    rays = rays * np.exp(-log_scale)
+    jacobians, errors, in_front = _linearised(points, rays, T_parent_camera, whitening)
+    by_focal = rays.T if whitening is None else np.einsum("nij,nj->in", whitening, rays)
+    return np.concatenate([jacobians, by_focal[None]]), errors, in_front
 
 
 def _moved(T_parent_camera: np.ndarray, step: np.ndarray) -> np.ndarray:

@@ -67,10 +67,14 @@ class RejectionReason(enum.Enum):
 
 @dataclass(frozen=True)
 class GateDecision:
-    """`reason` is None for a pose that is accepted; `description` is the same in words with numbers."""
+    """`reason` is None for a pose that is accepted; `description` is the same in words with numbers.
+
+    denies_camera: the picture is not one by the camera's intrinsics, so that what is tracked in it says nothing either.
+    """
 
     reason: RejectionReason | None = None
     description: str = ""
+    denies_camera: bool = False
 
     @property
     def is_accepted(self) -> bool:

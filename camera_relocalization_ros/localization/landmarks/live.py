@@ -258,5 +258,4 @@ class BackgroundLandmarks:
         refined, self._pending = self._pending.result(), None
         self._counts.add(refined.decision)
         self._meter.ended(refined.clock_s, refined.processor_s, refined.effort)
-        if refined.decision.is_accepted:
-            self._pipeline.start_tracking(refined)
+        self._pipeline.take(refined)

@@ -15,8 +15,9 @@ from camera_relocalization_ros.core.pose import Pose
 from camera_relocalization_ros.core.state import Stage
 from camera_relocalization_ros.localization.estimate import Estimate
 from camera_relocalization_ros.localization.landmarks.carried_regression import CarriedRegression
+from camera_relocalization_ros.localization.landmarks.focal_watch import FocalWatch
 from camera_relocalization_ros.localization.landmarks.fusion import fuse, refined_alone, regression_alone
-from camera_relocalization_ros.localization.landmarks.gate import GateDecision, GateSettings, gate
+from camera_relocalization_ros.localization.landmarks.gate import GateDecision, GateSettings, RejectionReason, gate
 from camera_relocalization_ros.localization.landmarks.pose_refiner import PoseRefiner, Refinement
 from camera_relocalization_ros.localization.landmarks.regression_errors import RegressionErrors
 from camera_relocalization_ros.localization.landmarks.tracker import LandmarkTracker
@@ -79,7 +80,7 @@ class LandmarkPipeline:
     """`track` is quick, for every image; `refine` takes longer, for every image or now and then.
 
     Both may run in threads of their own: `refine` touches nothing that `track` uses; who refined an image in which
-    landmarks were found calls `start_tracking` with it, in the thread of `track`. between_steps: see PoseRefiner.
+    landmarks were found calls `take` with it, in the thread of `track`. between_steps: see PoseRefiner.
     """
 
     def __init__(
@@ -91,6 +92,9 @@ class LandmarkPipeline:
         self._limits = GateSettings().in_units(landmark_map.metre)
         self._errors = RegressionErrors()
         self._carried = CarriedRegression()
+        # of `refine` alone
+        self._focal = FocalWatch()
+        self._why_none = NOT_YET
         # of the search that found what is tracked
         self._evidence = 0.0
 
@@ -102,6 +106,7 @@ class LandmarkPipeline:
             self._tracker = LandmarkTracker(refiner)
             self._tracked = None
             self._carried.reset()
+            self._focal, self._why_none = FocalWatch(), NOT_YET
 
     def grey(self, image: np.ndarray) -> np.ndarray:
         """What the other methods take of an image (H, W, 3) or (H, W); raises FrameError for another camera's."""
@@ -123,6 +128,7 @@ class LandmarkPipeline:
         self._tracked = None
         self._errors.reset()
         self._carried.reset()
+        self._focal, self._why_none = FocalWatch(), NOT_YET
 
     def miss(self, decode_grey: Callable[[], np.ndarray], stamp_ns: int) -> None:
         """Remember an image (H, W) that nobody has time for, in the order of stamps; decoded only if that helps."""
@@ -152,7 +158,7 @@ class LandmarkPipeline:
         """The best pose of the image that was followed last, by its regression."""
         tracked = self._tracked
         if tracked is None:
-            return self._errors.applied(regression_alone(regression, NOT_YET))
+            return self._errors.applied(regression_alone(regression, self._why_none))
         best = self._with_errors_of_flight(regression, self._fused(regression, tracked))
         if best.stage is Stage.TRACKED:
             self.looked(regression, tracked.pose)
@@ -209,10 +215,26 @@ class LandmarkPipeline:
         return self._gated(grey, regression, self.refiner.refine_grey(grey, regression.pose, scale), effort)
 
     def _gated(self, grey: np.ndarray, regression: Estimate, found: Refinement, effort: float) -> RefinedImage:
-        return RefinedImage(grey, regression, found, gate(regression, found, settings=self._limits), effort)
+        decision = gate(regression, found, settings=self._limits)
+        if decision.is_accepted:
+            complaint = self._focal.complaint(*self.refiner.focal_scale(found))
+            decision = GateDecision(RejectionReason.DISAGREES, complaint, True) if complaint else decision
+        return RefinedImage(grey, regression, found, decision, effort)
+
+    def take(self, refined: RefinedImage) -> None:
+        """Track the landmarks of a refined image that the gate accepted from now on; nothing where its picture is not
+        one by the camera's intrinsics.
+        """
+        if refined.decision.is_accepted:
+            self.start_tracking(refined)
+        elif refined.decision.denies_camera:
+            self._tracker.reset()
+            self._tracked = None
+            self._why_none = refined.decision.description
 
     def start_tracking(self, refined: RefinedImage) -> None:
         """Track the landmarks of a refined image that the gate accepted from now on."""
+        self._why_none = NOT_YET
         self._evidence = refined.refinement.evidence
         self._tracker.start(refined.grey, refined.regression.stamp_ns, refined.refinement)
 
@@ -225,9 +247,8 @@ class LandmarkPipeline:
         tracked = self.track(grey, regression)
         # what was tracked is nearer to the truth than what was regressed
         refined = self.refine(grey, regression, self.prior(tracked))
-        if refined.decision.is_accepted:
-            self.start_tracking(refined)
-        is_tracked = tracked.stage is Stage.TRACKED
+        self.take(refined)
+        is_tracked = tracked.stage is Stage.TRACKED and not refined.decision.denies_camera
         if not refined.decision.is_accepted and is_tracked:
             fused = tracked
         else:

@@ -26,6 +26,7 @@ from camera_relocalization_ros.vision.local_features import FeatureExtractor, Lo
 from camera_relocalization_ros.vision.matching import mutual_matches_of_codes, mutual_matches_of_pairs
 from camera_relocalization_ros.vision.pnp import (
     PerspectivePose,
+    focal_scale,
     project,
     ransac_pose,
     refine_pose,
@@ -35,6 +36,8 @@ from camera_relocalization_ros.vision.pnp import (
 
 # times the evidence: of a symmetric object both a picture and its mirror image have much
 MORE = 2.0
+# what landmarks near each other err by alike, which no spread of theirs shows
+ALIKE_PX = 0.3
 
 
 @dataclass(frozen=True)
@@ -263,6 +266,14 @@ class PoseRefiner:
         by_chance = self._by_chance(near, rays, pose)
         said = guided_evidence(rays, rays[seen[pose.inliers]], by_chance)
         return replace(refinement, by_chance=by_chance, evidence=said, support=said)
+
+    def focal_scale(self, refinement: Refinement) -> tuple[float, float]:
+        """What the landmarks of a refinement that found a pose say of the focal length, see `pnp.focal_scale`."""
+        rays = self.true_rays(self.extractor.rays(refinement.pixels))
+        spreads = None if self._spreads is None else self._spreads[refinement.landmarks]
+        points, T_parent_lens = self.points[refinement.landmarks], self.lens_pose(refinement.pose)
+        pixel = 1.0 / self.extractor.focal_px
+        return focal_scale(points, rays, T_parent_lens, self._settings.tolerance_px * pixel, spreads, ALIKE_PX * pixel)
 
     def true_rays(self, rays: np.ndarray) -> np.ndarray:
         """Rays (n, 2) that fit the map, from those by the camera's intrinsics."""

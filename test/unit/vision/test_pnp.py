@@ -4,7 +4,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from camera_relocalization_ros.core.geometry import transform_points
-from camera_relocalization_ros.vision.pnp import approach_pose, ransac_pose, refine_pose
+from camera_relocalization_ros.vision.pnp import approach_pose, focal_scale, ransac_pose, refine_pose
 
 NOISE = 2e-3
 TOLERANCE = 1e-2
@@ -109,3 +109,27 @@ def test_covariance_does_not_rest_on_one_point():
     lone, others = refine_pose(points, noisy, T_true, TOLERANCE), refine_pose(points[1:], noisy[1:], T_true, TOLERANCE)
     # the lone point at the edge of the image would make the pose far more certain; without it the rest are alone
     assert np.trace(lone.covariance[:3, :3]) > 0.3 * np.trace(others.covariance[:3, :3])
+
+
+@pytest.mark.parametrize("scale", [0.8, 1.0, 1.1])
+def test_a_longer_focal_length_is_told_from_a_nearer_camera(scale):
+    units = []
+    for seed in range(30):
+        T_true, points, rays, generator = view(seed)
+        seen = scale * rays + generator.normal(0, NOISE, rays.shape)
+        seen[:20] = generator.uniform(-0.6, 0.6, (20, 2))
+        pose = refine_pose(points, seen, T_true, TOLERANCE)
+        log_scale, deviation = focal_scale(points, seen, pose.T_parent_camera, TOLERANCE)
+        assert log_scale == pytest.approx(np.log(scale), abs=0.03), seed
+        units.append((log_scale - np.log(scale)) / deviation)
+    assert 0.5 < np.std(units) < 1.6
+
+
+def test_points_that_tell_nothing_of_the_focal_length_have_a_large_deviation():
+    _, _, rays, generator = view(2)
+    wall = np.column_stack([3.0 * rays, np.full(len(rays), 3.0)])
+    noisy = rays + generator.normal(0, NOISE, rays.shape)
+    assert focal_scale(wall, noisy, np.eye(4), TOLERANCE)[1] > 0.1
+    spreads = np.tile(np.eye(3) * 1e-3, (len(rays), 1, 1))
+    assert focal_scale(wall, noisy, np.eye(4), TOLERANCE, spreads)[1] > 0.1
+    assert focal_scale(wall[:3], noisy[:3], np.eye(4), TOLERANCE)[1] == np.inf
