@@ -7,7 +7,7 @@
 # it cannot.
 # Seen (mcap 1.6.0): of a file whose channels stand in its data section alone, where each is before its first message,
 # iter_messages ends with KeyError: 1. Of a file without chunks reverse=True is passed over: the oldest message comes first.
-# So who wants the last pose of such a recording gets the first.
+# So camera_relocalization_ros says of a file whose channels stand once that `mcap recover` writes one that it reads.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -13,6 +13,8 @@ from ros_helpers import FRAME, IMAGE_TOPIC, image_records, tf_records, transform
 from tf2_msgs.msg import TFMessage
 
 from camera_relocalization_ros.cli.main import main
+from camera_relocalization_ros.core.errors import BagError
+from camera_relocalization_ros.ros.bags.containers.mcap_source import McapSource
 from camera_relocalization_ros.ros.bags.containers.ros1_copy import as_ros1_bag
 from camera_relocalization_ros.ros.bags.reader import open_bag, places, read_message, read_messages, topic_types
 from camera_relocalization_ros.ros.bags.records import RECEIPT
@@ -207,3 +209,14 @@ def test_what_reads_ros_1_alone_gets_a_bag_with_the_same_messages(recordings, ki
                     assert message == same
         assert copy.is_file() and (copy == recordings["bag"]) == (kind == "bag")
     assert copy.is_file() == (kind == "bag")
+
+
+def test_a_recording_whose_channels_stand_once_is_refused_with_what_helps(tmp_path):
+    with open(tmp_path / "flight.mcap", "wb") as file:
+        writer = mcap_writer.Writer(file, repeat_channels=False)
+        writer.start(profile="ros1")
+        schema = writer.register_schema("std_msgs/String", "ros1msg", b"string data")
+        writer.add_message(writer.register_channel("/said", "ros1", schema), 1, b"\x00" * 4, 1)
+        writer.finish()
+    with pytest.raises(BagError, match="does not repeat the channels; `mcap recover`"):
+        McapSource(tmp_path / "flight.mcap", "ros1")

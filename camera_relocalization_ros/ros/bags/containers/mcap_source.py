@@ -80,6 +80,10 @@ class McapSource:
             summary = self._reader.get_summary()
             if summary is None or summary.statistics is None:
                 raise BagError("no summary, because the recording was not closed; `mcap recover` makes one")
+            if summary.statistics.channel_message_counts.keys() - summary.channels.keys():
+                raise BagError(
+                    "its summary does not repeat the channels; `mcap recover` writes a file whose summary does"
+                )
             self._summary: Any = summary
             self._topics = self._found_topics()
         except BaseException:
