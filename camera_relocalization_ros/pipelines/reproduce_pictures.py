@@ -82,5 +82,5 @@ def _draw_saliency(cell: Cell, dataset: Dataset, path: Path) -> None:
 
 def _frame_name(dataset: Dataset, row: int) -> str:
     """Sequence and number of a frame, of which `row` is the place in the data set."""
-    names = [f"{sequence.name} {frame.number}" for sequence in dataset.sequences for frame in sequence.frames]
+    names = [f"{sequence.name}, image {frame.number}" for sequence in dataset.sequences for frame in sequence.frames]
     return names[row]

@@ -69,7 +69,7 @@ def _stretches(dataset: Dataset, errors: PoseErrors) -> Iterator[Stretch]:
     for sequence in dataset.sequences:
         for rows in _without_gaps(sequence):
             for some in np.array_split(rows, max(len(rows) // length, 1)):
-                name = f"{sequence.name} {sequence.frames[some[0]].number}-{sequence.frames[some[-1]].number}"
+                name = f"{sequence.name}, images {sequence.frames[some[0]].number} to {sequence.frames[some[-1]].number}"
                 chosen = begin + some
                 medians = np.median(errors.position_m[chosen]), np.median(errors.orientation_deg[chosen])
                 yield Stretch(name, chosen, *map(float, medians))

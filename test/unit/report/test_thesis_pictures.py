@@ -17,7 +17,10 @@ def test_the_three_best_and_worst_stretches_are_drawn(tmp_path):
     position = np.concatenate([np.arange(60) / 10, np.zeros(24)])
     errors = PoseErrors(position, 2.0 * position)
     best, worst = best_and_worst(dataset, errors)
-    assert [stretch.name.split()[0] for stretch in best] == [dataset.sequences[1].name] * 3
+    assert [stretch.name.split(",")[0] for stretch in best] == [dataset.sequences[1].name] * 3
+    for stretch in best:
+        first, last = (dataset.frames[row].number for row in stretch.rows[[0, -1]])
+        assert stretch.name.endswith(f", images {first} to {last}")
     assert [stretch.position_m for stretch in worst] == sorted([s.position_m for s in worst], reverse=True)
     assert worst[0].rows[-1] == 59 and worst[0].position_m == 2 * worst[0].orientation_deg / 4
     assert all(len(stretch.rows) in (7, 8) for stretch in best + worst)
