@@ -73,6 +73,7 @@ def trials_of(dataset: Dataset, every: int) -> list[Trial]:
     in_map, in_flight = usual_features(dataset)
     settings, camera = MapSettings(in_map, correct_camera=False), dataset.typical_camera
     view = survey(dataset, in_map)
+    assert camera is not None, "survey has refused it"
     matches, correction = match_all(view, settings)
     landmarks, codes = landmarks_of(view, matches, settings.tolerance_px), FeatureCodes.of(view, matches.features)
     of_image = np.median(np.bincount(landmarks.seen.image, minlength=dataset.frame_count))
