@@ -267,7 +267,7 @@ def of_object(landmarks: Landmarks, view: Survey, tolerance_px: float) -> Landma
     sure = confirmed(joined, view.placement, needed).sum()
     logger.info("%d landmarks of single placements; %d are confirmed by %d", len(landmarks), sure, needed)
     if keep.sum() > sure:
-        logger.info("the object is plain: %d more landmarks are its own by where they are", keep.sum() - sure)
+        logger.info("images see few of these: %d more landmarks are the object's by where they are", keep.sum() - sure)
     return joined.take(keep)
 
 

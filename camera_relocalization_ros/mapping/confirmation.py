@@ -16,9 +16,9 @@ MOST_NEEDED = 3
 # landmarks of two placements are one when they lie this close in the object's frame, it being some 3 m away, and look
 # alike (cosine of codes)
 SAME_PLACE_M, LEAST_SIMILARITY = 0.04, 0.7
-# of an object so plain that images see fewer confirmed landmarks, in the median, what lies among these is the object's
-# too: within so many metres of so many of them
-FEW_OF_IMAGE, AMONG_M, AMONG_COUNT = 40, 0.3, 3
+# of an object of which images see fewer confirmed landmarks, in the median, what lies among these is the object's too:
+# within so many metres of so many of them
+FEW_OF_IMAGE, AMONG_M, AMONG_COUNT = 100, 0.3, 3
 
 
 def placements(dataset: Dataset) -> np.ndarray:
