@@ -22,6 +22,8 @@ from camera_relocalization_ros.core.missing_package import missing_package_messa
 from camera_relocalization_ros.core.program import memory_message, multiply_in_one_thread, prepare_process
 from camera_relocalization_ros.core.progress import reporting, silent
 
+# after which a signal that Python dropped is sent again
+AGAIN_S = 0.1
 USAGE = "reloc [-h] [--version] [-q] COMMAND ..."
 
 
@@ -147,15 +149,32 @@ def _ended_by_signals(interruptions: list[int]) -> Iterator[None]:
         interruptions.append(number)
         raise KeyboardInterrupt
 
+    def drop(unraisable: sys.UnraisableHookArgs) -> None:
+        if not isinstance(unraisable.exc_value, KeyboardInterrupt):
+            hook(unraisable)
+            return
+        # it was raised while garbage was collected, where Python goes on: once more, when that is over
+        again = threading.Timer(AGAIN_S, send_again)
+        again.daemon = True
+        again.start()
+
+    def send_again() -> None:
+        if interruptions and not has_ended.is_set():
+            signal.pthread_kill(threading.main_thread().ident or 0, interruptions[-1])
+
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     changed = {number: handler for number, handler in before.items() if handler is not signal.SIG_IGN}
+    hook, has_ended = sys.unraisablehook, threading.Event()
+    sys.unraisablehook = drop
     for number in changed:
         signal.signal(number, interrupt)
     try:
         yield
     finally:
+        has_ended.set()
+        sys.unraisablehook = hook
         for number, handler in changed.items():
             signal.signal(number, handler)

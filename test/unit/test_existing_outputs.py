@@ -176,3 +176,26 @@ def test_no_run_is_mixed_into_a_data_set(tmp_path, monkeypatch, capsys):
     assert main(["train", "set", "-o", "set"]) == 1
     assert capsys.readouterr().err == "reloc train: set: holds dataset.yaml, and no run; choose another name\n"
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_kill_that_python_drops_while_it_collects_garbage_comes_again(tmp_path):
+    (tmp_path / "set").mkdir()
+    collects = (
+        "import os, signal, sys, time\n"
+        "from camera_relocalization_ros.cli import info\n"
+        "from camera_relocalization_ros.cli.main import main\n"
+        "class Garbage:\n"
+        "    def __del__(self):\n"
+        "        os.kill(os.getpid(), signal.SIGTERM)\n"
+        "        time.sleep(0.01)\n"
+        "def run(arguments):\n"
+        "    garbage = Garbage()\n"
+        "    del garbage\n"
+        "    time.sleep(30)\n"
+        "    return 0\n"
+        "info.run, info.check = run, None\n"
+        "sys.exit(main(['info', 'set']))\n"
+    )
+    command = [sys.executable, "-c", collects]
+    ended = subprocess.run(command, cwd=tmp_path, env=OWN_PROCESS, capture_output=True, text=True, timeout=60)
+    assert (ended.returncode, ended.stderr) == (1, "reloc info: interrupted\n")
