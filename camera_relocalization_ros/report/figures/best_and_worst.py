@@ -69,7 +69,8 @@ def _stretches(dataset: Dataset, errors: PoseErrors) -> Iterator[Stretch]:
     for sequence in dataset.sequences:
         for rows in _without_gaps(sequence):
             for some in np.array_split(rows, max(len(rows) // length, 1)):
-                name = f"{sequence.name}, images {sequence.frames[some[0]].number} to {sequence.frames[some[-1]].number}"
+                first, last = (sequence.frames[row].number for row in some[[0, -1]])
+                name = f"{sequence.name}, images {first} to {last}"
                 chosen = begin + some
                 medians = np.median(errors.position_m[chosen]), np.median(errors.orientation_deg[chosen])
                 yield Stretch(name, chosen, *map(float, medians))
