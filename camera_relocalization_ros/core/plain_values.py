@@ -34,6 +34,8 @@ MAX_DIGITS = 40
 MAX_TEXT_BYTES = 2**28
 # what values from a file bring about where they are not those that were expected
 READ_FAULTS = (OSError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
+# of the key <<
+MERGE = "tag:yaml.org,2002:merge"
 ITEMS = {float: "numbers", int: "whole numbers", str: "strings"}
 
 
@@ -127,13 +129,38 @@ def read_json_mapping(path: Path, max_bytes: int = MAX_TEXT_BYTES) -> dict[str, 
 
 
 class _StrictLoader(yaml.SafeLoader):  # type: ignore[misc]  # PyYAML declares no types
-    """PyYAML's safe one, without numbers that take their reader minutes, and without a key's first value dropped."""
+    """PyYAML's safe one, without numbers that take their reader minutes, and without a key's first value dropped.
+
+    What merge keys add is the same by every release of PyYAML: 6.0.4 lets a value that a mapping overrides win again
+    where that is merged further, by keys of one letter alone (findings/pyyaml_merge_keys.sh).
+    """
 
     def compose_mapping_node(self, anchor: dict[Any, yaml.Node]) -> yaml.MappingNode:
         """The node of a mapping, whose keys all differ; before merge keys add to them."""
         node = super().compose_mapping_node(anchor)
         _check_keys([(key.value, key.tag) for key, _ in node.value if isinstance(key, yaml.ScalarNode)])
         return node
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Put what merge keys add into a mapping: its own values win, then those of what is merged first."""
+        own: list[tuple[yaml.Node, yaml.Node]] = []
+        added: dict[tuple[Any, str], tuple[yaml.Node, yaml.Node]] = {}
+        # without its merge keys, so that what merges itself ends
+        pairs, node.value = node.value, []
+        for key, value in pairs:
+            if key.tag != MERGE:
+                own.append((key, value))
+                continue
+            for merged in value.value if isinstance(value, yaml.SequenceNode) else [value]:
+                if not isinstance(merged, yaml.MappingNode):
+                    message = f"expected a mapping or a list of mappings to merge, but found a {merged.id}"
+                    raise yaml.constructor.ConstructorError(None, None, message, merged.start_mark)
+                self.flatten_mapping(merged)
+                for pair in merged.value:
+                    added.setdefault(_key_of(pair[0]), pair)
+        there = {_key_of(key) for key, _ in own}
+        node.value = [pair for name, pair in added.items() if name not in there] + own
+        super().flatten_mapping(node)
 
     def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
         """A whole number."""
@@ -142,6 +169,10 @@ class _StrictLoader(yaml.SafeLoader):  # type: ignore[misc]  # PyYAML declares n
 
 
 _StrictLoader.add_constructor("tag:yaml.org,2002:int", _StrictLoader.construct_yaml_int)
+
+
+def _key_of(node: yaml.Node) -> tuple[Any, str]:
+    return (node.value if isinstance(node, yaml.ScalarNode) else id(node), node.tag)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

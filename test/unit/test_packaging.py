@@ -70,6 +70,10 @@ def test_other_pins_contradict_nothing():
     for file in ("python38.txt", "opencv.txt", "constraints.txt"):
         pins = {name: lines for name, lines in pinned(file).items() if name in everything and name != "numpy"}
         assert_pins_fit(pins, everything)
+    (opencv,) = everything["opencv-python-headless"]
+    for slow_or_strange in ("4.12.0.88", "4.13.0.90", "4.13.0.92", "5.0.0.93"):
+        assert not opencv.specifier.contains(slow_or_strange)
+    assert opencv.specifier.contains("4.14.0.94")
     numpy = pinned("constraints.txt")["numpy"]
     # cv_bridge of the system is built against the first one
     assert not any(line.specifier.contains("2.0.0") for line in numpy)

@@ -154,11 +154,28 @@ def test_no_value_of_a_key_that_is_there_twice_is_dropped(tmp_path, content):
             read_json_mapping(path)
 
 
-def test_a_mapping_may_be_merged_into_others_and_changed_there(tmp_path):
+@pytest.mark.parametrize("key", ["x", "speed"])
+def test_a_mapping_may_be_merged_into_others_and_changed_there(tmp_path, key):
     path = tmp_path / "file.yaml"
-    path.write_text("a: &a {x: 1, y: 2}\nb: &b {<<: *a, x: 3}\nc: {<<: *b, z: 4}\n1: one\n'1': text\n")
-    a, b, c = {"x": 1, "y": 2}, {"x": 3, "y": 2}, {"x": 3, "y": 2, "z": 4}
-    assert read_yaml_mapping(path) == {"a": a, "b": b, "c": c, 1: "one", "1": "text"}
+    lines = [
+        f"a: &a {{{key}: 1, y: 2}}",
+        f"b: &b {{<<: *a, {key}: 3}}",
+        "c: {<<: *b, z: 4}",
+        "d: {<<: [*a, *b, {z: 5}], y: 6}",
+        "1: one",
+        "'1': text",
+    ]
+    path.write_text("\n".join(lines))
+    # the first of a list wins
+    a, b, c, d = {key: 1, "y": 2}, {key: 3, "y": 2}, {key: 3, "y": 2, "z": 4}, {key: 1, "y": 6, "z": 5}
+    assert read_yaml_mapping(path) == {"a": a, "b": b, "c": c, "d": d, 1: "one", "1": "text"}
+
+
+@pytest.mark.parametrize("content", ["a: {<<: 1}", "a: {<<: [{x: 1}, text]}"])
+def test_only_mappings_are_merged(tmp_path, content):
+    (tmp_path / "file.yaml").write_text(content)
+    with pytest.raises(ValueError, match="expected a mapping or a list of mappings to merge, but found a scalar"):
+        read_yaml_mapping(tmp_path / "file.yaml")
 
 
 def test_a_file_is_read_up_to_a_size_and_an_empty_one_is_an_empty_mapping(tmp_path):
