@@ -78,6 +78,7 @@ class NodeParams:
     refinement_rate: float = 5.0
     refine_first: bool = False
     stale_after: float = 2.0
+    frozen_after: float = 1.0
     diagnostic_period: float = 1.0
     min_rate: float = 2.0
     max_latency: float = 0.2
@@ -121,7 +122,7 @@ class NodeParams:
             if limits is not None:
                 fits = limits.min <= getattr(self, one.name) <= limits.max
                 self._check_range(one.name, fits, f"{limits.min} to {limits.max}")
-        for name in ("min_rate", "max_latency", "max_age", "max_dropped", "output_rate"):
+        for name in ("min_rate", "max_latency", "max_age", "max_dropped", "output_rate", "frozen_after"):
             self._check_range(name, 0 <= getattr(self, name) < math.inf, "0 or more")
         self._check_motion()
         self._check_range("refinement_rate", abs(self.refinement_rate) < math.inf, "refinements a second")

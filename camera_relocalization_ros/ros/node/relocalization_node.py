@@ -25,6 +25,7 @@ from camera_relocalization_ros.ros import conversions
 from camera_relocalization_ros.ros.fault_isolation import FaultIsolation
 from camera_relocalization_ros.ros.image_topic_watch import ImageTopicWatch
 from camera_relocalization_ros.ros.node.camera_watch import CameraWatch
+from camera_relocalization_ros.ros.node.frozen_picture import FrozenPicture
 from camera_relocalization_ros.ros.node.image_localizer import ImageLocalizer
 from camera_relocalization_ros.ros.node.newest_frame import Arrival, NewestFrame
 from camera_relocalization_ros.ros.node.outputs.debug_image import DebugImage
@@ -65,6 +66,7 @@ class RelocalizationNode:
         self.tf = tf
         self.outputs = EstimateOutputs(params, relocalizer.bundle, tf, self.faults)
         self._resets = ResetCounter()
+        self._frozen = FrozenPicture()
         self._debug_image = DebugImage(params.object_box)
         self._markers = PoseMarkers(params.object_box)
         self._model_info = rospy.Publisher("~model_info", ModelInfo, queue_size=1, latch=True)
@@ -188,6 +190,7 @@ class RelocalizationNode:
             self.camera.on_image(*picture.size, header.frame_id)
             estimate = self.localizer.estimate(picture, header.stamp.to_nsec())
             estimate = in_time(estimate, rospy.Time.now(), not rospy.rostime.is_wallclock())
+            estimate = self._frozen.judged(estimate, arrival.message.data, self.params.frozen_after)
         except FrameError as error:
             self._reject(header, error)
             return

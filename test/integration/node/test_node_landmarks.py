@@ -59,10 +59,10 @@ class NodeLandmarksTest(unittest.TestCase):
         self.info.publish(conversions.camera_to_info(camera, 0, "camera"))
         time.sleep(0.5)
 
-    def fly(self, condition, what, wall=None, every=1):
+    def fly(self, condition, what, wall=None, every=1, poses=None):
         """Send images of a flight in real time until a condition of a status holds; that status, and the true pose."""
         wall = self.wall if wall is None else wall
-        poses = flight(400, seed=5)
+        poses = flight(400, seed=5) if poses is None else poses
         reported = {}
         for T in poses:
             stamp_ns = self.client.publish(np.ascontiguousarray(view(T, wall)[::every, ::every]))
@@ -100,6 +100,15 @@ class NodeLandmarksTest(unittest.TestCase):
         # no image waits for a search; the one that takes over what a search found may take longer than the others
         self.fly(lambda s: len(self.tracked()) >= 6, "some more are followed")
         assert min(status.latency for status in self.tracked()) < PERIOD_S
+
+    def test_2_a_picture_that_its_driver_repeats_is_not_ok_for_long(self):
+        self.see(CAMERA)
+        self.fly(lambda s: s.state == RelocalizerStatus.OK, "OK as long as pictures differ")
+        status, _ = self.fly(
+            lambda s: "the same, to the bit" in s.reason, "it is noticed", poses=flight(1, seed=5) * 400
+        )
+        assert (status.state, status.stage) == (RelocalizerStatus.DEGRADED, RelocalizerStatus.TRACKED)
+        self.fly(lambda s: s.state == RelocalizerStatus.OK, "OK again")
 
     def test_3_another_place_is_not_believed(self):
         self.see(CAMERA)
