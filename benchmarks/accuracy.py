@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """How exact the shipped model is, in this build and in an older one, beside what needs no model: a part of bench.py.
 
+    python benchmarks/accuracy.py FLIGHT BUILD=RESULT [BUILD=RESULT ...]
+
+makes the same table of results of `reloc evaluate`; the first one has the baselines.
+
 Each build flies its own models/airframe by its own code, from the bags on: what is compared is what a user of that
 build got. No build saw the flights: no choice was made on them, and the halls of the last two are in no data set.
 """
 
 from __future__ import annotations
 
+import argparse
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Mapping, Sequence
@@ -78,3 +83,17 @@ def _ok_cells(errors: PoseErrors, result: Result) -> Sequence[str]:
     is_ok = result.states == State.OK
     wrong = [int(np.count_nonzero(is_ok & ~within(errors, *limits))) for limits in (PROMISED, GROSS)]
     return [f"{np.count_nonzero(is_ok)}, {100 * is_ok.mean():.1f} %", *map(str, wrong)]
+
+
+def main() -> None:
+    """See the module's text."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("flight", help="as the table calls it")
+    parser.add_argument("results", nargs="+", metavar="BUILD=RESULT")
+    arguments = parser.parse_args()
+    folders = {build: Path(folder) for build, _, folder in (result.partition("=") for result in arguments.results)}
+    print("\n".join([*HEAD, *table(TestFlight(arguments.flight, "", ""), folders, next(iter(folders)))]))
+
+
+if __name__ == "__main__":
+    main()
