@@ -235,6 +235,8 @@ def reported(report: Report, builds: dict[str, dict[str, str]], roots: dict[str,
         timed(command, builds[build], work / build, may_fail=build == BEFORE)
         # where an older build cannot, its last words say why
         said = "\n".join((work / build / "log.txt").read_text(errors="replace").strip().splitlines()[-MOST_LINES:])
+        # where the checkout lies on this computer is of no interest
+        said = said.replace(f"{roots[build]}/", "")
         lines += [f"{build}:" if len(roots) > 1 and not report.measures_both else "", "```text", said, "```", ""]
     return lines
 
@@ -289,10 +291,14 @@ def map_sizes(builds: Sequence[str], images: int, work: Path) -> list[str]:
 
 
 def commit_of(checkout: Path) -> str:
-    """Its short name, "unknown" outside git."""
-    command = ["git", "-C", str(checkout), "describe", "--always", "--dirty"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return done.stdout.strip() or "unknown"
+    """Its short name, with "-dirty" where a file but the page itself was changed; "unknown" outside git."""
+
+    def said(*words: str) -> str:
+        done = subprocess.run(["git", "-C", str(checkout), *words], capture_output=True, text=True, check=False)
+        return done.stdout.strip()
+
+    changed = said("status", "--porcelain", "--untracked-files=no", "--", ".", ":!benchmarks/RESULTS.md")
+    return (said("rev-parse", "--short", "HEAD") or "unknown") + ("-dirty" if changed else "")
 
 
 def page(rows: Sequence[str], size: Size, before: Path | None) -> str:
