@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 
 # of logarithms of focal lengths: what is tolerated beside so many standard deviations; half of it is content again
-TOLERATED, DEVIATIONS = 0.02, 5.0
+TOLERATED, DEVIATIONS = 0.02, 4.0
 
 
 class FocalWatch:
