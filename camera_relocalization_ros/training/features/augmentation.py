@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import cv2
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -42,11 +44,16 @@ def virtual_rotation(
 
 def _turned_fisheye(image: np.ndarray, camera: CameraIntrinsics, R: np.ndarray, border: int) -> np.ndarray:
     """As `virtual_rotation`, pixel by pixel along the lens' own rays; what it has none for counts as outside."""
-    rows, columns = np.mgrid[0 : camera.height, 0 : camera.width]
-    rays = camera.rays(np.column_stack([columns.ravel(), rows.ravel()]))
-    source = camera.project(np.column_stack([rays, np.ones(len(rays))]) @ R.T)
+    source = camera.project(_directions(camera) @ R.T)
     maps = np.nan_to_num(source, nan=-1e4).astype(np.float32).reshape(camera.height, camera.width, 2)
     return cv2.remap(image, maps, None, cv2.INTER_LINEAR, borderMode=border)
+
+
+@lru_cache(maxsize=4)
+def _directions(camera: CameraIntrinsics) -> np.ndarray:
+    """(x/z, y/z, 1) of what all pixels of a fisheye see (H * W, 3): the same for all views, and Newton's method."""
+    rays = camera.rays(camera.pixels())
+    return np.column_stack([rays, np.ones(len(rays))])
 
 
 def random_rotation(rng: np.random.Generator, sd_rad: float, in_plane_sd_rad: float) -> np.ndarray:
