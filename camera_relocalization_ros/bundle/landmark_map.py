@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, Sequence
 
 import numpy as np
 
@@ -34,6 +34,8 @@ CODE_SIZE, CODE_LEVELS = 64, 8
 MAX_BYTES = 2**30
 
 
+# standard deviations, widened as those of positions are, up to which a right focal length seems to differ with any map
+FOCAL_DEVIATIONS = 4.0
 # of landmarks in metres: a hundredth of what an image tells of where they are
 POINT_STEP = 2e-4
 # how the arrays of all versions are stored: micrometres of poses
@@ -58,12 +60,13 @@ PACKED: dict[str, type[np.generic]] = {
 }
 ORIGIN: dict[str, type[np.generic]] = {"origin": np.float64}
 METRE: dict[str, type[np.generic]] = {"metre": np.float64}
+FOCAL: dict[str, type[np.generic]] = {"focal_reach": np.float64}
 # what each version has beside STORED_TYPES
 ADDED: dict[int, dict[str, type[np.generic]]] = {
     3: PLAIN,
     4: {**PLAIN, **ORIGIN},
     5: {**PLAIN, **ORIGIN, **METRE},
-    VERSION: {**PACKED, **ORIGIN, **METRE},
+    VERSION: {**PACKED, **ORIGIN, **METRE, **FOCAL},
 }
 
 
@@ -78,6 +81,7 @@ class LandmarkMap:
     seen_first (n + 1,) and seen (s,): image i saw the landmarks seen[seen_first[i]:seen_first[i + 1]];
     positions (n, 3), quats_xyzw (n, 4): of the lens, which sits in the child frame where `correction` (10,) says,
     see CameraCorrection; settings (3,): of FeatureSettings; deviation (4,), see `calibrated_covariance`.
+    focal_reach: how many standard deviations by normal equations the focal length that landmarks say may differ.
     """
 
     points: np.ndarray
@@ -93,6 +97,7 @@ class LandmarkMap:
     deviation: np.ndarray
     origin: np.ndarray = field(default_factory=lambda: np.zeros(3))
     metre: float = 1.0
+    focal_reach: float = FOCAL_DEVIATIONS
 
     def __len__(self) -> int:
         return len(self.points)
@@ -172,9 +177,10 @@ def load_map(path: Path | str) -> LandmarkMap:
         if version == VERSION:
             _unpack(arrays)
         metre = float(arrays.pop("metre", 1.0))
+        focal_reach = float(arrays.pop("focal_reach", least_focal_reach(arrays["deviation"])))
         types = {**STORED_TYPES, **PLAIN, **ORIGIN}
         values = {name: array.astype(types[name]) for name, array in arrays.items()}
-        landmark_map = LandmarkMap(**values, metre=metre)
+        landmark_map = LandmarkMap(**values, metre=metre, focal_reach=focal_reach)
         _check(landmark_map)
         return landmark_map
     except READ_FAULTS as error:
@@ -221,6 +227,13 @@ def _check(m: LandmarkMap) -> None:
         raise ValueError("rotations that are no unit quaternions")
     if not (np.all(m.deviation >= 0) and 64 <= m.settings[0] <= 8192 and 1 <= m.settings[1] <= 10**5):
         raise ValueError(f"settings {m.settings.tolist()}, deviation {m.deviation.tolist()}")
+    if not 0 < m.focal_reach < np.inf:
+        raise ValueError(f"a reach of {m.focal_reach:g} of focal lengths")
+
+
+def least_focal_reach(deviation: Sequence[float] | np.ndarray) -> float:
+    """That of a map with this deviation (4,): landmarks err together, of focal lengths as of positions."""
+    return FOCAL_DEVIATIONS * max(float(deviation[0]), 1.0)
 
 
 def encode(descriptors: np.ndarray, mean: np.ndarray, axes: np.ndarray) -> np.ndarray:

@@ -15,10 +15,11 @@ from scipy.optimize import minimize_scalar
 from scipy.spatial.transform import Rotation
 
 from camera_relocalization_ros.bundle.error_calibration import widened
-from camera_relocalization_ros.bundle.landmark_map import LandmarkMap
+from camera_relocalization_ros.bundle.landmark_map import LandmarkMap, least_focal_reach
 from camera_relocalization_ros.core.chi_square import chi_square_quantile, squared_distance
 from camera_relocalization_ros.core.pose import Pose, pose_residual
 from camera_relocalization_ros.data.dataset import Dataset, Frame, load_image_rgb
+from camera_relocalization_ros.localization.landmarks.focal_watch import deviations_off
 from camera_relocalization_ros.localization.landmarks.pose_refiner import PoseRefiner
 from camera_relocalization_ros.uncertainty.survey_errors import with_survey_errors
 
@@ -29,6 +30,8 @@ LEVEL = 0.9
 # poses further off than this are wrong, not inaccurate; what publishes must find them out otherwise
 OUTLIER_M, OUTLIER_RAD = 0.25, 0.17
 LEAST_SAMPLES = 20
+# the focal length may differ by so many times as many deviations as it did at most in images that were left out
+FOCAL_MARGIN = 1.25
 # scale and deviation, of position and rotation, where there are fewer: least squares alone claim too little
 UNMEASURED = (2.0, 0.0, 2.0, 0.0)
 # logarithms of the map's own part of errors over that of the normal equations; beyond these one of the two is nothing
@@ -60,7 +63,8 @@ def with_measured_deviation(
     trials: Iterable[tuple[PoseRefiner, Sequence[Trial]]],
     seed: int = 0,
 ) -> tuple[LandmarkMap, np.ndarray]:
-    """The map with its covariances calibrated, and errors (m, 2) in the scene's units and radians of the poses found.
+    """The map with its covariances and reach of focal lengths calibrated, and errors (m, 2) in the scene's units and
+    radians of the poses found.
 
     Covariances reach to the truth; errors are beside the frames' own poses, as the map is. trials: what refines with a
     map that was made without their frames. Where too few of them get a pose, the covariances are made wide, and the log
@@ -68,7 +72,7 @@ def with_measured_deviation(
     """
     in_map = np.repeat([landmark_map.metre, 1.0], 3)
     generator = np.random.default_rng(seed)
-    errors, from_truth, covariances, counts = [], [], [], []
+    errors, from_truth, covariances, counts, focal_off = [], [], [], [], []
     for refiner, tried in trials:
         for frame, truth in ((trial.frame, trial.truth) for trial in tried):
             position = frame.position + generator.normal(0, PRIOR_SD_M * landmark_map.metre, 3)
@@ -81,6 +85,7 @@ def with_measured_deviation(
                 from_truth.append(pose_residual(refined.pose, truth) / in_map)
                 covariances.append(refined.covariance / np.outer(in_map, in_map))
                 counts.append(len(refined.landmarks))
+                focal_off.append(deviations_off(*own.focal_scale(refined)))
     errors_n6, covariances_n66 = np.array(errors).reshape(-1, 6), np.array(covariances).reshape(-1, 6, 6)
     sizes = np.stack([np.linalg.norm(errors_n6[:, :3], axis=1), np.linalg.norm(errors_n6[:, 3:], axis=1)], axis=1)
     usual = (sizes < (OUTLIER_M, OUTLIER_RAD)).all(axis=1)
@@ -88,9 +93,13 @@ def with_measured_deviation(
         logger.warning(
             "covariances are guessed: %d left-out images got a pose, measuring takes %d", usual.sum(), LEAST_SAMPLES
         )
-        return replace(landmark_map, deviation=np.array(UNMEASURED)), sizes * in_map[[0, 3]]
-    deviation = fitted_deviation(np.array(from_truth)[usual], covariances_n66[usual], np.array(counts)[usual])
-    return replace(landmark_map, deviation=deviation), sizes * in_map[[0, 3]]
+        deviation, focal_reach = np.array(UNMEASURED), least_focal_reach(UNMEASURED)
+    else:
+        deviation = fitted_deviation(np.array(from_truth)[usual], covariances_n66[usual], np.array(counts)[usual])
+        # fewer than these are never wrong: the left-out images of one visit are not all images there are
+        measured = FOCAL_MARGIN * float(np.max(np.array(focal_off)[usual]))
+        focal_reach = max(least_focal_reach(deviation), measured)
+    return replace(landmark_map, deviation=deviation, focal_reach=focal_reach), sizes * in_map[[0, 3]]
 
 
 _PARTS = (slice(0, 3), slice(3, 6))

@@ -93,7 +93,7 @@ class LandmarkPipeline:
         self._errors = RegressionErrors()
         self._carried = CarriedRegression()
         # of `refine` alone
-        self._focal = FocalWatch()
+        self._focal = FocalWatch(landmark_map.focal_reach)
         self._why_none = NOT_YET
         # of the search that found what is tracked
         self._evidence = 0.0
@@ -106,7 +106,8 @@ class LandmarkPipeline:
             self._tracker = LandmarkTracker(refiner)
             self._tracked = None
             self._carried.reset()
-            self._focal, self._why_none = FocalWatch(), NOT_YET
+            self._focal.reset()
+            self._why_none = NOT_YET
 
     def grey(self, image: np.ndarray) -> np.ndarray:
         """What the other methods take of an image (H, W, 3) or (H, W); raises FrameError for another camera's."""
@@ -128,7 +129,8 @@ class LandmarkPipeline:
         self._tracked = None
         self._errors.reset()
         self._carried.reset()
-        self._focal, self._why_none = FocalWatch(), NOT_YET
+        self._focal.reset()
+        self._why_none = NOT_YET
 
     def miss(self, decode_grey: Callable[[], np.ndarray], stamp_ns: int) -> None:
         """Remember an image (H, W) that nobody has time for, in the order of stamps; decoded only if that helps."""

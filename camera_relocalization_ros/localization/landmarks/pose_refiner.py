@@ -268,17 +268,13 @@ class PoseRefiner:
         return replace(refinement, by_chance=by_chance, evidence=said, support=said)
 
     def focal_scale(self, refinement: Refinement) -> tuple[float, float]:
-        """What the landmarks of a refinement that found a pose say of the focal length, see `pnp.focal_scale`.
-
-        Its deviation is as many times as large as those of positions turn out with this map: landmarks err together.
-        """
+        """What the landmarks of a refinement that found a pose say of the focal length, see `pnp.focal_scale`."""
         rays = self.true_rays(self.extractor.rays(refinement.pixels))
         spreads = None if self._spreads is None else self._spreads[refinement.landmarks]
         points, T_parent_lens = self.points[refinement.landmarks], self.lens_pose(refinement.pose)
         pixel = 1.0 / self.extractor.focal_px
         tolerance, least_noise = self._settings.tolerance_px * pixel, ALIKE_PX * pixel
-        log_scale, deviation = focal_scale(points, rays, T_parent_lens, tolerance, spreads, least_noise)
-        return log_scale, deviation * max(float(self.landmark_map.deviation[0]), 1.0)
+        return focal_scale(points, rays, T_parent_lens, tolerance, spreads, least_noise)
 
     def true_rays(self, rays: np.ndarray) -> np.ndarray:
         """Rays (n, 2) that fit the map, from those by the camera's intrinsics."""

@@ -32,6 +32,7 @@ def small_map():
         correction=np.array([1.0, *np.zeros(9)]),
         settings=np.array([640, 1000, 0.02]),
         deviation=np.array([1.5, 2.0, 1.2, 0.0]),
+        focal_reach=7.5,
     )
 
 
@@ -47,6 +48,7 @@ def test_what_is_saved_is_loaded(tmp_path):
     assert len(loaded) == 5
     assert loaded.feature_settings.limit == 1000
     assert loaded.camera_correction.scale == 1.0
+    assert loaded.focal_reach == 7.5
 
 
 def test_landmarks_far_apart_and_in_any_order_are_saved(tmp_path):
@@ -74,7 +76,8 @@ def test_maps_of_older_versions_are_read(tmp_path, version):
     loaded = load_map(tmp_path / "landmarks.npz")
     for name in {*STORED_TYPES, "points", "codes", "seen", "origin"} - {"version"}:
         np.testing.assert_allclose(getattr(loaded, name), getattr(older, name), rtol=1e-6)
-    assert loaded.metre == older.metre
+    # four deviations, as much wider as positions turned out
+    assert (loaded.metre, loaded.focal_reach) == (older.metre, 6.0)
 
 
 def test_a_map_takes_little_more_than_half_of_the_bytes_that_older_versions_took(tmp_path):
@@ -105,6 +108,9 @@ def test_a_metre_of_the_scene_is_kept_and_none_refused(tmp_path):
     assert (load_map(path).metre, load_map(path).origin.tolist()) == (0.25, [5.0] * 3)
     save_map(path, replace(small_map(), metre=0.0))
     with pytest.raises(BundleError, match="a metre of 0"):
+        load_map(path)
+    save_map(path, replace(small_map(), focal_reach=np.nan))
+    with pytest.raises(BundleError, match="a reach of nan"):
         load_map(path)
 
 

@@ -31,10 +31,15 @@ def test_no_pose_of_a_cropped_picture_is_ok_and_nothing_is_followed_into_it(relo
 
 
 def test_one_search_says_so_and_only_one_that_agrees_takes_it_back():
-    watch = FocalWatch()
+    watch = FocalWatch(4.0)
     assert not watch.complaint(0.06, 0.01) and not watch.complaint(-0.06, 0.01) and not watch.complaint(0.5, np.inf)
     assert "1.08 times" in watch.complaint(0.08, 0.01)
     assert "1.05 times" in watch.complaint(0.045, 0.01)
+    watch.reset()
+    assert not watch.complaint(0.045, 0.01)
+    # a map whose left-out images differed by more tolerates more
+    assert not FocalWatch(8.0).complaint(0.08, 0.01) and FocalWatch(8.0).complaint(0.11, 0.01)
+    assert watch.complaint(0.08, 0.01)
     # of no view that tells
     assert not watch.complaint(0.0, 0.3) and not watch.complaint(0.06, 0.01)
     assert "0.92 times" in watch.complaint(-0.08, 0.01)
