@@ -22,19 +22,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "datasets", nargs="+", metavar="DATASET", help="DATASET or DATASET@SPLIT.PART: the training images"
     )
     parser.add_argument("--bundle", type=Path, required=True, help="folder of reloc export; an older map is replaced")
-    parser.add_argument("--width", type=int, help="width to which training images are scaled (default: 640)")
-    parser.add_argument("--features", type=int, metavar="N", help="features per training image (default: 2000)")
-    photographs, placements = "with a map of up to 200 photographs", "of an object at several placements"
+    photographs, placements = "of up to 200 photographs", "of an object at several placements"
+    own = f"with a map {photographs}"
+    parser.add_argument(
+        "--width",
+        type=int,
+        help=f"width to which training images are scaled (default: 640; {photographs} their own, at most 1280)",
+    )
+    parser.add_argument(
+        "--features",
+        type=int,
+        metavar="N",
+        help=f"features per training image (default: 2000; {photographs} 4000)",
+    )
     parser.add_argument(
         "--query-features",
         type=int,
         metavar="N",
-        help=f"features per image in flight (default: 800; {placements} 1000; {photographs} 2000)",
+        help=f"features per image in flight (default: 800; {placements} 1000; {own} 4000)",
     )
     parser.add_argument(
         "--query-width",
         type=int,
-        help=f"width to which images in flight are scaled (default: 480; {placements} or {photographs} 640)",
+        help=f"width to which images in flight are scaled (default: 480; {placements} 640; {own} its own)",
     )
     parser.add_argument(
         "--keep-camera", action="store_true", help="take the data set's intrinsics and camera frame as exact"

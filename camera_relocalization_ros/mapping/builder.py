@@ -45,6 +45,8 @@ logger = logging.getLogger(__name__)
 WORTHWHILE = 0.05
 # matching tolerances of the rounds of self-calibration: a wrong focal length moves points by this many pixels
 CALIBRATION_ROUNDS_PX = (12.0, 8.0, 6.0, 6.0)
+# of each image, the strongest: ten numbers of a camera and a depth need no more, and matching takes their square
+CALIBRATION_FEATURES = 1000
 # a round that moves no ray by more pixels is the last: the next would match the same features
 SETTLED_PX = 0.5
 # how many rays say whether a correction moves them
@@ -53,10 +55,10 @@ RAYS_SAMPLE = 2000
 FEW_PHOTOGRAPHS = 200
 # features of training images and of images in flight: a search is paid for in every second of a flight, and a recording
 # has many images that see a landmark. Of an object fewer landmarks are in sight than of a room: small ones are needed.
-# Few photographs are searched like their map: what there is has to do
+# Few photographs are searched like their map, in full size up to a limit: what there is has to do
 OF_RECORDING_FEATURES = FeatureSettings(640, 2000), FeatureSettings(480, 800)
 OF_OBJECT_FEATURES = FeatureSettings(640, 2000), FeatureSettings(640, 1000)
-OF_PHOTOGRAPHS_FEATURES = FeatureSettings(640, 2000), FeatureSettings(640, 2000)
+OF_PHOTOGRAPHS_FEATURES = FeatureSettings(1280, 4000)
 # how far away the objects and rooms were on which limits in metres were measured
 USUAL_DEPTH_M = 3.0
 # of how many pairs of images the landmarks tell how far away things usually are
@@ -123,6 +125,10 @@ class Survey:
         features = [replace(f, rays=correction.apply(f.rays)) for f in self.features]
         return replace(self, features=features, T_parent_child=self.T_parent_child @ correction.T_child_lens)
 
+    def strongest(self, count: int) -> Survey:
+        """The same with the `count` strongest features of each image."""
+        return replace(self, features=[f.strongest(count) for f in self.features])
+
     @property
     def is_few_photographs(self) -> bool:
         """Whether what little there is has to do."""
@@ -143,7 +149,9 @@ class Survey:
 def usual_features(dataset: Dataset) -> tuple[FeatureSettings, FeatureSettings]:
     """How features of the training images are taken, and those of images in flight."""
     if is_photographs(dataset) and dataset.frame_count <= FEW_PHOTOGRAPHS:
-        return OF_PHOTOGRAPHS_FEATURES
+        camera, settings = dataset.typical_camera, OF_PHOTOGRAPHS_FEATURES
+        width = settings.width if camera is None else min(camera.width, settings.width)
+        return (replace(settings, width=width),) * 2
     return OF_OBJECT_FEATURES if len(np.unique(placements(dataset))) > 1 else OF_RECORDING_FEATURES
 
 
@@ -232,7 +240,8 @@ def build_landmarks(raw: Survey, settings: MapSettings) -> tuple[Landmarks, Came
 def match_all(raw: Survey, settings: MapSettings) -> tuple[Matches, CameraCorrection]:
     """What the images of a survey in metres have in common, and the correction of the camera by which it was found."""
     several, depth_m = len(np.unique(raw.placement)) > 1, _depths(raw, settings)
-    correction = self_calibrated(raw, depth_m, settings) if settings.correct_camera else CameraCorrection()
+    strongest = raw.strongest(CALIBRATION_FEATURES)
+    correction = self_calibrated(strongest, depth_m, settings) if settings.correct_camera else CameraCorrection()
     view = raw.corrected(correction)
     pairs = view.pairs(depth_m, settings.partners_object if several else settings.partners)
     return match(view, pairs, settings.tolerance_px, "landmarks"), correction
@@ -382,7 +391,7 @@ def _depth_of_scene(raw: Survey, settings: MapSettings) -> np.ndarray:
     positions = raw.T_parent_child[:, :3, 3]
     guess = np.full(len(positions), _apart(raw))
     pairs = _sample(raw.pairs(guess, settings.partners), settings)[:DEPTH_PAIRS]
-    landmarks = locate(raw, pairs, CALIBRATION_ROUNDS_PX[0], "depth")
+    landmarks = locate(raw.strongest(CALIBRATION_FEATURES), pairs, CALIBRATION_ROUNDS_PX[0], "depth")
     if not len(landmarks):
         raise DatasetError("no two images show the same place from a little apart; nothing can be triangulated")
     offsets = landmarks.points[landmarks.seen.landmark] - positions[landmarks.seen.image]

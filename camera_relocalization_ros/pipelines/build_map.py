@@ -88,9 +88,10 @@ def build_map(
     """Add landmarks of the training images `datasets` to the bundle in the folder `bundle`; an older map is replaced.
 
     width, features: of training images, and of images in flight, when features are taken; by default 640 and 2,000, and
-    480 and 800; of up to 200 photographs 640 and 2,000 of both. correct_camera: improve the intrinsics and the pose of
-    the camera where that makes more landmarks. dask: the address of a Dask scheduler whose workers take features and
-    match them, or "local" for processes of this computer; workers see the images under the same paths.
+    480 and 800; of up to 200 photographs their own width, at most 1,280, and 4,000 of both. correct_camera: improve the
+    intrinsics and the pose of the camera where that makes more landmarks. dask: the address of a Dask scheduler whose
+    workers take features and match them, or "local" for processes of this computer; workers see the images under the
+    same paths.
     Raises BundleError when the bundle cannot have a map or has other frames, DatasetError when the intrinsics are not
     known or no two images show the same place.
     """

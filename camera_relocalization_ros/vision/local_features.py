@@ -35,7 +35,8 @@ class FeatureSettings:
 
 @dataclass(frozen=True)
 class LocalFeatures:
-    """Points of one image: rays (n, 2) are x/z and y/z in the optical frame, free of distortion; float64.
+    """Points of one image, of the strongest contrast first: rays (n, 2) are x/z and y/z in the optical frame, free of
+    distortion; float64.
 
     descriptors (n, 128) uint8 are of length 512, up to rounding; pixels (n, 2) are where the points lie in the grey
     image, focal_px is its focal length.
@@ -48,6 +49,10 @@ class LocalFeatures:
 
     def __len__(self) -> int:
         return len(self.rays)
+
+    def strongest(self, count: int) -> LocalFeatures:
+        """The `count` points of the strongest contrast."""
+        return replace(self, rays=self.rays[:count], descriptors=self.descriptors[:count], pixels=self.pixels[:count])
 
     def mirrored(self) -> LocalFeatures:
         """Those of the image's mirror image, left and right exchanged; pixels are still where they lie in the image."""
@@ -139,7 +144,9 @@ class FeatureExtractor:
         if not points:
             nothing = np.empty((0, 2))
             return LocalFeatures(nothing, np.empty((0, DESCRIPTOR_SIZE), np.uint8), nothing, focal_px)
+        order = np.argsort([-point.response for point in points], kind="stable")
         pixels = (cv2.KeyPoint_convert(points).astype(np.float64) + 0.5) / scale - 0.5 + [window.left, window.top]
+        pixels, descriptors = pixels[order], descriptors[order]
         rays = self.rays(pixels)
         seen = np.isfinite(rays).all(axis=1)
         return LocalFeatures(rays[seen], _root_bytes(descriptors[seen]), pixels[seen], focal_px)

@@ -33,13 +33,15 @@ def test_a_data_set_says_what_its_images_are(tmp_path):
     assert [one.is_photographs for one in seen] == [False, True]
 
 
-def test_few_photographs_are_searched_in_the_size_of_their_map_and_a_flight_is_not(tmp_path):
+def test_few_photographs_are_mapped_and_searched_in_full_size_and_a_flight_is_not(tmp_path):
     recording = write_wall_dataset(tmp_path / "wall", 2)
     # what a search in flight costs hangs on these
     assert usual_features(recording) == (FeatureSettings(640, 2000), FeatureSettings(480, 800))
     photographs = as_photographs(recording)
     in_map, in_flight = usual_features(photographs)
-    assert in_map == in_flight == FeatureSettings(640, 2000)
+    assert in_map == in_flight == FeatureSettings(photographs.camera.width, 4000)
+    large = replace(photographs, camera=photographs.camera.scaled(4000, 3000))
+    assert usual_features(large)[0] == FeatureSettings(1280, 4000)
     frames = photographs.sequences[0].frames * (FEW_PHOTOGRAPHS // 2 + 1)
     many = replace(photographs, sequences=(replace(photographs.sequences[0], frames=frames),))
     assert usual_features(many) == usual_features(recording)

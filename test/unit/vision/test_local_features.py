@@ -66,6 +66,18 @@ def test_in_a_mirror_points_are_as_those_of_the_mirror_image():
     assert len(codes) > 50 and np.median(np.sum(codes * others[nearest], axis=1)) > 0.99
 
 
+def test_the_strongest_features_are_those_of_most_contrast():
+    image = np.zeros((480, 640, 3), np.uint8)
+    for x, brightness in ((100, 90), (300, 250), (500, 160)):
+        cv2.circle(image, (x, 240), 12, (brightness,) * 3, -1, cv2.LINE_AA)
+    features = found_in(image)
+    first = list(dict.fromkeys(np.round(features.pixels[:, 0] / 100).astype(int).tolist()))
+    assert first == [3, 5, 1]
+    strongest = features.strongest(1)
+    np.testing.assert_array_equal(strongest.descriptors, features.descriptors[:1])
+    assert len(strongest) == len(strongest.rays) == 1 and len(features.strongest(10**6)) == len(features)
+
+
 def test_an_empty_image_has_no_features():
     assert len(found_in(np.zeros((480, 640, 3), np.uint8))) == 0
 
