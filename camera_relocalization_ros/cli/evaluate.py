@@ -100,7 +100,9 @@ def describe(evaluated: BundleEvaluation) -> str:
     errors = {**{stage.method: stage.evaluation.errors for stage in stages}, **evaluated.baselines}
     lines.append(errors_table(errors, evaluated.dataset.is_metric))
     lines += [f"\n{stage.method}\n{text}" for stage in stages if (text := reliability_table(stage.result))]
-    lines += [f"\n{stage.method}\n{report.table()}" for stage in stages if (report := stage.evaluation.consistency)]
+    is_metric = evaluated.dataset.is_metric
+    tables = {stage.method: report.table(is_metric) for stage in stages if (report := stage.evaluation.consistency)}
+    lines += [f"\n{method}\n{table}" for method, table in tables.items()]
     calibration, report = evaluated.bundle.sidecar.error_calibration, evaluated.published.evaluation.consistency
     if evaluated.out_of_distribution_scores and calibration is not None and report is not None:
         lines.append(rejection_table(calibration, report.scores, evaluated.out_of_distribution_scores))

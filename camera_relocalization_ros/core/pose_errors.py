@@ -68,6 +68,11 @@ def oracle_nearest(known: Poses, truth: Poses) -> np.ndarray:
     return nearest
 
 
+def length_unit(is_metric: bool) -> str:
+    """What lengths of a data set are in: metres, or units of a scene of any scale."""
+    return "m" if is_metric else "units"
+
+
 def length_text(metres: float, is_metric: bool = True) -> str:
     """A length in the unit that suits it: "4.2 mm", "3.1 cm", "1.35 m"; "0.0042 units" of a scene of any scale."""
     if not is_metric:

@@ -11,7 +11,7 @@ import numpy as np
 from camera_relocalization_ros.bundle.error_calibration import LEVELS
 from camera_relocalization_ros.core.chi_square import chi_square_quantile, squared_distance
 from camera_relocalization_ros.core.pose import Poses, pose_residual
-from camera_relocalization_ros.core.pose_errors import PoseErrors
+from camera_relocalization_ros.core.pose_errors import PoseErrors, length_unit
 from camera_relocalization_ros.core.state import State
 
 STATES = (State.OK, State.DEGRADED, State.LOST)
@@ -45,14 +45,14 @@ class ConsistencyReport:
             "ok": self._errors_of(good).summary() if good.any() else None,
         }
 
-    def table(self) -> str:
+    def table(self, is_metric: bool = True) -> str:
         """The same in plain text, with the errors of each state."""
+        position = f"position [{length_unit(is_metric)}]: median, 90 %"
         lines = [f"{'truth inside of':<22}" + "".join(f"{level:>8.0%}" for level in LEVELS)]
         for kind, shares in self.coverage().items():
             lines.append(f"{kind:<22}" + "".join(f"{share:>8.1%}" for share in shares.values()))
         lines.append(
-            f"{'state':<12}{'share':>10}{'position [m]: median, 90 %':>30}{'orientation [deg]: the same':>30}"
-            f"{'truths in 90 %':>20}"
+            f"{'state':<12}{'share':>10}{position:>30}{'orientation [deg]: the same':>30}{'truths in 90 %':>20}"
         )
         for state in STATES:
             chosen = (self.states == state) & np.isfinite(self.errors.position_m)

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from camera_relocalization_ros.core.pose import Poses
-from camera_relocalization_ros.core.pose_errors import STATISTICS, within
+from camera_relocalization_ros.core.pose_errors import STATISTICS, length_unit, within
 from camera_relocalization_ros.evaluation.consistency import coverage, normalized_squares
 from camera_relocalization_ros.evaluation.reliability import reliability_rows
 from camera_relocalization_ros.evaluation.results import NO_STATE, Result, compared_only
@@ -51,9 +51,10 @@ def within_promise(rows: Result) -> np.ndarray:
     return within(rows.errors(), rows.info.ok_position_m, rows.info.ok_orientation_deg)
 
 
-def limit_name(limit_m: float, limit_deg: float) -> str:
-    """Such as "5 cm/5 deg"."""
-    return f"{100 * limit_m:g} cm/{limit_deg:g} deg"
+def limit_name(limit_m: float, limit_deg: float, is_metric: bool = True) -> str:
+    """Such as "5 cm/5 deg", or "0.05 units/5 deg" of a scene of any scale."""
+    length = f"{100 * limit_m:g} cm" if is_metric else f"{limit_m:g} {length_unit(is_metric)}"
+    return f"{length}/{limit_deg:g} deg"
 
 
 def correlation_length(values: np.ndarray, sequences: np.ndarray) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from camera_relocalization_ros.bundle.stage_calibration import CONFIDENCE
-from camera_relocalization_ros.core.pose_errors import length_text, within
+from camera_relocalization_ros.core.pose_errors import length_text, length_unit, within
 from camera_relocalization_ros.core.state import Stage, State
 from camera_relocalization_ros.evaluation.results import NO_STAGE, Result
 
@@ -76,8 +76,8 @@ def reliability_rows(result: Result) -> list[ReliabilityRow]:
 def reliability_title(result: Result) -> str:
     """What the table is about, in words."""
     info = result.info
-    unit = "m" if info.metric else "units"
-    return f"errors below {info.ok_position_m:g} {unit} and {info.ok_orientation_deg:g} deg, which is what OK promises"
+    position = f"{info.ok_position_m:g} {length_unit(info.metric)}"
+    return f"errors below {position} and {info.ok_orientation_deg:g} deg, which is what OK promises"
 
 
 def reliability_table(result: Result) -> str:

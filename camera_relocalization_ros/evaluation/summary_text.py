@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from camera_relocalization_ros.core.pose_errors import STATISTICS, PoseErrors, length_text
+from camera_relocalization_ros.core.pose_errors import STATISTICS, PoseErrors, length_text, length_unit
 
 
 def ok_summary(summary: dict[str, Any]) -> str:
@@ -38,7 +38,7 @@ def _errors_text(summary: dict[str, Any], is_metric: bool) -> str:
 
 def errors_table(rows: dict[str, PoseErrors], is_metric: bool = True) -> str:
     """A table in plain text: one row per method, position in metres (or the scene's units), orientation in degrees."""
-    position = "position [m]" if is_metric else "position [units]"
+    position = f"position [{length_unit(is_metric)}]"
     header = f"{'':<22}{position:^32}  {'orientation [deg]':^32}\n"
     header += f"{'method':<22}" + "  ".join(["".join(f"{name:>8}" for name in STATISTICS)] * 2)
     lines = [header]

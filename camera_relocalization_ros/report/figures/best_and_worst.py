@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from camera_relocalization_ros.core.pose import Poses
-from camera_relocalization_ros.core.pose_errors import PoseErrors
+from camera_relocalization_ros.core.pose_errors import PoseErrors, length_unit
 from camera_relocalization_ros.data.dataset import Dataset, Sequence
 from camera_relocalization_ros.report.figures.canvas import new_figure
 from camera_relocalization_ros.report.figures.style import ESTIMATE, GRID, LINK, TRUTH
@@ -32,8 +32,10 @@ class Stretch:
     position_m: float
     orientation_deg: float
 
-    def __str__(self) -> str:
-        return f"{self.name}: median {self.position_m:.2f} m, {self.orientation_deg:.1f} deg"
+    def title(self, is_metric: bool) -> str:
+        """Its name and errors."""
+        unit = length_unit(is_metric)
+        return f"{self.name}: median {self.position_m:.2f} {unit}, {self.orientation_deg:.1f} deg"
 
 
 def best_and_worst(dataset: Dataset, errors: PoseErrors) -> tuple[list[Stretch], list[Stretch]]:
@@ -59,7 +61,9 @@ def draw_best_and_worst(dataset: Dataset, estimates: Poses, errors: PoseErrors, 
         for axes, stretch in zip(grid[:, column], stretches):
             axes.set_visible(True)
             _draw(axes, dataset.poses.positions[stretch.rows], estimates.positions[stretch.rows])
-            axes.set_title(str(stretch), fontsize="small")
+            unit = length_unit(dataset.is_metric)
+            axes.set(xlabel=f"x [{unit}]", ylabel=f"y [{unit}]")
+            axes.set_title(stretch.title(dataset.is_metric), fontsize="small")
     grid[0, 0].legend(fontsize="small")
     return figure
 
@@ -95,5 +99,4 @@ def _draw(axes: Axes, truth_n3: np.ndarray, found_n3: np.ndarray) -> None:
     # a camera that stood still shows its errors too
     axes.set_aspect("equal", adjustable="datalim")
     axes.xaxis.set_major_locator(MaxNLocator(6))
-    axes.set(xlabel="x [m]", ylabel="y [m]")
     axes.grid(color=GRID)

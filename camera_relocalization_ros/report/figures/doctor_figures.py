@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from camera_relocalization_ros.core.geometry import angular_distance
+from camera_relocalization_ros.core.pose_errors import length_unit
 from camera_relocalization_ros.data.doctor.coverage import to_cylinder
 from camera_relocalization_ros.data.doctor.examination import Examination
 from camera_relocalization_ros.data.doctor.image_checks import BLURRED, BRIGHT, DARK
@@ -65,7 +66,8 @@ def draw_directions(examination: Examination) -> Figure:
     _draw_heatmap(figure, directions, vectors)
     directions.set_title(title)
     distances.hist(np.linalg.norm(positions, axis=1), bins=20, color=CAMERA)
-    distances.set(xlabel="distance to the parent's origin [m]", ylabel="images", title="from how far")
+    unit = length_unit(examination.dataset.is_metric)
+    distances.set(xlabel=f"distance to the parent's origin [{unit}]", ylabel="images", title="from how far")
     return figure
 
 
@@ -147,7 +149,8 @@ def _draw_view(axes: Axes, examination: Examination, columns: tuple[int, int]) -
         axes.plot(across, up, "o", color=FAULT, markersize=13, label=label, linestyle="none")
         axes.annotate(str(number), (across, up), color="white", ha="center", va="center", weight="bold", fontsize=9)
     axes.set_aspect("equal", adjustable="datalim")
-    axes.set(xlabel=f"{'xyz'[columns[0]]} [m]", ylabel=f"{'xyz'[columns[1]]} [m]")
+    unit = length_unit(examination.dataset.is_metric)
+    axes.set(xlabel=f"{'xyz'[columns[0]]} [{unit}]", ylabel=f"{'xyz'[columns[1]]} [{unit}]")
     axes.grid(color="#eeeeee")
 
 

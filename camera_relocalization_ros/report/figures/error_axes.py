@@ -8,11 +8,11 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from camera_relocalization_ros.core.pose_errors import length_text
+from camera_relocalization_ros.core.pose_errors import length_text, length_unit
 from camera_relocalization_ros.evaluation.results import Result
 from camera_relocalization_ros.report.figures.style import BANDS, COLOURS, GRID
 
-QUANTITIES = {"position_m": "position error [m]", "orientation_deg": "orientation error [deg]"}
+QUANTITIES = ("position_m", "orientation_deg")
 # errors below are drawn here: an answer may be exact
 LEAST = {"position_m": 1e-5, "orientation_deg": 1e-4}
 # what few errors lie below does not stretch the axis
@@ -20,6 +20,11 @@ LOW_SHARE = 0.01
 # a line is drawn across this many usual steps, and lifted at longer gaps
 GAP_STEPS = 5.0
 FEW_DECADES = 2.5
+
+
+def error_label(quantity: str, is_metric: bool) -> str:
+    """What an axis of these errors is called."""
+    return f"position error [{length_unit(is_metric)}]" if quantity == "position_m" else "orientation error [deg]"
 
 
 def run_seconds(result: Result) -> tuple[np.ndarray, np.ndarray]:
@@ -69,7 +74,7 @@ def draw_error_over_time(axes: Axes, result: Result, quantity: str) -> None:
     axes.plot(lifted(seconds, seconds), lifted(values, seconds), ".-", color=COLOURS[0], markersize=3, linewidth=0.8)
     median = float(np.nanmedian(values))
     axes.axhline(median, color="black", linestyle="--", linewidth=1)
-    text = length_text(median) if quantity == "position_m" else f"{median:.2g} deg"
+    text = length_text(median, result.info.metric) if quantity == "position_m" else f"{median:.2g} deg"
     # beside the axes, where it covers nothing
     axes.annotate(
         f"median\n{text}",
@@ -84,7 +89,7 @@ def draw_error_over_time(axes: Axes, result: Result, quantity: str) -> None:
     for border in borders:
         axes.axvline(border, color="black", linewidth=0.8)
     make_logarithmic(axes.yaxis, error_range(quantity, values))
-    axes.set(ylabel=QUANTITIES[quantity], xlim=(0, max(seconds[-1], 1e-3)))
+    axes.set(ylabel=error_label(quantity, result.info.metric), xlim=(0, max(seconds[-1], 1e-3)))
     axes.grid(color=GRID)
 
 

@@ -11,6 +11,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from camera_relocalization_ros.core.pose_errors import length_unit
 from camera_relocalization_ros.evaluation.consistency import coverage
 from camera_relocalization_ros.evaluation.metrics import LEVELS, result_squares
 from camera_relocalization_ros.evaluation.results import Result
@@ -19,6 +20,7 @@ from camera_relocalization_ros.report.figures.error_axes import (
     LEAST,
     QUANTITIES,
     draw_error_over_time,
+    error_label,
     error_range,
     make_logarithmic,
 )
@@ -33,7 +35,7 @@ def draw_cumulative(results: list[Result]) -> Figure:
     """Share of images with an error of at most so much, for each result, and the baselines of the first one."""
     figure = new_figure(11, 5)
     baselines = results[0].baselines.items()
-    for axes, (quantity, label) in zip(figure.subplots(1, 2, sharey=True), QUANTITIES.items()):
+    for axes, quantity in zip(figure.subplots(1, 2, sharey=True), QUANTITIES):
         curves = [getattr(result.errors(), quantity) for result in results]
         ends = error_range(quantity, *curves, *(getattr(errors, quantity) for _, errors in baselines))
         for result, values, colour, style in zip(results, curves, cycle(COLOURS), cycle(STYLES)):
@@ -43,7 +45,7 @@ def draw_cumulative(results: list[Result]) -> Figure:
             every = max(len(errors.position_m) // MARKS, 1)
             _cumulative(axes, getattr(errors, quantity), ends[0], markevery=every, label=name, **look)
         make_logarithmic(axes.xaxis, ends)
-        axes.set(ylim=(0, 1.01), xlabel=label)
+        axes.set(ylim=(0, 1.01), xlabel=error_label(quantity, results[0].info.metric))
         axes.grid(color=GRID)
     figure.axes[0].set_ylabel("share of localized images")
     _legend_below(figure, 4)
@@ -69,17 +71,17 @@ def draw_dependence(result: Result) -> Figure:
     distance = np.linalg.norm(positions, axis=1)
     parent = rows.info.parent_frame
     sides = {
-        f"distance from the origin of {parent} [m]": distance,
+        f"distance from the origin of {parent} [{length_unit(rows.info.metric)}]": distance,
         "azimuth of the camera about z [deg], 0: +x, 90: +y": np.degrees(np.arctan2(positions[:, 1], positions[:, 0])),
         "elevation of the camera over x-y [deg]": np.degrees(np.arcsin(positions[:, 2] / np.maximum(distance, 1e-9))),
     }
     grid = figure.subplots(2, len(sides), sharex="col", sharey="row")
-    for line, (quantity, label) in zip(grid, QUANTITIES.items()):
+    for line, quantity in zip(grid, QUANTITIES):
         values = np.maximum(getattr(errors, quantity), LEAST[quantity])
         for axes, side in zip(line, sides.values()):
             _scatter_with_medians(axes, side, values)
             make_logarithmic(axes.yaxis, error_range(quantity, values))
-        line[0].set_ylabel(label)
+        line[0].set_ylabel(error_label(quantity, rows.info.metric))
     for axes, label in zip(grid[-1], sides):
         axes.set_xlabel(label, fontsize="small")
     _legend_below(figure, 3)

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from camera_relocalization_ros.core.pose_errors import length_unit
 from camera_relocalization_ros.evaluation.results import Result
 from camera_relocalization_ros.report.figures.canvas import new_figure
 from camera_relocalization_ros.report.figures.error_axes import lifted, run_seconds
@@ -22,18 +23,18 @@ FEW_EDGES = 50
 
 def draw_trajectory(result: Result, edges: np.ndarray | None = None) -> Figure:
     """Truth and estimate from above and in space; edges (E, 2, 3): of the object."""
-    figure = new_figure(12, 6.2)
+    figure, unit = new_figure(12, 6.2), length_unit(result.info.metric)
     above = figure.add_subplot(1, 2, 1)
     space = figure.add_subplot(1, 2, 2, projection="3d")
     for axes, columns in ((above, [0, 1]), (space, [0, 1, 2])):
         draw_estimates(axes, result, columns)
         _draw_object(axes, edges, columns)
-        axes.set_xlabel("x [m]")
-        axes.set_ylabel("y [m]")
+        axes.set_xlabel(f"x [{unit}]")
+        axes.set_ylabel(f"y [{unit}]")
     above.set_aspect("equal")
     above.grid(color=GRID)
     above.set_title(f"from above (along -z of {result.info.parent_frame})", fontsize="medium")
-    space.set_zlabel("z [m]")
+    space.set_zlabel(f"z [{unit}]")
     space.set_aspect("equal")
     space.zaxis.set_major_locator(MaxNLocator(4))
     handles = dict(zip(*reversed(above.get_legend_handles_labels())))

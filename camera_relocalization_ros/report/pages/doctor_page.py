@@ -11,6 +11,7 @@ import numpy as np
 
 from camera_relocalization_ros.core.image_files import load_image
 from camera_relocalization_ros.core.output_files import write_text
+from camera_relocalization_ros.core.pose_errors import length_unit
 from camera_relocalization_ros.data.doctor.examination import Examination
 from camera_relocalization_ros.data.doctor.finding import BAD, LEVELS, LOOK, OK, worst_level
 from camera_relocalization_ros.report.figures.doctor_figures import draw_directions, draw_images, draw_places, draw_time
@@ -58,7 +59,8 @@ def _facts(examination: Examination) -> str:
     extent = np.ptp(dataset.poses.positions, axis=0)
     return (
         f"{dataset.frame_count} images, sequences: {len(dataset.sequences)}; poses of {dataset.child_frame} in "
-        f"{dataset.parent_frame}, over {extent[0]:.2f} x {extent[1]:.2f} x {extent[2]:.2f} m (x, y, z)."
+        f"{dataset.parent_frame}, over {extent[0]:.2f} x {extent[1]:.2f} x {extent[2]:.2f} "
+        f"{length_unit(dataset.is_metric)} (x, y, z)."
     )
 
 

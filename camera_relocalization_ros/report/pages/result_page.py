@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from camera_relocalization_ros.core.errors import ResultError
 from camera_relocalization_ros.core.image_files import SIGNATURES, encoded_suffix, read_image_file
-from camera_relocalization_ros.core.pose_errors import length_text
+from camera_relocalization_ros.core.pose_errors import length_text, length_unit
 from camera_relocalization_ros.core.state import State
 from camera_relocalization_ros.evaluation.metrics import summarise
 from camera_relocalization_ros.evaluation.reliability import COLUMNS, reliability_rows, reliability_title
@@ -194,6 +194,7 @@ def _flight_of(result: Result, pictures: np.ndarray) -> dict[str, Any]:
     seconds, _ = run_seconds(result)
     return {
         "name": result.info.name,
+        "unit": length_unit(result.info.metric),
         "truth": _points(result.truth),
         "estimate": _points(result.estimate),
         "seconds": _rounded(seconds, 3),

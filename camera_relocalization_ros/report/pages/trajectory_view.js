@@ -100,7 +100,7 @@
     const y = canvas.clientHeight - 18;
     line([16, y], [16 + metres * pixels, y], "#000000", 2);
     context.fillStyle = "#000000";
-    context.fillText(Number(metres.toPrecision(1)) + " m", 16, y - 6);
+    context.fillText(Number(metres.toPrecision(1)) + " " + result.unit, 16, y - 6);
   }
 
   function draw() {
@@ -160,7 +160,7 @@
       ["sequence", result.sequences[result.sequence[chosen]]],
       ["image", result.image[chosen] || "not kept"],
       ["time", fixed(result.seconds[chosen], 2, "s")],
-      ["position error", fixed(result.position[chosen], 4, "m")],
+      ["position error", fixed(result.position[chosen], 4, result.unit)],
       ["orientation error", fixed(result.orientation[chosen], 2, "deg")],
       ["state", STATES[result.state[chosen]] + (result.reason[chosen] ? ": " + result.reason[chosen] : "")],
       ["score", fixed(result.score[chosen], 3, "")],

@@ -31,11 +31,13 @@ class Row:
     """One line of the table: column -> number; a column that is not there is not known.
 
     `kind`: a result, one of its sequences or placements, a baseline on the same frames, or numbers of others.
+    is_metric: numbers are in metres, not in units of a scene of any scale.
     """
 
     name: str
     kind: str
     numbers: Dict[str, float]
+    is_metric: bool = True
 
 
 def comparison_rows(
@@ -55,7 +57,7 @@ def comparison_rows(
         if by:
             for name, part in by_group(result, by).items():
                 summary = {**error_summary(compared_only(part)), **state_summary(part)}
-                rows.append(Row(f"  {name}", GROUP, _numbers(summary)))
+                rows.append(Row(f"  {name}", GROUP, _numbers(summary), result.info.metric))
     rows += _baseline_rows(results)
     return rows + [row for reference in references for row in _thesis_rows(reference)]
 
@@ -95,7 +97,7 @@ def _result_row(result: Result, summary: dict[str, Any]) -> Row:
     numbers.update((f"coverage90_{part}", shares["0.9"]) for part, shares in summary.get("coverage", {}).items())
     for name in ("inference_s", "latency_s", "age_s"):
         numbers.update((f"{name}_{key}", value) for key, value in summary.get(name, {}).items())
-    return Row(result.info.name, ANSWER, numbers)
+    return Row(result.info.name, ANSWER, numbers, result.info.metric)
 
 
 def _numbers(summary: dict[str, Any]) -> dict[str, float]:
@@ -126,7 +128,8 @@ def _baseline_rows(results: list[Result]) -> list[Row]:
                 numbers.update((f"{quantity}_{key}", value) for key, value in statistics(values).items())
             numbers.update((f"within {limit_name(*limit)}", float(within(errors, *limit).mean())) for limit in LIMITS)
             key = (name, *(f"{value:.9g}" for value in numbers.values()))
-            rows.setdefault(key, Row(f"{name} ({result.info.name})", BASELINE, numbers))
+            row = Row(f"{name} ({result.info.name})", BASELINE, numbers, result.info.metric)
+            rows.setdefault(key, row)
     return list(rows.values())
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Callable, List
 
 from camera_relocalization_ros.core.errors import printable
+from camera_relocalization_ros.core.pose_errors import length_unit
 from camera_relocalization_ros.evaluation.consistency import PARTS
 from camera_relocalization_ros.evaluation.metrics import LIMITS, limit_name
 from camera_relocalization_ros.report.tables.comparison import Row
@@ -48,29 +49,35 @@ def _number(column: str, digits: int, factor: float = 1.0) -> Callable[[Row], st
     return text
 
 
-def _error_columns(prefix: str, names: tuple[str, ...], digits_m: int = 3) -> dict[str, Callable[[Row], str]]:
+def _error_columns(
+    prefix: str, names: tuple[str, ...], length: str, digits_m: int = 3
+) -> dict[str, Callable[[Row], str]]:
     return {
         f"{name} [{unit}]": _number(f"{prefix}{quantity}_{name}", digits)
-        for unit, quantity, digits in (("m", "position_m", digits_m), ("deg", "orientation_deg", 2))
+        for unit, quantity, digits in ((length, "position_m", digits_m), ("deg", "orientation_deg", 2))
         for name in names
     }
 
 
-def _tables() -> dict[str, dict[str, Callable[[Row], str]]]:
-    limits = [limit_name(*limit) for limit in LIMITS]
+def _tables(rows: list[Row]) -> dict[str, dict[str, Callable[[Row], str]]]:
+    """Titles, and by the columns' names what is in them."""
+    scales = {row.is_metric for row in rows} or {True}
+    length = " or ".join(length_unit(is_metric) for is_metric in sorted(scales, reverse=True))
+    # the limits are the same numbers of metres or units
+    limits = {limit_name(*limit, is_metric=max(scales)): limit_name(*limit) for limit in LIMITS}
     times = {"latency": "latency_s", "age": "age_s", "network": "inference_s"}
     return {
         "Errors of all estimates": {
             "frames": _number("frames", 0),
-            **_error_columns("", ("median", "mean", "p95", "max", "std")),
+            **_error_columns("", ("median", "mean", "p95", "max", "std"), length),
         },
         "Localized images, and estimates within limits": {
             "localized [%]": _number("answered", 1, 100),
-            **{f"{name} [%]": _number(f"within {name}", 1, 100) for name in limits},
+            **{f"{title} [%]": _number(f"within {name}", 1, 100) for title, name in limits.items()},
         },
         "OK estimates": {
             "OK [%]": _number("accepted", 1, 100),
-            **_error_columns("ok_", ("median", "p95", "max"), digits_m=4),
+            **_error_columns("ok_", ("median", "p95", "max"), length, digits_m=4),
             "false accepts [%]": _number("false_accepts", 1, 100),
             "false rejects [%]": _number("false_rejects", 1, 100),
         },
@@ -84,18 +91,19 @@ def _tables() -> dict[str, dict[str, Callable[[Row], str]]]:
     }
 
 
-TABLES = _tables()
 # a terminal is narrower than a page
-MAX_NAME, GAP, NOT_IN_TERMINAL = 56, "...", ("mean [m]", "std [m]", "mean [deg]", "std [deg]")
+MAX_NAME, GAP, NOT_IN_TERMINAL = 56, "...", ("mean", "std")
 
 
 def tables(rows: list[Row], left_out: tuple[str, ...] = ()) -> list[Table]:
-    """TABLES without rows and columns of which nothing is known, and without columns that are `left_out`."""
-    return [table for title, columns in TABLES.items() if (table := _table(title, columns, rows, left_out)).cells]
+    """All tables without rows and columns of which nothing is known, and without statistics that are `left_out`."""
+    found = (_table(title, columns, rows, left_out) for title, columns in _tables(rows).items())
+    return [table for table in found if table.cells]
 
 
 def _table(title: str, columns: dict[str, Callable[[Row], str]], rows: list[Row], left_out: tuple[str, ...]) -> Table:
-    texts = {name: [text(row) for row in rows] for name, text in columns.items() if name not in left_out}
+    wanted = {name: text for name, text in columns.items() if name.partition(" [")[0] not in left_out}
+    texts = {name: [text(row) for row in rows] for name, text in wanted.items()}
     known = [name for name, cells in texts.items() if any(cell != NOTHING for cell in cells)]
     shown = [number for number in range(len(rows)) if any(texts[name][number] != NOTHING for name in known)]
     # names come from files of others: no escape sequence may reach a terminal

@@ -88,6 +88,18 @@ def test_flight_tells_the_result(tmp_path):
     assert flight["state"][10] == State.LOST
 
 
+def test_lengths_of_a_scene_of_any_scale_are_in_its_units(tmp_path):
+    pages = [
+        result_page([PageInput.of(folder, write_with_images(folder, metric=is_metric))])
+        for folder, is_metric in ((tmp_path / "metric", True), (tmp_path / "other", False))
+    ]
+    assert [flight_of(page)["results"][0]["unit"] for page in pages] == ["m", "units"]
+    text = EMBEDDED.sub("", pages[1])
+    assert "median [m]" in pages[0] and "5 cm/5 deg [%]" in pages[0]
+    assert "median [units]" in text and "0.05 units/5 deg [%]" in text
+    assert "[m]" not in text and not re.search(r"\d (m|cm)\b", text.partition("<script")[0].replace("5 cm/5 deg:", ""))
+
+
 def test_images_that_are_gone_or_no_images_are_grey(tmp_path):
     result = write_with_images(tmp_path)
     (tmp_path / "images" / "0000.png").unlink()
