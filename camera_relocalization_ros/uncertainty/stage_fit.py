@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import itertools
+import logging
+import math
 from dataclasses import dataclass, replace
 from typing import Iterator, Sequence
 
@@ -19,6 +21,8 @@ from camera_relocalization_ros.core.state import State
 from camera_relocalization_ros.data.dataset import Dataset, load_image_rgb
 from camera_relocalization_ros.localization.estimate import Estimate
 from camera_relocalization_ros.localization.landmarks.pipeline import LandmarkPipeline
+
+logger = logging.getLogger(__name__)
 
 # of fewer poses of a stage nothing is known of one in a thousand
 LEAST_SAMPLES = 500
@@ -54,10 +58,28 @@ def with_stages(bundle: Bundle, calibration: ErrorCalibration, regressions: Sequ
     by_stage: dict[str, list[tuple[Estimate, Pose]]] = {name: [] for name in STAGES}
     for pair in pairs:
         by_stage[stage_of(pair[0].stage, pair[0].landmarks)].append(pair)
+    searched = STAGES[0] if bundle.landmark_map is None else STAGES[1]
+    _warn_of_few(searched, len(by_stage[searched]), sum(len(one.estimates) for one in regressions))
     if len(by_stage["tracked_few"]) < LEAST_SAMPLES:
         by_stage["tracked"] += by_stage.pop("tracked_few")
     stages = {name: _stage_calibration(*zip(*pairs)) for name, pairs in by_stage.items() if len(pairs) >= LEAST_SAMPLES}
     return replace(calibration, stages=stages)
+
+
+def _warn_of_few(stage: str, poses: int, images: int) -> None:
+    """Tell what to do where the poses of the stage that all others follow are too few to be measured."""
+    if poses >= LEAST_SAMPLES:
+        return
+    needed = f"about {math.ceil(images * LEAST_SAMPLES / poses / 100) * 100} images" if poses else "other images"
+    logger.warning(
+        "%d images gave %d poses by %s; how far errors reach is measured on %d, and until then fewer poses are OK: "
+        "calibrate on %s",
+        images,
+        poses,
+        "landmarks" if stage == "refined" else "regression",
+        LEAST_SAMPLES,
+        needed,
+    )
 
 
 def reach(ratios_n: np.ndarray) -> float:

@@ -74,5 +74,6 @@ def test_a_model_without_a_map_is_calibrated_by_its_regressed_poses(tmp_path, mo
     assert replace(found, stages={}) == calibration()
 
 
-def test_of_few_poses_nothing_is_told(tmp_path):
+def test_of_few_poses_nothing_is_told_but_how_many_it_takes(tmp_path, caplog):
     assert with_stages(load_bundle(COLOUR_BUNDLE), calibration(), [regressions(tmp_path / "few", 60)]).stages == {}
+    assert "60 images gave 59 poses by regression" in caplog.text and "calibrate on about 600 images" in caplog.text
