@@ -58,9 +58,15 @@ class Trial:
     """A search of one image of a placement that the map does not know: its error (6,) and seconds of the processor."""
 
     placement: int
-    truth: Pose
+    frame: Frame
+    prior: Pose
     found: Refinement
     seconds: float
+
+    @property
+    def truth(self) -> Pose:
+        """That of the data set."""
+        return self.frame.pose
 
     @property
     def error(self) -> np.ndarray:
@@ -94,7 +100,7 @@ def searched(refiner: PoseRefiner, frame: Frame, placement: int, generator: np.r
     turn = Rotation.from_rotvec(generator.normal(0, PRIOR_RAD / math.sqrt(3), 3)) * frame.pose.rotation
     prior = Pose(frame.position + generator.normal(0, PRIOR_M / math.sqrt(3), 3), turn.as_quat())
     started = time.process_time()
-    return Trial(placement, frame.pose, refiner.refine(image, prior), time.process_time() - started)
+    return Trial(placement, frame, prior, refiner.refine(image, prior), time.process_time() - started)
 
 
 def with_covariances(trials: list[Trial]) -> list[Trial]:
