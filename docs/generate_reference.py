@@ -27,7 +27,7 @@ MADE_BY = {
     "TransformBroadcaster": ("/tf", "published", "TFMessage"),
     "StaticTransformBroadcaster": ("/tf_static", "published", "TFMessage"),
     "Updater": ("/diagnostics", "published", "DiagnosticArray"),
-    "Server": ("~set_parameters", "service", "Reconfigure"),
+    "SettingsServer": ("~set_parameters", "service", "Reconfigure"),
     "resolve_name('image')": ("image", "subscribed", "Image or CompressedImage"),
 }
 HEAD = """# Reference

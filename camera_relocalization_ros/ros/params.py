@@ -18,6 +18,13 @@ P = TypeVar("P")
 
 # a ROS duration holds 68 years; a node that waits for days is not meant to work
 MAX_SECONDS = 1e6
+# shorter than any message takes, so that a timer of that period would only take processors away
+MIN_SECONDS = 1e-3
+MAX_RATE_HZ = 1.0 / MIN_SECONDS
+# no computer that flies has as many cores
+MAX_THREADS = 1024
+# what roscpp and the master take, relative or not; rospy itself only warns, and goes on without the topic
+TOPIC = re.compile(r"(?:[A-Za-z]\w*|[/~]\w+|~/\w+)(?:/\w+)*/?", re.ASCII)
 SHA256 = re.compile("(?:[0-9a-f]{64})?")
 TRANSPORTS = ("raw", "compressed")
 TF_MODES = ("none", "camera", "object", "odom")
@@ -115,15 +122,23 @@ class NodeParams:
         self._check_one_of("rectification", RECTIFICATIONS)
         for name in ("image_width", "image_height", "threads", "path_length"):
             self._check_range(name, getattr(self, name) >= 0, "0 or more")
+        self._check_range("threads", self.threads <= MAX_THREADS, f"at most {MAX_THREADS}")
         for name in ("stale_after", "tf_timeout", "diagnostic_period", "max_prediction"):
-            self._check_range(name, 0 < getattr(self, name) <= MAX_SECONDS, f"seconds above 0, at most {MAX_SECONDS:g}")
+            fits = MIN_SECONDS <= getattr(self, name) <= MAX_SECONDS
+            self._check_range(name, fits, f"seconds, at least {MIN_SECONDS:g} and at most {MAX_SECONDS:g}")
         for one in fields(self):
             limits = setting_of(one)
             if limits is not None:
                 fits = limits.min <= getattr(self, one.name) <= limits.max
                 self._check_range(one.name, fits, f"{limits.min} to {limits.max}")
-        for name in ("min_rate", "max_latency", "max_age", "max_dropped", "output_rate", "frozen_after"):
+        for name in ("min_rate", "max_latency", "max_age", "max_dropped", "frozen_after"):
             self._check_range(name, 0 <= getattr(self, name) < math.inf, "0 or more")
+        # a rate below is a period of more than MAX_SECONDS
+        fits = self.output_rate == 0 or 1.0 / MAX_SECONDS <= self.output_rate <= MAX_RATE_HZ
+        self._check_range("output_rate", fits, f"0, or poses a second, at most {MAX_RATE_HZ:g}")
+        for name in ("camera_info_topic", "odometry_topic", "attitude_topic", "velocity_topic"):
+            topic = getattr(self, name)
+            self._check_range(name, not topic or bool(TOPIC.fullmatch(topic)), "the name of a topic, or nothing")
         self._check_motion()
         self._check_range("refinement_rate", abs(self.refinement_rate) < math.inf, "refinements a second")
         self._check_box()
@@ -138,7 +153,8 @@ class NodeParams:
 
     def _check_box(self) -> None:
         low, high = self.object_box[:3], self.object_box[3:]
-        fits = not self.object_box or (len(low) == len(high) == 3 and all(a < b for a, b in zip(low, high)))
+        is_box = len(low) == len(high) == 3 and all(-math.inf < a < b < math.inf for a, b in zip(low, high))
+        fits = not self.object_box or is_box
         self._check_range("object_box", fits, "least x, y, z and greatest x, y, z in metres, or nothing")
 
     def _check_one_of(self, name: str, known: tuple[str, ...]) -> None:

@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
+import math
+import re
 import subprocess
 import xml.etree.ElementTree as ElementTree
 from dataclasses import asdict, astuple, replace
@@ -29,6 +31,7 @@ from camera_relocalization_ros.ros.node.diagnostics import NodeDiagnostics
 from camera_relocalization_ros.ros.node.landmark_worker import NodeLandmarks
 from camera_relocalization_ros.ros.node.model_loading import bundle_folder
 from camera_relocalization_ros.ros.node.outputs.body_pose import BodyFrames
+from camera_relocalization_ros.ros.node.reconfigure import changes_of_their_types
 from camera_relocalization_ros.ros.node.reset_counter import ResetCounter
 from camera_relocalization_ros.ros.node.status import in_time
 from camera_relocalization_ros.ros.params import NodeParams
@@ -63,8 +66,16 @@ def test_parameters_of_the_right_type_are_taken():
         ({"bundle": "b", "lazy": "yes"}, "~lazy is 'yes' .str.; expected bool"),
         ({"bundle": "b", "tf_mode": "map"}, "~tf_mode is 'map'; expected one of none, camera, object, odom"),
         ({"bundle": "b", "publish_states": "OK"}, "~publish_states is 'OK'; expected one of all, ok"),
-        ({"bundle": "b", "output_rate": -1.0}, "~output_rate is -1.0; expected 0 or more"),
-        ({"bundle": "b", "max_prediction": 0.0}, "~max_prediction is 0.0; expected seconds above 0"),
+        ({"bundle": "b", "output_rate": -1.0}, "~output_rate is -1.0; expected 0, or poses"),
+        ({"bundle": "b", "output_rate": 1e300}, "~output_rate is 1e.300; expected 0, or poses a second, at most 1000"),
+        ({"bundle": "b", "output_rate": 1e-300}, "~output_rate is 1e-300"),
+        ({"bundle": "b", "max_prediction": 0.0}, "~max_prediction is 0.0; expected seconds, at least 0.001"),
+        ({"bundle": "b", "diagnostic_period": 1e-300}, "~diagnostic_period is 1e-300; expected seconds, at least"),
+        ({"bundle": "b", "threads": 2**31 - 1}, "~threads is 2147483647; expected at most 1024"),
+        ({"bundle": "b", "object_box": [-1.0, -1.0, -1.0, 1.0, 1.0, math.inf]}, "~object_box is .*; expected least x"),
+        ({"bundle": "b", "camera_info_topic": "a/b c"}, "~camera_info_topic is 'a/b c'; expected the name of a topic"),
+        ({"bundle": "b", "odometry_topic": "ö"}, "~odometry_topic is 'ö'; expected the name of a topic"),
+        ({"bundle": "b", "attitude_topic": "/", "velocity_topic": "v"}, "~attitude_topic is '/'"),
         ({"bundle": "b", "image_width": 640}, "of ~image_width and ~image_height one is 0"),
         ({"bundle": "b", "lost_below": 1.5}, "~lost_below is 1.5; expected -1.0 to 1.0"),
         ({"bundle": "b", "path_length": -1}, "~path_length is -1; expected 0 or more"),
@@ -79,7 +90,7 @@ def test_parameters_of_the_right_type_are_taken():
         ({"bundle": "b", "threads": True}, "~threads is True .bool.; expected int"),
         ({"bundle": "b", "threads": -1}, "~threads is -1"),
         ({"bundle": "b", "stale_after": 0.0}, "~stale_after is 0.0"),
-        ({"bundle": "b", "stale_after": 1e10}, "~stale_after is 1.*; expected seconds above 0, at most 1e"),
+        ({"bundle": "b", "stale_after": 1e10}, "~stale_after is 1.*; expected seconds, at least .* at most 1e"),
         ({"bundle": "b", "stale_after": float("nan")}, "~stale_after is nan"),
         ({"bundle": "b", "providers": "CPUExecutionProvider"}, "expected a list of strings"),
         ({"bundle": "b", "providers": []}, "~providers is empty"),
@@ -88,6 +99,30 @@ def test_parameters_of_the_right_type_are_taken():
 def test_bad_parameters_are_one_line(values, says):
     with pytest.raises(ConfigError, match=says):
         NodeParams.from_values(values)
+
+
+@pytest.mark.parametrize("topic", ["odom", "/odom", "~odom", "~/odom", "/camera/2/odom", "odometry/filtered/"])
+def test_names_of_topics_are_taken(topic):
+    assert NodeParams.from_values({"bundle": "b", "odometry_topic": topic}).odometry_topic == topic
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("gate", 0.0, "setting gate is 0.0 (float); expected bool"),
+        ("gate", "false", "setting gate is 'false' (str); expected bool"),
+        ("ok_position_m", True, "setting ok_position_m is True (bool); expected double"),
+        ("ok_position_m", "0.1", "setting ok_position_m is '0.1' (str); expected double"),
+        ("ok_position_m", math.nan, "setting ok_position_m is nan (float); expected double"),
+        ("recover_after", 2.7, "setting recover_after is 2.7 (float); expected int"),
+    ],
+)
+def test_a_setting_of_another_type_is_refused_in_one_line(name, value, says):
+    defaults = asdict(NodeParams("b"))
+    with pytest.raises(ConfigError, match=re.escape(says)):
+        changes_of_their_types({"gate_chance": 0.1, name: value}, defaults)
+    taken = changes_of_their_types({"ok_position_m": 1, "gate": True, "nothing": "x"}, defaults)
+    assert taken == {"ok_position_m": 1.0, "gate": True, "nothing": "x"} and type(taken["ok_position_m"]) is float
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("launch/*.launch")), ids=lambda path: path.name)

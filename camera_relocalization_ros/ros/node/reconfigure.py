@@ -12,13 +12,55 @@ from types import SimpleNamespace
 from typing import Any, Callable
 
 import rospy
+from dynamic_reconfigure.msg import Config
 from dynamic_reconfigure.server import Server
+from dynamic_reconfigure.srv import ReconfigureRequest
 
+from camera_relocalization_ros.core.errors import ConfigError, RelocalizationError
 from camera_relocalization_ros.ros.params import NodeParams, Setting, setting_of
 
 # what dynamic_reconfigure keeps beside the settings
 GROUPS = "groups"
 TYPE_NAMES = {float: "double", int: "int", bool: "bool", str: "str"}
+
+
+class SettingsServer(Server):  # type: ignore[misc]  # untyped
+    """dynamic_reconfigure's server, which refuses a request with a value that makes no sense as a whole, in one line.
+
+    Its own takes a value of any type and puts it on the parameter server, where the node that starts again refuses it.
+    """
+
+    def _set_callback(self, request: ReconfigureRequest) -> Config:
+        # there is one group, of which nothing can be set; another one ends dynamic_reconfigure's reader
+        request.config.groups = []
+        try:
+            return super()._set_callback(request)
+        except RelocalizationError as error:
+            rospy.logwarn(f"~set_parameters: {error}; nothing is changed")
+            raise rospy.ServiceException(str(error)) from error
+
+    def update_configuration(self, changes: dict[str, Any]) -> dict[str, Any]:
+        """All settings as they are with these changes; raises ConfigError."""
+        held: dict[str, Any] = super().update_configuration(changes_of_their_types(changes, self.type.defaults))
+        return held
+
+
+def changes_of_their_types(changes: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
+    """The changes, whole numbers as floats where the setting is one; raises ConfigError for another type and for NaN.
+
+    What is no setting is left as it is.
+    """
+    return {name: _of_its_type(name, value, defaults.get(name, value)) for name, value in changes.items()}
+
+
+def _of_its_type(name: str, value: Any, default: Any) -> Any:
+    kind = type(default)
+    if kind is float and type(value) is int:
+        return float(value)
+    if type(value) is not kind or value != value:
+        found = f"{value!r} ({type(value).__name__})"
+        raise ConfigError(f"setting {name} is {found}; expected {TYPE_NAMES.get(kind, kind.__name__)}")
+    return value
 
 
 def serve_settings(params: NodeParams, use: Callable[[NodeParams], None]) -> Server:
@@ -34,7 +76,7 @@ def serve_settings(params: NodeParams, use: Callable[[NodeParams], None]) -> Ser
         use(replace(params, **{name: config[name] for name in settings}))
         return {name: value for name, value in config.items() if name not in unknown}
 
-    return Server(_description(params), on_change)
+    return SettingsServer(_description(params), on_change)
 
 
 def settings_of(params: NodeParams) -> dict[str, Setting]:

@@ -410,6 +410,15 @@ class NodeInterfaceTest(unittest.TestCase):
         assert (values["gate"], values["degraded_below"], "gat" in values) == (True, 1.0, False)
         assert rospy.get_param(f"{NODE}/gate") is True
 
+    def test_a_setting_of_another_type_changes_nothing(self):
+        # dynamic_reconfigure would put 0.0 where a node that starts again expects true or false
+        wanted = "config: {ints: [{name: recover_after, value: 7}], doubles: [{name: gate, value: 0.0}]}"
+        command = ["rosservice", "call", f"{NODE}/set_parameters", wanted]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode != 0
+        assert "setting gate is 0.0 (float); expected bool" in done.stderr, done.stderr
+        assert (rospy.get_param(f"{NODE}/gate"), rospy.get_param(f"{NODE}/recover_after")) == (False, 3)
+
     def test_the_gates_patience_by_dynamic_reconfigure(self):
         self.hear("pose", PoseStamped)
         settings = Client(NODE, timeout=20.0)
