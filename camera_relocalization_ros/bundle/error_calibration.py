@@ -35,6 +35,7 @@ LEVELS = (0.5, 0.9, 0.95)
 NOT_MEASURED = {kind: {f"{level:g}": 0.0 for level in LEVELS} for kind in ("position", "orientation")}
 # indicators and errors in natural logarithms, and the weights between them
 MAX_LOG, MAX_WEIGHT, MAX_SHAPE, MAX_NONCONFORMITY, MAX_FRAMES = 20.0, 5.0, 1e6, 1e6, 10**9
+MAX_EVIDENCE = 1e9
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,8 @@ class ErrorCalibration:
     A score below `lost_below` is LOST, below `degraded_below` DEGRADED. `wanted_false_accept` of
     `out_of_distribution_count` images of other things were to score higher, `false_accept` do. `coverage` by kind and
     level is that of left-out blocks. `stages`: what is known of the largest errors, by names of STAGES; none of those
-    that were not measured.
+    that were not measured. `least_evidence`: orders of magnitude against chance that a pose by landmarks needs to be
+    OK, where some of the data were wrong with less; 0 where none was.
 
     The keys of the metadata are those of bundle.yaml.
     """
@@ -80,6 +82,7 @@ class ErrorCalibration:
     false_accept: float
     coverage: Dict[str, Dict[str, float]]
     stages: Dict[str, StageCalibration] = field(default_factory=dict)
+    least_evidence: float = 0.0
 
     def __post_init__(self) -> None:
         """Raises ValueError that names the key, what was found and what was expected."""
@@ -93,6 +96,8 @@ class ErrorCalibration:
             _check(key, values, fits and all(abs(v) <= MAX_WEIGHT for v in values[1:]), "a constant and three weights")
         _check_shape(self.shape)
         self._check_nonconformity()
+        fits = 0 <= self.least_evidence <= MAX_EVIDENCE
+        _check("least_evidence", self.least_evidence, fits, f"0 to {MAX_EVIDENCE:g} orders of magnitude")
         thresholds = (self.lost_below, self.degraded_below)
         _check("lost_below, degraded_below", thresholds, 0 <= thresholds[0] <= thresholds[1] <= 1, "0 to 1, ascending")
         levels = {kind: set(by_level) for kind, by_level in self.coverage.items()}

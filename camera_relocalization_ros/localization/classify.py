@@ -12,7 +12,7 @@ import numpy as np
 from camera_relocalization_ros.bundle.error_calibration import ErrorCalibration
 from camera_relocalization_ros.bundle.stage_calibration import reach_of, stage_of
 from camera_relocalization_ros.core.errors import ConfigError
-from camera_relocalization_ros.core.state import State
+from camera_relocalization_ros.core.state import Stage, State
 from camera_relocalization_ros.localization.estimate import Estimate
 
 NOT_CALIBRATED = "not calibrated"
@@ -76,6 +76,11 @@ class OkContract:
 
     def _broken(self, estimate: Estimate) -> str:
         """What the limits are missed by, "" when they are promised."""
+        needed = self.calibration.least_evidence if self.calibration is not None else 0.0
+        # of no evidence at all nothing is known: NaN is not enough either
+        if estimate.stage is not Stage.REGRESSION and needed > 0 and not estimate.evidence >= needed:
+            found = f"{estimate.evidence:.0f} orders of magnitude speak against chance"
+            return f"{found}; {needed:.0f} are needed, for with less some poses of this map were wrong"
         promised = self.promised(estimate)
         if promised is None:
             return NOT_CALIBRATED

@@ -24,7 +24,8 @@ class Estimate:
     radians (REP 103), None from a bundle without calibration. `score`, 0 to 1, is the share of in-distribution images
     that looked no better than this one, NaN without calibration; `indicators` are the measurements behind it. `stage`
     says where the pose came from; score and indicators are always the regression's. `landmarks`: how many the pose
-    rests on, 0 where it is regressed.
+    rests on, 0 where it is regressed; `evidence`: orders of magnitude that these, or those of the search that found
+    what was tracked, speak against chance, NaN where it is regressed.
     """
 
     stamp_ns: int
@@ -39,6 +40,7 @@ class Estimate:
     indicators: dict[str, float] = field(default_factory=dict)
     stage: Stage = Stage.REGRESSION
     landmarks: int = 0
+    evidence: float = math.nan
 
     @property
     def position(self) -> np.ndarray:

@@ -17,10 +17,12 @@ from camera_relocalization_ros.bundle.model_bundle import Bundle
 from camera_relocalization_ros.bundle.stage_calibration import CONFIDENCE, STAGES, StageCalibration, stage_of
 from camera_relocalization_ros.core.pose import Pose, Poses, pose_residual
 from camera_relocalization_ros.core.progress import tracked
-from camera_relocalization_ros.core.state import State
+from camera_relocalization_ros.core.state import Stage, State
 from camera_relocalization_ros.data.dataset import Dataset, load_image_rgb
 from camera_relocalization_ros.localization.estimate import Estimate
+from camera_relocalization_ros.localization.landmarks.gate import GateSettings
 from camera_relocalization_ros.localization.landmarks.pipeline import LandmarkPipeline
+from camera_relocalization_ros.uncertainty.landmark_error_fit import OUTLIER_M, OUTLIER_RAD
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +36,8 @@ LEAST_SHAPE = 1e-3
 MOST = 2.0
 # of errors to standard deviations; none of a part that never errs
 SMALLEST_RATIO = 1e-6
+# so many times the evidence of the wrong pose that had most
+EVIDENCE_MARGIN = 1.5
 # one of this number of images is searched for landmarks
 SEARCHED = 2
 # so long after its image a search's finds arrive and are tracked, in turn: from an idle computer to a very busy one
@@ -49,21 +53,44 @@ class Regressions:
 
 
 def with_stages(bundle: Bundle, calibration: ErrorCalibration, regressions: Sequence[Regressions]) -> ErrorCalibration:
-    """The calibration, with that of each stage of which the data have LEAST_SAMPLES poses at least."""
+    """The calibration, with the evidence that poses by landmarks need, and how far errors of those that have it reach,
+    of each stage of which the data have LEAST_SAMPLES at least.
+    """
     pairs = [
         pair
         for number, one in enumerate(regressions)
         for pair in _published(bundle, one.dataset, _calibrated(bundle, calibration, one), f"stages {number + 1}")
     ]
+    least = least_evidence(pairs, 1.0 if bundle.landmark_map is None else bundle.landmark_map.metre)
     by_stage: dict[str, list[tuple[Estimate, Pose]]] = {name: [] for name in STAGES}
     for pair in pairs:
-        by_stage[stage_of(pair[0].stage, pair[0].landmarks)].append(pair)
+        if pair[0].stage is Stage.REGRESSION or pair[0].evidence >= least:
+            by_stage[stage_of(pair[0].stage, pair[0].landmarks)].append(pair)
     searched = STAGES[0] if bundle.landmark_map is None else STAGES[1]
     _warn_of_few(searched, len(by_stage[searched]), sum(len(one.estimates) for one in regressions))
     if len(by_stage["tracked_few"]) < LEAST_SAMPLES:
         by_stage["tracked"] += by_stage.pop("tracked_few")
     stages = {name: _stage_calibration(*zip(*pairs)) for name, pairs in by_stage.items() if len(pairs) >= LEAST_SAMPLES}
-    return replace(calibration, stages=stages)
+    return replace(calibration, stages=stages, least_evidence=least)
+
+
+def least_evidence(pairs: Sequence[tuple[Estimate, Pose]], metre: float) -> float:
+    """Orders of magnitude that poses by landmarks need, by some with their true poses; 0 where none of them is wrong.
+
+    Wrong, not inaccurate: of another side of something symmetric, or one of things that repeat. Chance does not make
+    such poses, so what is said of it does not rule them out, and no covariance reaches as far.
+    """
+    wrong = [
+        estimate.evidence
+        for estimate, truth in pairs
+        if estimate.stage is not Stage.REGRESSION and _is_wrong(pose_residual(estimate.pose, truth), metre)
+    ]
+    # with less than the gate asks for the regression agreed, which is no better where it is wrong
+    return max(EVIDENCE_MARGIN * max(wrong), GateSettings.alone) if wrong else 0.0
+
+
+def _is_wrong(error_6: np.ndarray, metre: float) -> bool:
+    return bool(np.linalg.norm(error_6[:3]) > OUTLIER_M * metre or np.linalg.norm(error_6[3:]) > OUTLIER_RAD)
 
 
 def _warn_of_few(stage: str, poses: int, images: int) -> None:

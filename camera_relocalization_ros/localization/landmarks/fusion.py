@@ -26,6 +26,7 @@ def fuse(
         covariance=refinement.covariance,
         stage=stage,
         landmarks=len(refinement.landmarks),
+        evidence=refinement.evidence,
         state=State.OK,
         reason="",
     )
@@ -51,6 +52,7 @@ def refined_alone(regression: Estimate, refinement: Refinement, decision: GateDe
         covariance=refinement.covariance,
         stage=Stage.REFINED,
         landmarks=len(refinement.landmarks),
+        evidence=refinement.evidence,
         state=found if refinement.found else State.LOST,
         reason=decision.description if refinement.found else f"no pose fits {refinement.matches} matches",
     )

@@ -52,6 +52,15 @@ def test_poses_by_few_landmarks_have_a_reach_of_their_own():
     assert known.settle(replace(few, stage=Stage.REFINED)).state is State.OK
 
 
+@pytest.mark.parametrize(("evidence", "state"), [(14.9, State.DEGRADED), (15.0, State.OK), (math.nan, State.DEGRADED)])
+def test_where_landmarks_were_wrong_a_pose_by_them_needs_more_evidence(evidence, state):
+    contract = OkContract(replace(MEASURED, least_evidence=15.0))
+    for stage in (Stage.TRACKED, Stage.REFINED):
+        settled = contract.settle(estimate(0.001, 0.001, stage=stage, evidence=evidence))
+        assert settled.state is state and ("15 are needed" in settled.reason) is (state is State.DEGRADED)
+    assert contract.settle(estimate(0.001, 0.001, stage=Stage.REGRESSION, landmarks=0)).state is State.OK
+
+
 def test_the_reason_tells_what_is_promised_instead():
     settled = OkContract(MEASURED).settle(estimate(0.06, math.radians(0.25)))
     assert settled.reason == "promises 0.3 m and 2 deg; OK is 0.1 m and 3 deg"

@@ -13,10 +13,16 @@ from scipy.spatial.transform import Rotation
 from camera_relocalization_ros.bundle.indicators import INDICATORS
 from camera_relocalization_ros.bundle.model_bundle import load_bundle
 from camera_relocalization_ros.core.pose import Pose
-from camera_relocalization_ros.core.state import State
+from camera_relocalization_ros.core.state import Stage, State
 from camera_relocalization_ros.localization.estimate import Estimate
 from camera_relocalization_ros.uncertainty import stage_fit
-from camera_relocalization_ros.uncertainty.stage_fit import Regressions, joint_reach, reach, with_stages
+from camera_relocalization_ros.uncertainty.stage_fit import (
+    Regressions,
+    joint_reach,
+    least_evidence,
+    reach,
+    with_stages,
+)
 
 
 def missed(draw, fits=40, count=1000):
@@ -77,3 +83,25 @@ def test_a_model_without_a_map_is_calibrated_by_its_regressed_poses(tmp_path, mo
 def test_of_few_poses_nothing_is_told_but_how_many_it_takes(tmp_path, caplog):
     assert with_stages(load_bundle(COLOUR_BUNDLE), calibration(), [regressions(tmp_path / "few", 60)]).stages == {}
     assert "60 images gave 59 poses by regression" in caplog.text and "calibrate on about 600 images" in caplog.text
+
+
+def by_landmarks(evidence, off_m=0.0, turned_deg=0.0, stage=Stage.REFINED):
+    """A pose and the true one."""
+    truth = Pose([1.0, 2.0, 3.0], [0, 0, 0, 1.0])
+    turn = Rotation.from_euler("z", turned_deg, degrees=True)
+    pose = Pose(truth.position + [off_m, 0, 0], turn.as_quat())
+    found = Estimate(0, pose, 1, 0.0, np.zeros(1), State.OK, "", np.eye(6), stage=stage, evidence=evidence)
+    return found, truth
+
+
+def test_wrong_poses_tell_how_much_evidence_it_takes():
+    inexact = [by_landmarks(50.0, off_m=0.2, turned_deg=5), by_landmarks(12.0, stage=Stage.TRACKED)]
+    assert least_evidence(inexact, 1.0) == 0
+    turned, off = by_landmarks(20.0, turned_deg=180.0), by_landmarks(30.0, off_m=0.3, stage=Stage.TRACKED)
+    assert least_evidence([*inexact, turned], 1.0) == 30.0
+    assert least_evidence([*inexact, turned, off], 1.0) == 45.0
+    # no less than the gate asks for by itself, and a regressed pose has none
+    assert least_evidence([by_landmarks(-3.0, off_m=1.0)], 1.0) == 8.0
+    assert least_evidence([by_landmarks(np.nan, off_m=1.0, stage=Stage.REGRESSION)], 1.0) == 0
+    # of a scene whose metres are larger
+    assert least_evidence([off], 2.0) == 0
