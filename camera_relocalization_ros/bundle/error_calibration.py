@@ -134,6 +134,10 @@ class ErrorCalibration:
         symmetric: np.ndarray = (covariance + covariance.T) / 2
         return symmetric
 
+    def is_enough(self, evidence: float) -> bool:
+        """Whether a pose by landmarks of such evidence can be OK; NaN, of none at all, only where all can."""
+        return self.least_evidence == 0 or evidence >= self.least_evidence
+
     def error_scales(self, logs_ns: np.ndarray) -> np.ndarray:
         """Typical errors (n, 2) in metres and radians for logarithms of indicators (n, s)."""
         weights = np.array([self.position_scale, self.orientation_scale])

@@ -76,11 +76,10 @@ class OkContract:
 
     def _broken(self, estimate: Estimate) -> str:
         """What the limits are missed by, "" when they are promised."""
-        needed = self.calibration.least_evidence if self.calibration is not None else 0.0
-        # of no evidence at all nothing is known: NaN is not enough either
-        if estimate.stage is not Stage.REGRESSION and needed > 0 and not estimate.evidence >= needed:
+        known, is_by_landmarks = self.calibration, estimate.stage is not Stage.REGRESSION
+        if known is not None and is_by_landmarks and not known.is_enough(estimate.evidence):
             found = f"{estimate.evidence:.0f} orders of magnitude speak against chance"
-            return f"{found}; {needed:.0f} are needed, for with less some poses of this map were wrong"
+            return f"{found}; {known.least_evidence:.0f} are needed, for with less some poses of this map were wrong"
         promised = self.promised(estimate)
         if promised is None:
             return NOT_CALIBRATED

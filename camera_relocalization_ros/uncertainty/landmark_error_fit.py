@@ -96,7 +96,7 @@ def with_measured_deviation(
         deviation, focal_reach = np.array(UNMEASURED), least_focal_reach(UNMEASURED)
     else:
         deviation = fitted_deviation(np.array(from_truth)[usual], covariances_n66[usual], np.array(counts)[usual])
-        # fewer than these are never wrong: the left-out images of one visit are not all images there are
+        # never less than usual: the left-out images of one visit do not show all there is
         measured = FOCAL_MARGIN * float(np.max(np.array(focal_off)[usual]))
         focal_reach = max(least_focal_reach(deviation), measured)
     return replace(landmark_map, deviation=deviation, focal_reach=focal_reach), sizes * in_map[[0, 3]]

@@ -12,7 +12,7 @@ from typing import Iterator, Sequence
 import numpy as np
 from scipy.stats import genpareto
 
-from camera_relocalization_ros.bundle.error_calibration import ErrorCalibration
+from camera_relocalization_ros.bundle.error_calibration import MAX_EVIDENCE, ErrorCalibration
 from camera_relocalization_ros.bundle.model_bundle import Bundle
 from camera_relocalization_ros.bundle.stage_calibration import CONFIDENCE, STAGES, StageCalibration, stage_of
 from camera_relocalization_ros.core.pose import Pose, Poses, pose_residual
@@ -62,16 +62,17 @@ def with_stages(bundle: Bundle, calibration: ErrorCalibration, regressions: Sequ
         for pair in _published(bundle, one.dataset, _calibrated(bundle, calibration, one), f"stages {number + 1}")
     ]
     least = least_evidence(pairs, 1.0 if bundle.landmark_map is None else bundle.landmark_map.metre)
+    calibration = replace(calibration, least_evidence=least)
     by_stage: dict[str, list[tuple[Estimate, Pose]]] = {name: [] for name in STAGES}
     for pair in pairs:
-        if pair[0].stage is Stage.REGRESSION or pair[0].evidence >= least:
+        if pair[0].stage is Stage.REGRESSION or calibration.is_enough(pair[0].evidence):
             by_stage[stage_of(pair[0].stage, pair[0].landmarks)].append(pair)
     searched = STAGES[0] if bundle.landmark_map is None else STAGES[1]
     _warn_of_few(searched, len(by_stage[searched]), sum(len(one.estimates) for one in regressions))
     if len(by_stage["tracked_few"]) < LEAST_SAMPLES:
         by_stage["tracked"] += by_stage.pop("tracked_few")
     stages = {name: _stage_calibration(*zip(*pairs)) for name, pairs in by_stage.items() if len(pairs) >= LEAST_SAMPLES}
-    return replace(calibration, stages=stages, least_evidence=least)
+    return replace(calibration, stages=stages)
 
 
 def least_evidence(pairs: Sequence[tuple[Estimate, Pose]], metre: float) -> float:
@@ -86,7 +87,7 @@ def least_evidence(pairs: Sequence[tuple[Estimate, Pose]], metre: float) -> floa
         if estimate.stage is not Stage.REGRESSION and _is_wrong(pose_residual(estimate.pose, truth), metre)
     ]
     # with less than the gate asks for the regression agreed, which is no better where it is wrong
-    return max(EVIDENCE_MARGIN * max(wrong), GateSettings.alone) if wrong else 0.0
+    return float(np.clip(EVIDENCE_MARGIN * max(wrong), GateSettings.alone, MAX_EVIDENCE)) if wrong else 0.0
 
 
 def _is_wrong(error_6: np.ndarray, metre: float) -> bool:

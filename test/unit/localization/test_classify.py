@@ -59,6 +59,8 @@ def test_where_landmarks_were_wrong_a_pose_by_them_needs_more_evidence(evidence,
         settled = contract.settle(estimate(0.001, 0.001, stage=stage, evidence=evidence))
         assert settled.state is state and ("15 are needed" in settled.reason) is (state is State.DEGRADED)
     assert contract.settle(estimate(0.001, 0.001, stage=Stage.REGRESSION, landmarks=0)).state is State.OK
+    # where none was wrong, one that the regression agreed with may have evidence against it
+    assert MEASURED.is_enough(-math.inf) and MEASURED.is_enough(math.nan)
 
 
 def test_the_reason_tells_what_is_promised_instead():

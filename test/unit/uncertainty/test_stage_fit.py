@@ -100,8 +100,23 @@ def test_wrong_poses_tell_how_much_evidence_it_takes():
     turned, off = by_landmarks(20.0, turned_deg=180.0), by_landmarks(30.0, off_m=0.3, stage=Stage.TRACKED)
     assert least_evidence([*inexact, turned], 1.0) == 30.0
     assert least_evidence([*inexact, turned, off], 1.0) == 45.0
+    assert least_evidence([by_landmarks(np.inf, off_m=1.0)], 1.0) == 1e9
     # no less than the gate asks for by itself, and a regressed pose has none
     assert least_evidence([by_landmarks(-3.0, off_m=1.0)], 1.0) == 8.0
     assert least_evidence([by_landmarks(np.nan, off_m=1.0, stage=Stage.REGRESSION)], 1.0) == 0
     # of a scene whose metres are larger
     assert least_evidence([off], 2.0) == 0
+
+
+def test_reach_is_of_all_poses_that_can_be_ok(monkeypatch):
+    monkeypatch.setattr(stage_fit, "LEAST_SAMPLES", 20)
+    bundle, right = load_bundle(COLOUR_BUNDLE), [by_landmarks(evidence, off_m=0.1) for evidence in (-np.inf, 50.0) * 20]
+
+    def stages_of(pairs):
+        monkeypatch.setattr(stage_fit, "_published", lambda *arguments: pairs)
+        found = with_stages(bundle, calibration(), [Regressions(None, [])])
+        return found.least_evidence, {name: stage.frames for name, stage in found.stages.items()}
+
+    # with little evidence the regression agreed: as long as none is wrong they can be OK, and count
+    assert stages_of(right) == (0.0, {"refined": 40})
+    assert stages_of([*right, by_landmarks(20.0, off_m=1.0)]) == (30.0, {"refined": 20})
