@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 
 FONT = cv2.FONT_HERSHEY_DUPLEX
+# rows of a texture
+STRIP = 64
 Colour = Tuple[int, ...]
 
 
@@ -24,9 +26,17 @@ def noise(rng: np.random.Generator, height: int, width: int, coarsest: int = 4, 
 
 def plaster(rng: np.random.Generator, height: int, width: int, colour: Colour, contrast: float) -> np.ndarray:
     """A painted surface with stains."""
-    image = np.array(colour, np.float32) + contrast * noise(rng, height, width)[..., None]
-    image += rng.normal(0, contrast / 3, image.shape).astype(np.float32)
-    return np.clip(image, 0, 255).astype(np.uint8)
+    stains, image = contrast * noise(rng, height, width), np.empty((height, width, 3), np.uint8)
+    # a strip at a time stays in the processor's cache: whole walls took three times as long
+    drawn, grain = np.empty((STRIP, width, 3)), np.empty((STRIP, width, 3), np.float32)
+    for top in range(0, height, STRIP):
+        strip = stains[top : top + STRIP]
+        rows = len(strip)
+        rng.standard_normal(out=drawn[:rows])
+        np.multiply(drawn[:rows], contrast / 3, out=grain[:rows], casting="same_kind")
+        grain[:rows] += cv2.merge([strip + np.float32(level) for level in colour])
+        image[top : top + rows] = np.clip(grain[:rows], 0, 255, out=grain[:rows])
+    return image
 
 
 def bricks(rng: np.random.Generator, image: np.ndarray, size: tuple[int, int], strength: float = 25.0) -> None:
