@@ -16,13 +16,29 @@ from camera_relocalization_ros.core.camera import CameraIntrinsics
 
 # images are tracked at this width or less: rotation comes from the whole picture, not from its finest detail
 TRACKING_WIDTH = 640
-CORNERS, MIN_INLIERS = 600, 40
+MIN_INLIERS = 40
 # of each pair this many points are kept, some of them twice where there are fewer
 RAYS = 100
 # a point that does not come back to where it was, within this many pixels, was lost
 MAX_ROUND_TRIP_PIXELS = 0.7
 EPIPOLAR_PIXELS = 1.0
-FLOW = {"winSize": (21, 21), "maxLevel": 4}
+# pixels; smaller ones show too little to be found again
+LEAST_WINDOW = 11
+
+
+@dataclass(frozen=True)
+class _Following:
+    """How many corners are followed, in windows of so many pixels, from a picture halved so often on."""
+
+    corners: int
+    window: int
+    halvings: int
+
+    @classmethod
+    def at(cls, width: int) -> _Following:
+        """At a width: the same part of the picture, and of its corners, as at TRACKING_WIDTH."""
+        share = width / TRACKING_WIDTH
+        return cls(round(600 * share), max(2 * round(10 * share) + 1, LEAST_WINDOW), max(round(4 + np.log2(share)), 0))
 
 
 @dataclass(frozen=True)
@@ -61,14 +77,14 @@ def visual_rotations(
     """
     cameras = itertools.repeat(camera) if isinstance(camera, CameraIntrinsics) else camera
     waiting: deque[tuple[int, np.ndarray, CameraIntrinsics]] = deque()
-    found = []
+    found, following = [], _Following.at(width)
     for (stamp_ns, image), own in zip(frames, cameras):
         small = _shrunk(image, width)
         own = own.scaled(small.shape[1], small.shape[0])
         while waiting and stamp_ns - waiting[0][0] >= gap_s * 1e9:
             first_ns, first, first_camera = waiting.popleft()
             is_near = stamp_ns - first_ns <= 3 * gap_s * 1e9
-            turn = _turn(first, small, (first_camera, own)) if is_near else None
+            turn = _turn(first, small, (first_camera, own), following) if is_near else None
             if turn is not None:
                 found.append((first_ns, stamp_ns, *turn))
         waiting.append((stamp_ns, small, own))
@@ -83,10 +99,13 @@ def visual_rotations(
 
 
 def _turn(
-    first: np.ndarray, second: np.ndarray, cameras: tuple[CameraIntrinsics, CameraIntrinsics]
+    first: np.ndarray,
+    second: np.ndarray,
+    cameras: tuple[CameraIntrinsics, CameraIntrinsics],
+    following: _Following,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
     """Rotation vector (3,) of the second camera in the first, and rays (RAYS, 2) of both; None with too few points."""
-    points = _tracked_points(first, second)
+    points = _tracked_points(first, second, following)
     if points is None:
         return None
     rays = [camera.rays(p) for camera, p in zip(cameras, points)]
@@ -114,13 +133,16 @@ def _shrunk(image: np.ndarray, most: int) -> np.ndarray:
     return small
 
 
-def _tracked_points(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+def _tracked_points(
+    first: np.ndarray, second: np.ndarray, following: _Following
+) -> tuple[np.ndarray, np.ndarray] | None:
     """Pixels (N, 1, 2) float32 of points in both images."""
-    corners = cv2.goodFeaturesToTrack(first, CORNERS, 0.005, 7)
+    corners = cv2.goodFeaturesToTrack(first, following.corners, 0.005, 7)
     if corners is None or len(corners) < MIN_INLIERS:
         return None
-    moved, is_found, _ = cv2.calcOpticalFlowPyrLK(first, second, corners, None, **FLOW)
-    back, is_back, _ = cv2.calcOpticalFlowPyrLK(second, first, moved, None, **FLOW)
+    flow = {"winSize": (following.window, following.window), "maxLevel": following.halvings}
+    moved, is_found, _ = cv2.calcOpticalFlowPyrLK(first, second, corners, None, **flow)
+    back, is_back, _ = cv2.calcOpticalFlowPyrLK(second, first, moved, None, **flow)
     is_sure = (is_found & is_back).ravel() == 1
     is_sure &= np.linalg.norm((back - corners).reshape(-1, 2), axis=1) < MAX_ROUND_TRIP_PIXELS
     return (corners[is_sure], moved[is_sure]) if int(is_sure.sum()) >= MIN_INLIERS else None

@@ -25,7 +25,7 @@ MIN_SCORE, MIN_LEAD = 0.4, 0.15
 # frames of a pair lie this far apart, or one step where frames are rarer
 GAP_S = 0.4
 # how many pairs are looked at, and at what width; more of them, and more closely, where these do not tell
-LOOKS = ((48, 320), (300, 640))
+LOOKS = ((32, 320), (300, 640))
 
 
 def up_axis(quats_xyzw: np.ndarray) -> str:

@@ -15,6 +15,7 @@ from camera_relocalization_ros.data.dataset import Dataset
 from camera_relocalization_ros.data.doctor import axes
 from camera_relocalization_ros.data.doctor.examination import examine
 from camera_relocalization_ros.data.doctor.finding import BAD, LOOK, OK
+from camera_relocalization_ros.data.doctor.image_measures import BRIGHTEST, DARKEST, measure_images
 from camera_relocalization_ros.data.doctor.split_checks import check_splits
 from camera_relocalization_ros.data.splits import save_split
 
@@ -191,3 +192,18 @@ def test_of_many_sequences_together_no_more_pairs_are_looked_at(sound):
     )
     pairs, _ = axes._pairs_and_poses(replace(sound, sequences=pieces), 20, 160)
     assert 5 < len(pairs) <= 20
+
+
+def test_measures_of_images_are_what_their_names_say(sound, tmp_path):
+    def clipped(image):
+        return np.clip(5 * (image.astype(int) - 128) + 128, 0, 255).astype(np.uint8)
+
+    harsh = with_images(sound, tmp_path, (0, 150), clipped)
+    measures = measure_images(harsh.sequences)
+    for row in (0, 150):
+        grey = cv2.imread(str(harsh.frames[row].image_path), cv2.IMREAD_GRAYSCALE)
+        assert measures.sharpness[row] == pytest.approx(cv2.Laplacian(grey, cv2.CV_64F).var(), rel=1e-12)
+        assert measures.brightness[row] == pytest.approx(grey.mean(), rel=1e-12)
+        assert measures.shadows[row] == pytest.approx(np.mean(grey <= DARKEST), rel=1e-12)
+        assert measures.highlights[row] == pytest.approx(np.mean(grey >= BRIGHTEST), rel=1e-12)
+        assert 0 < measures.shadows[row] < 0.5 and 0 < measures.highlights[row] < 0.5
