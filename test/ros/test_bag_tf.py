@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 import bz2
 import io
+import struct
 
 import numpy as np
 import pytest
 from helpers import START_NS, fake_trajectory, shared_data
 from ros_helpers import image_records, tf_records, transform, write_bag
 from scipy.spatial.transform import Rotation, Slerp
+from std_msgs.msg import String
 from tf2_msgs.msg import TFMessage
 
 from camera_relocalization_ros.cli.main import main
@@ -16,6 +18,7 @@ from camera_relocalization_ros.core.trajectory import Trajectory, read_tum, seco
 from camera_relocalization_ros.data.pose_stream import StreamLimits
 from camera_relocalization_ros.ros.bags.extraction import ExtractionOptions, extract
 from camera_relocalization_ros.ros.bags.reader import open_bag, read_messages
+from camera_relocalization_ros.ros.bags.tf.tf_records import tf_records as records_in
 from camera_relocalization_ros.ros.bags.transforms import BagTransforms, NoPoseError
 from camera_relocalization_ros.ros.conversions import pose_of
 
@@ -171,6 +174,35 @@ def test_a_tf_message_that_is_none_is_a_damaged_bag(tmp_path):
 
     records = [("/tf", Cut([transform(START_NS, "map", "a")]), START_NS)]
     with pytest.raises(BagError, match=r"tf\.bag: not a whole bag of format 2\.0"):
+        transforms_of(tmp_path, records)
+
+
+def test_tf_from_bytes_is_what_messages_say():
+    poses = fake_trajectory(3)
+    names = [("/map", "body"), ("wing \u00e9", ""), ("", "lens")]
+    sent = [
+        transform(int(stamp_ns), *frames, pose.position, pose.quat_xyzw)
+        for stamp_ns, frames, pose in zip(poses.stamps_ns, names, poses.poses)
+    ]
+    buffer = io.BytesIO()
+    TFMessage(sent).serialize(buffer)
+    # a name that is no UTF-8 comes out as the message's own reader has it
+    content = buffer.getvalue().replace(b"lens", b"le\xffs")
+    read = TFMessage().deserialize(content).transforms
+    found = list(records_in(content))
+    assert [(r.parent, r.child, r.stamp_ns) for r in found] == [
+        (t.header.frame_id, t.child_frame_id, t.header.stamp.to_nsec()) for t in read
+    ]
+    for record, pose in zip(found, poses.poses):
+        assert record.position == tuple(pose.position) and record.quat_xyzw == tuple(pose.quat_xyzw)
+    for length in (0, 3, 20, len(content) - 1):
+        with pytest.raises(struct.error):
+            list(records_in(content[:length]))
+
+
+def test_a_tf_topic_of_another_type_is_told(tmp_path):
+    records = [*tf_records(fake_trajectory(3), "map", "body", "/other_tf"), ("/tf", String("no transform"), START_NS)]
+    with pytest.raises(BagError, match="topic '/tf' holds std_msgs/String; expected transforms"):
         transforms_of(tmp_path, records)
 
 

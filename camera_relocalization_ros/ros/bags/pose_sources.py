@@ -6,7 +6,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Callable, Iterator, NamedTuple, Optional, Tuple  # read from YAML: evaluated at run time
+from typing import Any, Callable, Iterator, NamedTuple, Optional, Tuple, Union  # read from YAML: evaluated at run time
 
 import numpy as np
 import rosbag
@@ -32,8 +32,8 @@ class StampedPose(NamedTuple):
     parent: str
     child: str
     stamp_ns: int | None
-    position: np.ndarray
-    quat_xyzw: np.ndarray
+    position: Union[np.ndarray, Tuple[float, ...]]
+    quat_xyzw: Union[np.ndarray, Tuple[float, ...]]
 
 
 @dataclass(frozen=True)

@@ -115,11 +115,14 @@ def _open_unindexed(path: Path) -> RecordedBag:
     return bag
 
 
-def read_messages(bag: rosbag.Bag, topics: Iterable[str]) -> Iterator[Any]:
-    """rosbag's (topic, message, record time) of some topics; raises BagError where the bag is damaged."""
+def read_messages(bag: rosbag.Bag, topics: Iterable[str], raw: bool = False) -> Iterator[Any]:
+    """rosbag's (topic, message, record time) of some topics; raises BagError where the bag is damaged.
+
+    raw: in place of each message (type, bytes, md5sum, ...), as rosbag has them.
+    """
     if isinstance(bag, OtherBag):
-        return read_records(bag, topics)
-    return (read_message(bag, place) for place in places(bag, topics))
+        return read_records(bag, topics, raw)
+    return (read_message(bag, place, raw) for place in places(bag, topics))
 
 
 def read_message(bag: rosbag.Bag, place: Place, raw: bool = False) -> Any:

@@ -141,9 +141,9 @@ def read_record(bag: rosbag.Bag, place: Place, raw: bool = False) -> tuple[str, 
     return _restamped(bag, reader.seek_and_read_message_data_record(place, raw), raw)
 
 
-def read_records(bag: OtherBag, topics: Iterable[str]) -> Iterator[tuple[str, Any, genpy.Time]]:
+def read_records(bag: OtherBag, topics: Iterable[str], raw: bool = False) -> Iterator[tuple[str, Any, genpy.Time]]:
     """rosbag's (topic, message, record time) of all messages of some topics, without a search; raises BagError."""
-    return (_restamped(bag, record, False) for record in bag.read_all(topics))
+    return (_restamped(bag, record, raw) for record in bag.read_all(topics, raw))
 
 
 def _restamped(bag: rosbag.Bag, record: tuple[str, Any, genpy.Time], raw: bool) -> tuple[str, Any, genpy.Time]:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import logging
+import struct
 from array import array
 from collections import Counter
 from dataclasses import dataclass, field, replace
@@ -14,6 +15,7 @@ from typing import Iterator, Sequence
 
 import numpy as np
 import rosbag
+from tf2_msgs.msg import TFMessage
 
 from camera_relocalization_ros.core.errors import BagError, SyncError
 from camera_relocalization_ros.core.frames import bare_frame
@@ -23,10 +25,11 @@ from camera_relocalization_ros.core.trajectory import Trajectory, seconds_text
 from camera_relocalization_ros.data.pose_stream import PoseStream, StreamLimits
 from camera_relocalization_ros.ros.bags.pose_sources import PoseSources, StampedPose, read_sources
 from camera_relocalization_ros.ros.bags.reader import open_bag, read_messages, topic_types
+from camera_relocalization_ros.ros.bags.records import RECEIPT
 from camera_relocalization_ros.ros.bags.tf.image_clock import ImageClock
 from camera_relocalization_ros.ros.bags.tf.static_poses import StaticPoses, same_pose
+from camera_relocalization_ros.ros.bags.tf.tf_records import tf_records
 from camera_relocalization_ros.ros.bags.tf.tf_window import TfWindow
-from camera_relocalization_ros.ros.conversions import transform_to_pose
 
 TF_TYPES = ("tf2_msgs/TFMessage", "tf/tfMessage")
 DYNAMIC_TOPICS, STATIC_TOPICS = ("/tf", "tf"), ("/tf_static", "tf_static")
@@ -276,7 +279,7 @@ class BagTransforms:
         record = self.records.setdefault(pose.child, FrameRecord())
         record.parents.add(pose.parent)
         if pose.stamp_ns is None:
-            record.static.add(received_ns, pose.position, pose.quat_xyzw)
+            record.static.add(received_ns, np.array(pose.position), np.array(pose.quat_xyzw))
             return
         record.stamps_ns.append(pose.stamp_ns)
         record.poses.extend((*pose.position, *pose.quat_xyzw))
@@ -299,11 +302,17 @@ def _read_transforms(
     bag: rosbag.Bag, topics: Sequence[str] = DYNAMIC_TOPICS + STATIC_TOPICS
 ) -> Iterator[tuple[StampedPose, int]]:
     """All transforms of the bag and when each was recorded; those of /tf_static without a stamp, as tf2 has them."""
-    for topic, message, received in read_messages(bag, topics):
-        for transform in message.transforms:
-            stamp_ns = None if topic in STATIC_TOPICS else transform.header.stamp.to_nsec()
-            parent, child = bare_frame(transform.header.frame_id), bare_frame(transform.child_frame_id)
-            yield StampedPose(parent, child, stamp_ns, *transform_to_pose(transform)), received.to_nsec()
+    by_receipt = bag.stamps == RECEIPT
+    for topic, (kind, content, md5sum, *_), received in read_messages(bag, topics, raw=True):
+        if md5sum != TFMessage._md5sum:
+            raise BagError(f"{bag.filename}: topic {topic!r} holds {kind}; expected transforms ({TF_TYPES[0]})")
+        received_ns = received.to_nsec()
+        try:
+            for parent, child, stamp_ns, *pose in tf_records(content):
+                said_ns = None if topic in STATIC_TOPICS else received_ns if by_receipt else stamp_ns
+                yield StampedPose(bare_frame(parent), bare_frame(child), said_ns, *pose), received_ns
+        except struct.error as error:
+            raise BagError(f"{bag.filename}: not a whole bag of format 2.0 ({topic}: {error})") from error
 
 
 def _fault(pose: StampedPose) -> str:
