@@ -33,7 +33,9 @@ GUIDED_EFFORT, SCALED_EFFORT = 0.33, 0.5
 class RefinedImage:
     """A grey image, its regression, the pose that landmarks give, and whether the gate accepts it.
 
-    effort: what was searched, as a share of what a whole image in full size takes of the processor's time, about.
+    is_addition: it is rejected as too little by itself, but was found where those landmarks let expect it that are
+    tracked, and may join these. effort: what was searched, as a share of what a whole image in full size takes of the
+    processor's time, about.
     clock_s, processor_s: seconds that it took, on the clock and of the processor's time of its thread; NaN where nobody
     measured them.
     """
@@ -42,6 +44,7 @@ class RefinedImage:
     regression: Estimate
     refinement: Refinement
     decision: GateDecision
+    is_addition: bool = False
     effort: float = 1.0
     clock_s: float = math.nan
     processor_s: float = math.nan
@@ -205,13 +208,13 @@ class LandmarkPipeline:
         """What the landmarks of an image with its regression say, searched for near `prior`, see there.
 
         Where landmarks are tracked they are looked for where their pose expects them. All are searched for, near the
-        regressed pose and in the image brought to a scale, only where none are, or where that finds too little.
+        regressed pose and in the image brought to a scale, only where none are, or where that finds none.
         """
         effort = 0.0
         if prior.stage is Stage.TRACKED:
             guided = self.refiner.refine_guided(grey, prior.pose)
             refined, effort = self._gated(grey, regression, guided, GUIDED_EFFORT), GUIDED_EFFORT
-            if refined.decision.is_accepted:
+            if refined.decision.is_accepted or refined.is_addition:
                 return refined
         effort += whole_image_effort(scale)
         return self._gated(grey, regression, self.refiner.refine_grey(grey, regression.pose, scale), effort)
@@ -221,14 +224,18 @@ class LandmarkPipeline:
         if decision.is_accepted:
             complaint = self._focal.complaint(*self.refiner.focal_scale(found))
             decision = GateDecision(RejectionReason.DISAGREES, complaint, True) if complaint else decision
-        return RefinedImage(grey, regression, found, decision, effort)
+        is_weak = decision.reason in (RejectionReason.FEW, RejectionReason.UNCERTAIN)
+        is_addition = found.is_guided and found.found and is_weak
+        return RefinedImage(grey, regression, found, decision, is_addition, effort)
 
     def take(self, refined: RefinedImage) -> None:
-        """Track the landmarks of a refined image that the gate accepted from now on; nothing where its picture is not
-        one by the camera's intrinsics.
+        """Track the landmarks of a refined image from now on, beside others where it is an addition; nothing where its
+        picture is not one by the camera's intrinsics.
         """
         if refined.decision.is_accepted:
             self.start_tracking(refined)
+        elif refined.is_addition:
+            self._tracker.add(refined.grey, refined.regression.stamp_ns, refined.refinement)
         elif refined.decision.denies_camera:
             self._tracker.reset()
             self._tracked = None

@@ -16,7 +16,6 @@ import cv2
 import numpy as np
 
 from camera_relocalization_ros.core.errors import FrameError
-from camera_relocalization_ros.core.pose import Pose, pose_residual
 from camera_relocalization_ros.localization.landmarks.pose_refiner import PoseRefiner, Refinement, nothing_found
 from camera_relocalization_ros.vision.pnp import approach_pose, project, refine_pose
 
@@ -29,8 +28,8 @@ class TrackingSettings:
     A landmark is tracked for longest_s after the image in which it was found, over no gap above longest_gap_s. Images
     are kept for searches that end later, step_s apart or more, missed ones missed_step_s; of these a find goes through
     catch_up for each new one. Gaps above long_step_s are crossed by way of missed images.
-    Where it has fewer landmarks than `enough`, those join it that were tracked before; not where both poses differ by
-    more than far_m or far_rad, which are not of one truth.
+    Where a find has fewer landmarks than `enough`, those join it that were tracked before, if one pose agrees with more
+    than least_joined of each; else both are not of one truth.
     """
 
     window_px: int = 9
@@ -45,8 +44,7 @@ class TrackingSettings:
     long_step_s: float = 0.3
     catch_up: int = 10
     enough: int = 60
-    far_m: float = 0.1
-    far_rad: float = 0.05
+    least_joined: float = 0.7
 
 
 @dataclass(frozen=True)
@@ -69,7 +67,8 @@ class Missed:
 class Track:
     """Landmarks (n,) at pixels (n, 2) of an image by the lens at T_parent_lens.
 
-    found_ns (n,): stamps of the images in which they were found.
+    found_ns (n,): stamps of the images in which they were found. is_addition: they may only join others, being too few
+    to be tracked by themselves.
     """
 
     image: Shown
@@ -77,6 +76,7 @@ class Track:
     pixels: np.ndarray
     T_parent_lens: np.ndarray
     found_ns: np.ndarray
+    is_addition: bool = False
 
     def select(self, rows: np.ndarray) -> Track:
         """The landmarks at a mask or at indices."""
@@ -124,6 +124,13 @@ class LandmarkTracker:
 
     def start(self, grey: np.ndarray, stamp_ns: int, refinement: Refinement) -> None:
         """Track the landmarks that were found in an image, the newest one or one before."""
+        self._start(grey, stamp_ns, refinement, is_addition=False)
+
+    def add(self, grey: np.ndarray, stamp_ns: int, refinement: Refinement) -> None:
+        """As `start`, of landmarks that join those that are tracked, or are dropped where these are gone."""
+        self._start(grey, stamp_ns, refinement, is_addition=True)
+
+    def _start(self, grey: np.ndarray, stamp_ns: int, refinement: Refinement, is_addition: bool) -> None:
         count = len(refinement.landmarks)
         self._late = Track(
             image=Shown(grey, stamp_ns),
@@ -131,6 +138,7 @@ class LandmarkTracker:
             pixels=refinement.pixels,
             T_parent_lens=self._refiner.lens_pose(refinement.pose),
             found_ns=np.full(count, stamp_ns),
+            is_addition=is_addition,
         )
         if self._newest is None or not self._ahead():
             self._newest = self._late.image
@@ -196,16 +204,27 @@ class LandmarkTracker:
         if self._late is None:
             return
         late, self._late = self._late, None
-        is_of_one_image = self._track is not None and self._track.image.stamp_ns == late.image.stamp_ns
-        is_few = len(late.landmarks) < self._settings.enough
-        if self._track is not None and is_of_one_image and is_few and self._agree(late, self._track):
-            late = late.with_others(self._track)
-        self._track = late
+        is_few = late.is_addition or len(late.landmarks) < self._settings.enough
+        both = self._joined(self._track, late) if is_few and self._track is not None else None
+        if both is not None:
+            self._track = both
+        elif not late.is_addition:
+            self._track = late
 
-    def _agree(self, one: Track, other: Track) -> bool:
-        difference = pose_residual(Pose.from_matrix(one.T_parent_lens), Pose.from_matrix(other.T_parent_lens))
-        distance_m, angle_rad = np.linalg.norm(difference[:3]), np.linalg.norm(difference[3:])
-        return bool(distance_m < self._settings.far_m and angle_rad < self._settings.far_rad)
+    def _joined(self, track: Track, late: Track) -> Track | None:
+        """What was found later and a track that this has reached, where one pose has most of each; else None."""
+        if track.image.stamp_ns != late.image.stamp_ns:
+            return None
+        both = replace(late.with_others(track), is_addition=False)
+        extractor = self._refiner.extractor
+        points, rays = self._refiner.points[both.landmarks], self._refiner.true_rays(extractor.rays(both.pixels))
+        pose = refine_pose(points, rays, track.T_parent_lens, self._settings.tolerance_px / extractor.focal_px)
+        if pose is None:
+            return None
+        agrees = np.isin(np.arange(len(points)), pose.inliers)
+        parts = agrees[: len(late.landmarks)], agrees[len(late.landmarks) :]
+        is_one = all(np.mean(part) > self._settings.least_joined for part in parts if len(part))
+        return replace(both.select(agrees), T_parent_lens=pose.T_parent_camera) if is_one else None
 
     def _step(self, track: Track, image: Shown) -> tuple[Track | None, Refinement | None]:
         """A track in a later image, and the pose there; without one where that gives none."""

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Landmarks that are too few for a pose join those that are tracked, where one pose has most of both."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from painted_wall import error_m, flight, paint, stamp, view
+
+from camera_relocalization_ros.core.pose import Pose
+from camera_relocalization_ros.core.state import Stage
+from camera_relocalization_ros.localization.landmarks.gate import GateSettings, RejectionReason
+from camera_relocalization_ros.localization.landmarks.pipeline import GUIDED_EFFORT
+from camera_relocalization_ros.localization.landmarks.tracker import LandmarkTracker
+
+WALL = paint()
+FEW = 15
+
+
+def part(refinement, rows, moved_px=0.0):
+    """Some landmarks of a refinement, maybe where they are not."""
+    return replace(refinement, landmarks=refinement.landmarks[rows], pixels=refinement.pixels[rows] + moved_px)
+
+
+@pytest.fixture
+def first_two(relocalizer, pipeline):
+    """The first images of a flight in grey, and what is found in the first."""
+    greys = [pipeline.grey(view(T, WALL)) for T in flight(2, seed=5)]
+    found = pipeline.refiner.refine_grey(greys[0], relocalizer.estimate(view(flight(1, seed=5)[0], WALL), 0).pose)
+    assert len(found.landmarks) > 60
+    return greys, found
+
+
+def tracked_after(pipeline, first_two, addition):
+    """How many landmarks give the second image's pose where 30 of the first are tracked, and an addition to them."""
+    greys, found = first_two
+    tracker = LandmarkTracker(pipeline.refiner)
+    tracker.start(greys[0], stamp(0), part(found, slice(0, 60, 2)))
+    tracker.add(greys[0], stamp(0), addition)
+    return len(tracker.track(greys[1], stamp(1)).landmarks)
+
+
+def test_an_addition_joins_what_is_tracked_where_one_pose_has_both(pipeline, first_two):
+    alone = tracked_after(pipeline, first_two, part(first_two[1], slice(0, 60, 2)))
+    assert 20 < alone <= 30
+    # the other landmarks of the image
+    assert tracked_after(pipeline, first_two, part(first_two[1], slice(1, 2 * FEW, 2))) > alone + FEW / 2
+    # in another place than where the tracked ones have it
+    assert tracked_after(pipeline, first_two, part(first_two[1], slice(1, 2 * FEW, 2), 30.0)) == alone
+
+
+def test_an_addition_to_nothing_is_not_tracked(pipeline, first_two):
+    greys, found = first_two
+    tracker = LandmarkTracker(pipeline.refiner)
+    tracker.add(greys[0], stamp(0), part(found, slice(FEW)))
+    assert not tracker.is_tracking and tracker.track(greys[1], stamp(1)) is None
+
+
+def test_what_was_tracked_before_joins_a_find_of_few(pipeline, first_two):
+    greys, found = first_two
+    tracker = LandmarkTracker(pipeline.refiner)
+    tracker.start(greys[0], stamp(0), found)
+    tracker.start(greys[0], stamp(0), part(found, slice(FEW)))
+    assert len(tracker.track(greys[1], stamp(1)).landmarks) > 2 * FEW
+
+
+def test_what_a_guided_search_finds_too_little_of_is_an_addition(relocalizer, pipeline):
+    T = flight(1, seed=5)[0]
+    image = view(T, WALL)
+    regression = relocalizer.estimate(image, stamp(0))
+    tracked = replace(regression, pose=Pose.from_matrix(T), stage=Stage.TRACKED)
+    grey = pipeline.grey(image)
+    whole = pipeline.refine(grey, regression, tracked).refinement
+    # around the landmarks only so much is left that fewer are found than a search must find
+    hidden, (x, y) = np.full_like(grey, 110), np.median(whole.pixels, axis=0).astype(int)
+    reach = np.sort(np.abs(whole.pixels - [x, y]).max(axis=1))[GateSettings().least_found]
+    rows, columns = (slice(max(int(middle - reach), 0), int(middle + reach)) for middle in (y, x))
+    hidden[rows, columns] = grey[rows, columns]
+    refined = pipeline.refine(hidden, regression, tracked)
+    assert refined.decision.reason is RejectionReason.FEW and refined.is_addition
+    # no other search was made of it
+    assert refined.effort == GUIDED_EFFORT and refined.refinement.is_guided
+    # beside nothing it is nothing
+    pipeline.take(refined)
+    assert pipeline.track(grey, replace(regression, stamp_ns=stamp(1))).stage is Stage.REGRESSION
+    assert error_m(refined.refinement, T) < 0.1
