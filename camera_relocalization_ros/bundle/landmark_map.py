@@ -24,8 +24,8 @@ from camera_relocalization_ros.core.pose import MAX_POSITION_M, Poses
 from camera_relocalization_ros.vision.local_features import DESCRIPTOR_SIZE, FeatureSettings, unit_descriptors
 
 # the one that is written. 4 had an origin beside what 3 had, 5 a metre too, both of which readers of older ones would
-# not heed; 6 has all of it in half of the bytes
-VERSION = 6
+# not heed; 6 has all of it in half of the bytes; 7 a reach of all parts of a camera where 6 had one of focal lengths
+VERSION = 7
 AGAIN = "`reloc map DATASET... --bundle BUNDLE` makes it again"
 # principal components of descriptors that are kept, of each a whole number up to the levels, with its sign: 8 bits tell
 # poses no better, and make the file twice as large
@@ -34,8 +34,8 @@ CODE_SIZE, CODE_LEVELS = 64, 8
 MAX_BYTES = 2**30
 
 
-# standard deviations, widened as those of positions are, up to which a right focal length seems to differ with any map
-FOCAL_DEVIATIONS = 4.0
+# standard deviations, widened as those of positions are, up to which a right camera seems to differ with any map
+CAMERA_DEVIATIONS = 4.0
 # of landmarks in metres: a hundredth of what an image tells of where they are
 POINT_STEP = 2e-4
 # how the arrays of all versions are stored: micrometres of poses
@@ -61,12 +61,14 @@ PACKED: dict[str, type[np.generic]] = {
 ORIGIN: dict[str, type[np.generic]] = {"origin": np.float64}
 METRE: dict[str, type[np.generic]] = {"metre": np.float64}
 FOCAL: dict[str, type[np.generic]] = {"focal_reach": np.float64}
+CAMERA: dict[str, type[np.generic]] = {"camera_reach": np.float64}
 # what each version has beside STORED_TYPES
 ADDED: dict[int, dict[str, type[np.generic]]] = {
     3: PLAIN,
     4: {**PLAIN, **ORIGIN},
     5: {**PLAIN, **ORIGIN, **METRE},
-    VERSION: {**PACKED, **ORIGIN, **METRE, **FOCAL},
+    6: {**PACKED, **ORIGIN, **METRE, **FOCAL},
+    VERSION: {**PACKED, **ORIGIN, **METRE, **CAMERA},
 }
 
 
@@ -81,7 +83,7 @@ class LandmarkMap:
     seen_first (n + 1,) and seen (s,): image i saw the landmarks seen[seen_first[i]:seen_first[i + 1]];
     positions (n, 3), quats_xyzw (n, 4): of the lens, which sits in the child frame where `correction` (10,) says,
     see CameraCorrection; settings (3,): of FeatureSettings; deviation (4,), see `calibrated_covariance`.
-    focal_reach: how many standard deviations by normal equations the focal length that landmarks say may differ.
+    camera_reach: how many standard deviations by normal equations a camera that landmarks say may differ.
     """
 
     points: np.ndarray
@@ -97,7 +99,7 @@ class LandmarkMap:
     deviation: np.ndarray
     origin: np.ndarray = field(default_factory=lambda: np.zeros(3))
     metre: float = 1.0
-    focal_reach: float = FOCAL_DEVIATIONS
+    camera_reach: float = CAMERA_DEVIATIONS
 
     def __len__(self) -> int:
         return len(self.points)
@@ -174,13 +176,15 @@ def load_map(path: Path | str) -> LandmarkMap:
         if version not in ADDED:
             raise ValueError(f"version {version}; expected one of {', '.join(map(str, ADDED))}")
         arrays.update(load_arrays(path, ADDED[version], MAX_BYTES))
-        if version == VERSION:
+        if "point_bytes" in arrays:
             _unpack(arrays)
         metre = float(arrays.pop("metre", 1.0))
-        focal_reach = float(arrays.pop("focal_reach", least_focal_reach(arrays["deviation"])))
+        # that of version 6 is of another fit
+        arrays.pop("focal_reach", None)
+        camera_reach = float(arrays.pop("camera_reach", usual_camera_reach(arrays["deviation"])))
         types = {**STORED_TYPES, **PLAIN, **ORIGIN}
         values = {name: array.astype(types[name]) for name, array in arrays.items()}
-        landmark_map = LandmarkMap(**values, metre=metre, focal_reach=focal_reach)
+        landmark_map = LandmarkMap(**values, metre=metre, camera_reach=camera_reach)
         _check(landmark_map)
         return landmark_map
     except READ_FAULTS as error:
@@ -227,13 +231,13 @@ def _check(m: LandmarkMap) -> None:
         raise ValueError("rotations that are no unit quaternions")
     if not (np.all(m.deviation >= 0) and 64 <= m.settings[0] <= 8192 and 1 <= m.settings[1] <= 10**5):
         raise ValueError(f"settings {m.settings.tolist()}, deviation {m.deviation.tolist()}")
-    if not 0 < m.focal_reach < np.inf:
-        raise ValueError(f"a reach of {m.focal_reach:g} of focal lengths")
+    if not 0 < m.camera_reach < np.inf:
+        raise ValueError(f"a reach of {m.camera_reach:g} of cameras")
 
 
-def least_focal_reach(deviation: Sequence[float] | np.ndarray) -> float:
+def usual_camera_reach(deviation: Sequence[float] | np.ndarray) -> float:
     """That of a map with this deviation (4,): landmarks err together, of focal lengths as of positions."""
-    return FOCAL_DEVIATIONS * max(float(deviation[0]), 1.0)
+    return CAMERA_DEVIATIONS * max(float(deviation[0]), 1.0)
 
 
 def encode(descriptors: np.ndarray, mean: np.ndarray, axes: np.ndarray) -> np.ndarray:

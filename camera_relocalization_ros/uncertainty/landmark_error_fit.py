@@ -15,11 +15,11 @@ from scipy.optimize import minimize_scalar
 from scipy.spatial.transform import Rotation
 
 from camera_relocalization_ros.bundle.error_calibration import widened
-from camera_relocalization_ros.bundle.landmark_map import LandmarkMap, least_focal_reach
+from camera_relocalization_ros.bundle.landmark_map import LandmarkMap, usual_camera_reach
 from camera_relocalization_ros.core.chi_square import chi_square_quantile, squared_distance
 from camera_relocalization_ros.core.pose import Pose, pose_residual
 from camera_relocalization_ros.data.dataset import Dataset, Frame, load_image_rgb
-from camera_relocalization_ros.localization.landmarks.focal_watch import deviations_off
+from camera_relocalization_ros.localization.landmarks.camera_watch import deviations_off
 from camera_relocalization_ros.localization.landmarks.pose_refiner import PoseRefiner
 from camera_relocalization_ros.uncertainty.survey_errors import with_survey_errors
 
@@ -30,8 +30,9 @@ LEVEL = 0.9
 # poses further off than this are wrong, not inaccurate; what publishes must find them out otherwise
 OUTLIER_M, OUTLIER_RAD = 0.25, 0.17
 LEAST_SAMPLES = 20
-# the focal length may differ by so many times as many deviations as it did at most in images that were left out
-FOCAL_MARGIN = 1.25
+# cameras may differ by so many times as many deviations as they did at most in images that were left out, and by the
+# least reach: what is left out of one visit does not show all there is
+CAMERA_MARGIN, LEAST_CAMERA_REACH = 1.25, 2.0
 # scale and deviation, of position and rotation, where there are fewer: least squares alone claim too little
 UNMEASURED = (2.0, 0.0, 2.0, 0.0)
 # logarithms of the map's own part of errors over that of the normal equations; beyond these one of the two is nothing
@@ -63,7 +64,7 @@ def with_measured_deviation(
     trials: Iterable[tuple[PoseRefiner, Sequence[Trial]]],
     seed: int = 0,
 ) -> tuple[LandmarkMap, np.ndarray]:
-    """The map with its covariances and reach of focal lengths calibrated, and errors (m, 2) in the scene's units and
+    """The map with its covariances and reach of cameras calibrated, and errors (m, 2) in the scene's units and
     radians of the poses found.
 
     Covariances reach to the truth; errors are beside the frames' own poses, as the map is. trials: what refines with a
@@ -72,7 +73,7 @@ def with_measured_deviation(
     """
     in_map = np.repeat([landmark_map.metre, 1.0], 3)
     generator = np.random.default_rng(seed)
-    errors, from_truth, covariances, counts, focal_off = [], [], [], [], []
+    errors, from_truth, covariances, counts, camera_off = [], [], [], [], []
     for refiner, tried in trials:
         for frame, truth in ((trial.frame, trial.truth) for trial in tried):
             position = frame.position + generator.normal(0, PRIOR_SD_M * landmark_map.metre, 3)
@@ -85,7 +86,7 @@ def with_measured_deviation(
                 from_truth.append(pose_residual(refined.pose, truth) / in_map)
                 covariances.append(refined.covariance / np.outer(in_map, in_map))
                 counts.append(len(refined.landmarks))
-                focal_off.append(deviations_off(*own.focal_scale(refined)))
+                camera_off.append(float(np.max(deviations_off(*own.camera_changes(refined)))))
     errors_n6, covariances_n66 = np.array(errors).reshape(-1, 6), np.array(covariances).reshape(-1, 6, 6)
     sizes = np.stack([np.linalg.norm(errors_n6[:, :3], axis=1), np.linalg.norm(errors_n6[:, 3:], axis=1)], axis=1)
     usual = (sizes < (OUTLIER_M, OUTLIER_RAD)).all(axis=1)
@@ -93,13 +94,11 @@ def with_measured_deviation(
         logger.warning(
             "covariances are guessed: %d left-out images got a pose, measuring takes %d", usual.sum(), LEAST_SAMPLES
         )
-        deviation, focal_reach = np.array(UNMEASURED), least_focal_reach(UNMEASURED)
+        deviation, camera_reach = np.array(UNMEASURED), usual_camera_reach(UNMEASURED)
     else:
         deviation = fitted_deviation(np.array(from_truth)[usual], covariances_n66[usual], np.array(counts)[usual])
-        # never less than usual: the left-out images of one visit do not show all there is
-        measured = FOCAL_MARGIN * float(np.max(np.array(focal_off)[usual]))
-        focal_reach = max(least_focal_reach(deviation), measured)
-    return replace(landmark_map, deviation=deviation, focal_reach=focal_reach), sizes * in_map[[0, 3]]
+        camera_reach = max(CAMERA_MARGIN * float(np.max(np.array(camera_off)[usual])), LEAST_CAMERA_REACH)
+    return replace(landmark_map, deviation=deviation, camera_reach=camera_reach), sizes * in_map[[0, 3]]
 
 
 _PARTS = (slice(0, 3), slice(3, 6))

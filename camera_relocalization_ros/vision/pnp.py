@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass
 
 import cv2
@@ -117,37 +118,55 @@ def approach_pose(points: np.ndarray, rays: np.ndarray, T_parent_camera: np.ndar
     return T_parent_camera
 
 
-def focal_scale(
+class CameraPart(enum.IntEnum):
+    """What `camera_changes` looks at.
+
+    FOCAL_LENGTH: by what share it is longer. ASPECT_RATIO: by what share things are wider, and as much lower. CENTRE_X,
+    CENTRE_Y: of the principal point, in focal lengths. DISTORTION: the first radial coefficient.
+    """
+
+    FOCAL_LENGTH = 0
+    ASPECT_RATIO = 1
+    CENTRE_X = 2
+    CENTRE_Y = 3
+    DISTORTION = 4
+
+
+def camera_changes(
     points: np.ndarray,
     rays: np.ndarray,
     T_parent_camera: np.ndarray,
     tolerance: float,
     spreads: np.ndarray | None = None,
     least_noise: float = 0.0,
-) -> tuple[float, float]:
-    """Logarithm of how many times as long as the rays (n, 2) have it the focal length is, and its standard deviation.
+) -> tuple[np.ndarray, np.ndarray]:
+    """By how much each CameraPart (5,) differs from what the rays (n, 2) were made with, and its standard deviation.
 
-    Fitted together with the pose, from a given one on; the arguments are those of `refine_pose`. Points that lie in a
-    plane across the view tell nothing of it: then the deviation is large, infinite where they do not fix it at all.
-    least_noise: of a coordinate on z = 1, which is reckoned with where points seem to agree more closely.
+    Of each by itself, fitted together with the pose in one step from a given one on, which must be the best by
+    `refine_pose`, whose arguments these are. One step of a robust fit tells less than all of a large change. What the
+    points do not tell apart from the pose, such as the focal length where they lie in a plane across the view, has a
+    large deviation, an infinite one where they do not fix it at all. least_noise: of a coordinate on z = 1, which is
+    reckoned with where points seem to agree more closely.
     """
     whitening = None if spreads is None else _whitening(points, spreads, T_parent_camera)
-    log_scale = 0.0
-    for _ in range(ITERATIONS + NARROWINGS):
-        jacobians, errors, weights = _linearised_with_focal(points, rays, T_parent_camera, log_scale, whitening)
-        weights = weights / np.square(1.0 + np.sum(errors**2, axis=0) / tolerance**2)
-        weighted, columns = (jacobians * weights).reshape(7, -1), jacobians.reshape(7, -1)
-        normal = weighted @ columns.T
-        if not np.isfinite(normal).all() or np.linalg.cond(normal) > WORST_CONDITION:
-            return 0.0, np.inf
-        step = np.linalg.solve(normal, weighted @ errors.ravel())
-        T_parent_camera, log_scale = _moved(T_parent_camera, step[:6]), log_scale + float(step[6])
-        if abs(log_scale) > 1.0:
-            return 0.0, np.inf  # it runs away
-        if np.linalg.norm(step) < LEAST_STEP:
-            break
-    noise2 = float(np.sum(weights * errors**2) / max(2 * np.sum(weights) - 7, 1.0))
-    return log_scale, float(np.sqrt(max(noise2, least_noise**2) * np.linalg.inv(normal)[6, 6]))
+    jacobians, errors, in_front = _linearised(points, rays, T_parent_camera, whitening)
+    jacobians = np.concatenate([jacobians, _by_camera(project(points, T_parent_camera)[0], whitening)])
+    weights = in_front / np.square(1.0 + np.sum(errors**2, axis=0) / tolerance**2)
+    weighted, columns = (jacobians * weights).reshape(len(jacobians), -1), jacobians.reshape(len(jacobians), -1)
+    normal, pull = weighted @ columns.T, weighted @ errors.ravel()
+    of_pose, across = normal[:6, :6], normal[:6, 6:]
+    unknown = np.zeros(len(CameraPart)), np.full(len(CameraPart), np.inf)
+    if not np.isfinite(normal).all() or np.linalg.cond(of_pose) > WORST_CONDITION:
+        return unknown
+    # what the pose does not make up for, of each part and of the errors
+    made_up = np.linalg.solve(of_pose, np.column_stack([across, pull[:6]]))
+    told = np.diag(normal)[6:] - np.sum(across * made_up[:, :-1], axis=0)
+    pull_left = pull[6:] - across.T @ made_up[:, -1]
+    is_told = told > np.diag(normal)[6:] / WORST_CONDITION
+    changes = np.divide(pull_left, told, out=unknown[0], where=is_told)
+    squares = float(np.sum(weights * errors**2)) - changes * pull_left
+    noise2 = np.maximum(squares / max(2 * float(np.sum(weights)) - 7, 1.0), least_noise**2)
+    return changes, np.sqrt(np.divide(noise2, told, out=unknown[1], where=is_told))
 
 
 def reprojection_errors(points: np.ndarray, rays: np.ndarray, T_parent_camera: np.ndarray) -> np.ndarray:
@@ -273,14 +292,15 @@ def _linearised(
     return np.einsum("nij,kjn->kin", whitening, jacobians), np.einsum("nij,jn->in", whitening, errors), in_front
 
 
-def _linearised_with_focal(
-    points: np.ndarray, rays: np.ndarray, T_parent_camera: np.ndarray, log_scale: float, whitening: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """As `_linearised`, of rays by a focal length that is longer, with Jacobians (7, 2, n) by that, too."""
-    rays = rays * np.exp(-log_scale)
-    jacobians, errors, in_front = _linearised(points, rays, T_parent_camera, whitening)
-    by_focal = rays.T if whitening is None else np.einsum("nij,nj->in", whitening, rays)
-    return np.concatenate([jacobians, by_focal[None]]), errors, in_front
+def _by_camera(projected: np.ndarray, whitening: np.ndarray | None) -> np.ndarray:
+    """Jacobians (5, 2, n) by each CameraPart of where points appear, which is at `projected` (n, 2); made white."""
+    u, v = projected.T
+    zero, one, square = np.zeros_like(u), np.ones_like(u), u * u + v * v
+    jacobians = np.array([(u, v), (u, -v), (one, zero), (zero, one), (square * u, square * v)])
+    if whitening is None:
+        return jacobians
+    whitened: np.ndarray = np.einsum("nij,kjn->kin", whitening, jacobians)
+    return whitened
 
 
 def _moved(T_parent_camera: np.ndarray, step: np.ndarray) -> np.ndarray:

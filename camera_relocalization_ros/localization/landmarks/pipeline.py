@@ -14,10 +14,11 @@ from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.pose import Pose
 from camera_relocalization_ros.core.state import Stage
 from camera_relocalization_ros.localization.estimate import Estimate
+from camera_relocalization_ros.localization.landmarks.camera_watch import CameraWatch
 from camera_relocalization_ros.localization.landmarks.carried_regression import CarriedRegression
-from camera_relocalization_ros.localization.landmarks.focal_watch import FocalWatch
 from camera_relocalization_ros.localization.landmarks.fusion import fuse, refined_alone, regression_alone
 from camera_relocalization_ros.localization.landmarks.gate import GateDecision, GateSettings, RejectionReason, gate
+from camera_relocalization_ros.localization.landmarks.jump_watch import JumpWatch
 from camera_relocalization_ros.localization.landmarks.pose_refiner import PoseRefiner, Refinement
 from camera_relocalization_ros.localization.landmarks.regression_errors import RegressionErrors
 from camera_relocalization_ros.localization.landmarks.tracker import LandmarkTracker
@@ -95,8 +96,9 @@ class LandmarkPipeline:
         self._limits = GateSettings().in_units(landmark_map.metre)
         self._errors = RegressionErrors()
         self._carried = CarriedRegression()
-        # of `refine` alone
-        self._focal = FocalWatch(landmark_map.focal_reach)
+        # of what `refine` found, and of what is tracked
+        self._camera_found, self._camera_tracked = (CameraWatch(landmark_map.camera_reach) for _ in range(2))
+        self._jumps = JumpWatch(landmark_map.metre)
         self._why_none = NOT_YET
         # of the search that found what is tracked
         self._evidence = 0.0
@@ -109,7 +111,9 @@ class LandmarkPipeline:
             self._tracker = LandmarkTracker(refiner)
             self._tracked = None
             self._carried.reset()
-            self._focal.reset()
+            self._camera_found.reset()
+            self._camera_tracked.reset()
+            self._jumps.reset()
             self._why_none = NOT_YET
 
     def grey(self, image: np.ndarray) -> np.ndarray:
@@ -132,7 +136,9 @@ class LandmarkPipeline:
         self._tracked = None
         self._errors.reset()
         self._carried.reset()
-        self._focal.reset()
+        self._camera_found.reset()
+        self._camera_tracked.reset()
+        self._jumps.reset()
         self._why_none = NOT_YET
 
     def miss(self, decode_grey: Callable[[], np.ndarray], stamp_ns: int) -> None:
@@ -177,10 +183,21 @@ class LandmarkPipeline:
     def _follow(self, grey: np.ndarray, stamp_ns: int) -> Refinement | None:
         tracked = self._tracker.track(grey, stamp_ns)
         self._tracked = None if tracked is None else replace(tracked, evidence=self._evidence)
+        if tracked is not None and tracked.found:
+            jump = self._jumps.jump(stamp_ns, tracked)
+            if jump:
+                self._stop_tracking(jump)
         return self._tracked
+
+    def _stop_tracking(self, reason: str) -> None:
+        self._tracker.reset()
+        self._jumps.reset()
+        self._tracked, self._why_none = None, reason
 
     def _fused(self, regression: Estimate, tracked: Refinement) -> Estimate:
         decision = gate(regression, tracked, Stage.TRACKED, self._limits)
+        if decision.is_accepted:
+            decision = self._denied_by(self._camera_tracked, tracked) or decision
         return fuse(regression, tracked, decision, Stage.TRACKED)
 
     def _with_errors_of_flight(self, regression: Estimate, best: Estimate) -> Estimate:
@@ -222,11 +239,15 @@ class LandmarkPipeline:
     def _gated(self, grey: np.ndarray, regression: Estimate, found: Refinement, effort: float) -> RefinedImage:
         decision = gate(regression, found, settings=self._limits)
         if decision.is_accepted:
-            complaint = self._focal.complaint(*self.refiner.focal_scale(found))
-            decision = GateDecision(RejectionReason.DISAGREES, complaint, True) if complaint else decision
+            decision = self._denied_by(self._camera_found, found) or decision
         is_weak = decision.reason in (RejectionReason.FEW, RejectionReason.UNCERTAIN)
         is_addition = found.is_guided and found.found and is_weak
         return RefinedImage(grey, regression, found, decision, is_addition, effort)
+
+    def _denied_by(self, watch: CameraWatch, found: Refinement) -> GateDecision | None:
+        """Why a pose that the gate accepted is refused: its landmarks say that the picture is another camera's."""
+        complaint = watch.complaint(*self.refiner.camera_changes(found))
+        return GateDecision(RejectionReason.DISAGREES, complaint, denies_camera=True) if complaint else None
 
     def take(self, refined: RefinedImage) -> None:
         """Track the landmarks of a refined image from now on, beside others where it is an addition; nothing where its
@@ -237,9 +258,7 @@ class LandmarkPipeline:
         elif refined.is_addition:
             self._tracker.add(refined.grey, refined.regression.stamp_ns, refined.refinement)
         elif refined.decision.denies_camera:
-            self._tracker.reset()
-            self._tracked = None
-            self._why_none = refined.decision.description
+            self._stop_tracking(refined.decision.description)
 
     def start_tracking(self, refined: RefinedImage) -> None:
         """Track the landmarks of a refined image that the gate accepted from now on."""

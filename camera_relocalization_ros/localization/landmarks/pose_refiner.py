@@ -26,7 +26,7 @@ from camera_relocalization_ros.vision.local_features import FeatureExtractor, Lo
 from camera_relocalization_ros.vision.matching import mutual_matches_of_codes, mutual_matches_of_pairs
 from camera_relocalization_ros.vision.pnp import (
     PerspectivePose,
-    focal_scale,
+    camera_changes,
     project,
     ransac_pose,
     refine_pose,
@@ -48,8 +48,9 @@ class Refinement:
     grey image, agree with it, to noise_px (standard deviation of a coordinate). by_chance: how many would agree as
     closely with any pose, 0 where nothing was searched. evidence: orders of magnitude by which chance is unlikelier,
     see `evidence`; support: the same while the regression speaks for the pose, so that no rival matters, infinite where
-    nothing was searched. share: of landmarks that were tracked, those that still agree, 1 where none were. is_guided:
-    the search was near the prior alone. is_mirrored: the features say far more of the picture's mirror image. seconds:
+    nothing was searched. share: of landmarks that were tracked, those that still agree, 1 where none were; drift_px:
+    how far they may have slipped since they were found, alike, so that noise_px does not show it. is_guided: the search
+    was near the prior alone. is_mirrored: the features say far more of the picture's mirror image. seconds:
     time per stage.
     """
 
@@ -64,6 +65,7 @@ class Refinement:
     evidence: float = 0.0
     support: float = math.inf
     share: float = 1.0
+    drift_px: float = 0.0
     is_guided: bool = False
     is_mirrored: bool = False
     seconds: dict[str, float] = field(default_factory=dict)
@@ -267,14 +269,15 @@ class PoseRefiner:
         said = guided_evidence(rays, rays[seen[pose.inliers]], by_chance)
         return replace(refinement, by_chance=by_chance, evidence=said, support=said)
 
-    def focal_scale(self, refinement: Refinement) -> tuple[float, float]:
-        """What the landmarks of a refinement that found a pose say of the focal length, see `pnp.focal_scale`."""
+    def camera_changes(self, refinement: Refinement) -> tuple[np.ndarray, np.ndarray]:
+        """What the landmarks of a refinement that found a pose say of the intrinsics, see `pnp.camera_changes`."""
         rays = self.true_rays(self.extractor.rays(refinement.pixels))
         spreads = None if self._spreads is None else self._spreads[refinement.landmarks]
         points, T_parent_lens = self.points[refinement.landmarks], self.lens_pose(refinement.pose)
         pixel = 1.0 / self.extractor.focal_px
         tolerance, least_noise = self._settings.tolerance_px * pixel, ALIKE_PX * pixel
-        return focal_scale(points, rays, T_parent_lens, tolerance, spreads, least_noise)
+        changes, deviations = camera_changes(points, rays, T_parent_lens, tolerance, spreads, least_noise)
+        return changes, deviations * math.hypot(1.0, refinement.drift_px / max(refinement.noise_px, ALIKE_PX))
 
     def true_rays(self, rays: np.ndarray) -> np.ndarray:
         """Rays (n, 2) that fit the map, from those by the camera's intrinsics."""

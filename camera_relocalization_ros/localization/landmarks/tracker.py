@@ -247,10 +247,11 @@ class LandmarkTracker:
         # drift is independent of the noise that the residuals show, and grows with time, through few images or many:
         # what a landmark looks like changes with the view, most of it soon
         age_s = float(np.mean(image.stamp_ns - found.found_ns)) * 1e-9
-        drift2 = math.sqrt(age_s) * (self._settings.drift_px / focal_px) ** 2
-        pose = replace(pose, covariance=pose.covariance * (1 + drift2 / max(pose.noise, 1e-6) ** 2))
+        drift_px = age_s**0.25 * self._settings.drift_px
+        pose = replace(pose, covariance=pose.covariance * (1 + (drift_px / focal_px / max(pose.noise, 1e-6)) ** 2))
         refinement = self._refiner.refinement_from(pose, track.select(is_found).landmarks, pixels[is_found])
-        return found, replace(refinement, share=len(found.landmarks) / max(self._expected(track, found), 1))
+        share = len(found.landmarks) / max(self._expected(track, found), 1)
+        return found, replace(refinement, share=share, drift_px=drift_px)
 
     def _expected(self, before: Track, now: Track) -> int:
         """How many of the landmarks that were tracked before the pose of now expects in the image."""

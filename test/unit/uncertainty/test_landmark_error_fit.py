@@ -69,13 +69,13 @@ def test_a_difference_is_of_axes_that_do_not_turn():
 
 def some_map_of(deviation):
     """What is measured of a map, in metres."""
-    return make_dataclass("SomeMap", ["deviation", "metre", "focal_reach"])(deviation, 1.0, 0.0)
+    return make_dataclass("SomeMap", ["deviation", "metre", "camera_reach"])(deviation, 1.0, 0.0)
 
 
 def test_covariances_that_nobody_could_measure_are_wide_and_told(caplog):
     some_map = some_map_of(np.array([1.0, 0.0, 1.0, 0.0]))
     measured, errors = with_measured_deviation(some_map, trials=[])
-    assert tuple(measured.deviation) == UNMEASURED and measured.focal_reach == 4 * UNMEASURED[0]
+    assert tuple(measured.deviation) == UNMEASURED and measured.camera_reach == 4 * UNMEASURED[0]
     assert errors.shape == (0, 2)
     assert "covariances are guessed: 0 left-out images got a pose" in caplog.text
 
@@ -89,8 +89,10 @@ class TrueToTheMap:
     def for_camera(self, camera):
         return self
 
-    def focal_scale(self, refined):
-        return 0.01 * self.generator.choice([-3, 1, 4]), 0.002
+    def camera_changes(self, refined):
+        changes = np.zeros(5)
+        changes[self.generator.integers(5)] = 0.01 * self.generator.choice([-3, 1, 4])
+        return changes, np.full(5, 0.002)
 
     def refine(self, image_rgb, prior):
         pose = next(self.poses)
@@ -108,8 +110,8 @@ def test_covariances_of_a_map_reach_as_far_as_its_survey_may_be_off(tmp_path):
     for dataset in (plain, surveyed):
         measured, errors = with_measured_deviation(some_map, [(TrueToTheMap(dataset), trials_of(dataset))])
         assert len(errors) == 60 and np.median(errors[:, 0]) < 0.015
-        # a quarter more than the most that an image was off by, 0.04 of which 0.02 are tolerated anyway
-        assert measured.focal_reach == max(1.25 * 0.02 / 0.002, 4 * measured.deviation[0])
+        # a quarter more than the most that an image was off by, 0.04 of which 0.01 are tolerated anyway
+        assert measured.camera_reach == pytest.approx(1.25 * 0.03 / 0.002)
         own, of_one = measured.deviation.reshape(2, 2).T
         deviations.append(np.sqrt((own * 0.005) ** 2 + (of_one / 100) ** 2))
     np.testing.assert_allclose(deviations[0], [0.005, 0.005], rtol=0.4)

@@ -4,7 +4,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from camera_relocalization_ros.core.geometry import transform_points
-from camera_relocalization_ros.vision.pnp import approach_pose, focal_scale, ransac_pose, refine_pose
+from camera_relocalization_ros.vision.pnp import CameraPart, approach_pose, camera_changes, ransac_pose, refine_pose
 
 NOISE = 2e-3
 TOLERANCE = 1e-2
@@ -111,25 +111,52 @@ def test_covariance_does_not_rest_on_one_point():
     assert np.trace(lone.covariance[:3, :3]) > 0.3 * np.trace(others.covariance[:3, :3])
 
 
-@pytest.mark.parametrize("scale", [0.8, 1.0, 1.1])
-def test_a_longer_focal_length_is_told_from_a_nearer_camera(scale):
-    units = []
+# how rays (n, 2) change with each part of a camera, by `value`
+CHANGED = {
+    CameraPart.FOCAL_LENGTH: lambda rays, value: rays * (1 + value),
+    CameraPart.ASPECT_RATIO: lambda rays, value: rays * [1 + value, 1 - value],
+    CameraPart.CENTRE_X: lambda rays, value: rays + [value, 0],
+    CameraPart.CENTRE_Y: lambda rays, value: rays + [0, value],
+    CameraPart.DISTORTION: lambda rays, value: rays * (1 + value * np.sum(rays**2, axis=1, keepdims=True)),
+}
+
+
+@pytest.mark.parametrize("value", [-0.03, 0.0, 0.03])
+@pytest.mark.parametrize("part", CameraPart)
+def test_another_camera_is_told_from_another_pose(part, value):
+    units, others, changes_of = [], [], []
     for seed in range(30):
         T_true, points, rays, generator = view(seed)
-        seen = scale * rays + generator.normal(0, NOISE, rays.shape)
+        seen = CHANGED[part](rays, value) + generator.normal(0, NOISE, rays.shape)
         seen[:20] = generator.uniform(-0.6, 0.6, (20, 2))
         pose = refine_pose(points, seen, T_true, TOLERANCE)
-        log_scale, deviation = focal_scale(points, seen, pose.T_parent_camera, TOLERANCE)
-        assert log_scale == pytest.approx(np.log(scale), abs=0.03), seed
-        units.append((log_scale - np.log(scale)) / deviation)
+        right = pose.inliers
+        changes, deviations = camera_changes(points[right], seen[right], pose.T_parent_camera, TOLERANCE)
+        changes_of.append(changes[part])
+        units.append((changes[part] - value) / deviations[part])
+        others.append(np.abs(changes / deviations).argmax() == part)
+    assert np.median(changes_of) == pytest.approx(value, abs=0.008)
     assert 0.5 < np.std(units) < 1.6
+    # of each by itself, the one that it is explains most
+    assert value == 0 or np.mean(others) > 0.7
 
 
-def test_points_that_tell_nothing_of_the_focal_length_have_a_large_deviation():
+def test_of_a_large_change_one_step_tells_about_how_large_it_is():
+    T_true, points, rays, _ = view(1)
+    for scale, low, high in ((1.25, 1.1, 1.4), (0.8, 0.7, 0.9)):
+        pose = refine_pose(points, scale * rays, T_true, TOLERANCE)
+        changes, _ = camera_changes(points, scale * rays, pose.T_parent_camera, TOLERANCE)
+        assert low < 1 + changes[CameraPart.FOCAL_LENGTH] < high
+
+
+def test_points_that_tell_nothing_of_the_camera_have_a_large_deviation():
     _, _, rays, generator = view(2)
     wall = np.column_stack([3.0 * rays, np.full(len(rays), 3.0)])
     noisy = rays + generator.normal(0, NOISE, rays.shape)
-    assert focal_scale(wall, noisy, np.eye(4), TOLERANCE)[1] > 0.1
-    spreads = np.tile(np.eye(3) * 1e-3, (len(rays), 1, 1))
-    assert focal_scale(wall, noisy, np.eye(4), TOLERANCE, spreads)[1] > 0.1
-    assert focal_scale(wall[:3], noisy[:3], np.eye(4), TOLERANCE)[1] == np.inf
+    focal, spreads = CameraPart.FOCAL_LENGTH, np.tile(np.eye(3) * 1e-3, (len(rays), 1, 1))
+    assert camera_changes(wall, noisy, np.eye(4), TOLERANCE)[1][focal] > 0.1
+    assert camera_changes(wall, noisy, np.eye(4), TOLERANCE, spreads)[1][focal] > 0.1
+    exactly = camera_changes(wall, rays, np.eye(4), TOLERANCE)
+    assert exactly[0][focal] == 0 and not np.isnan(exactly[1]).any()
+    changes, deviations = camera_changes(wall[:2], noisy[:2], np.eye(4), TOLERANCE)
+    assert np.all(changes == 0) and np.all(deviations == np.inf)

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Whether pictures are by the intrinsics that camera_info has, as landmarks say: a cropped or squeezed one is not."""
+
+from __future__ import annotations
+
+import numpy as np
+
+# of each part of a camera, see `pnp.CameraPart`: what is tolerated beside a map's reach; half of both is content again
+TOLERATED = np.array([0.02, 0.01, 0.02, 0.02, 0.02])
+
+
+def deviations_off(changes_5: np.ndarray, deviations_5: np.ndarray) -> np.ndarray:
+    """By how many standard deviations each part of a camera (5,) differs beyond what is tolerated anyway.
+
+    The arguments are what `pnp.camera_changes` returns.
+    """
+    off: np.ndarray = np.maximum(np.abs(changes_5) - TOLERATED, 0.0) / deviations_5
+    return off
+
+
+class CameraWatch:
+    """Speaks up when landmarks leave no doubt that a picture is not by its intrinsics, until they agree again.
+
+    Pictures are not averaged: what a map errs by is the same from one image to the next. reach: how many standard
+    deviations are no doubt, see `LandmarkMap`.
+    """
+
+    def __init__(self, reach: float) -> None:
+        self._reach, self._is_off = reach, False
+
+    def reset(self) -> None:
+        """Forget earlier pictures."""
+        self._is_off = False
+
+    def complaint(self, changes_5: np.ndarray, deviations_5: np.ndarray) -> str:
+        """What is wrong by one more picture, see `pnp.camera_changes`; "" when nothing is."""
+        off = deviations_off(changes_5, deviations_5)
+        if np.max(off) > self._reach:
+            self._is_off = True
+        elif np.all(2 * np.abs(changes_5) < TOLERATED + self._reach * deviations_5):
+            self._is_off = False
+        if not self._is_off:
+            return ""
+        part = int(np.argmax(np.abs(changes_5) / deviations_5))
+        return f"landmarks say that {_SAYINGS[part](float(changes_5[part]))}"
+
+
+def _of_focal_length(change: float) -> str:
+    factor = f"the focal length is about {1 + change:.2f} times that of camera_info"
+    return f"{factor}: is the picture cropped, zoomed or stabilised?"
+
+
+def _of_aspect_ratio(change: float) -> str:
+    side = "wide" if change > 0 else "high"
+    factor = f"things are about {(1 + abs(change)) / (1 - abs(change)):.2f} times as {side} as camera_info has them"
+    return f"{factor}: is the picture squeezed?"
+
+
+def _of_principal_point(change: float) -> str:
+    share = f"the principal point is off by about {abs(change):.0%} of the focal length"
+    return f"{share}: is the picture shifted, or a part of one?"
+
+
+def _of_distortion(change: float) -> str:
+    amount = "too little" if change > 0 else "too much"
+    return f"camera_info has {amount} distortion: is the picture rectified, or another lens's?"
+
+
+# what is asked of who flies, for each part of a camera
+_SAYINGS = (_of_focal_length, _of_aspect_ratio, _of_principal_point, _of_principal_point, _of_distortion)

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Pictures that are not by the intrinsics of camera_info, such as cropped or squeezed ones, are told by landmarks."""
+
+import cv2
+import numpy as np
+import pytest
+from painted_wall import CAMERA, flight, paint, stamp, view
+
+from camera_relocalization_ros.core.state import Stage, State
+from camera_relocalization_ros.localization.landmarks.camera_watch import CameraWatch, deviations_off
+from camera_relocalization_ros.localization.landmarks.staged_relocalizer import StagedRelocalizer
+
+WALL = paint()
+
+
+def cropped(picture, share):
+    """The middle of a picture in its full size, as stabilisation or a digital zoom has it."""
+    height, width = picture.shape[:2]
+    y, x = (round(size * (1 - share) / 2) for size in (height, width))
+    return cv2.resize(picture[y : height - y, x : width - x], (width, height))
+
+
+def moved(picture, matrix):
+    """A picture under an affine transform (2, 3) of its pixels."""
+    height, width = picture.shape[:2]
+    return cv2.warpAffine(picture, np.array(matrix, float), (width, height), borderMode=cv2.BORDER_REPLICATE)
+
+
+def bulging(picture):
+    """As a lens sees it whose distortion nobody told of."""
+    height, width = picture.shape[:2]
+    x, y = np.meshgrid((np.arange(width) - CAMERA.cx) / CAMERA.fx, (np.arange(height) - CAMERA.cy) / CAMERA.fy)
+    grown = 1 + 0.3 * (x * x + y * y)
+    columns, rows = CAMERA.fx * x * grown + CAMERA.cx, CAMERA.fy * y * grown + CAMERA.cy
+    return cv2.remap(picture, columns.astype(np.float32), rows.astype(np.float32), cv2.INTER_LINEAR)
+
+
+OTHER_CAMERAS = {
+    "cropped": (lambda picture: cropped(picture, 0.8), "times that of camera_info: is the picture cropped"),
+    "widened": (lambda p: moved(p, [[1.2, 0, -0.1 * p.shape[1]], [0, 1, 0]]), "times as wide as camera_info"),
+    "heightened": (lambda p: moved(p, [[1, 0, 0], [0, 1.2, -0.1 * p.shape[0]]]), "times as high as camera_info"),
+    "shifted": (lambda p: moved(p, [[1, 0, 0.12 * p.shape[1]], [0, 1, 0]]), "the principal point is off by about"),
+    "of another lens": (bulging, "distortion: is the picture rectified"),
+}
+
+
+@pytest.mark.parametrize("kind", OTHER_CAMERAS)
+@pytest.mark.parametrize("first", [0, 3])
+def test_no_pose_of_another_cameras_picture_is_ok_and_nothing_is_followed_into_it(relocalizer, kind, first):
+    change, _ = OTHER_CAMERAS[kind]
+    staged = StagedRelocalizer(relocalizer, CAMERA)
+    for number, T in enumerate(flight(first + 4, seed=5)):
+        is_changed = first <= number < first + 2
+        picture = view(T, WALL)
+        answer = staged.estimate(change(picture) if is_changed else picture, stamp(number))
+        if is_changed:
+            assert answer.state is State.DEGRADED and answer.stage is Stage.REGRESSION
+            assert "landmarks say that" in answer.reason, answer.reason
+        else:
+            assert answer.state is State.OK, answer.reason
+
+
+CERTAIN = np.full(5, 0.01)
+
+
+def change(part, value):
+    """Of one part of a camera."""
+    changes = np.zeros(5)
+    changes[part] = value
+    return changes
+
+
+def test_one_picture_says_so_and_only_one_that_agrees_takes_it_back():
+    watch = CameraWatch(4.0)
+    assert not watch.complaint(change(0, 0.06), CERTAIN) and not watch.complaint(change(0, -0.06), CERTAIN)
+    assert not watch.complaint(change(0, 0.5), np.full(5, np.inf))
+    assert "about 1.08 times" in watch.complaint(change(0, 0.08), CERTAIN)
+    assert "about 1.04 times" in watch.complaint(change(0, 0.045), CERTAIN)
+    watch.reset()
+    assert not watch.complaint(change(0, 0.045), CERTAIN)
+    # a map whose left-out images differed by more tolerates more
+    wide = CameraWatch(8.0)
+    assert not wide.complaint(change(0, 0.08), CERTAIN) and wide.complaint(change(0, 0.11), CERTAIN)
+    assert watch.complaint(change(0, 0.08), CERTAIN)
+    # of no view that tells
+    assert not watch.complaint(np.zeros(5), np.full(5, 0.3)) and not watch.complaint(change(0, 0.06), CERTAIN)
+    assert "about 0.92 times" in watch.complaint(change(0, -0.08), CERTAIN)
+
+
+@pytest.mark.parametrize(
+    "part, value, says",
+    [
+        (1, 0.06, "about 1.13 times as wide"),
+        (1, -0.06, "about 1.13 times as high"),
+        (2, -0.08, "off by about 8% of the focal length"),
+        (3, 0.08, "off by about 8% of the focal length"),
+        (4, 0.1, "camera_info has too little distortion"),
+        (4, -0.1, "camera_info has too much distortion"),
+    ],
+)
+def test_what_differs_most_is_named(part, value, says):
+    both = change(part, value) + change(0, 0.03)
+    assert says in CameraWatch(4.0).complaint(both, CERTAIN)
+
+
+def test_some_difference_is_tolerated_of_each_part():
+    off = deviations_off(np.array([0.03, -0.03, 0.02, 0.01, -0.04]), np.array([0.01, 0.01, 0.01, 0.01, np.inf]))
+    np.testing.assert_allclose(off, [1, 2, 0, 0, 0])
