@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-# of each part of a camera, see `pnp.CameraPart`: what is tolerated beside a map's reach; half of both is content again
+# of each part of a camera, see `pnp.CameraPart`: what is tolerated beside a map's reach
 TOLERATED = np.array([0.02, 0.01, 0.02, 0.02, 0.02])
 
 
@@ -19,30 +19,39 @@ def deviations_off(changes_5: np.ndarray, deviations_5: np.ndarray) -> np.ndarra
 
 
 class CameraWatch:
-    """Speaks up when landmarks leave no doubt that a picture is not by its intrinsics, until they agree again.
+    """Speaks up when landmarks leave no doubt that a picture is not by its intrinsics, until others deny what they saw.
 
     Pictures are not averaged: what a map errs by is the same from one image to the next. reach: how many standard
-    deviations are no doubt, see `LandmarkMap`.
+    deviations are no doubt, see `LandmarkMap`; half of them deny. What is searched and what is tracked may be looked at
+    in threads of their own.
     """
 
     def __init__(self, reach: float) -> None:
-        self._reach, self._is_off = reach, False
+        self._reach = reach
+        self._alarm: tuple[int, float] | None = None
 
     def reset(self) -> None:
         """Forget earlier pictures."""
-        self._is_off = False
+        self._alarm = None
 
     def complaint(self, changes_5: np.ndarray, deviations_5: np.ndarray) -> str:
         """What is wrong by one more picture, see `pnp.camera_changes`; "" when nothing is."""
-        off = deviations_off(changes_5, deviations_5)
-        if np.max(off) > self._reach:
-            self._is_off = True
-        elif np.all(2 * np.abs(changes_5) < TOLERATED + self._reach * deviations_5):
-            self._is_off = False
-        if not self._is_off:
+        off, alarm = deviations_off(changes_5, deviations_5), self._alarm
+        worst = int(np.argmax(off))
+        if off[worst] > self._reach:
+            alarm = worst, float(changes_5[worst])
+        elif alarm is not None and self._is_denied(*alarm, changes_5, deviations_5):
+            alarm = None
+        self._alarm = alarm
+        if alarm is None:
             return ""
-        part = int(np.argmax(np.abs(changes_5) / deviations_5))
-        return f"landmarks say that {_SAYINGS[part](float(changes_5[part]))}"
+        part, change = alarm
+        return f"landmarks say that {_SAYINGS[part](change)}"
+
+    def _is_denied(self, part: int, change: float, changes_5: np.ndarray, deviations_5: np.ndarray) -> bool:
+        """Whether a picture, which may tell next to nothing of a part of the camera, rules a change of it out."""
+        share = changes_5[part] / change
+        return bool(share < 0.5 and (1 - share) * abs(change) > self._reach / 2 * deviations_5[part])
 
 
 def _of_focal_length(change: float) -> str:

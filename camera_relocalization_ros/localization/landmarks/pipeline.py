@@ -83,8 +83,9 @@ def whole_image_effort(scale: float) -> float:
 class LandmarkPipeline:
     """`track` is quick, for every image; `refine` takes longer, for every image or now and then.
 
-    Both may run in threads of their own: `refine` touches nothing that `track` uses; who refined an image in which
-    landmarks were found calls `take` with it, in the thread of `track`. between_steps: see PoseRefiner.
+    Both may run in threads of their own: but for the camera watch `refine` touches nothing that `track` uses; who
+    refined an image in which landmarks were found calls `take` with it, in the thread of `track`. between_steps: see
+    PoseRefiner.
     """
 
     def __init__(
@@ -96,8 +97,7 @@ class LandmarkPipeline:
         self._limits = GateSettings().in_units(landmark_map.metre)
         self._errors = RegressionErrors()
         self._carried = CarriedRegression()
-        # of what `refine` found, and of what is tracked
-        self._camera_found, self._camera_tracked = (CameraWatch(landmark_map.camera_reach) for _ in range(2))
+        self._camera_watch = CameraWatch(landmark_map.camera_reach)
         self._jumps = JumpWatch(landmark_map.metre)
         self._why_none = NOT_YET
         # of the search that found what is tracked
@@ -111,8 +111,7 @@ class LandmarkPipeline:
             self._tracker = LandmarkTracker(refiner)
             self._tracked = None
             self._carried.reset()
-            self._camera_found.reset()
-            self._camera_tracked.reset()
+            self._camera_watch.reset()
             self._jumps.reset()
             self._why_none = NOT_YET
 
@@ -136,8 +135,7 @@ class LandmarkPipeline:
         self._tracked = None
         self._errors.reset()
         self._carried.reset()
-        self._camera_found.reset()
-        self._camera_tracked.reset()
+        self._camera_watch.reset()
         self._jumps.reset()
         self._why_none = NOT_YET
 
@@ -197,7 +195,7 @@ class LandmarkPipeline:
     def _fused(self, regression: Estimate, tracked: Refinement) -> Estimate:
         decision = gate(regression, tracked, Stage.TRACKED, self._limits)
         if decision.is_accepted:
-            decision = self._denied_by(self._camera_tracked, tracked) or decision
+            decision = self._denied(tracked) or decision
         return fuse(regression, tracked, decision, Stage.TRACKED)
 
     def _with_errors_of_flight(self, regression: Estimate, best: Estimate) -> Estimate:
@@ -239,14 +237,14 @@ class LandmarkPipeline:
     def _gated(self, grey: np.ndarray, regression: Estimate, found: Refinement, effort: float) -> RefinedImage:
         decision = gate(regression, found, settings=self._limits)
         if decision.is_accepted:
-            decision = self._denied_by(self._camera_found, found) or decision
+            decision = self._denied(found) or decision
         is_weak = decision.reason in (RejectionReason.FEW, RejectionReason.UNCERTAIN)
         is_addition = found.is_guided and found.found and is_weak
         return RefinedImage(grey, regression, found, decision, is_addition, effort)
 
-    def _denied_by(self, watch: CameraWatch, found: Refinement) -> GateDecision | None:
+    def _denied(self, found: Refinement) -> GateDecision | None:
         """Why a pose that the gate accepted is refused: its landmarks say that the picture is another camera's."""
-        complaint = watch.complaint(*self.refiner.camera_changes(found))
+        complaint = self._camera_watch.complaint(*self.refiner.camera_changes(found))
         return GateDecision(RejectionReason.DISAGREES, complaint, denies_camera=True) if complaint else None
 
     def take(self, refined: RefinedImage) -> None:
