@@ -7,6 +7,8 @@ import numpy as np
 
 # of each part of a camera, see `pnp.CameraPart`: what is tolerated beside a map's reach
 TOLERATED = np.array([0.02, 0.01, 0.02, 0.02, 0.02])
+# pictures in a row: of a large change a single one was seen to tell nothing
+DENIALS = 3
 
 
 def deviations_off(changes_5: np.ndarray, deviations_5: np.ndarray) -> np.ndarray:
@@ -28,30 +30,27 @@ class CameraWatch:
 
     def __init__(self, reach: float) -> None:
         self._reach = reach
-        self._alarm: tuple[int, float] | None = None
+        self.reset()
 
     def reset(self) -> None:
         """Forget earlier pictures."""
-        self._alarm = None
+        self._alarm: tuple[int, float] | None = None
+        self._denials = 0
 
     def complaint(self, changes_5: np.ndarray, deviations_5: np.ndarray) -> str:
         """What is wrong by one more picture, see `pnp.camera_changes`; "" when nothing is."""
         off, alarm = deviations_off(changes_5, deviations_5), self._alarm
         worst = int(np.argmax(off))
         if off[worst] > self._reach:
-            alarm = worst, float(changes_5[worst])
-        elif alarm is not None and self._is_denied(*alarm, changes_5, deviations_5):
-            alarm = None
-        self._alarm = alarm
-        if alarm is None:
-            return ""
-        part, change = alarm
-        return f"landmarks say that {_SAYINGS[part](change)}"
-
-    def _is_denied(self, part: int, change: float, changes_5: np.ndarray, deviations_5: np.ndarray) -> bool:
-        """Whether a picture, which may tell next to nothing of a part of the camera, rules a change of it out."""
-        share = changes_5[part] / change
-        return bool(share < 0.5 and (1 - share) * abs(change) > self._reach / 2 * deviations_5[part])
+            self._alarm, self._denials = (worst, float(changes_5[worst])), 0
+        elif alarm is not None:
+            part, change = alarm
+            excluded = abs(change - changes_5[part]) > self._reach / 2 * deviations_5[part]
+            self._denials = self._denials + 1 if off[part] == 0 and excluded else 0
+            if self._denials >= DENIALS:
+                self._alarm = None
+        alarm = self._alarm
+        return "" if alarm is None else f"landmarks say that {_SAYINGS[alarm[0]](alarm[1])}"
 
 
 def _of_focal_length(change: float) -> str:
