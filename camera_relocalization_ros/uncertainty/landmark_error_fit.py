@@ -19,7 +19,7 @@ from camera_relocalization_ros.bundle.landmark_map import LandmarkMap, usual_cam
 from camera_relocalization_ros.core.chi_square import chi_square_quantile, squared_distance
 from camera_relocalization_ros.core.pose import Pose, pose_residual
 from camera_relocalization_ros.data.dataset import Dataset, Frame, load_image_rgb
-from camera_relocalization_ros.localization.landmarks.camera_watch import deviations_off
+from camera_relocalization_ros.localization.landmarks.intrinsics_watch import deviations_off
 from camera_relocalization_ros.localization.landmarks.pose_refiner import PoseRefiner
 from camera_relocalization_ros.uncertainty.survey_errors import with_survey_errors
 

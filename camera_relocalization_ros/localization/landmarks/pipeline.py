@@ -14,10 +14,10 @@ from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.pose import Pose
 from camera_relocalization_ros.core.state import Stage
 from camera_relocalization_ros.localization.estimate import Estimate
-from camera_relocalization_ros.localization.landmarks.camera_watch import CameraWatch
 from camera_relocalization_ros.localization.landmarks.carried_regression import CarriedRegression
 from camera_relocalization_ros.localization.landmarks.fusion import fuse, refined_alone, regression_alone
 from camera_relocalization_ros.localization.landmarks.gate import GateDecision, GateSettings, RejectionReason, gate
+from camera_relocalization_ros.localization.landmarks.intrinsics_watch import IntrinsicsWatch
 from camera_relocalization_ros.localization.landmarks.jump_watch import JumpWatch
 from camera_relocalization_ros.localization.landmarks.pose_refiner import PoseRefiner, Refinement
 from camera_relocalization_ros.localization.landmarks.regression_errors import RegressionErrors
@@ -83,8 +83,8 @@ def whole_image_effort(scale: float) -> float:
 class LandmarkPipeline:
     """`track` is quick, for every image; `refine` takes longer, for every image or now and then.
 
-    Both may run in threads of their own: but for the camera watch `refine` touches nothing that `track` uses; who
-    refined an image in which landmarks were found calls `take` with it, in the thread of `track`. between_steps: see
+    Both may run in threads of their own: but for the watch over intrinsics `refine` touches nothing that `track` uses.
+    Who refined an image in which landmarks were found calls `take` with it, in the thread of `track`. between_steps: see
     PoseRefiner.
     """
 
@@ -97,7 +97,7 @@ class LandmarkPipeline:
         self._limits = GateSettings().in_units(landmark_map.metre)
         self._errors = RegressionErrors()
         self._carried = CarriedRegression()
-        self._camera_watch = CameraWatch(landmark_map.camera_reach)
+        self._intrinsics_watch = IntrinsicsWatch(landmark_map.camera_reach)
         self._jumps = JumpWatch(landmark_map.metre)
         self._why_none = NOT_YET
         # of the search that found what is tracked
@@ -111,7 +111,7 @@ class LandmarkPipeline:
             self._tracker = LandmarkTracker(refiner)
             self._tracked = None
             self._carried.reset()
-            self._camera_watch.reset()
+            self._intrinsics_watch.reset()
             self._jumps.reset()
             self._why_none = NOT_YET
 
@@ -135,7 +135,7 @@ class LandmarkPipeline:
         self._tracked = None
         self._errors.reset()
         self._carried.reset()
-        self._camera_watch.reset()
+        self._intrinsics_watch.reset()
         self._jumps.reset()
         self._why_none = NOT_YET
 
@@ -244,7 +244,7 @@ class LandmarkPipeline:
 
     def _denied(self, found: Refinement) -> GateDecision | None:
         """Why a pose that the gate accepted is refused: its landmarks say that the picture is another camera's."""
-        complaint = self._camera_watch.complaint(*self.refiner.camera_changes(found))
+        complaint = self._intrinsics_watch.complaint(*self.refiner.camera_changes(found))
         return GateDecision(RejectionReason.DISAGREES, complaint, denies_camera=True) if complaint else None
 
     def take(self, refined: RefinedImage) -> None:

@@ -7,7 +7,7 @@ import pytest
 from painted_wall import CAMERA, flight, paint, stamp, view
 
 from camera_relocalization_ros.core.state import Stage, State
-from camera_relocalization_ros.localization.landmarks.camera_watch import CameraWatch, deviations_off
+from camera_relocalization_ros.localization.landmarks.intrinsics_watch import IntrinsicsWatch, deviations_off
 from camera_relocalization_ros.localization.landmarks.staged_relocalizer import StagedRelocalizer
 
 WALL = paint()
@@ -72,7 +72,7 @@ def change(part, value):
 
 
 def test_one_picture_says_so_and_only_three_that_deny_it_take_it_back():
-    watch = CameraWatch(4.0)
+    watch = IntrinsicsWatch(4.0)
     assert not watch.complaint(change(0, 0.06), CERTAIN) and not watch.complaint(change(0, -0.06), CERTAIN)
     assert not watch.complaint(change(0, 0.5), np.full(5, np.inf))
     assert "about 1.08 times" in watch.complaint(change(0, 0.08), CERTAIN)
@@ -89,7 +89,7 @@ def test_one_picture_says_so_and_only_three_that_deny_it_take_it_back():
     watch.reset()
     assert not watch.complaint(np.zeros(5), np.full(5, 0.05))
     # a map whose left-out images differed by more tolerates more
-    wide = CameraWatch(8.0)
+    wide = IntrinsicsWatch(8.0)
     assert not wide.complaint(change(0, 0.08), CERTAIN) and wide.complaint(change(0, 0.11), CERTAIN)
 
 
@@ -106,7 +106,7 @@ def test_one_picture_says_so_and_only_three_that_deny_it_take_it_back():
 )
 def test_what_differs_most_is_named(part, value, says):
     both = change(part, value) + change(0, 0.03)
-    assert says in CameraWatch(4.0).complaint(both, CERTAIN)
+    assert says in IntrinsicsWatch(4.0).complaint(both, CERTAIN)
 
 
 def test_some_difference_is_tolerated_of_each_part():

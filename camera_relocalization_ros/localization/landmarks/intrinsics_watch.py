@@ -20,7 +20,7 @@ def deviations_off(changes_5: np.ndarray, deviations_5: np.ndarray) -> np.ndarra
     return off
 
 
-class CameraWatch:
+class IntrinsicsWatch:
     """Speaks up when landmarks leave no doubt that a picture is not by its intrinsics, until others deny what they saw.
 
     Pictures are not averaged: what a map errs by is the same from one image to the next. reach: how many standard
