@@ -84,8 +84,8 @@ class LandmarkPipeline:
     """`track` is quick, for every image; `refine` takes longer, for every image or now and then.
 
     Both may run in threads of their own: but for the watch over intrinsics `refine` touches nothing that `track` uses.
-    Who refined an image in which landmarks were found calls `take` with it, in the thread of `track`. between_steps: see
-    PoseRefiner.
+    Who refined an image in which landmarks were found calls `take` with it, in the thread of `track`. between_steps:
+    see PoseRefiner.
     """
 
     def __init__(
