@@ -9,6 +9,7 @@ from pathlib import Path
 from camera_relocalization_ros.cli.dask_argument import add_dask_argument
 from camera_relocalization_ros.cli.early_checks import check_bundle, check_data
 from camera_relocalization_ros.cli.next_step import print_next
+from camera_relocalization_ros.core.program import keep_freed_memory
 
 NAME = "map"
 HELP = "Add a map of landmarks from training images to a bundle, for poses good to centimetres."
@@ -60,6 +61,7 @@ def check(arguments: argparse.Namespace) -> None:
 def run(arguments: argparse.Namespace) -> int:
     from camera_relocalization_ros.pipelines.build_map import build_map
 
+    keep_freed_memory()
     built = build_map(
         arguments.bundle,
         arguments.datasets,

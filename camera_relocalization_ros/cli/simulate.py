@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from camera_relocalization_ros.cli.next_step import print_next
+from camera_relocalization_ros.core.program import keep_freed_memory
 from camera_relocalization_ros.simulation.world_names import DEFAULT_WORLD, WORLD_LINES
 
 NAME = "simulate"
@@ -55,6 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
     from camera_relocalization_ros.simulation.recording import FlightPlan, Recording
     from camera_relocalization_ros.simulation.world import world_named
 
+    keep_freed_memory()
     world = world_named(arguments.world)
     if arguments.object:
         from camera_relocalization_ros.simulation.airframes.object_files import object_from_file

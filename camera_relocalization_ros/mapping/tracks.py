@@ -13,30 +13,25 @@ def join_matches(features: np.ndarray, strengths: np.ndarray, image: np.ndarray)
     joined first, and tracks that would then hold two features of one image stay apart (Kruskal's spanning forest with
     a conflict rule): joined without it, a few wrong matches make one track of half the scene.
     """
-    root = list(range(len(image)))
-    members: dict[int, dict[int, None]] = {}
-    image_of = image.tolist()
-
-    def find(feature: int) -> int:
-        while root[feature] != feature:
-            root[feature] = root[root[feature]]
-            feature = root[feature]
-        return feature
-
+    # of each feature its track, named by one of its features, and the next one of it in a ring; by name how many it
+    # has, and a bit for each image. When tracks are joined the fewer features are renamed: nothing has to be searched
+    name, following, count = list(range(len(image))), list(range(len(image))), [1] * len(image)
+    seen = [1 << number for number in image.tolist()]
     for a, b in features[np.argsort(-strengths, kind="stable")].tolist():
-        a, b = find(a), find(b)
-        if a == b:
+        a, b = name[a], name[b]
+        if a == b or seen[a] & seen[b]:
             continue
-        of_a, of_b = members.get(a) or {image_of[a]: None}, members.get(b) or {image_of[b]: None}
-        if len(of_a) < len(of_b):
-            a, b, of_a, of_b = b, a, of_b, of_a
-        if of_a.keys().isdisjoint(of_b):
-            root[b] = a
-            of_a.update(of_b)
-            members[a] = of_a
-            members.pop(b, None)
+        if count[a] < count[b]:
+            a, b = b, a
+        feature = b
+        while name[feature] != a:
+            name[feature] = a
+            feature = following[feature]
+        following[a], following[b] = following[b], following[a]
+        count[a] += count[b]
+        seen[a], seen[b] = seen[a] | seen[b], 0
     track = np.full(len(image), -1)
-    joined = np.array([find(feature) for feature in np.unique(features)], dtype=np.int64)
-    names, numbers, sizes = np.unique(joined, return_inverse=True, return_counts=True)
-    track[np.unique(features)] = np.where(sizes[numbers] > 1, numbers, -1)
+    matched = np.unique(features)
+    _, numbers, sizes = np.unique(np.array(name)[matched], return_inverse=True, return_counts=True)
+    track[matched] = np.where(sizes[numbers] > 1, numbers, -1)
     return track

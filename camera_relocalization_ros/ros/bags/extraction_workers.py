@@ -23,6 +23,7 @@ import rosbag
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.errors import BagError, FrameError, PictureSizeError
 from camera_relocalization_ros.core.image_files import encoded_suffix
+from camera_relocalization_ros.core.program import keep_freed_memory
 from camera_relocalization_ros.data.dataset_writer import store_image
 from camera_relocalization_ros.data.still_pictures import texture_of_content, texture_of_picture
 from camera_relocalization_ros.ros.bags.image_encoding import encode_pixels, pixels_to_encode
@@ -34,9 +35,8 @@ from camera_relocalization_ros.ros.bags.transforms import FrameChain, NoPoseErro
 
 # images that a process handles and reports at a time: enough to make reporting cheap
 BATCH = 16
-# from linux/prctl.h and glibc's malloc.h
-PR_SET_PDEATHSIG, M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = 1, -1, -3
-KEPT_BYTES = 1 << 30
+# from linux/prctl.h
+PR_SET_PDEATHSIG = 1
 
 
 class ProcessedFrame(NamedTuple):
@@ -186,11 +186,9 @@ def _become_worker() -> None:
     # libjpeg reports to stderr by itself; what is wrong with an image is counted
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     cv2.setNumThreads(1)  # OpenCV's threads did not survive the fork, and all cores are busy
-    libc = ctypes.CDLL(None)
-    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     parent = multiprocessing.parent_process()
     if parent is not None and os.getppid() != parent.pid:
         os._exit(1)  # it was killed before it could be told to take this process with it
-    # or glibc gives the memory of each image back to the kernel and fetches it anew: half of the time was spent there
-    libc.mallopt(M_MMAP_THRESHOLD, KEPT_BYTES)
-    libc.mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
+    # half of the time was spent without
+    keep_freed_memory()

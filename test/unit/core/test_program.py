@@ -128,3 +128,21 @@ def test_the_garbage_collector_works_again_after_the_imports():
     assert run_python(f"{program}; loaded('numpy'); print(gc.isenabled(), gc.get_freeze_count() > 0)") == "True True"
     failing = "\ntry:\n    loaded('nowhere')\nexcept ModuleNotFoundError:\n    print(gc.isenabled())"
     assert run_python(program + failing) == "True"
+
+
+def test_freed_memory_is_not_fetched_anew_where_it_is_kept():
+    program = """
+import resource
+from camera_relocalization_ros.core.program import keep_freed_memory
+{call}
+bytearray(40_000_000)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(10):
+    block = bytearray(40_000_000)
+    block[::4096] = b"x" * len(block[::4096])
+    del block
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+    kept, given_back = (int(run_python(program.format(call=call))) for call in ("keep_freed_memory()", ""))
+    # pages of ten blocks, or of one at most
+    assert kept < 12_000 and given_back > 80_000
