@@ -88,11 +88,14 @@ class Sensor:
         total = np.zeros(image_rgb.shape, np.float32)
         shares = np.linspace(-0.5, 0.5, int(np.clip(np.ceil(pixels) + 1, 3, MAX_BLUR_STEPS)))
         for share in shares:
-            plane = cv2.Rodrigues(share * rotation)[0]
-            plane[:, 2] += share * translation / shot.depth_m
-            H_middle_moment = K @ plane @ np.linalg.inv(K)
-            flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-            size = (camera.width, camera.height)
-            moment = cv2.warpPerspective(image_rgb, H_middle_moment, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+            moment = image_rgb
+            # in the middle, which is one of an odd number of moments, the picture is as it is
+            if share:
+                plane = cv2.Rodrigues(share * rotation)[0]
+                plane[:, 2] += share * translation / shot.depth_m
+                H_middle_moment = K @ plane @ np.linalg.inv(K)
+                flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+                size = (camera.width, camera.height)
+                moment = cv2.warpPerspective(image_rgb, H_middle_moment, size, None, flags, cv2.BORDER_REPLICATE)
             cv2.accumulate(moment, total)
         return cv2.convertScaleAbs(total, alpha=1.0 / len(shares))
