@@ -39,13 +39,14 @@ class LocalFeatures:
     distortion; float64.
 
     descriptors (n, 128) uint8 are of length 512, up to rounding; pixels (n, 2) are where the points lie in the grey
-    image, focal_px is its focal length.
+    image, focal_px is its focal length. share: of the part of the image that was looked at, where they could lie.
     """
 
     rays: np.ndarray
     descriptors: np.ndarray
     pixels: np.ndarray
     focal_px: float
+    share: float = 1.0
 
     def __len__(self) -> int:
         return len(self.rays)
@@ -84,6 +85,15 @@ class Window:
     def of(self, grey: np.ndarray) -> np.ndarray:
         """What it shows, as an image of its own."""
         return np.ascontiguousarray(grey[self.top : self.bottom, self.left : self.right])
+
+    def near(self, places: np.ndarray, radius_px: float) -> np.ndarray:
+        """Its pixels, as a mask of 255 and 0, that lie within a radius of places (n, 2) of the image."""
+        far = np.full((self.bottom - self.top, self.right - self.left), 255, np.uint8)
+        columns, rows = np.round(places - [self.left, self.top]).astype(int).T
+        inside = (columns >= 0) & (columns < far.shape[1]) & (rows >= 0) & (rows < far.shape[0])
+        far[rows[inside], columns[inside]] = 0
+        distances = cv2.distanceTransform(far, cv2.DIST_L2, cv2.DIST_MASK_5)
+        return np.where(distances <= radius_px, 255, 0).astype(np.uint8)
 
 
 class FeatureExtractor:
@@ -131,16 +141,29 @@ class FeatureExtractor:
             grey = cv2.resize(grey, self._size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
         return grey
 
-    def extract(self, grey: np.ndarray, window: Window | None = None, scale: float = 1.0) -> LocalFeatures:
-        """The points of an image made by `grey`, or of what a window shows of it; time goes with its area.
+    def extract(self, grey: np.ndarray, scale: float = 1.0) -> LocalFeatures:
+        """The points of an image made by `grey`; time goes with its area.
 
         scale: what the image is brought to first; pixels are those of `grey` all the same, focal_px is not.
         """
-        window = window or Window(0, 0, *grey.shape[::-1])
-        shown, focal_px = window.of(grey), scale * self.focal_px
+        window, shown = Window(0, 0, *grey.shape[::-1]), grey
         if scale != 1.0:
             shown = cv2.resize(shown, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-        points, descriptors = self._sift.detectAndCompute(shown, None)
+        return self._points(shown, window, scale)
+
+    def extract_near(self, grey: np.ndarray, window: Window, places: np.ndarray, radius_px: float) -> LocalFeatures:
+        """The points of what a window shows of an image made by `grey` that lie within a radius of places (n, 2).
+
+        What surrounds a point takes more of the time than to find it, and is looked at of these alone.
+        """
+        near = window.near(places, radius_px)
+        return replace(self._points(window.of(grey), window, mask=near), share=float(np.mean(near > 0)))
+
+    def _points(
+        self, shown: np.ndarray, window: Window, scale: float = 1.0, mask: np.ndarray | None = None
+    ) -> LocalFeatures:
+        focal_px = scale * self.focal_px
+        points, descriptors = self._sift.detectAndCompute(shown, mask)
         if not points:
             nothing = np.empty((0, 2))
             return LocalFeatures(nothing, np.empty((0, DESCRIPTOR_SIZE), np.uint8), nothing, focal_px)
@@ -168,9 +191,13 @@ def densest_window(pixels: np.ndarray, size: np.ndarray, share: float, margin_px
     excess = np.prod(high - low) / (share * np.prod(size))
     if excess > 1:
         extent = (high - low) / np.sqrt(excess)
-        corners = np.stack(np.meshgrid(*np.linspace(low, high - extent, PLACES).T), axis=-1).reshape(-1, 2)
-        inside = ((pixels > corners[:, None]) & (pixels < corners[:, None] + extent)).all(axis=2)
-        low = corners[inside.sum(axis=1).argmax()]
+        places = np.linspace(low, high - extent, PLACES)
+        # of each place along an axis, which points (PLACES, n) lie within the extent from it
+        x_inside, y_inside = (
+            ((pixels > places[:, None]) & (pixels < places[:, None] + extent)).astype(float).T.swapaxes(1, 2)
+        )
+        row, column = divmod(int((y_inside @ x_inside.T).argmax()), PLACES)
+        low = np.array([places[column, 0], places[row, 1]])
         high = low + extent
     (left, top), (right, bottom) = np.floor(low).astype(int).tolist(), np.ceil(high).astype(int).tolist()
     return Window(left, top, right, bottom)

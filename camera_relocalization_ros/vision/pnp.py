@@ -86,18 +86,16 @@ def refine_pose(
     exact. Errors count in units of what a ray and its point err together.
     """
     whitening = None if spreads is None else _whitening(points, spreads, T_parent_camera)
-    medians = MEDIANS if spreads is None else MEDIANS_OF_WHITE
-    pose = _descend(points, rays, T_parent_camera, tolerance, whitening)
-    for _ in range(NARROWINGS):
-        if pose is None:
-            return None
-        sizes = _sizes(points, rays, pose, whitening)
-        fitting = sizes[sizes < tolerance]
-        if len(fitting) < LEAST_POINTS:
-            return None
-        narrow = np.clip(medians * np.median(fitting), LEAST_SHARE * tolerance, tolerance)
-        pose = _descend(points, rays, pose, narrow, whitening)
-    return None if pose is None else _with_covariance(points, rays, pose, narrow, whitening)
+    narrowed = _narrowed(points, rays, T_parent_camera, tolerance, whitening)
+    return None if narrowed is None else _with_covariance(points, rays, *narrowed, whitening)
+
+
+def nearest_minimum(
+    points: np.ndarray, rays: np.ndarray, T_parent_camera: np.ndarray, tolerance: float
+) -> np.ndarray | None:
+    """T_parent_camera (4, 4) as `refine_pose` has it of exact points, without what that asks of a pose."""
+    narrowed = _narrowed(points, rays, T_parent_camera, tolerance, None)
+    return None if narrowed is None else narrowed[0]
 
 
 def approach_pose(points: np.ndarray, rays: np.ndarray, T_parent_camera: np.ndarray, tolerance: float) -> np.ndarray:
@@ -207,6 +205,25 @@ def _sizes(
         return reprojection_errors(points, rays, T_parent_camera)
     _, errors, in_front = _linearised(points, rays, T_parent_camera, whitening)
     return np.where(in_front, np.linalg.norm(errors, axis=0), np.inf)
+
+
+def _narrowed(
+    points: np.ndarray, rays: np.ndarray, T_parent_camera: np.ndarray, tolerance: float, whitening: np.ndarray | None
+) -> tuple[np.ndarray, float] | None:
+    """T_parent_camera at the minimum nearby, and how narrow the tolerance became; None where too few points fit."""
+    medians = MEDIANS if whitening is None else MEDIANS_OF_WHITE
+    narrow = tolerance
+    pose = _descend(points, rays, T_parent_camera, tolerance, whitening)
+    for _ in range(NARROWINGS):
+        if pose is None:
+            return None
+        sizes = _sizes(points, rays, pose, whitening)
+        fitting = sizes[sizes < tolerance]
+        if len(fitting) < LEAST_POINTS:
+            return None
+        narrow = float(np.clip(medians * np.median(fitting), LEAST_SHARE * tolerance, tolerance))
+        pose = _descend(points, rays, pose, narrow, whitening)
+    return None if pose is None else (pose, narrow)
 
 
 def _descend(

@@ -27,7 +27,7 @@ NOT_YET = "no landmarks are followed"
 # tracked landmarks whose pose tells where the others are in the image
 LEAST_GUIDING = 8
 # of the processor's time of a search of a whole image: what a guided one takes, and what goes with the image's area
-GUIDED_EFFORT, SCALED_EFFORT = 0.33, 0.5
+GUIDED_EFFORT, SCALED_EFFORT = 0.27, 0.5
 
 
 @dataclass(frozen=True)

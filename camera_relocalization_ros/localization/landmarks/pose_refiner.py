@@ -22,11 +22,12 @@ from camera_relocalization_ros.localization.landmarks.evidence import RIVAL, evi
 from camera_relocalization_ros.localization.landmarks.landmark_spread import spreads_of_few_images
 from camera_relocalization_ros.localization.landmarks.nearest_images import NearestImages
 from camera_relocalization_ros.localization.landmarks.refinement_settings import DEFAULT_SETTINGS, RefinementSettings
-from camera_relocalization_ros.vision.local_features import FeatureExtractor, LocalFeatures, Window, densest_window
+from camera_relocalization_ros.vision.local_features import FeatureExtractor, LocalFeatures, densest_window
 from camera_relocalization_ros.vision.matching import mutual_matches_of_codes, mutual_matches_of_pairs
 from camera_relocalization_ros.vision.pnp import (
     PerspectivePose,
     camera_changes,
+    nearest_minimum,
     project,
     ransac_pose,
     refine_pose,
@@ -175,10 +176,12 @@ class PoseRefiner:
         started = time.perf_counter()
         T_parent_lens, pixel = self.lens_pose(prior), 1.0 / self.extractor.focal_px
         near = self._near(T_parent_lens, self._settings.landmarks_again)
-        window = self._window(near, T_parent_lens)
+        expected = self._expected_pixels(near, T_parent_lens)
+        size = np.array(self.extractor.size)
+        window = densest_window(expected, size, self._settings.guided_share, self._settings.guided_margin_px)
         if window is None:
             return nothing_found(0)
-        features = self.extractor.extract(grey, window)
+        features = self.extractor.extract_near(grey, window, expected, self._settings.search_px)
         extracted = time.perf_counter()
         self._give_way()
         refinement = nothing_found(0)
@@ -189,13 +192,12 @@ class PoseRefiner:
         stages = {"features": extracted - started, "again": time.perf_counter() - extracted}
         return replace(refinement, is_guided=True, seconds=stages)
 
-    def _window(self, near: np.ndarray, T_parent_lens: np.ndarray) -> Window | None:
-        """The part of the image that should show most of the landmarks `near`; None when none are in it."""
-        size = np.array(self.extractor.size)
+    def _expected_pixels(self, near: np.ndarray, T_parent_lens: np.ndarray) -> np.ndarray:
+        """Pixels (m, 2) of those of the landmarks `near` that should be in the image."""
         expected, depth = project(self.points[near], T_parent_lens)
         pixels = self.extractor.pixels(expected[depth > 0])
-        pixels = pixels[((pixels >= 0) & (pixels < size)).all(axis=1)]
-        return densest_window(pixels, size, self._settings.guided_share, self._settings.guided_margin_px)
+        inside: np.ndarray = pixels[((pixels >= 0) & (pixels < np.array(self.extractor.size))).all(axis=1)]
+        return inside
 
     def refine_features(self, features: LocalFeatures, prior: Pose) -> Refinement:
         """As `refine_grey`, of the features of an image."""
@@ -265,7 +267,7 @@ class PoseRefiner:
         refinement = self.refinement_from(pose, found, features.pixels[seen])
         if pose is None:
             return refinement
-        by_chance = self._by_chance(near, rays, pose)
+        by_chance = self._by_chance(near, rays, pose) / features.share
         said = guided_evidence(rays, rays[seen[pose.inliers]], by_chance)
         return replace(refinement, by_chance=by_chance, evidence=said, support=said)
 
@@ -377,13 +379,11 @@ class PoseRefiner:
         Of the minima near it and near what few exact matches say, that which fits more of the matches better.
         """
         tolerance, precise = self._settings.tolerance_px * pixel, self._settings.precise_px * pixel
-        near = refine_pose(points, rays, T_parent_lens, tolerance)
-        if near is not None:
-            errors = reprojection_errors(points, rays, near.T_parent_camera)
-            if np.mean(errors < precise) > 0.5:
-                # no other minimum has most of the matches to itself
-                return near.T_parent_camera
+        near = nearest_minimum(points, rays, T_parent_lens, tolerance)
+        if near is not None and np.mean(reprojection_errors(points, rays, near) < precise) > 0.5:
+            # no other minimum has most of the matches to itself
+            return near
         exact = ransac_pose(points, rays, precise, self._settings.ransac_iterations)
-        other = None if exact is None else refine_pose(points, rays, exact[0], tolerance)
-        minima = [pose.T_parent_camera for pose in (near, other) if pose is not None] or [T_parent_lens]
+        other = None if exact is None else nearest_minimum(points, rays, exact[0], tolerance)
+        minima = [minimum for minimum in (near, other) if minimum is not None] or [T_parent_lens]
         return minima[int(np.argmin([truncated_error(points, rays, minimum, precise) for minimum in minima]))]

@@ -36,13 +36,20 @@ def test_rays_do_not_depend_on_the_size_of_the_image(size):
     np.testing.assert_allclose(np.linalg.norm(unit_descriptors(features.descriptors), axis=1), 1, rtol=1e-5)
 
 
-def test_a_window_has_the_points_that_it_shows_where_they_are_in_the_image():
-    extractor = FeatureExtractor(CAMERA)
+def test_near_places_a_window_has_the_points_of_the_image_that_lie_there():
+    extractor, window = FeatureExtractor(CAMERA), Window(320, 200, 480, 400)
     grey = extractor.grey(blob_image())
-    shown = extractor.extract(grey, Window(320, 200, 480, 400))
-    assert np.linalg.norm(shown.pixels - [400, 300], axis=1).min() < 1
-    np.testing.assert_allclose(extractor.pixels(shown.rays), shown.pixels, atol=1e-6)
-    assert len(extractor.extract(grey, Window(0, 0, 200, 200))) == 0
+    near = extractor.extract_near(grey, window, np.array([[402.0, 300.0], [700.0, 300.0]]), 12.0)
+    assert np.linalg.norm(near.pixels - [400, 300], axis=1).min() < 1
+    np.testing.assert_allclose(extractor.pixels(near.rays), near.pixels, atol=1e-6)
+    # the part of the window that is near: a disc, for one of the places is not in it
+    assert near.share == pytest.approx(np.pi * 12**2 / window.area, rel=0.05)
+    # all of it is the whole
+    every = np.stack(np.meshgrid(np.arange(320, 480, 5), np.arange(200, 400, 5)), axis=-1).reshape(-1, 2)
+    whole = extractor.extract_near(grey, window, every.astype(float), 12.0)
+    assert whole.share == 1 and len(whole) >= len(near) > 0
+    assert len(extractor.extract_near(grey, window, np.array([[340.0, 220.0]]), 12.0)) == 0
+    assert len(extractor.extract_near(grey, Window(0, 0, 200, 200), every - [320.0, 200.0], 12.0)) == 0
 
 
 def test_the_densest_window_is_all_points_or_the_place_of_most():
