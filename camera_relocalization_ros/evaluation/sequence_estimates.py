@@ -58,11 +58,14 @@ class SequenceEstimator:
         """Raises DatasetError when an image cannot be read, or its camera is not known and needed."""
         estimates: StageEstimates = {stage: [] for stage in self._stages}
         (self._staged or self._relocalizer).reset()
+        is_stream = not any(sequence.is_photographs for sequence in dataset.sequences)
         regressed = (one_ahead if self._is_ahead else map)(self._regressed, dataset.frames)
         for (image_rgb, regression), frame in zip(regressed, dataset.frames):
             if self._staged is None:
                 estimates[Stage.REGRESSION].append(regression)
             else:
+                if not is_stream:
+                    self._staged.leave_stream()
                 self._staged.use_camera(dataset.known_camera_of(frame))
                 staged = self._staged.estimate_from(image_rgb, regression)
                 for stage in self._stages:

@@ -185,6 +185,8 @@ def _published(
         pending, arrives_ns = None, 0
         for number, frame in enumerate(sequence.frames):
             regression = next(rows)
+            if sequence.is_photographs:
+                pipeline.reset()
             pipeline.use_camera(dataset.known_camera_of(frame))
             grey = pipeline.grey(load_image_rgb(frame.image_path))
             if pending is not None and frame.stamp_ns >= arrives_ns:
@@ -193,9 +195,9 @@ def _published(
             best = pipeline.track(grey, regression)
             if best.state is State.OK:
                 yield best, frame.pose
-            if number % SEARCHED == 0:
+            if sequence.is_photographs or number % SEARCHED == 0:
                 refined = pipeline.refine(grey, regression, pipeline.prior(best))
                 if refined.decision.is_accepted:
                     yield refined.fused, frame.pose
-                    if pending is None:
+                    if pending is None and not sequence.is_photographs:
                         pending, arrives_ns = refined, frame.stamp_ns + int(next(late_s) * 1e9)

@@ -7,8 +7,9 @@ import numpy as np
 
 # of each part of a camera, see `pnp.CameraPart`: what is tolerated beside a map's reach
 TOLERATED = np.array([0.02, 0.01, 0.02, 0.02, 0.02])
-# pictures in a row: of a large change a single one was seen to tell nothing
-DENIALS = 3
+# pictures in a row that deny a change, of which they show less than a share: of a large one single ones were seen to
+# tell nothing
+DENIALS, DENIED_SHARE = 3, 0.25
 
 
 def deviations_off(changes_5: np.ndarray, deviations_5: np.ndarray) -> np.ndarray:
@@ -34,23 +35,20 @@ class IntrinsicsWatch:
 
     def reset(self) -> None:
         """Forget earlier pictures."""
-        self._alarm: tuple[int, float] | None = None
-        self._denials = 0
+        # what was seen last of each part that is in doubt, else 0, and how many pictures denied it since, in a row
+        self._alarms, self._denials = np.zeros(len(_SAYINGS)), np.zeros(len(_SAYINGS), dtype=int)
 
     def complaint(self, changes_5: np.ndarray, deviations_5: np.ndarray) -> str:
         """What is wrong by one more picture, see `pnp.camera_changes`; "" when nothing is."""
-        off, alarm = deviations_off(changes_5, deviations_5), self._alarm
-        worst = int(np.argmax(off))
-        if off[worst] > self._reach:
-            self._alarm, self._denials = (worst, float(changes_5[worst])), 0
-        elif alarm is not None:
-            part, change = alarm
-            excluded = abs(change - changes_5[part]) > self._reach / 2 * deviations_5[part]
-            self._denials = self._denials + 1 if off[part] == 0 and excluded else 0
-            if self._denials >= DENIALS:
-                self._alarm = None
-        alarm = self._alarm
-        return "" if alarm is None else f"landmarks say that {_SAYINGS[alarm[0]](alarm[1])}"
+        off = deviations_off(changes_5, deviations_5)
+        is_off = off > self._reach
+        excludes = np.abs(self._alarms - changes_5) > self._reach / 2 * deviations_5
+        is_small = np.abs(changes_5) < DENIED_SHARE * np.abs(self._alarms)
+        denials = np.where(is_small & excludes & ~is_off, self._denials + 1, 0)
+        alarms = np.where(is_off, changes_5, np.where(denials >= DENIALS, 0.0, self._alarms))
+        self._alarms, self._denials = alarms, denials
+        worst = int(np.argmax(np.abs(alarms) / TOLERATED))
+        return f"landmarks say that {_SAYINGS[worst](float(alarms[worst]))}" if alarms[worst] else ""
 
 
 def _of_focal_length(change: float) -> str:

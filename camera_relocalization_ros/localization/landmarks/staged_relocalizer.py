@@ -70,6 +70,10 @@ class StagedRelocalizer:
         self._relocalizer.reset()
         self._landmarks.reset()
 
+    def leave_stream(self) -> None:
+        """The next image is of no stream with those before: no landmark is followed from these to it."""
+        self._landmarks.reset()
+
     def use_camera(self, camera: CameraIntrinsics) -> None:
         """The next images are of this camera."""
         self._landmarks.use_camera(camera)

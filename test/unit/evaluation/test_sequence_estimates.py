@@ -14,7 +14,7 @@ from shared_work import made_once
 from camera_relocalization_ros.core.errors import BundleError
 from camera_relocalization_ros.core.progress import reporting
 from camera_relocalization_ros.core.state import Stage
-from camera_relocalization_ros.data.dataset import Dataset, joined
+from camera_relocalization_ros.data.dataset import PHOTOGRAPHS, Dataset, joined
 from camera_relocalization_ros.evaluation.evaluate import evaluate_stages
 from camera_relocalization_ros.evaluation.sequence_estimates import one_ahead
 from camera_relocalization_ros.localization.classify import OkLimits
@@ -46,6 +46,21 @@ def test_other_processes_estimate_the_same(tmp_path_factory, dataset, stages):
         assert plain(there[stage].estimates) == plain(here[stage].estimates)
     assert engine.labels == [f"{dataset.path}, sequence {number}/flight" for number in (1, 2)]
     assert [step.done for step in steps] == [0, 3, 6, 6]
+
+
+def test_landmarks_are_not_followed_from_one_photograph_to_another(tmp_path_factory, tmp_path):
+    relocalizer = Relocalizer.from_bundle(made_once(tmp_path_factory, "wall", write_wall_bundle) / "wall_bundle")
+    stream = write_wall_dataset(tmp_path / "set", 4, 5)
+    (sequence,) = stream.sequences
+    photographs = dataclasses.replace(stream, sequences=(dataclasses.replace(sequence, info={PHOTOGRAPHS: True}),))
+    alone = []
+    for frame in sequence.frames:
+        one = dataclasses.replace(photographs, sequences=(dataclasses.replace(sequence, frames=(frame,)),))
+        alone += evaluate_stages(relocalizer, one, STAGES[2:])[Stage.FUSED].estimates
+    together = evaluate_stages(relocalizer, photographs, STAGES[2:])[Stage.FUSED].estimates
+    followed = evaluate_stages(relocalizer, stream, STAGES[2:])[Stage.FUSED].estimates
+    assert [e.landmarks for e in together] == [e.landmarks for e in alone]
+    assert [e.landmarks for e in followed[1:]] != [e.landmarks for e in alone[1:]]
 
 
 def test_paths_cross_whole(tmp_path, monkeypatch):
