@@ -16,7 +16,7 @@ from camera_relocalization_ros.bundle.packed_numbers import (
     unpacked_points,
     unpacked_steps,
 )
-from camera_relocalization_ros.core.array_files import load_arrays
+from camera_relocalization_ros.core.array_files import load_arrays, save_arrays
 from camera_relocalization_ros.core.camera_correction import CameraCorrection
 from camera_relocalization_ros.core.errors import BundleError
 from camera_relocalization_ros.core.plain_values import READ_FAULTS
@@ -165,7 +165,7 @@ def save_map(file: Path | IO[bytes], landmark_map: LandmarkMap) -> None:
         "seen_bytes": packed_steps(landmark_map.seen),
     }
     arrays = {name: packed[name] if name in packed else getattr(landmark_map, name) for name in types}
-    np.savez_compressed(file, **{name: np.asarray(arrays[name]).astype(kind) for name, kind in types.items()})
+    save_arrays(file, {name: np.asarray(arrays[name]).astype(kind) for name, kind in types.items()})
 
 
 def load_map(path: Path | str) -> LandmarkMap:

@@ -13,7 +13,7 @@ from typing import Callable, Dict, Sequence
 
 import numpy as np
 
-from camera_relocalization_ros.core.array_files import load_arrays
+from camera_relocalization_ros.core.array_files import load_arrays, save_arrays
 
 RunNetwork = Callable[[Dict[str, np.ndarray]], Sequence[np.ndarray]]
 OUTPUTS = ("position", "quat_xyzw", "descriptor", "member_position", "member_quat_xyzw", "frame_features")
@@ -114,7 +114,7 @@ def relative_differences(expected: ReferenceOutputs, found: ReferenceOutputs) ->
 
 def save_reference_outputs(path: Path, outputs: ReferenceOutputs) -> None:
     """Write a test vector as a compressed .npz file."""
-    np.savez_compressed(path, **asdict(outputs))
+    save_arrays(path, asdict(outputs))
 
 
 def load_reference_outputs(path: Path, has_members: bool = True) -> ReferenceOutputs:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from camera_relocalization_ros.core.array_files import load_arrays
+from camera_relocalization_ros.core.array_files import load_arrays, save_arrays
 from camera_relocalization_ros.core.pose import Poses, is_pose
 
 # half precision moves a cosine by less than 1e-3 and halves the file; poses keep micrometres
@@ -93,7 +93,7 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
 
 def save_index(path: Path, index: RetrievalIndex) -> None:
     """Write the arrays of an index as a compressed .npz file."""
-    np.savez_compressed(path, **{name: getattr(index, name).astype(kind) for name, kind in STORED_TYPES.items()})
+    save_arrays(path, {name: getattr(index, name).astype(kind) for name, kind in STORED_TYPES.items()})
 
 
 def load_index(path: Path) -> RetrievalIndex:

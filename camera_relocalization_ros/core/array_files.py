@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Arrays out of .npz files that others made: no code is run, and no more memory is taken than the file may ask for."""
+"""Arrays into .npz files, and out of those that others made: no code is run, no more memory taken than is claimed."""
 
 from __future__ import annotations
 
+import io
 import lzma
 import math
 import struct
 import zipfile
 import zlib
 from pathlib import Path
-from typing import Iterable
+from typing import IO, Iterable, Mapping
 
 import numpy as np
 
@@ -36,6 +37,19 @@ def load_arrays(path: Path | str, names: Iterable[str], max_bytes: int = MAX_BYT
             return {name: _read(archive, member) for name, member in members.items()}
     except (*READ_FAULTS, EOFError, RuntimeError, MemoryError, struct.error, *BAD_ZIP) as error:
         raise ValueError(f"not the arrays that were expected: {one_line(error)[:200]}") from error
+
+
+def save_arrays(file: Path | str | IO[bytes], arrays: Mapping[str, np.ndarray]) -> None:
+    """Write arrays as a compressed .npz file; raises OSError.
+
+    Made in memory first: on a full disk NumPy leaves an archive behind that complains once more when Python drops it.
+    """
+    content = io.BytesIO()
+    np.savez_compressed(content, **arrays)
+    if isinstance(file, (str, Path)):
+        Path(file).write_bytes(content.getbuffer())
+    else:
+        file.write(content.getbuffer())
 
 
 def _read(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from camera_relocalization_ros.core.array_files import save_arrays
 from camera_relocalization_ros.core.errors import ConfigError
 from camera_relocalization_ros.core.output_files import new_file, write_json
 from camera_relocalization_ros.core.plain_values import READ_FAULTS, read_json_mapping
@@ -150,7 +151,7 @@ def run_cell(
         (ERRORS, vars(errors)),
     ):
         with new_file(cell.folder / name) as path, open(path, "wb") as file:
-            np.savez_compressed(file, **arrays)
+            save_arrays(file, arrays)
     summary = errors.summary()
     _finish(cell.folder, digest, started, summary)
     return summary
