@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,8 @@ from camera_relocalization_ros.training.onnx_graph import onnx_bytes
 from camera_relocalization_ros.training.pose_network import FlightStep, PooledBackbone
 from camera_relocalization_ros.training.precision import to_fp16, to_int8
 from camera_relocalization_ros.training.run_folder import Run
+
+logger = logging.getLogger(__name__)
 
 # largest difference to PyTorch in components of a quaternion, and in positions by their unit (`_position_unit_m`).
 # Measured on Red Kitchen: 0.003 for fp16, 0.1 for int8.
@@ -81,7 +84,13 @@ def _network(
         raise BundleError(f"{path}: int8 is calibrated on training images; expected a data set of them")
     if calibration is not None:
         images = _calibration_images(calibration, run)
-    network = to_fp16(network) if precision == "fp16" else to_int8(network, images, run.pose_head.window_length)
+    if precision == "fp16":
+        network = to_fp16(network)
+    else:
+        exact, network = network, to_int8(network, images, run.pose_head.window_length)
+        if not _parity(step, network, images, run) <= PARITY_TOLERANCE["int8"]:
+            logger.info("int8: products of 8 bits overflow on this processor; weights have 7 bits, which fit any")
+            network = to_int8(exact, images, run.pose_head.window_length, weight_bits=7)
     return network, _checked_parity(step, network, images, run, precision, path)
 
 

@@ -69,8 +69,11 @@ def _half(model: onnx.ModelProto) -> onnx.ModelProto:
         return convert_float_to_float16(model, keep_io_types=True, op_block_list=FLOAT32_OPERATORS)
 
 
-def to_int8(network: bytes, images: np.ndarray, window_length: int) -> bytes:
-    """The network in 8 bits, but for recurrent layers, calibrated on images (N, H, W, 3) uint8 in their order."""
+def to_int8(network: bytes, images: np.ndarray, window_length: int, weight_bits: int = 8) -> bytes:
+    """The network in 8 bits, but for recurrent layers, calibrated on images (N, H, W, 3) uint8 in their order.
+
+    weight_bits: 8, or 7, whose products no processor's sums of 16 bits overflow by.
+    """
     with tempfile.TemporaryDirectory() as folder, _quiet():
         source, prepared, target = (Path(folder) / name for name in ("fp32.onnx", "prepared.onnx", "int8.onnx"))
         source.write_bytes(network)
@@ -84,6 +87,7 @@ def to_int8(network: bytes, images: np.ndarray, window_length: int) -> bytes:
             per_channel=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
+            reduce_range=weight_bits < 8,
         )
         return target.read_bytes()
 

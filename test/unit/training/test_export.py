@@ -137,6 +137,26 @@ def test_fewer_bits_are_smaller_and_almost_as_exact(tmp_path, untrained_run, hea
     assert [row.split()[0] for row in rows] == ["precision", "fp32", precision, "WARNING:"]
 
 
+def test_where_products_of_8_bits_overflow_weights_have_7(tmp_path, untrained_run, monkeypatch, caplog):
+    """What a processor without VNNI does to the first network, any does here."""
+    dataset, parity, given = write_fake_dataset(tmp_path / "set"), export_module._parity, []
+
+    def overflowing(step, network, images, run):
+        given.append(network)
+        # the float32 network is the first
+        return np.inf if len(given) == 2 else parity(step, network, images, run)
+
+    monkeypatch.setattr(export_module, "_parity", overflowing)
+    with caplog.at_level("INFO"):
+        export(untrained_run(dataset), tmp_path / "bundle", "int8", dataset)
+    assert "weights have 7 bits" in caplog.text and len(given) == 3
+    most = []
+    for network in given[1:]:
+        weights = [onnx.numpy_helper.to_array(each) for each in onnx.load_from_string(network).graph.initializer]
+        most.append(max(np.abs(each.astype(int)).max() for each in weights if each.dtype == np.int8 and each.size > 1))
+    assert most[0] > 64 and most[1] <= 64
+
+
 def test_int8_without_images_and_a_bad_conversion_are_refused(tmp_path, untrained_run, monkeypatch):
     run = untrained_run(write_fake_dataset(tmp_path / "set"))
     with pytest.raises(BundleError, match="int8 is calibrated on training images"):
