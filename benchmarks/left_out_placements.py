@@ -32,7 +32,6 @@ from camera_relocalization_ros.localization.landmarks.fusion import fuse
 from camera_relocalization_ros.localization.landmarks.gate import gate
 from camera_relocalization_ros.localization.landmarks.pose_refiner import PoseRefiner, Refinement
 from camera_relocalization_ros.mapping.builder import (
-    FeatureCodes,
     MapSettings,
     compressed,
     landmarks_of,
@@ -41,6 +40,7 @@ from camera_relocalization_ros.mapping.builder import (
     usual_features,
 )
 from camera_relocalization_ros.mapping.cross_validation import landmarks_without
+from camera_relocalization_ros.mapping.feature_codes import FeatureCodes
 from camera_relocalization_ros.uncertainty.landmark_error_fit import (
     LEAST_SAMPLES,
     OUTLIER_M,
@@ -81,7 +81,10 @@ def trials_of(dataset: Dataset, every: int) -> list[Trial]:
     view = survey(dataset, in_map)
     assert camera is not None, "survey has refused it"
     matches, correction = match_all(view, settings)
-    landmarks, codes = landmarks_of(view, matches, settings.tolerance_px), FeatureCodes.of(view, matches.features)
+    landmarks, codes = (
+        landmarks_of(view, matches, settings.tolerance_px),
+        FeatureCodes.of(view.features, matches.features),
+    )
     of_image = np.median(np.bincount(landmarks.seen.image, minlength=dataset.frame_count))
     print(f"{len(landmarks)} landmarks of {dataset.frame_count} images, {of_image:.0f} of an image", flush=True)
     generator, frames, trials = np.random.default_rng(0), dataset.frames, []

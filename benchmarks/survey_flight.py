@@ -34,8 +34,9 @@ from camera_relocalization_ros.core.output_files import replaced_folder
 from camera_relocalization_ros.core.pose import Pose
 from camera_relocalization_ros.data.dataset import MANIFEST, Dataset, load_image_rgb
 from camera_relocalization_ros.localization.landmarks.pose_refiner import PoseRefiner
-from camera_relocalization_ros.mapping.builder import FeatureCodes, MapSettings, build_landmarks, compressed
+from camera_relocalization_ros.mapping.builder import MapSettings, build_landmarks, compressed
 from camera_relocalization_ros.mapping.builder import survey as survey_for_map
+from camera_relocalization_ros.mapping.feature_codes import FeatureCodes
 from camera_relocalization_ros.mapping.survey.alignment import robust_similarity, similarity_between
 from camera_relocalization_ros.pipelines.build_map import build_map
 from camera_relocalization_ros.pipelines.evaluate_bundle import evaluate_bundle
@@ -194,7 +195,7 @@ def found_by_landmarks(dataset: Dataset, test: Dataset) -> dict[str, object]:
     landmarks, correction = build_landmarks(raw, settings)
     view = raw.corrected(correction)
     in_flight = replace(settings.features, width=480, limit=800)
-    landmark_map = compressed(landmarks, view, FeatureCodes.of(view, landmarks.feature), correction, in_flight)
+    landmark_map = compressed(landmarks, view, FeatureCodes.of(view.features, landmarks.feature), correction, in_flight)
     refiner, frames, poses = PoseRefiner(landmark_map, test.camera), [], []
     for frame in test.frames:
         turn = Rotation.from_rotvec(generator.normal(0, PRIOR_SD_RAD, 3))

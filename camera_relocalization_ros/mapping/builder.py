@@ -11,7 +11,7 @@ from typing import Callable, Sequence
 
 import numpy as np
 
-from camera_relocalization_ros.bundle.landmark_map import CODE_LEVELS, LandmarkMap, encode, principal_axes
+from camera_relocalization_ros.bundle.landmark_map import CODE_LEVELS, LandmarkMap
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.camera_correction import CameraCorrection
 from camera_relocalization_ros.core.errors import DatasetError
@@ -26,12 +26,13 @@ from camera_relocalization_ros.mapping.confirmation import (
     of_the_object,
     placements,
 )
+from camera_relocalization_ros.mapping.feature_codes import FeatureCodes
 from camera_relocalization_ros.mapping.landmark_points import Landmarks, consistent_landmarks
 from camera_relocalization_ros.mapping.pair_matching import Matches, matches_of
 from camera_relocalization_ros.mapping.pairs import OF_PHOTOGRAPHS, OF_RECORDING, image_pairs, looked_at
 from camera_relocalization_ros.mapping.self_calibration import calibrate
 from camera_relocalization_ros.mapping.tracks import join_matches
-from camera_relocalization_ros.mapping.triangulation import Observations, sums
+from camera_relocalization_ros.mapping.triangulation import Observations
 from camera_relocalization_ros.vision.local_features import (
     FeatureExtractor,
     FeatureSettings,
@@ -68,8 +69,6 @@ BLOCK_IMAGES = 50
 # a landmark that only so many images saw is left out where each of them sees enough others: it is found in hardly any
 # other image, and four in ten are such
 SEEN_BY_FEW, ENOUGH_OTHERS = 2, 300
-# of how many descriptors the principal axes are taken
-AXES_SAMPLE = 50_000
 
 
 @dataclass(frozen=True)
@@ -268,7 +267,7 @@ def worth_storing(landmarks: Landmarks, view: Survey) -> Landmarks:
 def of_object(landmarks: Landmarks, view: Survey, tolerance_px: float) -> Landmarks:
     """Landmarks of single placements made one where they agree; those that too few placements share are dropped."""
     needed = needed_placements(view.placement)
-    codes = unit_descriptors(FeatureCodes.of(view, landmarks.feature).summed(landmarks))
+    codes = unit_descriptors(FeatureCodes.of(view.features, landmarks.feature).summed(landmarks))
     track = merged_tracks(landmarks, codes, view.image)
     tolerance = tolerance_px / view.focal_px
     joined = consistent_landmarks(track, view.image, view.rays, view.T_parent_child, tolerance)
@@ -309,33 +308,6 @@ def _moved_px(before: CameraCorrection, after: CameraCorrection, raw: Survey, de
     return float(np.linalg.norm(offsets[1] - offsets[0], axis=1).max() * raw.focal_px)
 
 
-@dataclass(frozen=True)
-class FeatureCodes:
-    """Codes (u, k) of some features of a survey along the mean (128,) and axes (128, k) of its descriptors.
-
-    row (f,) of each feature in them, -1 for those without. They are the same in all maps of a survey.
-    """
-
-    mean: np.ndarray
-    axes: np.ndarray
-    codes: np.ndarray
-    row: np.ndarray
-
-    @classmethod
-    def of(cls, view: Survey, features: np.ndarray) -> FeatureCodes:
-        """Those of features of these numbers."""
-        mean, axes = descriptor_axes(view)
-        used = np.unique(features)
-        row = np.full(sum(len(f) for f in view.features), -1)
-        row[used] = np.arange(len(used))
-        descriptors = np.concatenate([f.descriptors for f in view.features])[used]
-        return cls(mean, axes, encode(descriptors, mean, axes), row)
-
-    def summed(self, landmarks: Landmarks) -> np.ndarray:
-        """Sums (l, k) of the codes of the features that saw each landmark."""
-        return sums(self.codes[self.row[landmarks.feature]], landmarks.seen.landmark, len(landmarks))
-
-
 def compressed(
     landmarks: Landmarks,
     view: Survey,
@@ -366,12 +338,6 @@ def compressed(
         view.origin,
         view.metre,
     )
-
-
-def descriptor_axes(view: Survey) -> tuple[np.ndarray, np.ndarray]:
-    """Mean (128,) and principal axes (128, k) of the images' descriptors."""
-    descriptors = np.concatenate([f.descriptors for f in view.features])
-    return principal_axes(descriptors[:: max(1, len(descriptors) // AXES_SAMPLE)])
 
 
 def _depths(raw: Survey, settings: MapSettings) -> np.ndarray:

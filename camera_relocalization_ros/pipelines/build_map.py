@@ -20,7 +20,6 @@ from camera_relocalization_ros.data.provenance import check_frames
 from camera_relocalization_ros.fleet.engine import engine_at
 from camera_relocalization_ros.localization.landmarks.pose_refiner import PoseRefiner
 from camera_relocalization_ros.mapping.builder import (
-    FeatureCodes,
     MapSettings,
     Survey,
     compressed,
@@ -32,6 +31,7 @@ from camera_relocalization_ros.mapping.builder import (
     worth_storing,
 )
 from camera_relocalization_ros.mapping.cross_validation import folds, landmarks_without, sampled
+from camera_relocalization_ros.mapping.feature_codes import FeatureCodes
 from camera_relocalization_ros.mapping.landmark_points import Landmarks
 from camera_relocalization_ros.mapping.map_report import map_report
 from camera_relocalization_ros.mapping.pair_matching import Matches
@@ -131,7 +131,7 @@ def _build(
     view = raw.corrected(correction)
     landmarks = landmarks_of(view, matches, settings.tolerance_px)
     _check_count(len(landmarks), dataset)
-    codes = FeatureCodes.of(view, matches.features)
+    codes = FeatureCodes.of(view.features, matches.features)
 
     def as_flown(some: Landmarks) -> LandmarkMap:
         return compressed(some, view, codes, correction, in_flight)

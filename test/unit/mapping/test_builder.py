@@ -15,7 +15,6 @@ from camera_relocalization_ros.core.state import Stage, State
 from camera_relocalization_ros.localization.estimate import Estimate
 from camera_relocalization_ros.localization.landmarks.pipeline import LandmarkPipeline
 from camera_relocalization_ros.mapping.builder import (
-    FeatureCodes,
     MapSettings,
     Survey,
     build_landmarks,
@@ -25,6 +24,7 @@ from camera_relocalization_ros.mapping.builder import (
     survey,
     worth_storing,
 )
+from camera_relocalization_ros.mapping.feature_codes import FeatureCodes
 from camera_relocalization_ros.mapping.landmark_points import Landmarks
 from camera_relocalization_ros.mapping.triangulation import Observations
 from camera_relocalization_ros.vision.local_features import FeatureSettings, LocalFeatures
@@ -49,7 +49,9 @@ def of_any_scale(raw, scale, settings):
     T[:, :3, 3] *= scale
     scaled = in_metres(replace(raw, T_parent_child=T, is_metric=False), settings)
     landmarks, correction = build_landmarks(scaled, settings)
-    return compressed(landmarks, scaled, FeatureCodes.of(scaled, landmarks.feature), correction, settings.features)
+    return compressed(
+        landmarks, scaled, FeatureCodes.of(scaled.features, landmarks.feature), correction, settings.features
+    )
 
 
 def test_the_same_scene_has_the_same_map_and_decisions_at_every_scale(tmp_path):

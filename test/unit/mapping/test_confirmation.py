@@ -11,7 +11,6 @@ from camera_relocalization_ros.core.geometry import invert, position_quat, trans
 from camera_relocalization_ros.core.pose import Pose
 from camera_relocalization_ros.localization.landmarks.pose_refiner import PoseRefiner
 from camera_relocalization_ros.mapping.builder import (
-    FeatureCodes,
     MapSettings,
     Survey,
     build_landmarks,
@@ -20,6 +19,7 @@ from camera_relocalization_ros.mapping.builder import (
     locate,
 )
 from camera_relocalization_ros.mapping.confirmation import confirmed, merged_tracks, needed_placements
+from camera_relocalization_ros.mapping.feature_codes import FeatureCodes
 from camera_relocalization_ros.mapping.landmark_points import Landmarks
 from camera_relocalization_ros.mapping.pairs import image_pairs
 from camera_relocalization_ros.mapping.triangulation import Observations
@@ -63,7 +63,7 @@ def flown(world):
 
 def refiner_of(flown, landmarks):
     """What refines with the landmarks of a survey."""
-    codes = FeatureCodes.of(flown, landmarks.feature)
+    codes = FeatureCodes.of(flown.features, landmarks.feature)
     return PoseRefiner(compressed(landmarks, flown, codes, CameraCorrection(), FeatureSettings()), CAMERA)
 
 
