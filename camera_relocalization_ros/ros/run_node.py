@@ -6,10 +6,13 @@ from __future__ import annotations
 import sys
 import time
 from typing import Callable
+from xmlrpc.client import ServerProxy
 
+import rosgraph
 import rospy
 
 from camera_relocalization_ros.core.errors import RelocalizationError
+from camera_relocalization_ros.ros.master_watch import AWAY_ERRORS, ImpatientTransport
 
 # argument of a node that launch files give it
 WAIT = "--wait"
@@ -24,6 +27,7 @@ def run_node(name: str, start: Callable[[], Callable[[], None] | None]) -> int:
     argument WAIT a node that cannot start says so once, and tries again until it can: of a process that ends, roslaunch
     knows only how to start it again, and what is wrong would be told every two seconds.
     """
+    _tell_of_no_master(name)
     try:
         rospy.init_node(name)
     except (rospy.exceptions.ROSInitException, rospy.exceptions.ROSInterruptException):
@@ -47,3 +51,15 @@ def run_node(name: str, start: Callable[[], Callable[[], None] | None]) -> int:
             (run or rospy.spin)()
             return 0
     return 1
+
+
+def _tell_of_no_master(name: str) -> None:
+    """Say it where no master answers; rospy waits for one, and on a busy computer says nothing.
+
+    Its thread that registers, and complains, may look before there is anything to register.
+    """
+    uri = rosgraph.get_master_uri()
+    try:
+        ServerProxy(uri, transport=ImpatientTransport()).getPid(f"/{name}")
+    except AWAY_ERRORS as error:
+        print(f"{name}: no master answers at {uri} ({error}); waiting for one", file=sys.stderr, flush=True)
