@@ -9,7 +9,6 @@ import json
 import logging
 import os
 import shutil
-import time
 from collections import Counter
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,8 +37,6 @@ from camera_relocalization_ros.data.still_pictures import STILL_PICTURE, ranges_
 
 # only in the side folder: what it is being filled with, who fills it, which sequences are whole
 JOB_FILE, LOCK_FILE, ENTRY_FILE = "job.json", "lock", "entry.json"
-# so long workers of a run that was killed may hold its lock, until they notice
-LOCK_PATIENCE_S = 5.0
 
 logger = logging.getLogger(__name__)
 
@@ -260,20 +257,11 @@ class DatasetWriter:
 
     def _take_lock(self) -> None:
         self._lock = open(self._partial / LOCK_FILE, "w", encoding="utf-8")  # noqa: SIM115  held until the end
-        patient_until = time.monotonic() + LOCK_PATIENCE_S
-        while not self._is_locked():
-            if time.monotonic() > patient_until:
-                self._lock.close()
-                raise DatasetError(f"{self._partial}: another process is writing it")
-            time.sleep(0.1)
-
-    def _is_locked(self) -> bool:
-        """Whether the lock is this process's now."""
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            return False
-        return True
+            self._lock.close()
+            raise DatasetError(f"{self._partial}: another process is writing it") from None
 
     def _prepare(self) -> None:
         """Keep what an interrupted run of the same job left, and nothing else."""
