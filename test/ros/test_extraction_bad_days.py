@@ -207,8 +207,11 @@ def test_killed_run_loads_as_nothing_and_the_same_command_resumes(tmp_path, bag_
         [sys.executable, "-c", PROGRAM, *arguments_for(bag, output, "--format", "png")], stderr=subprocess.DEVNULL
     )
     wait_for(lambda: frames.is_file() and frames.read_bytes().count(b"\n") > 20)
+    workers = children_of(process)
     process.send_signal(signal.SIGKILL)
     process.wait()
+    # they hold its lock until they notice
+    wait_for_end(workers)
     assert not output.exists()
     with pytest.raises(DatasetError, match="no dataset.yaml"):
         Dataset.load(partial)
@@ -231,15 +234,11 @@ def test_processes_end_with_a_killed_parent(tmp_path, bag_of_100):
         stderr=subprocess.DEVNULL,
     )
 
-    def children():
-        listed = open(f"/proc/{process.pid}/task/{process.pid}/children").read().split()  # noqa: SIM115
-        return [int(pid) for pid in listed]
-
-    wait_for(lambda: len(children()) >= min(2, os.cpu_count()))
-    pids = children()
+    wait_for(lambda: len(children_of(process)) >= min(2, os.cpu_count()))
+    workers = children_of(process)
     process.kill()
     process.wait()
-    wait_for(lambda: not any(os.path.exists(f"/proc/{pid}") and "Z" not in state_of(pid) for pid in pids), 60)
+    wait_for_end(workers)
 
 
 def test_a_process_whose_parent_was_killed_before_it_could_notice_ends():
@@ -277,6 +276,16 @@ def test_processes_end_at_once_whatever_the_parent_makes_of_signals(tmp_path, ba
     finally:
         signal.signal(signal.SIGTERM, before)
     assert [process.exitcode for process in ended] == [-signal.SIGKILL] * min(os.cpu_count(), 13)
+
+
+def children_of(process):
+    listed = open(f"/proc/{process.pid}/task/{process.pid}/children").read().split()  # noqa: SIM115
+    return [int(pid) for pid in listed]
+
+
+def wait_for_end(pids):
+    """Until none of some processes runs."""
+    wait_for(lambda: not any(os.path.exists(f"/proc/{pid}") and "Z" not in state_of(pid) for pid in pids), 60)
 
 
 def state_of(pid):

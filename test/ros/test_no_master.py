@@ -22,8 +22,9 @@ def test_ctrl_c_while_there_is_no_master_is_one_line(tmp_path):
         assert node.poll() is None
         time.sleep(0.1)
     node.send_signal(signal.SIGINT)
-    # on an idle computer rospy complains, too
-    *between, last = node.communicate(timeout=60)[0].splitlines()
-    assert last == "gimbal_node: ended before there was a master"
-    assert all(line.startswith("Unable to register with master node") for line in between)
+    said = node.communicate(timeout=60)[0].splitlines()
+    assert said.count("gimbal_node: ended before there was a master") == 1
+    # on an idle computer a thread of rospy complains, too, before or after
+    others = [line for line in said if not line.startswith("gimbal_node: ")]
+    assert all(line.startswith("Unable to register with master node") for line in others)
     assert node.returncode == 1
