@@ -47,4 +47,5 @@ class JumpWatch:
         by_acceleration = MOST_ACCELERATION * self._metre * now_s * (now_s + earlier_s) / 2
         if off <= by_acceleration + UNCERTAIN * deviation:
             return ""
-        return f"followed landmarks jumped by {off:.2f} in {now_s:.2f} s: all are searched for again"
+        unit = "m" if self._metre == 1 else "units"
+        return f"followed landmarks jumped by {off:.2f} {unit} in {now_s:.2f} s: all are searched for again"
