@@ -223,16 +223,20 @@ class LandmarkPipeline:
         """What the landmarks of an image with its regression say, searched for near `prior`, see there.
 
         Where landmarks are tracked they are looked for where their pose expects them. All are searched for, near the
-        regressed pose and in the image brought to a scale, only where none are, or where that finds none.
+        regressed pose and in the image brought to a scale, only where none are, or where that finds too few. These are
+        made do with where a search of all finds nothing, or a scale below 1 says that there is no time for one.
         """
-        effort = 0.0
+        effort, addition = 0.0, None
         if prior.stage is Stage.TRACKED:
             guided = self.refiner.refine_guided(grey, prior.pose)
             refined, effort = self._gated(grey, regression, guided, GUIDED_EFFORT), GUIDED_EFFORT
-            if refined.decision.is_accepted or refined.is_addition:
+            if refined.decision.is_accepted or (refined.is_addition and scale < 1):
                 return refined
+            addition = refined if refined.is_addition else None
         effort += whole_image_effort(scale)
-        return self._gated(grey, regression, self.refiner.refine_grey(grey, regression.pose, scale), effort)
+        refined = self._gated(grey, regression, self.refiner.refine_grey(grey, regression.pose, scale), effort)
+        is_vain = not (refined.decision.is_accepted or refined.decision.denies_camera)
+        return replace(addition, effort=effort) if is_vain and addition is not None else refined
 
     def _gated(self, grey: np.ndarray, regression: Estimate, found: Refinement, effort: float) -> RefinedImage:
         decision = gate(regression, found, settings=self._limits)

@@ -10,7 +10,8 @@ from painted_wall import error_m, flight, paint, stamp, view
 from camera_relocalization_ros.core.pose import Pose
 from camera_relocalization_ros.core.state import Stage
 from camera_relocalization_ros.localization.landmarks.gate import GateSettings, RejectionReason
-from camera_relocalization_ros.localization.landmarks.pipeline import GUIDED_EFFORT
+from camera_relocalization_ros.localization.landmarks.health import SMALL_SCALE
+from camera_relocalization_ros.localization.landmarks.pipeline import GUIDED_EFFORT, whole_image_effort
 from camera_relocalization_ros.localization.landmarks.tracker import LandmarkTracker
 
 WALL = paint()
@@ -64,23 +65,40 @@ def test_what_was_tracked_before_joins_a_find_of_few(pipeline, first_two):
     assert len(tracker.track(greys[1], stamp(1)).landmarks) > 2 * FEW
 
 
-def test_what_a_guided_search_finds_too_little_of_is_an_addition(relocalizer, pipeline):
+@pytest.fixture
+def little(relocalizer, pipeline):
+    """T of an image, its grey pictures, whole and with fewer landmarks than a search must find, and its prior."""
     T = flight(1, seed=5)[0]
     image = view(T, WALL)
     regression = relocalizer.estimate(image, stamp(0))
     tracked = replace(regression, pose=Pose.from_matrix(T), stage=Stage.TRACKED)
     grey = pipeline.grey(image)
     whole = pipeline.refine(grey, regression, tracked).refinement
-    # around the landmarks only so much is left that fewer are found than a search must find
     hidden, (x, y) = np.full_like(grey, 110), np.median(whole.pixels, axis=0).astype(int)
     reach = np.sort(np.abs(whole.pixels - [x, y]).max(axis=1))[GateSettings().least_found]
     rows, columns = (slice(max(int(middle - reach), 0), int(middle + reach)) for middle in (y, x))
     hidden[rows, columns] = grey[rows, columns]
-    refined = pipeline.refine(hidden, regression, tracked)
-    assert refined.decision.reason is RejectionReason.FEW and refined.is_addition
-    # no other search was made of it
-    assert refined.effort == GUIDED_EFFORT and refined.refinement.is_guided
+    return T, (grey, hidden), (regression, tracked)
+
+
+def test_what_a_guided_search_finds_too_little_of_is_an_addition(pipeline, little):
+    T, (grey, hidden), prior = little
+    hurried, patient = (pipeline.refine(hidden, *prior, scale) for scale in (SMALL_SCALE, 1.0))
+    for refined in (hurried, patient):
+        assert refined.decision.reason is RejectionReason.FEW and refined.is_addition
+        assert refined.refinement.is_guided and error_m(refined.refinement, T) < 0.1
+    # where there is time the whole image is searched too, here in vain
+    assert hurried.effort == GUIDED_EFFORT and patient.effort == GUIDED_EFFORT + whole_image_effort(1.0)
     # beside nothing it is nothing
-    pipeline.take(refined)
-    assert pipeline.track(grey, replace(regression, stamp_ns=stamp(1))).stage is Stage.REGRESSION
-    assert error_m(refined.refinement, T) < 0.1
+    pipeline.take(patient)
+    assert pipeline.track(grey, replace(prior[0], stamp_ns=stamp(1))).stage is Stage.REGRESSION
+
+
+def test_what_a_search_of_all_finds_goes_before_an_addition(pipeline, little, monkeypatch):
+    # as on a dense map of a plain thing, whose guided finds chance alone would explain
+    _, (grey, _), (regression, tracked) = little
+    guided = pipeline.refiner.refine_guided(grey, tracked.pose)
+    monkeypatch.setattr(pipeline.refiner, "refine_guided", lambda *_: replace(guided, evidence=0.0, support=0.0))
+    hurried, patient = (pipeline.refine(grey, regression, tracked, scale) for scale in (SMALL_SCALE, 1.0))
+    assert hurried.is_addition and not hurried.decision.is_accepted
+    assert patient.decision.is_accepted and not patient.refinement.is_guided
