@@ -8,7 +8,7 @@ definition holds. Here nothing is written, and of a definition only the types an
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Dict
 
 import genmsg
 import genpy
@@ -23,13 +23,16 @@ KIND = re.compile(r"[A-Za-z]\w*/[A-Za-z]\w*", re.ASCII)
 FIELD = re.compile(r"([A-Za-z]\w*(?:/[A-Za-z]\w*)?(?:\[[0-9]{0,4}\])?)\s+([A-Za-z]\w*)", re.ASCII)
 CONSTANT = re.compile(r"\w+\s+\w+\s*=.*", re.ASCII)
 SEPARATOR = "\n" + "=" * 80 + "\n"
+# genmsg's description of a type and of all that it holds, by name
+Specs = Dict[str, Any]
 
 
 def message_class(kind: str, definition: str, md5sum: str) -> type:
     """The class of messages of a type such as sensor_msgs/Image.
 
     definition: the text of the type and of all that it holds; md5sum: that of the type, by which ROS tells whether two
-    are the same. Raises FrameError where the definition is none.
+    are the same. Of fields that differ in capitals alone the installed type's names hold: converters from ROS 2 leave
+    its k in sensor_msgs/CameraInfo, which is K here. Raises FrameError where the definition is none.
     """
     if not KIND.fullmatch(kind):
         raise FrameError(f"{kind[:80]!r} is no type of message")
@@ -37,22 +40,36 @@ def message_class(kind: str, definition: str, md5sum: str) -> type:
     if installed is not None and getattr(installed, "_md5sum", "") == md5sum:
         return installed
     try:
-        return _built(kind, definition)
+        specs = _specs(kind, definition)
+        if installed is not None:
+            own = _specs(kind, getattr(installed, "_full_text", ""))
+            if _fields_by_type(specs) == _fields_by_type(own):
+                return installed
+        return _built(kind, specs)
     except (genmsg.InvalidMsgSpec, genmsg.MsgGenerationException, MsgNotFound, KeyError, SyntaxError) as error:
         raise FrameError(f"the definition of {kind} is none ({' '.join(str(error).split())})") from error
 
 
-def _built(kind: str, definition: str) -> type:
-    """As genpy builds it, but in memory."""
+def _specs(kind: str, definition: str) -> Specs:
     core, *parts = definition.replace("roslib/Header", "std_msgs/Header").split(SEPARATOR)
     context = genmsg.MsgContext.create_default()
-    specs: dict[str, Any] = {kind: load_msg_from_string(context, _fields_of(core), kind)}
+    specs: Specs = {kind: load_msg_from_string(context, _fields_of(core), kind)}
     for part in parts:
         first, _, text = part.partition("\n")
         if not KIND.fullmatch(first[len("MSG: ") :].strip()):
             raise FrameError(f"the definition of {kind} names {first[:80]!r}")
         name, spec = _generate_dynamic_specs(context, specs, f"{first}\n{_fields_of(text)}")
         specs[name] = spec
+    return specs
+
+
+def _fields_by_type(specs: Specs) -> dict[str, list[tuple[str, str]]]:
+    """Which bytes belong to which field, by the name without capitals."""
+    return {kind: [(name.lower(), of) for name, of in zip(spec.names, spec.types)] for kind, spec in specs.items()}
+
+
+def _built(kind: str, specs: Specs) -> type:
+    """As genpy builds it, but in memory."""
     context = genmsg.MsgContext.create_default()
     for name, spec in specs.items():
         context.register(name, spec)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 import os
+import re
 import resource
 import struct
 import tempfile
@@ -10,7 +11,7 @@ import rosbag
 from aircraft import old_type
 from helpers import CAMERA, START_NS, fake_trajectory, shared_data
 from ros_helpers import IMAGE_TOPIC, image_records, tf_records, write_bag
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import CameraInfo, Image
 
 from camera_relocalization_ros.cli.main import main
 from camera_relocalization_ros.core.errors import BagError, FrameError
@@ -19,6 +20,7 @@ from camera_relocalization_ros.ros.bags import records
 from camera_relocalization_ros.ros.bags.description import describe_bag
 from camera_relocalization_ros.ros.bags.reader import image_topic, open_bag, read_images, read_messages
 from camera_relocalization_ros.ros.bags.recorded_cameras import read_camera
+from camera_relocalization_ros.ros.conversions import camera_to_info
 from camera_relocalization_ros.ros.message_classes import message_class
 
 COMPRESSED_TOPIC = f"{IMAGE_TOPIC}/compressed"
@@ -132,6 +134,36 @@ def test_nothing_is_written_to_read_types_that_are_not_installed(tmp_path, monke
 
 def test_an_installed_type_is_the_installed_class():
     assert message_class("sensor_msgs/Image", Image._full_text, Image._md5sum) is Image
+
+
+def test_a_bag_converted_from_ros_2_has_its_small_letters(tmp_path, capsys):
+    # as rosbags-convert writes it, whose sensor_msgs/CameraInfo is that of ROS 2 with a header of ROS 1
+    class Converted(CameraInfo):
+        _full_text = re.sub(r"(?m)^(float64\[\d*\]) ([DKRP])\b", lambda found: found[0].lower(), CameraInfo._full_text)
+        _md5sum = "b5aff04250fbf270b71bef9d82c2132e"
+
+    assert Converted._full_text != CameraInfo._full_text
+    info = camera_to_info(CAMERA, START_NS, "camera")
+    converted = Converted(**{name: getattr(info, name) for name in info.__slots__})
+    topic = f"{IMAGE_TOPIC.rpartition('/')[0]}/camera_info"
+    path = write_bag(tmp_path / "converted.bag", [*image_records(STAMPS_NS), (topic, converted, START_NS)])
+    records._message_types.clear()
+    with open_bag(path) as bag:
+        assert read_camera(bag, COMPRESSED_TOPIC) == CAMERA
+    assert main(["info", str(path)]) == 0
+    assert f"fx {CAMERA.fx:.1f}" in capsys.readouterr().out
+
+
+def test_another_order_of_fields_is_another_type():
+    shuffled = re.sub(r"(?m)^uint32 height\nuint32 width\n", "uint32 width\nuint32 height\n", bare(Image._full_text))
+    assert shuffled != bare(Image._full_text)
+    assert message_class("sensor_msgs/Image", bare(Image._full_text), "") is Image
+    assert message_class("sensor_msgs/Image", shuffled, "") is not Image
+
+
+def bare(definition):
+    lines = (line.partition("#")[0].strip() for line in definition.splitlines())
+    return "".join(f"{line}\n" for line in lines if line)
 
 
 @pytest.mark.parametrize(
