@@ -43,11 +43,16 @@ def message_class(kind: str, definition: str, md5sum: str) -> type:
         specs = _specs(kind, definition)
         if installed is not None:
             own = _specs(kind, getattr(installed, "_full_text", ""))
-            if _fields_by_type(specs) == _fields_by_type(own):
+            if _fields(specs) == _fields(own):
                 return installed
         return _built(kind, specs)
     except (genmsg.InvalidMsgSpec, genmsg.MsgGenerationException, MsgNotFound, KeyError, SyntaxError) as error:
         raise FrameError(f"the definition of {kind} is none ({' '.join(str(error).split())})") from error
+
+
+def have_same_bytes(kind: str, definition: str, other: str) -> bool:
+    """Whether messages of two definitions of a type are the same bytes, whatever is in capitals or in a comment."""
+    return definition == other or _fields(_specs(kind, definition)) == _fields(_specs(kind, other))
 
 
 def _specs(kind: str, definition: str) -> Specs:
@@ -63,7 +68,7 @@ def _specs(kind: str, definition: str) -> Specs:
     return specs
 
 
-def _fields_by_type(specs: Specs) -> dict[str, list[tuple[str, str]]]:
+def _fields(specs: Specs) -> dict[str, list[tuple[str, str]]]:
     """Which bytes belong to which field, by the name without capitals."""
     return {kind: [(name.lower(), of) for name, of in zip(spec.names, spec.types)] for kind, spec in specs.items()}
 

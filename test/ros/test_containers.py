@@ -220,3 +220,29 @@ def test_a_recording_whose_channels_stand_once_is_refused_with_what_helps(tmp_pa
         writer.finish()
     with pytest.raises(BagError, match="does not repeat the channels; `mcap recover`"):
         McapSource(tmp_path / "flight.mcap", "ros1")
+
+
+@pytest.mark.parametrize(
+    ("profile", "kind", "encoding", "language"),
+    [
+        ("ros2", "made_driver/msg/Gimbal", "cdr", "ros2msg"),
+        ("", "made_driver/msg/Gimbal", "cdr", "ros2msg"),
+        ("ros1", "made_driver/Gimbal", "ros1", "ros1msg"),
+    ],
+)
+def test_two_definitions_of_a_type_are_refused(tmp_path, profile, kind, encoding, language):
+    # flights from before and after an update, merged: rosbags takes the newer order of fields for all
+    before, after = b"float32 pitch\nfloat32 roll\n", b"float32 roll\nfloat32 pitch\n"
+    for name, second in (("alike", before + b"# a remark\n"), ("unlike", after)):
+        with open(tmp_path / f"{name}.mcap", "wb") as file:
+            writer = mcap_writer.Writer(file)
+            writer.start(profile=profile)
+            for number, definition in enumerate((before, second)):
+                schema = writer.register_schema(kind, language, definition)
+                channel = writer.register_channel("/gimbal", encoding, schema)
+                writer.add_message(channel, number, b"\0\1\0\0" * (encoding == "cdr") + bytes(8), number)
+            writer.finish()
+    with open_bag(tmp_path / "alike.mcap") as bag:
+        assert [message.pitch for _, message, _ in read_messages(bag, ["/gimbal"])] == [0.0, 0.0]
+    with pytest.raises(BagError, match="definition"), open_bag(tmp_path / "unlike.mcap"):
+        pass

@@ -15,6 +15,7 @@ from mcap.reader import make_reader
 
 from camera_relocalization_ros.core.errors import BagError
 from camera_relocalization_ros.ros.bags.containers.source import Definition, Recorded, TopicSource
+from camera_relocalization_ros.ros.message_classes import have_same_bytes
 
 # of messages; the profile of a file, which it may lack, is named alike but for the second
 ROS1, CDR = "ros1", "cdr"
@@ -118,11 +119,14 @@ class McapSource:
             if channel.message_encoding != self._encoding or schema is None:
                 continue  # of another middleware
             kind, count = self._messages.kind(schema), counts.get(channel.id, 0)
-            before = topics.get(channel.topic)
-            if before is not None and before.kind != kind:
-                raise BagError(f"topic {channel.topic!r} has messages of several types; expected one")
-            count += before.message_count if before is not None else 0
-            topics[channel.topic] = TopicSource(kind, count, partial(self._messages.definition, schema, channel))
+            before, definition = topics.get(channel.topic), partial(self._messages.definition, schema, channel)
+            if before is not None:
+                if before.kind != kind:
+                    raise BagError(f"topic {channel.topic!r} has messages of several types; expected one")
+                if not have_same_bytes(kind, before.definition()[0], definition()[0]):
+                    raise BagError(f"topic {channel.topic!r} has several definitions of {kind}; expected one")
+                count += before.message_count
+            topics[channel.topic] = TopicSource(kind, count, definition)
         return topics
 
 

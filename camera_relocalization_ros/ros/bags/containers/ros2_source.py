@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Callable, Iterator, Mapping, Sequence
 
 from rosbags.highlevel import AnyReader
-from rosbags.typesys import Stores, get_types_from_idl, get_types_from_msg, get_typestore
+from rosbags.typesys import Stores, TypesysError, get_types_from_idl, get_types_from_msg, get_typestore
 
 from camera_relocalization_ros.core.errors import BagError
 from camera_relocalization_ros.core.plain_values import read_yaml_mapping
@@ -25,6 +25,8 @@ EXPECTED = {
     "topics_with_message_count": list,
 }
 HEADER = "std_msgs/msg/Header"
+# how a definition in that language begins, where its type was not defined in ROS' own
+IDL = "=" * 80
 # of the languages in which mcap files describe messages
 PARSERS: Mapping[str, Callable[[str, str], Any]] = {
     "ros2msg": get_types_from_msg,
@@ -42,6 +44,11 @@ class Ros2Source:
             _check_metadata(path)
         self._reader = AnyReader([path], default_typestore=get_typestore(DISTRIBUTION))
         self._reader.open()
+        try:
+            _check_definitions(self._reader.connections)
+        except BaseException:
+            self._reader.close()
+            raise
         self._topics = {name: self._topic(name, info) for name, info in self._reader.topics.items()}
 
     @property
@@ -109,6 +116,23 @@ def _ros1_definition(store: Any, kind: str) -> Definition:
         return found
     of_noetic: Definition = noetic.generate_msgdef(kind)
     return of_noetic if _fields(of_noetic[0]) == _fields(found[0]) else found
+
+
+def _check_definitions(connections: Sequence[Any]) -> None:
+    """Raise BagError where a type is defined twice: rosbags reads all by one (findings/rosbags_two_definitions.sh).
+
+    Those in IDL are not compared.
+    """
+    store = get_typestore(Stores.EMPTY)
+    # rosbags for Python 3.8 has the text itself
+    texts = {(each.msgtype, getattr(each.msgdef, "data", each.msgdef)) for each in connections}
+    for kind, text in sorted(texts):
+        if text and not text.startswith(IDL):
+            try:
+                store.register(get_types_from_msg(text, kind))
+            except TypesysError as error:
+                reason = " ".join(str(error).split())
+                raise BagError(f"two definitions of a type, as of recordings that were merged; {reason}") from error
 
 
 def _check_metadata(folder: Path) -> None:
