@@ -12,18 +12,17 @@ from dataclasses import dataclass, field, replace
 from typing import Callable, Iterator
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from camera_relocalization_ros.bundle.landmark_map import LandmarkMap
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.geometry import invert
 from camera_relocalization_ros.core.pose import Pose
 from camera_relocalization_ros.localization.landmarks.evidence import RIVAL, evidence, guided_evidence
+from camera_relocalization_ros.localization.landmarks.landmark_matcher import LandmarkMatcher
 from camera_relocalization_ros.localization.landmarks.landmark_spread import spreads_of_few_images
 from camera_relocalization_ros.localization.landmarks.nearest_images import NearestImages
 from camera_relocalization_ros.localization.landmarks.refinement_settings import DEFAULT_SETTINGS, RefinementSettings
 from camera_relocalization_ros.vision.local_features import FeatureExtractor, LocalFeatures, densest_window
-from camera_relocalization_ros.vision.matching import mutual_matches_of_codes, mutual_matches_of_pairs
 from camera_relocalization_ros.vision.pnp import (
     PerspectivePose,
     camera_changes,
@@ -136,7 +135,7 @@ class PoseRefiner:
         self.points = landmark_map.points.astype(np.float64)
         self._settings = settings.for_features(landmark_map.feature_settings.limit)
         self._between_steps = between_steps
-        self._codes = landmark_map.decoded()
+        self._matcher = LandmarkMatcher(self.points, landmark_map.decoded(), self._settings)
         self._spreads = spreads_of_few_images(landmark_map)
         # an image without landmarks is none to be near to
         self._images = np.flatnonzero(np.diff(landmark_map.seen_first))
@@ -234,7 +233,7 @@ class PoseRefiner:
         """The pose by those of some landmarks that the features (n,) match, whatever it is worth."""
         self._give_way()
         with stopwatch.of("matching"):
-            matched, landmarks = self._match(codes, landmarks)
+            matched, landmarks = self._matcher.match(codes, landmarks)
         self._give_way()
         pixel = 1.0 / features.focal_px
         tolerance = self._settings.tolerance_px * pixel
@@ -267,7 +266,7 @@ class PoseRefiner:
         refinement = self.refinement_from(pose, found, features.pixels[seen])
         if pose is None:
             return refinement
-        by_chance = self._by_chance(near, rays, pose) / features.share
+        by_chance = self._matcher.by_chance(near, rays, pose) / features.share
         said = guided_evidence(rays, rays[seen[pose.inliers]], by_chance)
         return replace(refinement, by_chance=by_chance, evidence=said, support=said)
 
@@ -318,44 +317,6 @@ class PoseRefiner:
         nearest = self._nearest(Pose.from_matrix(T_parent_lens), self._settings.images)
         return self.landmark_map.seen_from(self._images[nearest], count)
 
-    def _match(self, codes: np.ndarray, landmarks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Features (m,) and the landmarks (m,) of `landmarks` they match mutually."""
-        if len(landmarks) < 2:
-            return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
-        limits = self._settings.least_similarity, self._settings.distance_ratio
-        rows, columns, _ = mutual_matches_of_codes(codes, self._codes[landmarks], *limits)
-        return rows, landmarks[columns]
-
-    def _match_near(
-        self, codes: np.ndarray, rays: np.ndarray, landmarks: np.ndarray, T_parent_lens: np.ndarray, radius: float
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """As `_match`, with landmarks that should appear within `radius` on z = 1 of the feature."""
-        landmarks, expected = self._shown(landmarks, T_parent_lens, rays, radius)
-        # few pairs are near: a matrix of all would take most of the time
-        pairs = cKDTree(rays).sparse_distance_matrix(cKDTree(expected), radius, output_type="ndarray")
-        similarity = np.einsum("pd,pd->p", codes[pairs["i"]], self._codes[landmarks[pairs["j"]]])
-        limits = self._settings.least_similarity, self._settings.distance_ratio
-        rows, columns, _ = mutual_matches_of_pairs(pairs["i"], pairs["j"], similarity, *limits)
-        return rows, landmarks[columns]
-
-    def _shown(
-        self, landmarks: np.ndarray, T_parent_lens: np.ndarray, rays: np.ndarray, margin: float = 0.0
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Landmarks (m,) within what the features' rays (n, 2) span, or a margin around, and where (m, 2) they are."""
-        expected, depth = project(self.points[landmarks], T_parent_lens)
-        inside = (expected > rays.min(axis=0) - margin) & (expected < rays.max(axis=0) + margin)
-        visible = (depth > 0) & inside.all(axis=1)
-        return landmarks[visible], expected[visible]
-
-    def _by_chance(self, near: np.ndarray, rays: np.ndarray, pose: PerspectivePose) -> float:
-        """How many of the landmarks `near` would have a feature as close as the pose's own, lay features anywhere.
-
-        The idea is that of a-contrario estimation (Moulon et al. 2012): agreement counts by what it exceeds chance.
-        """
-        shown, _ = self._shown(near, pose.T_parent_camera, rays)
-        share = len(rays) * 2 * np.pi * pose.noise**2 / np.prod(np.ptp(rays, axis=0))
-        return len(shown) * min(float(share), 1.0)
-
     def _precise_pose(
         self, codes: np.ndarray, rays: np.ndarray, near: np.ndarray, T_parent_lens: np.ndarray, pixel: float
     ) -> tuple[PerspectivePose | None, np.ndarray, np.ndarray]:
@@ -365,9 +326,10 @@ class PoseRefiner:
         again, closer by, where the pose expects them that these give.
         """
         tolerance = self._settings.tolerance_px * pixel
-        matched, landmarks = self._match_near(codes, rays, near, T_parent_lens, self._settings.search_px * pixel)
+        radius, last_radius = self._settings.search_px * pixel, self._settings.last_search_px * pixel
+        matched, landmarks = self._matcher.match_near(codes, rays, near, T_parent_lens, radius)
         T_parent_lens = self._best_start(self.points[landmarks], rays[matched], T_parent_lens, pixel)
-        matched, landmarks = self._match_near(codes, rays, near, T_parent_lens, self._settings.last_search_px * pixel)
+        matched, landmarks = self._matcher.match_near(codes, rays, near, T_parent_lens, last_radius)
         spreads = None if self._spreads is None else self._spreads[landmarks]
         pose = refine_pose(self.points[landmarks], rays[matched], T_parent_lens, tolerance, spreads)
         is_enough = pose is not None and len(pose.inliers) >= self._settings.least_inliers
