@@ -38,6 +38,10 @@ class IntrinsicsWatch:
         # what was seen last of each part that is in doubt, else 0, and how many pictures denied it since, in a row
         self._alarms, self._denials = np.zeros(len(_SAYINGS)), np.zeros(len(_SAYINGS), dtype=int)
 
+    def is_in_doubt(self, changes_5: np.ndarray, deviations_5: np.ndarray) -> bool:
+        """Whether the camera is in doubt already, or one more picture says so that is not trusted to speak for all."""
+        return bool(np.any(self._alarms) or np.any(deviations_off(changes_5, deviations_5) > self._reach))
+
     def complaint(self, changes_5: np.ndarray, deviations_5: np.ndarray) -> str:
         """What is wrong by one more picture, see `pnp.camera_changes`; "" when nothing is."""
         off = deviations_off(changes_5, deviations_5)

@@ -210,9 +210,14 @@ class LandmarkPipeline:
         landmarks that is too uncertain to be published, for in the image it is wrong by little.
         """
         tracked = self._tracked
-        if tracked is None or not tracked.found or len(tracked.landmarks) < LEAST_GUIDING:
+        if (
+            best.stage is Stage.TRACKED
+            or tracked is None
+            or not tracked.found
+            or len(tracked.landmarks) < LEAST_GUIDING
+        ):
             return best
-        return replace(best, pose=tracked.pose, stage=Stage.TRACKED)
+        return replace(best, pose=tracked.pose, stage=Stage.TRACKED, landmarks=0)
 
     @property
     def is_catching_up(self) -> bool:
@@ -226,17 +231,31 @@ class LandmarkPipeline:
         regressed pose and in the image brought to a scale, only where none are, or where that finds too few. These are
         made do with where a search of all finds nothing, or a scale below 1 says that there is no time for one.
         """
-        effort, addition = 0.0, None
+        effort, few = 0.0, None
         if prior.stage is Stage.TRACKED:
-            guided = self.refiner.refine_guided(grey, prior.pose)
-            refined, effort = self._gated(grey, regression, guided, GUIDED_EFFORT), GUIDED_EFFORT
-            if refined.decision.is_accepted or (refined.is_addition and scale < 1):
-                return refined
-            addition = refined if refined.is_addition else None
+            guided = self._gated(grey, regression, self.refiner.refine_guided(grey, prior.pose), GUIDED_EFFORT)
+            effort = guided.effort
+            few = self._few(guided, prior)
+            if guided.decision.is_accepted or (few is not None and scale < 1):
+                return few or guided
         effort += whole_image_effort(scale)
         refined = self._gated(grey, regression, self.refiner.refine_grey(grey, regression.pose, scale), effort)
         is_vain = not (refined.decision.is_accepted or refined.decision.denies_camera)
-        return replace(addition, effort=effort) if is_vain and addition is not None else refined
+        return replace(few, effort=effort) if is_vain and few is not None else refined
+
+    def _few(self, guided: RefinedImage, prior: Estimate) -> RefinedImage | None:
+        """What a guided search found too little of to go before one of the whole image; None where it is no use.
+
+        It joins what is tracked; where that has no pose to publish it stands by itself, if chance is ruled out by what
+        landmarks look like, and nothing speaks against the camera.
+        """
+        by_looks = guided.refinement.by_looks
+        if not guided.is_addition or by_looks is None or prior.landmarks:
+            return guided if guided.is_addition else None
+        decision = gate(guided.regression, by_looks, settings=self._limits)
+        if not decision.is_accepted or self._intrinsics_watch.is_in_doubt(*self.refiner.camera_changes(by_looks)):
+            return guided
+        return replace(guided, refinement=by_looks, decision=decision, is_addition=False)
 
     def _gated(self, grey: np.ndarray, regression: Estimate, found: Refinement, effort: float) -> RefinedImage:
         decision = gate(regression, found, settings=self._limits)

@@ -50,7 +50,8 @@ class Refinement:
     see `evidence`; support: the same while the regression speaks for the pose, so that no rival matters, infinite where
     nothing was searched. share: of landmarks that were tracked, those that still agree, 1 where none were; drift_px:
     how far they may have slipped since they were found, alike, so that noise_px does not show it. is_guided: the search
-    was near the prior alone. is_mirrored: the features say far more of the picture's mirror image. seconds:
+    was near the prior alone; by_looks: then, where little speaks for it, the same with chance counted by what landmarks
+    look like. is_mirrored: the features say far more of the picture's mirror image. seconds:
     time per stage.
     """
 
@@ -67,6 +68,7 @@ class Refinement:
     share: float = 1.0
     drift_px: float = 0.0
     is_guided: bool = False
+    by_looks: Refinement | None = None
     is_mirrored: bool = False
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -188,6 +190,9 @@ class PoseRefiner:
             rays, codes = self.true_rays(features.rays), self.landmark_map.encode(features.descriptors)
             pose, matched, landmarks = self._precise_pose(codes, rays, near, T_parent_lens, pixel)
             refinement = self._judged(pose, features, rays, near, matched, landmarks)
+            if pose is not None and refinement.evidence < self._settings.convincing:
+                by_looks = self._judged_by_looks(refinement, pose, codes, rays, near, matched)
+                refinement = replace(refinement, by_looks=by_looks)
         stages = {"features": extracted - started, "again": time.perf_counter() - extracted}
         return replace(refinement, is_guided=True, seconds=stages)
 
@@ -269,6 +274,22 @@ class PoseRefiner:
         by_chance = self._matcher.by_chance(near, rays, pose) / features.share
         said = guided_evidence(rays, rays[seen[pose.inliers]], by_chance)
         return replace(refinement, by_chance=by_chance, evidence=said, support=said)
+
+    def _judged_by_looks(
+        self,
+        refinement: Refinement,
+        pose: PerspectivePose,
+        codes: np.ndarray,
+        rays: np.ndarray,
+        near: np.ndarray,
+        seen: np.ndarray,
+    ) -> Refinement:
+        """A refinement of a guided search as `_judged` has it, with chance counted by `LandmarkMatcher.by_looks`."""
+        agreeing = rays[seen[pose.inliers]]
+        errors = reprojection_errors(self.points[refinement.landmarks], agreeing, pose.T_parent_camera)
+        by_chance = self._matcher.by_looks(codes, rays, near, pose.T_parent_camera, float(errors.max()))
+        said = guided_evidence(rays, agreeing, by_chance)
+        return replace(refinement, by_chance=by_chance, evidence=said, support=said, is_guided=True)
 
     def camera_changes(self, refinement: Refinement) -> tuple[np.ndarray, np.ndarray]:
         """What the landmarks of a refinement that found a pose say of the intrinsics, see `pnp.camera_changes`."""

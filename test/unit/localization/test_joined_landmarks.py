@@ -102,3 +102,22 @@ def test_what_a_search_of_all_finds_goes_before_an_addition(pipeline, little, mo
     hurried, patient = (pipeline.refine(grey, regression, tracked, scale) for scale in (SMALL_SCALE, 1.0))
     assert hurried.is_addition and not hurried.decision.is_accepted
     assert patient.decision.is_accepted and not patient.refinement.is_guided
+
+
+def test_few_stand_by_themselves_by_what_they_look_like_where_what_is_tracked_has_no_pose(
+    pipeline, little, monkeypatch
+):
+    _, (grey, _), (regression, tracked) = little
+    found = pipeline.refiner.refine_guided(grey, tracked.pose)
+    guided = replace(found, evidence=0.0, support=0.0, by_looks=found)
+    monkeypatch.setattr(pipeline.refiner, "refine_guided", lambda *_: guided)
+    alone = pipeline.refine(grey, regression, tracked, SMALL_SCALE)
+    assert alone.decision.is_accepted and alone.refinement.is_guided and alone.effort == GUIDED_EFFORT
+    # beside a pose that is published already they join it
+    assert pipeline.refine(grey, regression, replace(tracked, landmarks=30), SMALL_SCALE).is_addition
+    # what speaks against the camera is not believed of so few, nor are they then
+    other_camera = np.array([0.3, 0.0, 0.0, 0.0, 0.0]), np.full(5, 1e-3)
+    monkeypatch.setattr(pipeline.refiner, "camera_changes", lambda *_: other_camera)
+    assert pipeline.refine(grey, regression, tracked, SMALL_SCALE).is_addition
+    monkeypatch.undo()
+    assert pipeline.refine(grey, regression, tracked).decision.is_accepted
