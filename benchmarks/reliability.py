@@ -18,7 +18,7 @@ from typing import Dict, List, Tuple
 
 import numpy as np
 
-from camera_relocalization_ros.bundle.stage_calibration import STAGES
+from camera_relocalization_ros.bundle.stage_calibration import STAGES, stage_of
 from camera_relocalization_ros.core.pose import Poses
 from camera_relocalization_ros.core.pose_errors import pose_errors, within
 from camera_relocalization_ros.core.state import Stage, State
@@ -47,13 +47,13 @@ def estimates(relocalizer: Relocalizer, dataset: Dataset) -> Pairs:
             image_rgb = load_image_rgb(frame.image_path)
             regression, grey = relocalizer.estimate(image_rgb, frame.stamp_ns), pipeline.grey(image_rgb)
             best = pipeline.track(grey, regression)
-            pairs[best.stage.name.lower()].append((best, frame))
+            pairs[stage_of(best.stage, best.landmarks, best.is_confirmed)].append((best, frame))
             pairs[EVERY_REGRESSION].append((regression, frame))
             if number % SEARCHED == 0:
                 refined = pipeline.refine(grey, regression, pipeline.prior(best))
                 if refined.decision.is_accepted:
-                    pairs[Stage.REFINED.name.lower()].append((refined.fused, frame))
-                    pipeline.start_tracking(refined)
+                    pairs[stage_of(Stage.REFINED, 0, refined.is_confirmed)].append((refined.fused, frame))
+                pipeline.take(refined)
     return pairs
 
 

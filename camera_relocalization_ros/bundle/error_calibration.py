@@ -62,7 +62,8 @@ class ErrorCalibration:
     `out_of_distribution_count` images of other things were to score higher, `false_accept` do. `coverage` by kind and
     level is that of left-out blocks. `stages`: what is known of the largest errors, by names of STAGES; none of those
     that were not measured. `least_evidence`: orders of magnitude against chance that a pose by landmarks needs to be
-    OK, where some of the data were wrong with less; 0 where none was.
+    OK, where some of the data were wrong with less, `confirmed_evidence`: one where two searches agree; 0 where none
+    was.
 
     The keys of the metadata are those of bundle.yaml.
     """
@@ -83,6 +84,7 @@ class ErrorCalibration:
     coverage: Dict[str, Dict[str, float]]
     stages: Dict[str, StageCalibration] = field(default_factory=dict)
     least_evidence: float = 0.0
+    confirmed_evidence: float = 0.0
 
     def __post_init__(self) -> None:
         """Raises ValueError that names the key, what was found and what was expected."""
@@ -96,8 +98,9 @@ class ErrorCalibration:
             _check(key, values, fits and all(abs(v) <= MAX_WEIGHT for v in values[1:]), "a constant and three weights")
         _check_shape(self.shape)
         self._check_nonconformity()
-        fits = 0 <= self.least_evidence <= MAX_EVIDENCE
-        _check("least_evidence", self.least_evidence, fits, f"0 to {MAX_EVIDENCE:g} orders of magnitude")
+        for key in ("least_evidence", "confirmed_evidence"):
+            needed = getattr(self, key)
+            _check(key, needed, 0 <= needed <= MAX_EVIDENCE, f"0 to {MAX_EVIDENCE:g} orders of magnitude")
         thresholds = (self.lost_below, self.degraded_below)
         _check("lost_below, degraded_below", thresholds, 0 <= thresholds[0] <= thresholds[1] <= 1, "0 to 1, ascending")
         levels = {kind: set(by_level) for kind, by_level in self.coverage.items()}
@@ -134,9 +137,14 @@ class ErrorCalibration:
         symmetric: np.ndarray = (covariance + covariance.T) / 2
         return symmetric
 
-    def is_enough(self, evidence: float) -> bool:
+    def needed_evidence(self, is_confirmed: bool) -> float:
+        """Orders of magnitude that a pose by landmarks needs to be OK, of one search, or where two agreed."""
+        return self.confirmed_evidence if is_confirmed else self.least_evidence
+
+    def is_enough(self, evidence: float, is_confirmed: bool) -> bool:
         """Whether a pose by landmarks of such evidence can be OK; NaN, of none at all, only where all can."""
-        return self.least_evidence == 0 or evidence >= self.least_evidence
+        needed = self.needed_evidence(is_confirmed)
+        return needed == 0 or evidence >= needed
 
     def error_scales(self, logs_ns: np.ndarray) -> np.ndarray:
         """Typical errors (n, 2) in metres and radians for logarithms of indicators (n, s)."""

@@ -149,7 +149,8 @@ def replace_map(bundle: Bundle, landmark_map: LandmarkMap) -> int:
     sidecar, known = bundle.sidecar, bundle.sidecar.error_calibration
     if known is not None:
         # how far errors reach was measured with another map, or with none
-        sidecar = replace(sidecar, error_calibration=replace(known, stages={}, least_evidence=0.0))
+        without = replace(known, stages={}, least_evidence=0.0, confirmed_evidence=0.0)
+        sidecar = replace(sidecar, error_calibration=without)
     with new_file(bundle.path / LANDMARKS, BundleError) as partial:
         with open(partial, "wb") as file:
             save_map(file, landmark_map)

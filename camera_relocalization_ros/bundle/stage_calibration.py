@@ -10,8 +10,9 @@ from camera_relocalization_ros.core.state import Stage
 
 # with which OK promises errors below a pilot's limits
 CONFIDENCE = 0.999
-# stages of poses that are published, as core.state.Stage has them in lower case, and those of them by FEW_LANDMARKS
-STAGES = ("regression", "refined", "tracked", "tracked_few")
+# kinds of poses that are published: regressed; by landmarks of one search alone; searched, tracked, and tracked by
+# FEW_LANDMARKS, where two searches agreed
+STAGES = ("regression", "refined", "confirmed", "tracked", "tracked_few")
 # Poses by fewer tracked landmarks than this are seldom off by more than others, for their covariance, but then by far:
 # where some landmarks are wrong, the others are too few to tell.
 FEW_LANDMARKS = 40
@@ -20,12 +21,17 @@ MAX_REACH = 1e4
 # ellipsoid for 90 % that holds 90 %. Four degrees of freedom for regressed poses, eight for those by landmarks, which a
 # gate has looked at; both have lighter tails (docs/uncertainty.md).
 UNMEASURED_REACH = {"regression": 10.9, "refined": 6.4, "tracked": 6.4}
+# what was measured of another of STAGES, where nothing was of the one itself
+INSTEAD = {"tracked_few": "tracked", "confirmed": "refined"}
 
 
-def stage_of(stage: Stage, landmarks: int) -> str:
-    """Of STAGES the one of poses of a stage that rest on so many landmarks."""
-    is_few = stage is Stage.TRACKED and landmarks < FEW_LANDMARKS
-    return "tracked_few" if is_few else stage.name.lower()
+def stage_of(stage: Stage, landmarks: int, is_confirmed: bool) -> str:
+    """Of STAGES the one of poses of a stage that rest on so many landmarks, and maybe on two searches that agree."""
+    if stage is Stage.REGRESSION or not is_confirmed:
+        return "regression" if stage is Stage.REGRESSION else "refined"
+    if stage is not Stage.TRACKED:
+        return "confirmed"
+    return "tracked_few" if landmarks < FEW_LANDMARKS else "tracked"
 
 
 @dataclass(frozen=True)
@@ -48,8 +54,9 @@ class StageCalibration:
 
 
 def reach_of(stages: Mapping[str, StageCalibration], name: str) -> tuple[float, float]:
-    """Of poses of one of STAGES: as measured; by few landmarks as by many where there were too few of them."""
-    for known in (name, name.partition("_")[0]):
+    """Of poses of one of STAGES: as measured; where there were too few of them as measured of others, see INSTEAD."""
+    instead = INSTEAD.get(name, name)
+    for known in (name, instead):
         if known in stages:
             return stages[known].reach
-    return (UNMEASURED_REACH[name.partition("_")[0]],) * 2
+    return (UNMEASURED_REACH[instead],) * 2

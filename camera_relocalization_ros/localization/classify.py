@@ -68,7 +68,7 @@ class OkContract:
         if estimate.covariance is None:
             return None
         stages = self.calibration.stages if self.calibration is not None else {}
-        reach = reach_of(stages, stage_of(estimate.stage, estimate.landmarks))
+        reach = reach_of(stages, stage_of(estimate.stage, estimate.landmarks, estimate.is_confirmed))
         longest = (np.linalg.eigvalsh(estimate.covariance[part, part])[-1] for part in (slice(3), slice(3, 6)))
         position_m, orientation_rad = (times * math.sqrt(value) for times, value in zip(reach, longest))
         # no two orientations are further apart than half a turn
@@ -77,9 +77,10 @@ class OkContract:
     def _broken(self, estimate: Estimate) -> str:
         """What the limits are missed by, "" when they are promised."""
         known, is_by_landmarks = self.calibration, estimate.stage is not Stage.REGRESSION
-        if known is not None and is_by_landmarks and not known.is_enough(estimate.evidence):
+        if known is not None and is_by_landmarks and not known.is_enough(estimate.evidence, estimate.is_confirmed):
             found = f"{estimate.evidence:.0f} orders of magnitude speak against chance"
-            return f"{found}; {known.least_evidence:.0f} are needed, for with less some poses of this map were wrong"
+            needed = f"{known.needed_evidence(estimate.is_confirmed):.0f} are needed"
+            return f"{found}; {needed}, for with less some poses of this map were wrong"
         promised = self.promised(estimate)
         if promised is None:
             return NOT_CALIBRATED

@@ -25,7 +25,8 @@ class Estimate:
     that looked no better than this one, NaN without calibration; `indicators` are the measurements behind it. `stage`
     says where the pose came from; score and indicators are always the regression's. `landmarks`: how many the pose
     rests on, 0 where it is regressed; `evidence`: orders of magnitude that these, or those of the search that found
-    what was tracked, speak against chance, NaN where it is regressed.
+    what was tracked, speak against chance, NaN where it is regressed; `is_confirmed`: what was found by a search of
+    the whole image agrees with what was tracked there since another.
     """
 
     stamp_ns: int
@@ -41,6 +42,7 @@ class Estimate:
     stage: Stage = Stage.REGRESSION
     landmarks: int = 0
     evidence: float = math.nan
+    is_confirmed: bool = False
 
     @property
     def position(self) -> np.ndarray:

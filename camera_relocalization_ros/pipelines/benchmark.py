@@ -18,6 +18,7 @@ from camera_relocalization_ros.bundle.reference_outputs import patchwork_images
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.progress import Progress, reporting, tracked
 from camera_relocalization_ros.localization.hardware import thermal_zones, usable_cores
+from camera_relocalization_ros.localization.landmarks.agreement import Prior
 from camera_relocalization_ros.localization.landmarks.health import HealthMeter
 from camera_relocalization_ros.localization.landmarks.pipeline import LandmarkPipeline, whole_image_effort
 from camera_relocalization_ros.localization.onnx_session import CPU
@@ -265,7 +266,7 @@ def _landmark_times(
         with tracking.measuring() if follows else nullcontext():
             pipeline.track(grey, regression)
         with searching.measuring():
-            refined = pipeline.refine(grey, regression, regression)
+            refined = pipeline.refine(grey, regression, Prior(regression))
         if refined.decision.is_accepted:
             pipeline.start_tracking(refined)
             follows = True

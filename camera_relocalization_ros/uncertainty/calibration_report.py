@@ -32,11 +32,13 @@ def calibration_report(fit: Fit, blocks: np.ndarray, out_of_distribution: Mappin
         rejection_table(calibration, fit.scores, out_of_distribution),
     ]
     lines += ["", stages_table(calibration)]
-    if calibration.least_evidence:
-        lines.append(
-            f"landmarks gave wrong poses: OK are those by {calibration.least_evidence:.0f} orders of magnitude against "
-            "chance and more; wrong were some with up to two thirds of that"
-        )
+    for is_confirmed, searches in ((False, "one search alone"), (True, "two searches that agree")):
+        needed = calibration.needed_evidence(is_confirmed)
+        if needed:
+            lines.append(
+                f"landmarks of {searches} gave wrong poses: OK are those by {needed:.0f} orders of magnitude against "
+                "chance and more; wrong were some with up to two thirds of that"
+            )
     if calibration.false_accept > calibration.wanted_false_accept:
         lines.append(
             f"NOT REACHED: {calibration.false_accept:.1%} of these other images are called OK; "

@@ -20,6 +20,7 @@ from camera_relocalization_ros.core.progress import tracked
 from camera_relocalization_ros.core.state import Stage, State
 from camera_relocalization_ros.data.dataset import Dataset, load_image_rgb
 from camera_relocalization_ros.localization.estimate import Estimate
+from camera_relocalization_ros.localization.landmarks.agreement import Prior
 from camera_relocalization_ros.localization.landmarks.gate import GateSettings
 from camera_relocalization_ros.localization.landmarks.pipeline import LandmarkPipeline
 from camera_relocalization_ros.uncertainty.landmark_error_fit import OUTLIER_M, OUTLIER_RAD
@@ -38,7 +39,7 @@ MOST = 2.0
 SMALLEST_RATIO = 1e-6
 # so many times the evidence of the wrong pose that had most
 EVIDENCE_MARGIN = 1.5
-# one of this number of images is searched for landmarks
+# one of this number of images is searched for landmarks as in flight, the others as the first of a flight is
 SEARCHED = 2
 # so long after its image a search's finds arrive and are tracked, in turn: from an idle computer to a very busy one
 LATE_S = (0.0, 0.5, 1.0, 2.0)
@@ -61,12 +62,17 @@ def with_stages(bundle: Bundle, calibration: ErrorCalibration, regressions: Sequ
         for number, one in enumerate(regressions)
         for pair in _published(bundle, one.dataset, _calibrated(bundle, calibration, one), f"stages {number + 1}")
     ]
-    least = least_evidence(pairs, 1.0 if bundle.landmark_map is None else bundle.landmark_map.metre)
-    calibration = replace(calibration, least_evidence=least)
+    metre = 1.0 if bundle.landmark_map is None else bundle.landmark_map.metre
+    alone, confirmed = (
+        least_evidence([pair for pair in pairs if pair[0].is_confirmed is is_confirmed], metre)
+        for is_confirmed in (False, True)
+    )
+    calibration = replace(calibration, least_evidence=alone, confirmed_evidence=confirmed)
     by_stage: dict[str, list[tuple[Estimate, Pose]]] = {name: [] for name in STAGES}
     for pair in pairs:
-        if pair[0].stage is Stage.REGRESSION or calibration.is_enough(pair[0].evidence):
-            by_stage[stage_of(pair[0].stage, pair[0].landmarks)].append(pair)
+        stage, landmarks, is_confirmed = pair[0].stage, pair[0].landmarks, pair[0].is_confirmed
+        if stage is Stage.REGRESSION or calibration.is_enough(pair[0].evidence, is_confirmed):
+            by_stage[stage_of(stage, landmarks, is_confirmed)].append(pair)
     searched = STAGES[0] if bundle.landmark_map is None else STAGES[1]
     _warn_of_few(searched, len(by_stage[searched]), sum(len(one.estimates) for one in regressions))
     if len(by_stage["tracked_few"]) < LEAST_SAMPLES:
@@ -190,14 +196,20 @@ def _published(
             pipeline.use_camera(dataset.known_camera_of(frame))
             grey = pipeline.grey(load_image_rgb(frame.image_path))
             if pending is not None and frame.stamp_ns >= arrives_ns:
-                pipeline.start_tracking(pending)
+                pipeline.take(pending)
                 pending = None
             best = pipeline.track(grey, regression)
             if best.state is State.OK:
                 yield best, frame.pose
-            if sequence.is_photographs or number % SEARCHED == 0:
-                refined = pipeline.refine(grey, regression, pipeline.prior(best))
-                if refined.decision.is_accepted:
-                    yield refined.fused, frame.pose
-                    if pending is None and not sequence.is_photographs:
-                        pending, arrives_ns = refined, frame.stamp_ns + int(next(late_s) * 1e9)
+            if not sequence.is_photographs and number % SEARCHED:
+                # as if it were the first of a flight
+                alone = pipeline.refine(grey, regression, Prior(regression))
+                if alone.decision.is_accepted:
+                    yield alone.fused, frame.pose
+                continue
+            refined = pipeline.refine(grey, regression, pipeline.prior(best))
+            if refined.decision.is_accepted:
+                yield refined.fused, frame.pose
+            is_told = refined.decision.is_accepted or refined.decision.contests
+            if is_told and pending is None and not sequence.is_photographs:
+                pending, arrives_ns = refined, frame.stamp_ns + int(next(late_s) * 1e9)

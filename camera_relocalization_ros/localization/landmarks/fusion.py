@@ -12,11 +12,16 @@ from camera_relocalization_ros.localization.landmarks.pose_refiner import Refine
 
 
 def fuse(
-    regression: Estimate, refinement: Refinement, decision: GateDecision, stage: Stage = Stage.REFINED
+    regression: Estimate,
+    refinement: Refinement,
+    decision: GateDecision,
+    stage: Stage = Stage.REFINED,
+    is_confirmed: bool = False,
 ) -> Estimate:
     """The pose from landmarks where the gate accepted it, OK until `OkContract.settle` looks at it; else the regressed.
 
-    That is OK where it promises by itself what was asked for, and landmarks do not contradict it.
+    That is OK where it promises by itself what was asked for, and landmarks do not contradict it. is_confirmed: see
+    Estimate.
     """
     if not decision.is_accepted:
         return regression_alone(regression, decision.description, decision.reason is RejectionReason.DISAGREES)
@@ -27,6 +32,7 @@ def fuse(
         stage=stage,
         landmarks=len(refinement.landmarks),
         evidence=refinement.evidence,
+        is_confirmed=is_confirmed,
         state=State.OK,
         reason="",
     )

@@ -70,11 +70,13 @@ class GateDecision:
     """`reason` is None for a pose that is accepted; `description` is the same in words with numbers.
 
     denies_camera: the picture is not one by the camera's intrinsics, so that what is tracked in it says nothing either.
+    contests: what was found contradicts what is tracked, so that either may be wrong.
     """
 
     reason: RejectionReason | None = None
     description: str = ""
     denies_camera: bool = False
+    contests: bool = False
 
     @property
     def is_accepted(self) -> bool:

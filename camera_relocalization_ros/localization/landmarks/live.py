@@ -16,6 +16,7 @@ import numpy as np
 from camera_relocalization_ros.core.image_files import Picture
 from camera_relocalization_ros.core.state import Stage
 from camera_relocalization_ros.localization.estimate import Estimate
+from camera_relocalization_ros.localization.landmarks.agreement import Prior
 from camera_relocalization_ros.localization.landmarks.gate import GateDecision, RejectionReason
 from camera_relocalization_ros.localization.landmarks.health import HealthMeter, LandmarkHealth
 from camera_relocalization_ros.localization.landmarks.network_beside import NetworkBeside, be_nice
@@ -140,7 +141,7 @@ class BackgroundLandmarks:
         self._looks = NetworkBeside(regress)
         self._meter = HealthMeter()
         self._health = self._meter.health
-        self._newest: tuple[np.ndarray, Estimate, Estimate] | None = None
+        self._newest: tuple[np.ndarray, Estimate, Prior] | None = None
         # an image that was followed, and waits for its regression
         self._followed: np.ndarray | None = None
         self._may_go_on = threading.Event()
@@ -241,7 +242,7 @@ class BackgroundLandmarks:
         be_nice()
         self._clock = time.pthread_getcpuclockid(threading.get_ident())
 
-    def _refined(self, grey: np.ndarray, regression: Estimate, prior: Estimate, scale: float) -> RefinedImage:
+    def _refined(self, grey: np.ndarray, regression: Estimate, prior: Prior, scale: float) -> RefinedImage:
         """In the worker's thread: the refined image, and what it took."""
         started_s, started_processor_s = time.perf_counter(), time.thread_time()
         refined = self._pipeline.refine(grey, regression, prior, scale)

@@ -12,8 +12,16 @@ import numpy as np
 from camera_relocalization_ros.bundle.landmark_map import LandmarkMap
 from camera_relocalization_ros.core.camera import CameraIntrinsics
 from camera_relocalization_ros.core.pose import Pose
-from camera_relocalization_ros.core.state import Stage
+from camera_relocalization_ros.core.state import Stage, State
 from camera_relocalization_ros.localization.estimate import Estimate
+from camera_relocalization_ros.localization.landmarks.agreement import (
+    MOST_APART,
+    Confirmation,
+    Prior,
+    apart,
+    contest,
+    has_a_say,
+)
 from camera_relocalization_ros.localization.landmarks.carried_regression import CarriedRegression
 from camera_relocalization_ros.localization.landmarks.fusion import fuse, refined_alone, regression_alone
 from camera_relocalization_ros.localization.landmarks.gate import GateDecision, GateSettings, RejectionReason, gate
@@ -35,8 +43,8 @@ class RefinedImage:
     """A grey image, its regression, the pose that landmarks give, and whether the gate accepts it.
 
     is_addition: it is rejected as too little by itself, but was found where those landmarks let expect it that are
-    tracked, and may join these. effort: what was searched, as a share of what a whole image in full size takes of the
-    processor's time, about.
+    tracked, and may join these. is_confirmed: what was tracked agrees with it. effort: what was searched, as a share of
+    what a whole image in full size takes of the processor's time, about.
     clock_s, processor_s: seconds that it took, on the clock and of the processor's time of its thread; NaN where nobody
     measured them.
     """
@@ -46,6 +54,7 @@ class RefinedImage:
     refinement: Refinement
     decision: GateDecision
     is_addition: bool = False
+    is_confirmed: bool = False
     effort: float = 1.0
     clock_s: float = math.nan
     processor_s: float = math.nan
@@ -53,7 +62,7 @@ class RefinedImage:
     @property
     def fused(self) -> Estimate:
         """The better of both poses."""
-        return fuse(self.regression, self.refinement, self.decision)
+        return fuse(self.regression, self.refinement, self.decision, is_confirmed=self.is_confirmed)
 
 
 @dataclass(frozen=True)
@@ -99,6 +108,7 @@ class LandmarkPipeline:
         self._carried = CarriedRegression()
         self._intrinsics_watch = IntrinsicsWatch(landmark_map.camera_reach)
         self._jumps = JumpWatch(landmark_map.metre)
+        self._confirmation = Confirmation()
         self._why_none = NOT_YET
         # of the search that found what is tracked
         self._evidence = 0.0
@@ -113,6 +123,7 @@ class LandmarkPipeline:
             self._carried.reset()
             self._intrinsics_watch.reset()
             self._jumps.reset()
+            self._confirmation.reset()
             self._why_none = NOT_YET
 
     def grey(self, image: np.ndarray) -> np.ndarray:
@@ -137,6 +148,7 @@ class LandmarkPipeline:
         self._carried.reset()
         self._intrinsics_watch.reset()
         self._jumps.reset()
+        self._confirmation.reset()
         self._why_none = NOT_YET
 
     def miss(self, decode_grey: Callable[[], np.ndarray], stamp_ns: int) -> None:
@@ -190,13 +202,16 @@ class LandmarkPipeline:
     def _stop_tracking(self, reason: str) -> None:
         self._tracker.reset()
         self._jumps.reset()
+        self._confirmation.reset()
         self._tracked, self._why_none = None, reason
 
     def _fused(self, regression: Estimate, tracked: Refinement) -> Estimate:
         decision = gate(regression, tracked, Stage.TRACKED, self._limits)
         if decision.is_accepted:
             decision = self._denied(tracked) or decision
-        return fuse(regression, tracked, decision, Stage.TRACKED)
+        confirmation = self._confirmation
+        fused = fuse(regression, tracked, decision, Stage.TRACKED, confirmation.is_confirmed)
+        return _doubted(fused, confirmation.doubt) if confirmation.doubt else fused
 
     def _with_errors_of_flight(self, regression: Estimate, best: Estimate) -> Estimate:
         """The best pose; a regressed one with the covariance that poses by landmarks showed to be right."""
@@ -205,57 +220,70 @@ class LandmarkPipeline:
         self._errors.add(regression, best.pose)
         return best
 
-    def prior(self, best: Estimate) -> Estimate:
-        """Where to search from in the image tracked last, of which `best` is the best pose: also a pose by tracked
-        landmarks that is too uncertain to be published, for in the image it is wrong by little.
-        """
+    def prior(self, best: Estimate) -> Prior:
+        """What is known of the image tracked last, of which `best` is the best pose."""
         tracked = self._tracked
-        if (
-            best.stage is Stage.TRACKED
-            or tracked is None
-            or not tracked.found
-            or len(tracked.landmarks) < LEAST_GUIDING
-        ):
-            return best
-        return replace(best, pose=tracked.pose, stage=Stage.TRACKED, landmarks=0)
+        is_guiding = tracked is not None and tracked.found and len(tracked.landmarks) >= LEAST_GUIDING
+        return Prior(best, tracked if is_guiding else None)
 
     @property
     def is_catching_up(self) -> bool:
         """Whether what was found in an earlier image is still on its way to the newest one."""
         return self._tracker.is_catching_up
 
-    def refine(self, grey: np.ndarray, regression: Estimate, prior: Estimate, scale: float = 1.0) -> RefinedImage:
-        """What the landmarks of an image with its regression say, searched for near `prior`, see there.
+    def refine(self, grey: np.ndarray, regression: Estimate, prior: Prior, scale: float = 1.0) -> RefinedImage:
+        """What the landmarks of an image with its regression say, searched for near `prior`.
 
-        Where landmarks are tracked they are looked for where their pose expects them. All are searched for, near the
-        regressed pose and in the image brought to a scale, only where none are, or where that finds too few. These are
-        made do with where a search of all finds nothing, or a scale below 1 says that there is no time for one.
+        Where landmarks are tracked that two searches agree on, they are looked for where their pose expects them. All
+        are searched for, near the regressed pose and in the image brought to a scale, where none are, or where that
+        finds too few. These are made do with where a search of all finds nothing, or a scale below 1 says that there is
+        no time for one.
         """
         effort, few = 0.0, None
-        if prior.stage is Stage.TRACKED:
-            guided = self._gated(grey, regression, self.refiner.refine_guided(grey, prior.pose), GUIDED_EFFORT)
-            effort = guided.effort
-            few = self._few(guided, prior)
+        if prior.followed is not None and self._confirmation.is_confirmed:
+            guided = self._guided(grey, regression, prior.followed)
+            effort, few = GUIDED_EFFORT, self._few(guided, prior)
             if guided.decision.is_accepted or (few is not None and scale < 1):
                 return few or guided
         effort += whole_image_effort(scale)
         refined = self._gated(grey, regression, self.refiner.refine_grey(grey, regression.pose, scale), effort)
-        is_vain = not (refined.decision.is_accepted or refined.decision.denies_camera)
-        return replace(few, effort=effort) if is_vain and few is not None else refined
+        if refined.decision.is_accepted:
+            return self._compared(refined, prior.followed)
+        if few is None or refined.decision.denies_camera:
+            return refined
+        return replace(few, effort=effort)
 
-    def _few(self, guided: RefinedImage, prior: Estimate) -> RefinedImage | None:
+    def _guided(self, grey: np.ndarray, regression: Estimate, followed: Refinement) -> RefinedImage:
+        guided = self._gated(grey, regression, self.refiner.refine_guided(grey, followed.pose), GUIDED_EFFORT)
+        return replace(guided, is_confirmed=guided.decision.is_accepted)
+
+    def _few(self, guided: RefinedImage, prior: Prior) -> RefinedImage | None:
         """What a guided search found too little of to go before one of the whole image; None where it is no use.
 
         It joins what is tracked; where that has no pose to publish it stands by itself, if chance is ruled out by what
         landmarks look like, and nothing speaks against the camera.
         """
         by_looks = guided.refinement.by_looks
-        if not guided.is_addition or by_looks is None or prior.landmarks:
+        if not guided.is_addition or by_looks is None or prior.best.stage is Stage.TRACKED:
             return guided if guided.is_addition else None
         decision = gate(guided.regression, by_looks, settings=self._limits)
         if not decision.is_accepted or self._intrinsics_watch.is_in_doubt(*self.refiner.camera_changes(by_looks)):
             return guided
-        return replace(guided, refinement=by_looks, decision=decision, is_addition=False)
+        return replace(guided, refinement=by_looks, decision=decision, is_addition=False, is_confirmed=True)
+
+    def _compared(self, refined: RefinedImage, followed: Refinement | None) -> RefinedImage:
+        """A search of the whole image that the gate accepted, beside what followed landmarks say of that image.
+
+        One that these contradict is refused, and they are in doubt. A second one goes before them.
+        """
+        if followed is None or not has_a_say(followed):
+            return refined
+        if apart(refined.refinement, followed) <= MOST_APART:
+            return replace(refined, is_confirmed=True)
+        if self._confirmation.doubt:
+            return refined
+        said = contest(refined.refinement, followed, self._limits.unit)
+        return replace(refined, decision=GateDecision(RejectionReason.DISAGREES, said, contests=True))
 
     def _gated(self, grey: np.ndarray, regression: Estimate, found: Refinement, effort: float) -> RefinedImage:
         decision = gate(regression, found, settings=self._limits)
@@ -263,7 +291,7 @@ class LandmarkPipeline:
             decision = self._denied(found) or decision
         is_weak = decision.reason in (RejectionReason.FEW, RejectionReason.UNCERTAIN)
         is_addition = found.is_guided and found.found and is_weak
-        return RefinedImage(grey, regression, found, decision, is_addition, effort)
+        return RefinedImage(grey, regression, found, decision, is_addition, effort=effort)
 
     def _denied(self, found: Refinement) -> GateDecision | None:
         """Why a pose that the gate accepted is refused: its landmarks say that the picture is another camera's."""
@@ -280,9 +308,14 @@ class LandmarkPipeline:
             self._tracker.add(refined.grey, refined.regression.stamp_ns, refined.refinement)
         elif refined.decision.denies_camera:
             self._stop_tracking(refined.decision.description)
+        elif refined.decision.contests:
+            self._confirmation.doubt = refined.decision.description
 
     def start_tracking(self, refined: RefinedImage) -> None:
         """Track the landmarks of a refined image that the gate accepted from now on."""
+        if self._confirmation.doubt and not refined.is_confirmed:
+            self._stop_tracking(self._confirmation.doubt)
+        self._confirmation.found(refined.is_confirmed)
         self._why_none = NOT_YET
         self._evidence = refined.refinement.evidence
         self._tracker.start(refined.grey, refined.regression.stamp_ns, refined.refinement)
@@ -299,8 +332,13 @@ class LandmarkPipeline:
         self.take(refined)
         is_tracked = tracked.stage is Stage.TRACKED and not refined.decision.denies_camera
         if not refined.decision.is_accepted and is_tracked:
-            fused = tracked
+            fused = _doubted(tracked, refined.decision.description) if refined.decision.contests else tracked
         else:
             # of an image whose landmarks were tracked the regression was looked at already
             fused = refined.fused if is_tracked else self._with_errors_of_flight(regression, refined.fused)
         return StagedEstimate(regression, refined.refinement, refined.decision, fused)
+
+
+def _doubted(best: Estimate, doubt: str) -> Estimate:
+    """A pose by tracked landmarks that a search contests; any other as it is."""
+    return replace(best, state=State.DEGRADED, reason=doubt) if best.stage is Stage.TRACKED else best

@@ -24,7 +24,7 @@ def estimate(sd_m, sd_rad, **changes):
     """A tracked pose; along one axis its deviations are as told, along the others a tenth of that."""
     covariance = np.diag([0.1 * sd_m, sd_m, 0.1 * sd_m, sd_rad, 0.1 * sd_rad, 0.1 * sd_rad]) ** 2
     plain = Estimate(0, Pose(np.zeros(3), [0, 0, 0, 1.0]), 1, 0.0, np.zeros(1), State.OK, "", covariance)
-    return replace(plain, **{"stage": Stage.TRACKED, "landmarks": FEW_LANDMARKS, **changes})
+    return replace(plain, **{"stage": Stage.TRACKED, "landmarks": FEW_LANDMARKS, "is_confirmed": True, **changes})
 
 
 @pytest.mark.parametrize(
@@ -52,15 +52,33 @@ def test_poses_by_few_landmarks_have_a_reach_of_their_own():
     assert known.settle(replace(few, stage=Stage.REFINED)).state is State.OK
 
 
+def test_of_one_search_alone_is_promised_what_searches_alone_were_seen_to_keep():
+    measured = {"refined": (20.0, 20.0), "confirmed": (4.0, 4.0), "tracked": (5.0, 5.0)}
+    contract = OkContract(replace(MEASURED, stages={name: StageCalibration(600, r) for name, r in measured.items()}))
+    for stage, reach in ((Stage.REFINED, 4.0), (Stage.TRACKED, 5.0)):
+        confirmed = estimate(0.01, 1e-3, stage=stage)
+        assert contract.promised(confirmed) == pytest.approx((0.01 * reach, 1e-3 * reach))
+        assert contract.promised(replace(confirmed, is_confirmed=False)) == pytest.approx((0.2, 0.02))
+    # as long as those that two searches agree on were not measured, as all that were searched for
+    known = OkContract(replace(MEASURED, stages={"refined": StageCalibration(600, (7.0, 7.0))}))
+    assert known.promised(estimate(0.01, 1e-3, stage=Stage.REFINED)) == pytest.approx((0.07, 0.007))
+
+
+@pytest.mark.parametrize("is_confirmed", [True, False])
 @pytest.mark.parametrize(("evidence", "state"), [(14.9, State.DEGRADED), (15.0, State.OK), (math.nan, State.DEGRADED)])
-def test_where_landmarks_were_wrong_a_pose_by_them_needs_more_evidence(evidence, state):
-    contract = OkContract(replace(MEASURED, least_evidence=15.0))
+def test_where_landmarks_were_wrong_a_pose_by_them_needs_more_evidence(evidence, state, is_confirmed):
+    wrong, right = (
+        ("confirmed_evidence", "least_evidence") if is_confirmed else ("least_evidence", "confirmed_evidence")
+    )
+    contract, other = (OkContract(replace(MEASURED, **{one: 15.0})) for one in (wrong, right))
     for stage in (Stage.TRACKED, Stage.REFINED):
-        settled = contract.settle(estimate(0.001, 0.001, stage=stage, evidence=evidence))
+        pose = estimate(0.001, 0.001, stage=stage, evidence=evidence, is_confirmed=is_confirmed)
+        settled = contract.settle(pose)
         assert settled.state is state and ("15 are needed" in settled.reason) is (state is State.DEGRADED)
+        assert other.settle(pose).state is State.OK
     assert contract.settle(estimate(0.001, 0.001, stage=Stage.REGRESSION, landmarks=0)).state is State.OK
     # where none was wrong, one that the regression agreed with may have evidence against it
-    assert MEASURED.is_enough(-math.inf) and MEASURED.is_enough(math.nan)
+    assert MEASURED.is_enough(-math.inf, is_confirmed) and MEASURED.is_enough(math.nan, is_confirmed)
 
 
 def test_the_reason_tells_what_is_promised_instead():

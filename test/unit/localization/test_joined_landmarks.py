@@ -9,6 +9,7 @@ from painted_wall import error_m, flight, paint, stamp, view
 
 from camera_relocalization_ros.core.pose import Pose
 from camera_relocalization_ros.core.state import Stage
+from camera_relocalization_ros.localization.landmarks.agreement import Prior
 from camera_relocalization_ros.localization.landmarks.gate import GateSettings, RejectionReason
 from camera_relocalization_ros.localization.landmarks.health import SMALL_SCALE
 from camera_relocalization_ros.localization.landmarks.pipeline import GUIDED_EFFORT, whole_image_effort
@@ -71,14 +72,18 @@ def little(relocalizer, pipeline):
     T = flight(1, seed=5)[0]
     image = view(T, WALL)
     regression = relocalizer.estimate(image, stamp(0))
-    tracked = replace(regression, pose=Pose.from_matrix(T), stage=Stage.TRACKED)
     grey = pipeline.grey(image)
-    whole = pipeline.refine(grey, regression, tracked).refinement
+    found = pipeline.refine(grey, regression, Prior(regression))
+    # two searches agree on what is followed
+    pipeline.start_tracking(replace(found, is_confirmed=True))
+    prior = Prior(regression, replace(found.refinement, pose=Pose.from_matrix(T)))
+    whole = pipeline.refine(grey, regression, prior).refinement
+    assert whole.is_guided
     hidden, (x, y) = np.full_like(grey, 110), np.median(whole.pixels, axis=0).astype(int)
     reach = np.sort(np.abs(whole.pixels - [x, y]).max(axis=1))[GateSettings().least_found]
     rows, columns = (slice(max(int(middle - reach), 0), int(middle + reach)) for middle in (y, x))
     hidden[rows, columns] = grey[rows, columns]
-    return T, (grey, hidden), (regression, tracked)
+    return T, (grey, hidden), (regression, prior)
 
 
 def test_what_a_guided_search_finds_too_little_of_is_an_addition(pipeline, little):
@@ -90,16 +95,17 @@ def test_what_a_guided_search_finds_too_little_of_is_an_addition(pipeline, littl
     # where there is time the whole image is searched too, here in vain
     assert hurried.effort == GUIDED_EFFORT and patient.effort == GUIDED_EFFORT + whole_image_effort(1.0)
     # beside nothing it is nothing
+    pipeline.reset()
     pipeline.take(patient)
     assert pipeline.track(grey, replace(prior[0], stamp_ns=stamp(1))).stage is Stage.REGRESSION
 
 
 def test_what_a_search_of_all_finds_goes_before_an_addition(pipeline, little, monkeypatch):
     # as on a dense map of a plain thing, whose guided finds chance alone would explain
-    _, (grey, _), (regression, tracked) = little
-    guided = pipeline.refiner.refine_guided(grey, tracked.pose)
+    _, (grey, _), (regression, prior) = little
+    guided = pipeline.refiner.refine_guided(grey, prior.followed.pose)
     monkeypatch.setattr(pipeline.refiner, "refine_guided", lambda *_: replace(guided, evidence=0.0, support=0.0))
-    hurried, patient = (pipeline.refine(grey, regression, tracked, scale) for scale in (SMALL_SCALE, 1.0))
+    hurried, patient = (pipeline.refine(grey, regression, prior, scale) for scale in (SMALL_SCALE, 1.0))
     assert hurried.is_addition and not hurried.decision.is_accepted
     assert patient.decision.is_accepted and not patient.refinement.is_guided
 
@@ -107,17 +113,19 @@ def test_what_a_search_of_all_finds_goes_before_an_addition(pipeline, little, mo
 def test_few_stand_by_themselves_by_what_they_look_like_where_what_is_tracked_has_no_pose(
     pipeline, little, monkeypatch
 ):
-    _, (grey, _), (regression, tracked) = little
-    found = pipeline.refiner.refine_guided(grey, tracked.pose)
+    _, (grey, _), (regression, prior) = little
+    found = pipeline.refiner.refine_guided(grey, prior.followed.pose)
     guided = replace(found, evidence=0.0, support=0.0, by_looks=found)
     monkeypatch.setattr(pipeline.refiner, "refine_guided", lambda *_: guided)
-    alone = pipeline.refine(grey, regression, tracked, SMALL_SCALE)
+    alone = pipeline.refine(grey, regression, prior, SMALL_SCALE)
     assert alone.decision.is_accepted and alone.refinement.is_guided and alone.effort == GUIDED_EFFORT
     # beside a pose that is published already they join it
-    assert pipeline.refine(grey, regression, replace(tracked, landmarks=30), SMALL_SCALE).is_addition
+    assert pipeline.refine(
+        grey, regression, replace(prior, best=replace(regression, stage=Stage.TRACKED)), SMALL_SCALE
+    ).is_addition
     # what speaks against the camera is not believed of so few, nor are they then
     other_camera = np.array([0.3, 0.0, 0.0, 0.0, 0.0]), np.full(5, 1e-3)
     monkeypatch.setattr(pipeline.refiner, "camera_changes", lambda *_: other_camera)
-    assert pipeline.refine(grey, regression, tracked, SMALL_SCALE).is_addition
+    assert pipeline.refine(grey, regression, prior, SMALL_SCALE).is_addition
     monkeypatch.undo()
-    assert pipeline.refine(grey, regression, tracked).decision.is_accepted
+    assert pipeline.refine(grey, regression, prior).decision.is_accepted

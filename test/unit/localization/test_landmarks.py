@@ -24,7 +24,8 @@ from camera_relocalization_ros.core.state import Stage, State
 from camera_relocalization_ros.data.dataset import load_image_rgb
 from camera_relocalization_ros.evaluation.result_files import load_result
 from camera_relocalization_ros.localization.classify import OkLimits
-from camera_relocalization_ros.localization.landmarks.gate import gate
+from camera_relocalization_ros.localization.landmarks.agreement import Prior
+from camera_relocalization_ros.localization.landmarks.gate import GateDecision, RejectionReason, gate
 from camera_relocalization_ros.localization.landmarks.pose_refiner import PoseRefiner
 from camera_relocalization_ros.localization.landmarks.refinement_settings import RefinementSettings
 from camera_relocalization_ros.localization.landmarks.staged_relocalizer import StagedRelocalizer
@@ -111,7 +112,7 @@ def test_a_picture_in_a_mirror_is_no_pose_though_what_is_symmetric_fits_one(relo
     in_mirror[part] = WALL[part]
     picture = view(T, in_mirror)
     regression = replace(relocalizer.estimate(picture, stamp(0)), state=State.OK, reason="")
-    refined = pipeline.refine(pipeline.grey(picture), regression, regression)
+    refined = pipeline.refine(pipeline.grey(picture), regression, Prior(regression))
     # by what is symmetric alone it would be accepted
     seen = replace(refined.refinement, is_mirrored=False)
     assert gate(regression, seen).is_accepted and seen.evidence > 8
@@ -120,7 +121,7 @@ def test_a_picture_in_a_mirror_is_no_pose_though_what_is_symmetric_fits_one(relo
     alone = np.full_like(WALL, 127)
     alone[part] = WALL[part]
     grey = pipeline.grey(view(T, alone))
-    assert pipeline.refine(grey, regression, regression).decision.is_accepted
+    assert pipeline.refine(grey, regression, Prior(regression)).decision.is_accepted
 
 
 def test_what_was_found_without_the_regression_is_followed_without_it(relocalizer, pipeline):
@@ -128,7 +129,9 @@ def test_what_was_found_without_the_regression_is_followed_without_it(relocalize
     answers = [
         pipeline.estimate(view(T, WALL), constant.estimate(view(T, WALL), stamp(n))) for n, T in enumerate(poses)
     ]
-    assert all(answer.fused.stage is Stage.REFINED and answer.refinement.is_guided for answer in answers[1:])
+    assert all(answer.fused.stage is Stage.REFINED for answer in answers[1:])
+    # the second search is of the whole image too, and confirms the first
+    assert [answer.refinement.is_guided for answer in answers] == [False, False] + [True] * (len(answers) - 2)
     grey = pipeline.grey(view(poses[-1], WALL))
     followed = pipeline.track(grey, constant.estimate(view(poses[-1], WALL), stamp(6)))
     assert followed.stage is Stage.TRACKED and error_m(followed, poses[-1]) < 0.02
@@ -141,12 +144,13 @@ def test_stages_are_calibrated_by_poses_made_as_in_flight(wall_bundle, tmp_path,
     relocalizer = Relocalizer.from_bundle(wall_bundle)
     estimates = [relocalizer.estimate(load_image_rgb(f.image_path), f.stamp_ns) for f in dataset.frames]
     stages = with_stages(relocalizer.bundle, calibration(), [Regressions(dataset, estimates)]).stages
-    assert {name: stage.frames for name, stage in stages.items()} == {"refined": 18, "tracked": 35}
+    # by one search alone: the first, those of every other image, and the six tracked before two searches agree
+    assert {name: stage.frames for name, stage in stages.items()} == {"refined": 25, "confirmed": 17, "tracked": 29}
     assert all(value >= 1 for stage in stages.values() for value in stage.reach)
     # those of few landmarks by themselves, if they are many
     monkeypatch.setattr(stage_calibration, "FEW_LANDMARKS", 1000)
     stages = with_stages(relocalizer.bundle, calibration(), [Regressions(dataset, estimates)]).stages
-    assert {name: stage.frames for name, stage in stages.items()} == {"refined": 18, "tracked_few": 35}
+    assert {name: stage.frames for name, stage in stages.items()} == {"refined": 25, "confirmed": 17, "tracked_few": 29}
 
 
 def test_right_poses_exceed_chance_by_far_and_chance_is_what_features_anywhere_give(relocalizer, pipeline):
@@ -171,7 +175,7 @@ def test_what_was_found_is_followed_with_growing_covariance(relocalizer, pipelin
     images = [view(T, WALL) for T in poses]
     greys = [pipeline.grey(image) for image in images]
     estimates = [relocalizer.estimate(image, stamp(number)) for number, image in enumerate(images)]
-    refined = pipeline.refine(greys[0], estimates[0], estimates[0])
+    refined = pipeline.refine(greys[0], estimates[0], Prior(estimates[0]))
     assert refined.decision.is_accepted
     pipeline.start_tracking(refined)
     followed = [pipeline.track(grey, estimate) for grey, estimate in zip(greys[1:], estimates[1:])]
@@ -184,7 +188,7 @@ def test_what_was_found_is_followed_with_growing_covariance(relocalizer, pipelin
 def test_landmarks_drift_with_time_through_few_images_or_many(relocalizer, pipeline):
     image = view(flight(1, seed=5)[0], WALL)
     grey, first = pipeline.grey(image), relocalizer.estimate(image, stamp(0))
-    refined, sizes = pipeline.refine(grey, first, first), []
+    refined, sizes = pipeline.refine(grey, first, Prior(first)), []
     for every in (1, 4):
         pipeline.reset()
         pipeline.start_tracking(refined)
@@ -229,7 +233,7 @@ def test_poses_far_away_are_as_good_as_at_home(wall_bundle, tmp_path):
 def test_nothing_is_followed_back_in_time_or_over_a_gap(relocalizer, pipeline, gap):
     image = view(flight(1, seed=5)[0], WALL)
     grey, first = pipeline.grey(image), relocalizer.estimate(image, stamp(10))
-    pipeline.start_tracking(pipeline.refine(grey, first, first))
+    pipeline.start_tracking(pipeline.refine(grey, first, Prior(first)))
     later = pipeline.track(grey, relocalizer.estimate(image, stamp(10 + gap)))
     assert later.stage is Stage.REGRESSION and later.state is State.DEGRADED
     assert "no landmarks are followed" in later.reason
@@ -238,7 +242,7 @@ def test_nothing_is_followed_back_in_time_or_over_a_gap(relocalizer, pipeline, g
 def test_a_pose_is_not_carried_on_for_ever(relocalizer, pipeline):
     image = view(flight(1, seed=5)[0], WALL)
     grey, first = pipeline.grey(image), relocalizer.estimate(image, stamp(0))
-    pipeline.start_tracking(pipeline.refine(grey, first, first))
+    pipeline.start_tracking(pipeline.refine(grey, first, Prior(first)))
     # four steps of 0.1 s each
     stages = [pipeline.track(grey, relocalizer.estimate(image, stamp(number))).stage for number in range(4, 60, 4)]
     carried = int(TrackingSettings().longest_s / 0.4)
@@ -252,7 +256,7 @@ def test_what_a_late_search_found_is_followed_through_all_images_that_came_meanw
     greys = [pipeline.grey(image) for image in images]
     for number in range(14):
         assert pipeline.track(greys[number], estimates[number]).stage is Stage.REGRESSION
-    pipeline.start_tracking(pipeline.refine(greys[0], estimates[0], estimates[0]))
+    pipeline.start_tracking(pipeline.refine(greys[0], estimates[0], Prior(estimates[0])))
     # the images of 1.4 s are caught up on within two more, some for each
     assert pipeline.track(greys[14], estimates[14]).stage is Stage.REGRESSION and pipeline.is_catching_up
     last = pipeline.track(greys[15], estimates[15])
@@ -264,13 +268,54 @@ def test_near_a_tracked_pose_landmarks_are_looked_for_where_they_should_be(reloc
     T = flight(1, seed=5)[0]
     image = view(T, WALL)
     grey, regression = pipeline.grey(image), relocalizer.estimate(image, stamp(0))
-    tracked = replace(regression, pose=Pose.from_matrix(T), stage=Stage.TRACKED)
-    guided = pipeline.refine(grey, regression, tracked)
+    alone = pipeline.refine(grey, regression, Prior(regression))
+    followed = replace(alone.refinement, pose=Pose.from_matrix(T))
+    # one search alone is not trusted: another of the whole image must agree
+    pipeline.start_tracking(alone)
+    again = pipeline.refine(grey, regression, Prior(alone.fused, followed))
+    assert not again.refinement.is_guided and not alone.is_confirmed and again.is_confirmed
+    pipeline.start_tracking(again)
+    guided = pipeline.refine(grey, regression, Prior(again.fused, followed))
     assert guided.refinement.is_guided and guided.decision.is_accepted and error_m(guided.fused, T) < 0.01
+    assert guided.fused.is_confirmed
     # a tracked pose that is wrong is found out, and all landmarks are searched for
-    wrong = replace(tracked, pose=Pose(tracked.position + 0.5, tracked.quat_xyzw))
-    searched = pipeline.refine(grey, regression, wrong)
-    assert not searched.refinement.is_guided and searched.decision.is_accepted and error_m(searched.fused, T) < 0.01
+    wrong = replace(followed, pose=Pose(followed.position + 0.5, followed.quat_xyzw))
+    searched = pipeline.refine(grey, regression, Prior(again.fused, wrong))
+    assert not searched.refinement.is_guided and error_m(searched.refinement, T) < 0.01
+
+
+def test_a_search_and_followed_landmarks_that_contradict_each_other_are_both_in_doubt(relocalizer, pipeline):
+    here, there = flight(8, seed=5)[[0, 7]]
+    # a camera that hovers
+    image, other = view(here, WALL), view(there, WALL)
+    regressions = [relocalizer.estimate(image, stamp(number)) for number in range(4)]
+    # landmarks are followed from where another picture shows them
+    elsewhere = pipeline.refine(pipeline.grey(other), regressions[0], Prior(regressions[0]))
+    pipeline.start_tracking(replace(elsewhere, grey=pipeline.grey(image)))
+    contested, anew, confirmed = (pipeline.estimate(image, regression) for regression in regressions[1:])
+    assert error_m(contested.refinement, here) < 0.02 and not contested.decision.is_accepted
+    assert contested.fused.state is State.DEGRADED and error_m(contested.fused, here) > 0.1
+    assert "landmarks that were searched and followed ones are 0." in contested.fused.reason
+    # a second one in a row goes before what was followed
+    for staged in (anew, confirmed):
+        assert staged.fused.state is State.OK and error_m(staged.fused, here) < 0.02
+    assert not anew.fused.is_confirmed and confirmed.fused.is_confirmed
+
+
+def test_what_is_followed_is_not_ok_while_a_search_contests_it(relocalizer, pipeline):
+    images = [view(T, WALL) for T in flight(4, seed=5)]
+    regressions = [relocalizer.estimate(image, stamp(number)) for number, image in enumerate(images)]
+    found = pipeline.refine(pipeline.grey(images[0]), regressions[0], Prior(regressions[0]))
+    pipeline.start_tracking(found)
+    followed = pipeline.track(pipeline.grey(images[1]), regressions[1])
+    assert followed.stage is Stage.TRACKED and followed.state is State.OK and not followed.is_confirmed
+    pipeline.take(replace(found, decision=GateDecision(RejectionReason.DISAGREES, "they differ", contests=True)))
+    doubted = pipeline.track(pipeline.grey(images[2]), regressions[2])
+    assert doubted.stage is Stage.TRACKED and (doubted.state, doubted.reason) == (State.DEGRADED, "they differ")
+    again = pipeline.refine(pipeline.grey(images[2]), regressions[2], pipeline.prior(doubted))
+    pipeline.take(again)
+    trusted = pipeline.track(pipeline.grey(images[3]), regressions[3])
+    assert trusted.state is State.OK and trusted.is_confirmed
 
 
 def virtual_flight(load, relocalizer, pipeline, count):
@@ -302,11 +347,11 @@ def test_searches_that_take_long_cost_few_ok_poses_and_make_none_wrong(relocaliz
 def test_another_wall_is_neither_found_nor_followed(relocalizer, pipeline):
     here, T = view(flight(1, seed=5)[0], WALL), flight(1, seed=5)[0]
     first = relocalizer.estimate(here, stamp(0))
-    pipeline.start_tracking(pipeline.refine(pipeline.grey(here), first, first))
+    pipeline.start_tracking(pipeline.refine(pipeline.grey(here), first, Prior(first)))
     other = view(T, paint(seed=9))
     elsewhere = relocalizer.estimate(other, stamp(1))
     assert pipeline.track(pipeline.grey(other), elsewhere).state is State.DEGRADED
-    refined = pipeline.refine(pipeline.grey(other), elsewhere, elsewhere)
+    refined = pipeline.refine(pipeline.grey(other), elsewhere, Prior(elsewhere))
     assert not refined.decision.is_accepted and refined.fused.state is State.DEGRADED
     assert refined.fused.reason.startswith("not refined: ")
 

@@ -85,13 +85,13 @@ def test_of_few_poses_nothing_is_told_but_how_many_it_takes(tmp_path, caplog):
     assert "60 images gave 59 poses by regression" in caplog.text and "calibrate on about 600 images" in caplog.text
 
 
-def by_landmarks(evidence, off_m=0.0, turned_deg=0.0, stage=Stage.REFINED):
+def by_landmarks(evidence, off_m=0.0, turned_deg=0.0, stage=Stage.REFINED, **changes):
     """A pose and the true one."""
     truth = Pose([1.0, 2.0, 3.0], [0, 0, 0, 1.0])
     turn = Rotation.from_euler("z", turned_deg, degrees=True)
     pose = Pose(truth.position + [off_m, 0, 0], turn.as_quat())
     found = Estimate(0, pose, 1, 0.0, np.zeros(1), State.OK, "", np.eye(6), stage=stage, evidence=evidence)
-    return found, truth
+    return replace(found, **changes), truth
 
 
 def test_wrong_poses_tell_how_much_evidence_it_takes():
@@ -115,8 +115,15 @@ def test_reach_is_of_all_poses_that_can_be_ok(monkeypatch):
     def stages_of(pairs):
         monkeypatch.setattr(stage_fit, "_published", lambda *arguments: pairs)
         found = with_stages(bundle, calibration(), [Regressions(None, [])])
-        return found.least_evidence, {name: stage.frames for name, stage in found.stages.items()}
+        needed = found.least_evidence, found.confirmed_evidence
+        return needed, {name: stage.frames for name, stage in found.stages.items()}
 
     # with little evidence the regression agreed: as long as none is wrong they can be OK, and count
-    assert stages_of(right) == (0.0, {"refined": 40})
-    assert stages_of([*right, by_landmarks(20.0, off_m=1.0)]) == (30.0, {"refined": 20})
+    assert stages_of(right) == ((0.0, 0.0), {"refined": 40})
+    wrong = by_landmarks(20.0, off_m=1.0)
+    assert stages_of([*right, wrong]) == ((30.0, 0.0), {"refined": 20})
+    # those that two searches agree on are judged by themselves
+    agreed = [by_landmarks(9.0, off_m=0.1, is_confirmed=True)] * 30
+    assert stages_of([*right, wrong, *agreed]) == ((30.0, 0.0), {"refined": 20, "confirmed": 30})
+    both = [*right, *agreed, by_landmarks(10.0, off_m=1.0, is_confirmed=True)]
+    assert stages_of(both) == ((0.0, 15.0), {"refined": 40})
