@@ -75,9 +75,12 @@ def with_stages(bundle: Bundle, calibration: ErrorCalibration, regressions: Sequ
             by_stage[stage_of(stage, landmarks, is_confirmed)].append(pair)
     searched = STAGES[0] if bundle.landmark_map is None else STAGES[1]
     _warn_of_few(searched, len(by_stage[searched]), sum(len(one.estimates) for one in regressions))
-    if len(by_stage["tracked_few"]) < LEAST_SAMPLES:
-        by_stage["tracked"] += by_stage.pop("tracked_few")
+    # of poses that two searches agree on those of a kind of which there are too few share the reach of all
+    few = [name for name in ("confirmed", "tracked_few") if len(by_stage[name]) < LEAST_SAMPLES]
+    by_stage["tracked"] += [pair for name in few for pair in by_stage.pop(name)]
     stages = {name: _stage_calibration(*zip(*pairs)) for name, pairs in by_stage.items() if len(pairs) >= LEAST_SAMPLES}
+    if "confirmed" in few and "tracked" in stages:
+        stages["confirmed"] = stages["tracked"]
     return replace(calibration, stages=stages)
 
 

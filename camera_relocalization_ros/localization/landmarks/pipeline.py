@@ -236,14 +236,16 @@ class LandmarkPipeline:
 
         Where landmarks are tracked that two searches agree on, they are looked for where their pose expects them. All
         are searched for, near the regressed pose and in the image brought to a scale, where none are, or where that
-        finds too few. These are made do with where a search of all finds nothing, or a scale below 1 says that there is
-        no time for one.
+        finds too few. These are made do with where a search of all finds nothing. A scale below 1 says that there is no
+        time for one where anything is tracked.
         """
         effort, few = 0.0, None
-        if prior.followed is not None and self._confirmation.is_confirmed:
+        is_hurried = scale < 1
+        is_trusted = not self._confirmation.doubt and (is_hurried or self._confirmation.is_confirmed)
+        if prior.followed is not None and is_trusted:
             guided = self._guided(grey, regression, prior.followed)
             effort, few = GUIDED_EFFORT, self._few(guided, prior)
-            if guided.decision.is_accepted or (few is not None and scale < 1):
+            if guided.decision.is_accepted or (few is not None and is_hurried):
                 return few or guided
         effort += whole_image_effort(scale)
         refined = self._gated(grey, regression, self.refiner.refine_grey(grey, regression.pose, scale), effort)
@@ -255,7 +257,8 @@ class LandmarkPipeline:
 
     def _guided(self, grey: np.ndarray, regression: Estimate, followed: Refinement) -> RefinedImage:
         guided = self._gated(grey, regression, self.refiner.refine_guided(grey, followed.pose), GUIDED_EFFORT)
-        return replace(guided, is_confirmed=guided.decision.is_accepted)
+        # near what one search found alone another proves nothing
+        return replace(guided, is_confirmed=guided.decision.is_accepted and self._confirmation.is_confirmed)
 
     def _few(self, guided: RefinedImage, prior: Prior) -> RefinedImage | None:
         """What a guided search found too little of to go before one of the whole image; None where it is no use.
@@ -269,7 +272,13 @@ class LandmarkPipeline:
         decision = gate(guided.regression, by_looks, settings=self._limits)
         if not decision.is_accepted or self._intrinsics_watch.is_in_doubt(*self.refiner.camera_changes(by_looks)):
             return guided
-        return replace(guided, refinement=by_looks, decision=decision, is_addition=False, is_confirmed=True)
+        return replace(
+            guided,
+            refinement=by_looks,
+            decision=decision,
+            is_addition=False,
+            is_confirmed=self._confirmation.is_confirmed,
+        )
 
     def _compared(self, refined: RefinedImage, followed: Refinement | None) -> RefinedImage:
         """A search of the whole image that the gate accepted, beside what followed landmarks say of that image.

@@ -26,6 +26,7 @@ from camera_relocalization_ros.evaluation.result_files import load_result
 from camera_relocalization_ros.localization.classify import OkLimits
 from camera_relocalization_ros.localization.landmarks.agreement import Prior
 from camera_relocalization_ros.localization.landmarks.gate import GateDecision, RejectionReason, gate
+from camera_relocalization_ros.localization.landmarks.health import SMALL_SCALE
 from camera_relocalization_ros.localization.landmarks.pose_refiner import PoseRefiner
 from camera_relocalization_ros.localization.landmarks.refinement_settings import RefinementSettings
 from camera_relocalization_ros.localization.landmarks.staged_relocalizer import StagedRelocalizer
@@ -270,8 +271,10 @@ def test_near_a_tracked_pose_landmarks_are_looked_for_where_they_should_be(reloc
     grey, regression = pipeline.grey(image), relocalizer.estimate(image, stamp(0))
     alone = pipeline.refine(grey, regression, Prior(regression))
     followed = replace(alone.refinement, pose=Pose.from_matrix(T))
-    # one search alone is not trusted: another of the whole image must agree
+    # one search alone is not trusted: another of the whole image must agree, as soon as there is time for it
     pipeline.start_tracking(alone)
+    hurried = pipeline.refine(grey, regression, Prior(alone.fused, followed), SMALL_SCALE)
+    assert hurried.refinement.is_guided and hurried.decision.is_accepted and not hurried.is_confirmed
     again = pipeline.refine(grey, regression, Prior(alone.fused, followed))
     assert not again.refinement.is_guided and not alone.is_confirmed and again.is_confirmed
     pipeline.start_tracking(again)
@@ -306,13 +309,15 @@ def test_what_is_followed_is_not_ok_while_a_search_contests_it(relocalizer, pipe
     images = [view(T, WALL) for T in flight(4, seed=5)]
     regressions = [relocalizer.estimate(image, stamp(number)) for number, image in enumerate(images)]
     found = pipeline.refine(pipeline.grey(images[0]), regressions[0], Prior(regressions[0]))
-    pipeline.start_tracking(found)
+    pipeline.start_tracking(replace(found, is_confirmed=True))
     followed = pipeline.track(pipeline.grey(images[1]), regressions[1])
-    assert followed.stage is Stage.TRACKED and followed.state is State.OK and not followed.is_confirmed
+    assert followed.stage is Stage.TRACKED and followed.state is State.OK and followed.is_confirmed
     pipeline.take(replace(found, decision=GateDecision(RejectionReason.DISAGREES, "they differ", contests=True)))
     doubted = pipeline.track(pipeline.grey(images[2]), regressions[2])
     assert doubted.stage is Stage.TRACKED and (doubted.state, doubted.reason) == (State.DEGRADED, "they differ")
-    again = pipeline.refine(pipeline.grey(images[2]), regressions[2], pipeline.prior(doubted))
+    # near what is in doubt nothing is proved, however little time there is
+    again = pipeline.refine(pipeline.grey(images[2]), regressions[2], pipeline.prior(doubted), SMALL_SCALE)
+    assert again.is_confirmed and not again.refinement.is_guided
     pipeline.take(again)
     trusted = pipeline.track(pipeline.grey(images[3]), regressions[3])
     assert trusted.state is State.OK and trusted.is_confirmed

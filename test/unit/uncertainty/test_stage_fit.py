@@ -127,3 +127,7 @@ def test_reach_is_of_all_poses_that_can_be_ok(monkeypatch):
     assert stages_of([*right, wrong, *agreed]) == ((30.0, 0.0), {"refined": 20, "confirmed": 30})
     both = [*right, *agreed, by_landmarks(10.0, off_m=1.0, is_confirmed=True)]
     assert stages_of(both) == ((0.0, 15.0), {"refined": 40})
+    # where those of a kind are too few they share the reach of the others
+    tracked = [by_landmarks(50.0, off_m=0.1, is_confirmed=True, stage=Stage.TRACKED, landmarks=90)] * 15
+    together = stages_of([*right, *agreed[:10], *tracked])
+    assert together == ((0.0, 0.0), {"refined": 40, "tracked": 25, "confirmed": 25})
