@@ -129,8 +129,8 @@ def test_a_search_stands_still_while_an_image_is_answered_but_not_for_ever(reloc
     live.estimate(Picture.of(image), relocalizer.estimate(image, stamp(1)))
     live.refine()
     live.pause()
-    # of the whole image again, for one search alone confirms nothing
-    assert live._pending.result(timeout=30).decision.is_accepted and len(steps) == 6
+    # near what is tracked by then, because searches take long: a guided one has two steps
+    assert live._pending.result(timeout=30).decision.is_accepted and len(steps) == 4
     live.close()
 
 
