@@ -43,7 +43,7 @@ from camera_relocalization_ros.data.dataset import Dataset, load_image_rgb
 from camera_relocalization_ros.data.mesh_files import load_mesh
 from camera_relocalization_ros.localization.classify import OkContract
 from camera_relocalization_ros.localization.landmarks.gate import GateSettings
-from camera_relocalization_ros.localization.landmarks.pose_refiner import Refinement, nothing_found
+from camera_relocalization_ros.localization.refinement import Refinement, nothing_found
 
 # corners within a cell are one; edges are cut into pieces; points of the surface hide what is behind them
 CELL_M, PIECE_M, SURFACE_M = 0.003, 0.02, 0.02

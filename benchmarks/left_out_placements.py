@@ -30,7 +30,8 @@ from camera_relocalization_ros.localization.classify import OkContract
 from camera_relocalization_ros.localization.estimate import Estimate
 from camera_relocalization_ros.localization.landmarks.fusion import fuse
 from camera_relocalization_ros.localization.landmarks.gate import gate
-from camera_relocalization_ros.localization.landmarks.pose_refiner import PoseRefiner, Refinement
+from camera_relocalization_ros.localization.landmarks.pose_refiner import PoseRefiner
+from camera_relocalization_ros.localization.refinement import Refinement
 from camera_relocalization_ros.mapping.builder import (
     MapSettings,
     compressed,

@@ -85,7 +85,7 @@ def refine_pose(
     spreads (n, 3, 3): covariances of the points, in variances of a coordinate of a ray on z = 1; without, points are
     exact. Errors count in units of what a ray and its point err together.
     """
-    whitening = None if spreads is None else _whitening(points, spreads, T_parent_camera)
+    whitening = None if spreads is None else whitening_of(points, spreads, T_parent_camera)
     narrowed = _narrowed(points, rays, T_parent_camera, tolerance, whitening)
     return None if narrowed is None else _with_covariance(points, rays, *narrowed, whitening)
 
@@ -146,7 +146,7 @@ def camera_changes(
     large deviation, an infinite one where they do not fix it at all. least_noise: of a coordinate on z = 1, which is
     reckoned with where points seem to agree more closely.
     """
-    whitening = None if spreads is None else _whitening(points, spreads, T_parent_camera)
+    whitening = None if spreads is None else whitening_of(points, spreads, T_parent_camera)
     jacobians, errors, in_front = _linearised(points, rays, T_parent_camera, whitening)
     jacobians = np.concatenate([jacobians, _by_camera(project(points, T_parent_camera)[0], whitening)])
     weights = in_front / np.square(1.0 + np.sum(errors**2, axis=0) / tolerance**2)
@@ -185,7 +185,7 @@ def project(points: np.ndarray, T_parent_camera: np.ndarray) -> tuple[np.ndarray
     return local[:, :2] / np.where(np.abs(depth) < 1e-6, 1e-6, depth)[:, None], depth
 
 
-def _whitening(points: np.ndarray, spreads: np.ndarray, T_parent_camera: np.ndarray) -> np.ndarray:
+def whitening_of(points: np.ndarray, spreads: np.ndarray, T_parent_camera: np.ndarray) -> np.ndarray:
     """(n, 2, 2) that make what points of these covariances and rays of unit variance err together of unit variance."""
     R_camera_parent = T_parent_camera[:3, :3].T
     projected, depth = project(points, T_parent_camera)
@@ -244,7 +244,7 @@ def _descend(
             return None
         if not np.isfinite(step).all():
             return None
-        T_parent_camera = _moved(T_parent_camera, step)
+        T_parent_camera = moved(T_parent_camera, step)
         if np.linalg.norm(step) < LEAST_STEP:
             break
     return T_parent_camera
@@ -320,7 +320,7 @@ def _by_camera(projected: np.ndarray, whitening: np.ndarray | None) -> np.ndarra
     return whitened
 
 
-def _moved(T_parent_camera: np.ndarray, step: np.ndarray) -> np.ndarray:
+def moved(T_parent_camera: np.ndarray, step: np.ndarray) -> np.ndarray:
     """After a movement and a turn (6,) along and about the camera's own axes."""
     moved = T_parent_camera.copy()
     moved[:3, 3] += T_parent_camera[:3, :3] @ step[:3]

@@ -9,7 +9,7 @@ import numpy as np
 
 from camera_relocalization_ros.core.pose import pose_residual
 from camera_relocalization_ros.localization.estimate import Estimate
-from camera_relocalization_ros.localization.landmarks.pose_refiner import Refinement
+from camera_relocalization_ros.localization.refinement import Refinement
 
 # Root mean square of the six parts of the difference, in standard deviations of both. In five flights around a white
 # light aircraft 14 of 1,146 searched poses were off by more than 4.5 deviations, two of these by half a turn. 12 of

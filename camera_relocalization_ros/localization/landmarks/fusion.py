@@ -8,7 +8,7 @@ from dataclasses import replace
 from camera_relocalization_ros.core.state import Stage, State
 from camera_relocalization_ros.localization.estimate import Estimate
 from camera_relocalization_ros.localization.landmarks.gate import GateDecision, RejectionReason
-from camera_relocalization_ros.localization.landmarks.pose_refiner import Refinement
+from camera_relocalization_ros.localization.refinement import Refinement
 
 
 def fuse(

@@ -13,7 +13,7 @@ from camera_relocalization_ros.core.geometry import angular_distance
 from camera_relocalization_ros.core.pose import pose_residual
 from camera_relocalization_ros.core.state import Stage
 from camera_relocalization_ros.localization.estimate import Estimate
-from camera_relocalization_ros.localization.landmarks.pose_refiner import Refinement
+from camera_relocalization_ros.localization.refinement import Refinement
 
 
 @dataclass(frozen=True)

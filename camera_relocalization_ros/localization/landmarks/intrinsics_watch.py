@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
+from typing import Callable
+
 import numpy as np
 
 # of each part of a camera, see `pnp.CameraPart`: what is tolerated beside a map's reach
 TOLERATED = np.array([0.02, 0.01, 0.02, 0.02, 0.02])
-# pictures in a row that deny a change, of which they show less than a share: of a large one single ones were seen to
-# tell nothing
-DENIALS, DENIED_SHARE = 3, 0.25
+# pictures in a row, at most, that must deny a change, of which they show less than a share: as many as told of it
+MOST_DENIALS, DENIED_SHARE = 3, 0.25
 
 
 def deviations_off(changes_5: np.ndarray, deviations_5: np.ndarray) -> np.ndarray:
@@ -37,20 +38,39 @@ class IntrinsicsWatch:
         """Forget earlier pictures."""
         # what was seen last of each part that is in doubt, else 0, and how many pictures denied it since, in a row
         self._alarms, self._denials = np.zeros(len(_SAYINGS)), np.zeros(len(_SAYINGS), dtype=int)
+        # pictures since the first doubt that told of any
+        self._told = 0
 
     def is_in_doubt(self, changes_5: np.ndarray, deviations_5: np.ndarray) -> bool:
         """Whether the camera is in doubt already, or one more picture says so that is not trusted to speak for all."""
         return bool(np.any(self._alarms) or np.any(deviations_off(changes_5, deviations_5) > self._reach))
 
-    def complaint(self, changes_5: np.ndarray, deviations_5: np.ndarray) -> str:
-        """What is wrong by one more picture, see `pnp.camera_changes`; "" when nothing is."""
+    def complaint(
+        self,
+        changes_5: np.ndarray,
+        deviations_5: np.ndarray,
+        denied: Callable[[np.ndarray], np.ndarray] | None = None,
+    ) -> str:
+        """What is wrong by one more picture, see `pnp.camera_changes`; "" when nothing is.
+
+        denied: which given changes (5,) the whole picture rules out. Without it denies nothing: points that agree with
+        a pose of the wrong camera are the ones that do not tell.
+        """
         off = deviations_off(changes_5, deviations_5)
         is_off = off > self._reach
         excludes = np.abs(self._alarms - changes_5) > self._reach / 2 * deviations_5
         is_small = np.abs(changes_5) < DENIED_SHARE * np.abs(self._alarms)
-        denials = np.where(is_small & excludes & ~is_off, self._denials + 1, 0)
-        alarms = np.where(is_off, changes_5, np.where(denials >= DENIALS, 0.0, self._alarms))
+        may_deny = is_small & excludes & ~is_off & (self._alarms != 0)
+        if denied is not None and may_deny.any():
+            denials = np.where(may_deny & denied(self._alarms), self._denials + 1, 0)
+        else:
+            denials = np.where(may_deny, self._denials, 0)
+        self._told += bool(is_off.any())
+        is_over = denials >= min(self._told, MOST_DENIALS)
+        alarms = np.where(is_off, changes_5, np.where(is_over, 0.0, self._alarms))
         self._alarms, self._denials = alarms, denials
+        if not alarms.any():
+            self._told = 0
         worst = int(np.argmax(np.abs(alarms) / TOLERATED))
         return f"landmarks say that {_SAYINGS[worst](float(alarms[worst]))}" if alarms[worst] else ""
 

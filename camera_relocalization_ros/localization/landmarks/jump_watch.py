@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from camera_relocalization_ros.localization.landmarks.pose_refiner import Refinement
+from camera_relocalization_ros.localization.refinement import Refinement
 
 # m/s^2, more than a drone or a hand gives a camera; standard deviations that do not count, of what poses tell
 MOST_ACCELERATION, UNCERTAIN = 15.0, 4.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Callable
 
 import numpy as np
@@ -27,9 +28,10 @@ from camera_relocalization_ros.localization.landmarks.fusion import fuse, refine
 from camera_relocalization_ros.localization.landmarks.gate import GateDecision, GateSettings, RejectionReason, gate
 from camera_relocalization_ros.localization.landmarks.intrinsics_watch import IntrinsicsWatch
 from camera_relocalization_ros.localization.landmarks.jump_watch import JumpWatch
-from camera_relocalization_ros.localization.landmarks.pose_refiner import PoseRefiner, Refinement
+from camera_relocalization_ros.localization.landmarks.pose_refiner import PoseRefiner
 from camera_relocalization_ros.localization.landmarks.regression_errors import RegressionErrors
 from camera_relocalization_ros.localization.landmarks.tracker import LandmarkTracker
+from camera_relocalization_ros.localization.refinement import Refinement
 
 NOT_YET = "no landmarks are followed"
 # tracked landmarks whose pose tells where the others are in the image
@@ -304,7 +306,8 @@ class LandmarkPipeline:
 
     def _denied(self, found: Refinement) -> GateDecision | None:
         """Why a pose that the gate accepted is refused: its landmarks say that the picture is another camera's."""
-        complaint = self._intrinsics_watch.complaint(*self.refiner.camera_changes(found))
+        denied = partial(self.refiner.denied_changes, found) if len(found.around) else None
+        complaint = self._intrinsics_watch.complaint(*self.refiner.camera_changes(found), denied)
         return GateDecision(RejectionReason.DISAGREES, complaint, denies_camera=True) if complaint else None
 
     def take(self, refined: RefinedImage) -> None:

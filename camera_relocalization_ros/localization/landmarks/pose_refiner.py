@@ -8,7 +8,7 @@ import math
 import time
 from collections import defaultdict
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Callable, Iterator
 
 import numpy as np
@@ -22,6 +22,8 @@ from camera_relocalization_ros.localization.landmarks.landmark_matcher import La
 from camera_relocalization_ros.localization.landmarks.landmark_spread import spreads_of_few_images
 from camera_relocalization_ros.localization.landmarks.nearest_images import NearestImages
 from camera_relocalization_ros.localization.landmarks.refinement_settings import DEFAULT_SETTINGS, RefinementSettings
+from camera_relocalization_ros.localization.refinement import Refinement, better, nothing_found
+from camera_relocalization_ros.vision.camera_fit import fitted_cameras, gains_by_changes
 from camera_relocalization_ros.vision.local_features import FeatureExtractor, LocalFeatures, densest_window
 from camera_relocalization_ros.vision.pnp import (
     PerspectivePose,
@@ -38,67 +40,12 @@ from camera_relocalization_ros.vision.pnp import (
 MORE = 2.0
 # what landmarks near each other err by alike, which no spread of theirs shows
 ALIKE_PX = 0.3
-
-
-@dataclass(frozen=True)
-class Refinement:
-    """Pose of the child frame in the parent frame from landmarks; found is False when there is none.
-
-    covariance (6, 6) as in Estimate; of `matches` landmarks those of index landmarks (i,), seen at pixels (i, 2) of the
-    grey image, agree with it, to noise_px (standard deviation of a coordinate). by_chance: how many would agree as
-    closely with any pose, 0 where nothing was searched. evidence: orders of magnitude by which chance is unlikelier,
-    see `evidence`; support: the same while the regression speaks for the pose, so that no rival matters, infinite where
-    nothing was searched. share: of landmarks that were tracked, those that still agree, 1 where none were; drift_px:
-    how far they may have slipped since they were found, alike, so that noise_px does not show it. is_guided: the search
-    was near the prior alone; by_looks: then, where little speaks for it, the same with chance counted by what landmarks
-    look like. is_mirrored: the features say far more of the picture's mirror image. seconds:
-    time per stage.
-    """
-
-    found: bool
-    pose: Pose
-    covariance: np.ndarray
-    landmarks: np.ndarray
-    pixels: np.ndarray
-    matches: int
-    noise_px: float
-    by_chance: float = 0.0
-    evidence: float = 0.0
-    support: float = math.inf
-    share: float = 1.0
-    drift_px: float = 0.0
-    is_guided: bool = False
-    by_looks: Refinement | None = None
-    is_mirrored: bool = False
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    @property
-    def position(self) -> np.ndarray:
-        """(3,), that of the pose."""
-        return self.pose.position
-
-    @property
-    def quat_xyzw(self) -> np.ndarray:
-        """(4,), that of the pose."""
-        return self.pose.quat_xyzw
-
-
-def nothing_found(matches: int) -> Refinement:
-    """That there is no pose."""
-    return Refinement(
-        found=False,
-        pose=Pose(np.full(3, np.nan), np.full(4, np.nan)),
-        covariance=np.full((6, 6), np.nan),
-        landmarks=np.empty(0, dtype=np.int64),
-        pixels=np.empty((0, 2)),
-        matches=matches,
-        noise_px=math.nan,
-    )
-
-
-def better(one: Refinement, other: Refinement) -> Refinement:
-    """The other where it alone is found, or has more evidence."""
-    return other if not one.found or (other.found and other.evidence > one.evidence) else one
+# so many more points must agree with another camera, and half as many as with the likeliest: 4 of 244 right pictures
+# have such a one that is certain enough to be believed
+LEAST_GAIN = 1.0
+# so many fewer rule another camera out: by the right one 99 of 106 pictures of other cameras lost less, and by wrong
+# ones pictures as recorded did so in 13 of 468 trials
+LEAST_LOSS = 1.0
 
 
 class Stopwatch:
@@ -218,6 +165,12 @@ class PoseRefiner:
             best = better(best, self._refined(features, rays, codes, near, stopwatch))
         if best.found and best.support > 0 and best.evidence < self._settings.unmistakable:
             best = replace(best, is_mirrored=self._is_mirrored(features, best, stopwatch))
+        if best.found:
+            with stopwatch.of("around"):
+                T_parent_lens, radius = self.lens_pose(best.pose), self._settings.around_px / features.focal_px
+                near = self._near(T_parent_lens, self._settings.landmarks_again)
+                matched, around = self._matcher.match_near(codes, rays, near, T_parent_lens, radius)
+            best = replace(best, around=around, around_pixels=features.pixels[matched])
         return replace(best, seconds={stage: sum(laps) for stage, laps in stopwatch.laps.items()})
 
     def _is_mirrored(self, features: LocalFeatures, found: Refinement, stopwatch: Stopwatch) -> bool:
@@ -292,14 +245,35 @@ class PoseRefiner:
         return replace(refinement, by_chance=by_chance, evidence=said, support=said, is_guided=True)
 
     def camera_changes(self, refinement: Refinement) -> tuple[np.ndarray, np.ndarray]:
-        """What the landmarks of a refinement that found a pose say of the intrinsics, see `pnp.camera_changes`."""
-        rays = self.true_rays(self.extractor.rays(refinement.pixels))
-        spreads = None if self._spreads is None else self._spreads[refinement.landmarks]
-        points, T_parent_lens = self.points[refinement.landmarks], self.lens_pose(refinement.pose)
-        pixel = 1.0 / self.extractor.focal_px
+        """What the landmarks of a refinement that found a pose say of the intrinsics, see `pnp.camera_changes`.
+
+        Of changes that make more of the landmarks around agree than agree with the pose, what these say.
+        """
+        T_parent_lens, pixel = self.lens_pose(refinement.pose), 1.0 / self.extractor.focal_px
         tolerance, least_noise = self._settings.tolerance_px * pixel, ALIKE_PX * pixel
+        points, rays, spreads = self._seen(refinement.landmarks, refinement.pixels)
         changes, deviations = camera_changes(points, rays, T_parent_lens, tolerance, spreads, least_noise)
-        return changes, deviations * math.hypot(1.0, refinement.drift_px / max(refinement.noise_px, ALIKE_PX))
+        deviations *= math.hypot(1.0, refinement.drift_px / max(refinement.noise_px, ALIKE_PX))
+        points, rays, spreads = self._seen(refinement.around, refinement.around_pixels)
+        precise = self._settings.precise_px * pixel
+        fits = fitted_cameras(points, rays, T_parent_lens, tolerance, precise, spreads, least_noise)
+        is_likelier = fits.gains > max(LEAST_GAIN, fits.gains.max() / 2)
+        return np.where(is_likelier, fits.changes, changes), np.where(is_likelier, fits.deviations, deviations)
+
+    def denied_changes(self, refinement: Refinement, changes_5: np.ndarray) -> np.ndarray:
+        """Which changes of the camera, one of each `pnp.CameraPart`, the landmarks around rule out: (5,) bool."""
+        pixel = 1.0 / self.extractor.focal_px
+        tolerance, precise = self._settings.tolerance_px * pixel, self._settings.precise_px * pixel
+        points, rays, spreads = self._seen(refinement.around, refinement.around_pixels)
+        T_parent_lens = self.lens_pose(refinement.pose)
+        gains = gains_by_changes(points, rays, T_parent_lens, changes_5, tolerance, precise, spreads)
+        denied: np.ndarray = gains < -LEAST_LOSS
+        return denied
+
+    def _seen(self, landmarks: np.ndarray, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        """Points (n, 3) of landmarks (n,), rays (n, 2) of the pixels (n, 2), and spreads (n, 3, 3) where known."""
+        spreads = None if self._spreads is None else self._spreads[landmarks]
+        return self.points[landmarks], self.true_rays(self.extractor.rays(pixels)), spreads
 
     def true_rays(self, rays: np.ndarray) -> np.ndarray:
         """Rays (n, 2) that fit the map, from those by the camera's intrinsics."""

@@ -14,7 +14,8 @@ class RefinementSettings:
     `unmistakable` evidence the picture is taken as its mirror image too. A guided search looks at the part of the image
     that shows most of these, guided_share of it at most, and guided_margin_px around them. Of images with more features
     more landmarks are looked for, see `for_features`. Tolerances are in pixels of the features' image: tolerance_px of
-    what agrees at all, precise_px of what agrees with the truth.
+    what agrees at all, precise_px of what agrees with the truth. Landmarks within around_px of where the pose expects
+    them tell whether another camera explains them.
     """
 
     images: int = 60
@@ -30,6 +31,7 @@ class RefinementSettings:
     precise_px: float = 1.5
     search_px: float = 12.0
     last_search_px: float = 4.0
+    around_px: float = 30.0
     least_inliers: int = 8
     guided_share: float = 0.25
     guided_margin_px: float = 16.0

@@ -16,7 +16,8 @@ import cv2
 import numpy as np
 
 from camera_relocalization_ros.core.errors import FrameError
-from camera_relocalization_ros.localization.landmarks.pose_refiner import PoseRefiner, Refinement, nothing_found
+from camera_relocalization_ros.localization.landmarks.pose_refiner import PoseRefiner
+from camera_relocalization_ros.localization.refinement import Refinement, nothing_found
 from camera_relocalization_ros.vision.pnp import approach_pose, project, refine_pose
 
 

@@ -9,7 +9,7 @@ from camera_relocalization_ros.core.state import Stage, State
 from camera_relocalization_ros.localization.estimate import Estimate
 from camera_relocalization_ros.localization.landmarks.fusion import fuse, refined_alone
 from camera_relocalization_ros.localization.landmarks.gate import gate
-from camera_relocalization_ros.localization.landmarks.pose_refiner import Refinement
+from camera_relocalization_ros.localization.refinement import Refinement
 
 IDENTITY = np.array([0.0, 0.0, 0.0, 1.0])
 REGRESSED_SD = np.array([0.1] * 3 + [0.05] * 3)

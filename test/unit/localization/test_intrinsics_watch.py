@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Pictures that are not by the intrinsics of camera_info, such as cropped or squeezed ones, are told by landmarks."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from painted_wall import CAMERA, flight, paint, stamp, view
 from camera_relocalization_ros.core.state import Stage, State
 from camera_relocalization_ros.localization.landmarks.intrinsics_watch import IntrinsicsWatch, deviations_off
 from camera_relocalization_ros.localization.landmarks.staged_relocalizer import StagedRelocalizer
+from camera_relocalization_ros.vision.pnp import CameraPart, refine_pose
 
 WALL = paint()
 
@@ -61,6 +64,33 @@ def test_no_pose_of_another_cameras_picture_is_ok_and_nothing_is_followed_into_i
             assert answer.state is State.OK, answer.reason
 
 
+def test_landmarks_that_do_not_agree_tell_a_focal_length_that_the_others_make_up_for(relocalizer):
+    """Of a wall straight ahead: a camera zoomed by 1.25 sees it as from nearer by, but not what stands before it."""
+    refiner = StagedRelocalizer(relocalizer, CAMERA).refiner
+    generator = np.random.default_rng(0)
+    rays, depths = generator.uniform(-0.35, 0.35, (100, 2)), np.full(100, 2.0)
+    depths[70:] = generator.uniform(1.0, 1.6, 30)
+    refiner.points = np.column_stack([rays, np.ones(100)]) * depths[:, None]
+    pixels = refiner.extractor.pixels(1.25 * rays) + generator.normal(0, 0.3, rays.shape)
+    nearer = np.eye(4)
+    nearer[2, 3] = 2.0 * (1 - 1 / 1.25)
+    wall = np.arange(70)
+    by_wall = refine_pose(refiner.points[wall], refiner.extractor.rays(pixels[wall]), nearer, 0.01)
+    found = refiner.refinement_from(by_wall, wall, pixels[wall])
+    changes, deviations = refiner.camera_changes(found)
+    assert deviations_off(changes, deviations).max() < 3
+    everything = replace(found, around=np.arange(100), around_pixels=pixels)
+    changes, deviations = refiner.camera_changes(everything)
+    assert changes[CameraPart.FOCAL_LENGTH] == pytest.approx(0.25, abs=0.02)
+    assert deviations_off(changes, deviations)[CameraPart.FOCAL_LENGTH] > 10
+    assert not refiner.denied_changes(everything, np.full(5, 0.25))[CameraPart.FOCAL_LENGTH]
+    unzoomed = refiner.extractor.pixels(rays) + generator.normal(0, 0.3, rays.shape)
+    found = refiner.refinement_from(refine_pose(refiner.points, rays, np.eye(4), 0.01), np.arange(100), unzoomed)
+    as_it_is = replace(found, around=np.arange(100), around_pixels=unzoomed)
+    assert deviations_off(*refiner.camera_changes(as_it_is)).max() < 3
+    assert refiner.denied_changes(as_it_is, np.full(5, 0.25)).all()
+
+
 CERTAIN = np.full(5, 0.01)
 
 
@@ -71,23 +101,36 @@ def change(part, value):
     return changes
 
 
-def test_one_picture_says_so_and_only_three_that_deny_it_take_it_back():
+def denied(suspected):
+    """The whole picture rules out any change."""
+    return np.ones(5, dtype=bool)
+
+
+def test_pictures_that_say_so_are_taken_back_by_as_many_that_deny_it_at_most_three():
     watch = IntrinsicsWatch(4.0)
     assert not watch.complaint(change(0, 0.06), CERTAIN) and not watch.complaint(change(0, -0.06), CERTAIN)
     assert not watch.complaint(change(0, 0.5), np.full(5, np.inf))
+    # one is enough, and one more
     assert "about 1.08 times" in watch.complaint(change(0, 0.08), CERTAIN)
+    assert not watch.complaint(change(0, 0.01), CERTAIN, denied)
+    for _ in range(5):
+        assert "about 1.08 times" in watch.complaint(change(0, 0.08), CERTAIN)
     # pictures that tell next to nothing, and of less than half, do not deny it
     for told, deviation in ((0.0, 0.05), (0.03, 0.01), (0.0, 0.05)):
-        assert "about 1.08 times" in watch.complaint(change(0, told), np.full(5, deviation))
+        assert "about 1.08 times" in watch.complaint(change(0, told), np.full(5, deviation), denied)
+    # nor those of which only what agrees with the pose was looked at, nor which may as well be of the other camera
+    for _ in range(5):
+        assert "about 1.08 times" in watch.complaint(change(0, 0.01), CERTAIN)
+        assert "about 1.08 times" in watch.complaint(change(0, 0.01), CERTAIN, lambda suspected: ~denied(suspected))
     # nor do two of three
     for told in (0.01, -0.01, 0.03, 0.0, 0.015):
-        assert "about 1.08 times" in watch.complaint(change(0, told), CERTAIN), told
-    assert not watch.complaint(change(0, 0.01), CERTAIN) and not watch.complaint(change(0, 0.06), CERTAIN)
+        assert "about 1.08 times" in watch.complaint(change(0, told), CERTAIN, denied), told
+    assert not watch.complaint(change(0, 0.01), CERTAIN, denied) and not watch.complaint(change(0, 0.06), CERTAIN)
     assert "about 0.92 times" in watch.complaint(change(0, -0.08), CERTAIN)
     # each part is denied by itself
     assert "principal point is off by about 9%" in watch.complaint(change(2, 0.09), CERTAIN)
     for _ in range(3):
-        said = watch.complaint(change(0, -0.04), CERTAIN)
+        said = watch.complaint(change(0, -0.04), CERTAIN, denied)
     assert "about 0.92 times" in said
     # the newest value counts
     assert "about 1.12 times" in watch.complaint(change(0, 0.12), CERTAIN)
