@@ -54,6 +54,7 @@ class Confirmation:
     """What is known of the landmarks that are followed.
 
     is_confirmed: two searches agree on them. doubt: why the last search contests them, "" where it does not.
+    is_giving_way: they are in doubt until what a second search found has taken their place.
     """
 
     def __init__(self) -> None:
@@ -61,8 +62,18 @@ class Confirmation:
 
     def reset(self) -> None:
         """Nothing is followed."""
-        self.is_confirmed, self.doubt = False, ""
+        self.is_confirmed, self.doubt, self.is_giving_way = False, "", False
 
     def found(self, is_confirmed: bool) -> None:
         """Landmarks were found by a search, and agree with those that were followed, or take their place."""
-        self.is_confirmed, self.doubt = is_confirmed, ""
+        self.is_giving_way = bool(self.doubt) and not is_confirmed
+        self.is_confirmed = is_confirmed
+        if not self.is_giving_way:
+            self.doubt = ""
+
+    def gave_way(self, is_catching_up: bool) -> bool:
+        """Whether what was in doubt is followed no more: what was found later is no longer on its way to the newest."""
+        if not self.is_giving_way or is_catching_up:
+            return False
+        self.reset()
+        return True

@@ -9,7 +9,8 @@ import numpy as np
 
 # of each part of a camera, see `pnp.CameraPart`: what is tolerated beside a map's reach
 TOLERATED = np.array([0.02, 0.01, 0.02, 0.02, 0.02])
-# pictures in a row, at most, that must deny a change, of which they show less than a share: as many as told of it
+# pictures in a row, at most, that must deny a change, of which they show less than a share: as many as told of it among
+# those looked at as a whole, and one at least
 MOST_DENIALS, DENIED_SHARE = 3, 0.25
 
 
@@ -38,12 +39,17 @@ class IntrinsicsWatch:
         """Forget earlier pictures."""
         # what was seen last of each part that is in doubt, else 0, and how many pictures denied it since, in a row
         self._alarms, self._denials = np.zeros(len(_SAYINGS)), np.zeros(len(_SAYINGS), dtype=int)
-        # pictures since the first doubt that told of any
+        # pictures since the first doubt that were looked at as a whole, and told of any
         self._told = 0
+
+    @property
+    def is_alarmed(self) -> bool:
+        """Whether an earlier picture has said that the camera is another one, and none has denied it."""
+        return bool(np.any(self._alarms))
 
     def is_in_doubt(self, changes_5: np.ndarray, deviations_5: np.ndarray) -> bool:
         """Whether the camera is in doubt already, or one more picture says so that is not trusted to speak for all."""
-        return bool(np.any(self._alarms) or np.any(deviations_off(changes_5, deviations_5) > self._reach))
+        return self.is_alarmed or bool(np.any(deviations_off(changes_5, deviations_5) > self._reach))
 
     def complaint(
         self,
@@ -65,8 +71,8 @@ class IntrinsicsWatch:
             denials = np.where(may_deny & denied(self._alarms), self._denials + 1, 0)
         else:
             denials = np.where(may_deny, self._denials, 0)
-        self._told += bool(is_off.any())
-        is_over = denials >= min(self._told, MOST_DENIALS)
+        self._told += bool(is_off.any()) and denied is not None
+        is_over = denials >= np.clip(self._told, 1, MOST_DENIALS)
         alarms = np.where(is_off, changes_5, np.where(is_over, 0.0, self._alarms))
         self._alarms, self._denials = alarms, denials
         if not alarms.any():

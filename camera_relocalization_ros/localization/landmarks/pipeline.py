@@ -194,6 +194,8 @@ class LandmarkPipeline:
 
     def _follow(self, grey: np.ndarray, stamp_ns: int) -> Refinement | None:
         tracked = self._tracker.track(grey, stamp_ns)
+        if self._confirmation.gave_way(self._tracker.is_catching_up):
+            self._jumps.reset()
         self._tracked = None if tracked is None else replace(tracked, evidence=self._evidence)
         if tracked is not None and tracked.found:
             jump = self._jumps.jump(stamp_ns, tracked)
@@ -243,8 +245,9 @@ class LandmarkPipeline:
         """
         effort, few = 0.0, None
         is_hurried = scale < 1
-        is_trusted = not self._confirmation.doubt and (is_hurried or self._confirmation.is_confirmed)
-        if prior.followed is not None and is_trusted:
+        is_in_doubt = bool(self._confirmation.doubt) or self._intrinsics_watch.is_alarmed
+        is_trusted = is_hurried or self._confirmation.is_confirmed
+        if prior.followed is not None and is_trusted and not is_in_doubt:
             guided = self._guided(grey, regression, prior.followed)
             effort, few = GUIDED_EFFORT, self._few(guided, prior)
             if guided.decision.is_accepted or (few is not None and is_hurried):
@@ -274,13 +277,8 @@ class LandmarkPipeline:
         decision = gate(guided.regression, by_looks, settings=self._limits)
         if not decision.is_accepted or self._intrinsics_watch.is_in_doubt(*self.refiner.camera_changes(by_looks)):
             return guided
-        return replace(
-            guided,
-            refinement=by_looks,
-            decision=decision,
-            is_addition=False,
-            is_confirmed=self._confirmation.is_confirmed,
-        )
+        is_confirmed = self._confirmation.is_confirmed
+        return replace(guided, refinement=by_looks, decision=decision, is_addition=False, is_confirmed=is_confirmed)
 
     def _compared(self, refined: RefinedImage, followed: Refinement | None) -> RefinedImage:
         """A search of the whole image that the gate accepted, beside what followed landmarks say of that image.
@@ -311,22 +309,19 @@ class LandmarkPipeline:
         return GateDecision(RejectionReason.DISAGREES, complaint, denies_camera=True) if complaint else None
 
     def take(self, refined: RefinedImage) -> None:
-        """Track the landmarks of a refined image from now on, beside others where it is an addition; nothing where its
-        picture is not one by the camera's intrinsics.
+        """Track the landmarks of a refined image from now on, beside others where it is an addition.
+
+        Where its picture is not one by the camera's intrinsics, what is tracked is not believed either until one is.
         """
         if refined.decision.is_accepted:
             self.start_tracking(refined)
         elif refined.is_addition:
             self._tracker.add(refined.grey, refined.regression.stamp_ns, refined.refinement)
-        elif refined.decision.denies_camera:
-            self._stop_tracking(refined.decision.description)
         elif refined.decision.contests:
             self._confirmation.doubt = refined.decision.description
 
     def start_tracking(self, refined: RefinedImage) -> None:
         """Track the landmarks of a refined image that the gate accepted from now on."""
-        if self._confirmation.doubt and not refined.is_confirmed:
-            self._stop_tracking(self._confirmation.doubt)
         self._confirmation.found(refined.is_confirmed)
         self._why_none = NOT_YET
         self._evidence = refined.refinement.evidence

@@ -59,7 +59,16 @@ def test_of_one_search_alone_is_promised_what_searches_alone_were_seen_to_keep()
         confirmed = estimate(0.01, 1e-3, stage=stage)
         assert contract.promised(confirmed) == pytest.approx((0.01 * reach, 1e-3 * reach))
         assert contract.promised(replace(confirmed, is_confirmed=False)) == pytest.approx((0.2, 0.02))
-    # as long as those that two searches agree on were not measured, as all that were searched for
+    # calibrations of before measured both together
+    before = OkContract(
+        replace(MEASURED, stages={n: StageCalibration(600, (r, r)) for n, r in (("refined", 7.0), ("tracked", 5.0))})
+    )
+    for is_confirmed in (True, False):
+        searched, tracked = (
+            estimate(0.01, 1e-3, stage=s, is_confirmed=is_confirmed) for s in (Stage.REFINED, Stage.TRACKED)
+        )
+        assert before.promised(searched) == pytest.approx((0.07, 0.007))
+        assert before.promised(tracked) == pytest.approx((0.05, 0.005))
     known = OkContract(replace(MEASURED, stages={"refined": StageCalibration(600, (7.0, 7.0))}))
     assert known.promised(estimate(0.01, 1e-3, stage=Stage.REFINED)) == pytest.approx((0.07, 0.007))
 
