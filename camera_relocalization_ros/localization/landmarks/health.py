@@ -13,6 +13,8 @@ RECENT = 100
 LONGEST_SEARCH_S = 1.0
 # a search of the whole image that takes longer is made of a smaller one, and so is the first, whose time nobody knows
 BUDGET_S, SMALL_SCALE = 0.5, 0.7
+# one that takes longer than this goes after a guided one, and only where that finds nothing
+HURRIED_S = 0.3
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,11 @@ class HealthMeter:
     def scale(self) -> float:
         """Of the next image to search as a whole, so that it fits the budget."""
         return 1.0 if self._full_s <= BUDGET_S else SMALL_SCALE
+
+    @property
+    def is_hurried(self) -> bool:
+        """Whether there is no time to search images as a whole where something is tracked; yes while nobody knows."""
+        return not self._full_s <= HURRIED_S
 
     @property
     def health(self) -> LandmarkHealth:

@@ -209,7 +209,7 @@ class BackgroundLandmarks:
             self._started_s = now_s
             self._meter.began()
             self._began = time.thread_time(), self._refining_s
-            self._pending = self._worker.submit(self._refined, *self._newest, self._meter.scale)
+            self._pending = self._worker.submit(self._refined, *self._newest, self._meter.scale, self._meter.is_hurried)
         elif self._pending is not None and self._clock is not None:
             self._share_processor(self._pending, now_s + LONGEST_WAIT_S)
 
@@ -242,10 +242,12 @@ class BackgroundLandmarks:
         be_nice()
         self._clock = time.pthread_getcpuclockid(threading.get_ident())
 
-    def _refined(self, grey: np.ndarray, regression: Estimate, prior: Prior, scale: float) -> RefinedImage:
+    def _refined(
+        self, grey: np.ndarray, regression: Estimate, prior: Prior, scale: float, is_hurried: bool
+    ) -> RefinedImage:
         """In the worker's thread: the refined image, and what it took."""
         started_s, started_processor_s = time.perf_counter(), time.thread_time()
-        refined = self._pipeline.refine(grey, regression, prior, scale)
+        refined = self._pipeline.refine(grey, regression, prior, scale, is_hurried)
         processor_s = time.thread_time() - started_processor_s
         return replace(refined, clock_s=time.perf_counter() - started_s, processor_s=processor_s)
 

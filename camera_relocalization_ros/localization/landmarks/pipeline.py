@@ -36,6 +36,8 @@ from camera_relocalization_ros.localization.refinement import Refinement
 NOT_YET = "no landmarks are followed"
 # tracked landmarks whose pose tells where the others are in the image
 LEAST_GUIDING = 8
+# searches near what one search found alone, in a hurry, until the whole image is searched for what confirms it
+MOST_GUIDED = 2
 # of the processor's time of a search of a whole image: what a guided one takes, and what goes with the image's area
 GUIDED_EFFORT, SCALED_EFFORT = 0.27, 0.5
 
@@ -111,6 +113,8 @@ class LandmarkPipeline:
         self._intrinsics_watch = IntrinsicsWatch(landmark_map.camera_reach)
         self._jumps = JumpWatch(landmark_map.metre)
         self._confirmation = Confirmation()
+        # how many searches since the last one of a whole image, in the thread that searches
+        self._guided_in_a_row = 0
         self._why_none = NOT_YET
         # of the search that found what is tracked
         self._evidence = 0.0
@@ -235,23 +239,31 @@ class LandmarkPipeline:
         """Whether what was found in an earlier image is still on its way to the newest one."""
         return self._tracker.is_catching_up
 
-    def refine(self, grey: np.ndarray, regression: Estimate, prior: Prior, scale: float = 1.0) -> RefinedImage:
+    def refine(
+        self,
+        grey: np.ndarray,
+        regression: Estimate,
+        prior: Prior,
+        scale: float = 1.0,
+        is_hurried: bool = False,
+    ) -> RefinedImage:
         """What the landmarks of an image with its regression say, searched for near `prior`.
 
         Where landmarks are tracked that two searches agree on, they are looked for where their pose expects them. All
         are searched for, near the regressed pose and in the image brought to a scale, where none are, or where that
-        finds too few. These are made do with where a search of all finds nothing. A scale below 1 says that there is no
-        time for one where anything is tracked.
+        finds too few. These are made do with where a search of all finds nothing. is_hurried: there is no time for one
+        where anything is tracked, but for one search in three until two agree.
         """
         effort, few = 0.0, None
-        is_hurried = scale < 1
         is_in_doubt = bool(self._confirmation.doubt) or self._intrinsics_watch.is_alarmed
-        is_trusted = is_hurried or self._confirmation.is_confirmed
+        is_trusted = self._confirmation.is_confirmed or (is_hurried and self._guided_in_a_row < MOST_GUIDED)
+        self._guided_in_a_row += 1
         if prior.followed is not None and is_trusted and not is_in_doubt:
             guided = self._guided(grey, regression, prior.followed)
             effort, few = GUIDED_EFFORT, self._few(guided, prior)
             if guided.decision.is_accepted or (few is not None and is_hurried):
                 return few or guided
+        self._guided_in_a_row = 0
         effort += whole_image_effort(scale)
         refined = self._gated(grey, regression, self.refiner.refine_grey(grey, regression.pose, scale), effort)
         if refined.decision.is_accepted:

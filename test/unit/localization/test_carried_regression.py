@@ -157,11 +157,11 @@ def test_an_image_waits_for_the_network_where_that_says_nothing_beside(relocaliz
 class BusyPipeline(LandmarkPipeline):
     """One whose searches take longer than images, of the processor's time."""
 
-    def refine(self, grey, regression, prior, scale=1.0):
+    def refine(self, grey, regression, prior, scale=1.0, is_hurried=False):
         until_s = time.thread_time() + 0.5
         while time.thread_time() < until_s:
             pass
-        return super().refine(grey, regression, prior, scale)
+        return super().refine(grey, regression, prior, scale, is_hurried)
 
 
 def test_images_that_take_all_the_time_leave_a_search_its_share(relocalizer, monkeypatch):

@@ -11,7 +11,6 @@ from camera_relocalization_ros.core.pose import Pose
 from camera_relocalization_ros.core.state import Stage
 from camera_relocalization_ros.localization.landmarks.agreement import Prior
 from camera_relocalization_ros.localization.landmarks.gate import GateSettings, RejectionReason
-from camera_relocalization_ros.localization.landmarks.health import SMALL_SCALE
 from camera_relocalization_ros.localization.landmarks.pipeline import GUIDED_EFFORT, whole_image_effort
 from camera_relocalization_ros.localization.landmarks.tracker import LandmarkTracker
 
@@ -88,7 +87,7 @@ def little(relocalizer, pipeline):
 
 def test_what_a_guided_search_finds_too_little_of_is_an_addition(pipeline, little):
     T, (grey, hidden), prior = little
-    hurried, patient = (pipeline.refine(hidden, *prior, scale) for scale in (SMALL_SCALE, 1.0))
+    hurried, patient = (pipeline.refine(hidden, *prior, is_hurried=hurry) for hurry in (True, False))
     for refined in (hurried, patient):
         assert refined.decision.reason is RejectionReason.FEW and refined.is_addition
         assert refined.refinement.is_guided and error_m(refined.refinement, T) < 0.1
@@ -105,7 +104,7 @@ def test_what_a_search_of_all_finds_goes_before_an_addition(pipeline, little, mo
     _, (grey, _), (regression, prior) = little
     guided = pipeline.refiner.refine_guided(grey, prior.followed.pose)
     monkeypatch.setattr(pipeline.refiner, "refine_guided", lambda *_: replace(guided, evidence=0.0, support=0.0))
-    hurried, patient = (pipeline.refine(grey, regression, prior, scale) for scale in (SMALL_SCALE, 1.0))
+    hurried, patient = (pipeline.refine(grey, regression, prior, is_hurried=hurry) for hurry in (True, False))
     assert hurried.is_addition and not hurried.decision.is_accepted
     assert patient.decision.is_accepted and not patient.refinement.is_guided
 
@@ -117,15 +116,14 @@ def test_few_stand_by_themselves_by_what_they_look_like_where_what_is_tracked_ha
     found = pipeline.refiner.refine_guided(grey, prior.followed.pose)
     guided = replace(found, evidence=0.0, support=0.0, by_looks=found)
     monkeypatch.setattr(pipeline.refiner, "refine_guided", lambda *_: guided)
-    alone = pipeline.refine(grey, regression, prior, SMALL_SCALE)
+    alone = pipeline.refine(grey, regression, prior, is_hurried=True)
     assert alone.decision.is_accepted and alone.refinement.is_guided and alone.effort == GUIDED_EFFORT
     # beside a pose that is published already they join it
-    assert pipeline.refine(
-        grey, regression, replace(prior, best=replace(regression, stage=Stage.TRACKED)), SMALL_SCALE
-    ).is_addition
+    beside = replace(prior, best=replace(regression, stage=Stage.TRACKED))
+    assert pipeline.refine(grey, regression, beside, is_hurried=True).is_addition
     # what speaks against the camera is not believed of so few, nor are they then
     other_camera = np.array([0.3, 0.0, 0.0, 0.0, 0.0]), np.full(5, 1e-3)
     monkeypatch.setattr(pipeline.refiner, "camera_changes", lambda *_: other_camera)
-    assert pipeline.refine(grey, regression, prior, SMALL_SCALE).is_addition
+    assert pipeline.refine(grey, regression, prior, is_hurried=True).is_addition
     monkeypatch.undo()
     assert pipeline.refine(grey, regression, prior).decision.is_accepted

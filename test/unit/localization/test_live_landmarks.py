@@ -14,7 +14,7 @@ from painted_wall import CAMERA, error_m, flight, paint, stamp, view
 from camera_relocalization_ros.core.errors import FrameError
 from camera_relocalization_ros.core.image_files import Picture
 from camera_relocalization_ros.core.state import Stage
-from camera_relocalization_ros.localization.landmarks.health import LONGEST_SEARCH_S, HealthMeter
+from camera_relocalization_ros.localization.landmarks.health import LONGEST_SEARCH_S, SMALL_SCALE, HealthMeter
 from camera_relocalization_ros.localization.landmarks.live import BackgroundLandmarks, RefinementCounts
 from camera_relocalization_ros.localization.landmarks.network_beside import NICENESS
 from camera_relocalization_ros.localization.landmarks.pipeline import LandmarkPipeline
@@ -196,3 +196,15 @@ def test_answers_go_before_refinements(relocalizer):
     live._pending.result(timeout=30)
     live.close()
     assert niceness == [min(os.getpriority(os.PRIO_PROCESS, 0) + NICENESS, 19)]
+
+
+@pytest.mark.parametrize(
+    ("search_s", "scale", "is_hurried"), [(0.2, 1.0, False), (0.4, 1.0, True), (0.6, SMALL_SCALE, True)]
+)
+def test_what_searches_take_decides_how_images_are_searched(search_s, scale, is_hurried):
+    meter = HealthMeter()
+    # nobody knows yet
+    assert (meter.scale, meter.is_hurried) == (SMALL_SCALE, True)
+    # half of a whole one took half of it
+    meter.ended(0.5 * search_s, 0.1, effort=0.5)
+    assert (meter.scale, meter.is_hurried) == (scale, is_hurried)
