@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What a search finds, and what is followed since another, must be of one pose: else neither is OK."""
+
+from dataclasses import replace
+
+from painted_wall import error_m, flight, paint, stamp, view
+
+from camera_relocalization_ros.core.state import Stage, State
+from camera_relocalization_ros.localization.landmarks.agreement import Prior
+from camera_relocalization_ros.localization.landmarks.gate import GateDecision, RejectionReason
+
+WALL = paint()
+
+
+def test_a_search_and_followed_landmarks_that_contradict_each_other_are_both_in_doubt(relocalizer, pipeline):
+    here, there = flight(8, seed=5)[[0, 7]]
+    # a camera that hovers
+    image, other = view(here, WALL), view(there, WALL)
+    regressions = [relocalizer.estimate(image, stamp(number)) for number in range(4)]
+    # landmarks are followed from where another picture shows them
+    elsewhere = pipeline.refine(pipeline.grey(other), regressions[0], Prior(regressions[0]))
+    pipeline.start_tracking(replace(elsewhere, grey=pipeline.grey(image)))
+    contested, anew, confirmed = (pipeline.estimate(image, regression) for regression in regressions[1:])
+    assert error_m(contested.refinement, here) < 0.02 and not contested.decision.is_accepted
+    assert contested.fused.state is State.DEGRADED and error_m(contested.fused, here) > 0.1
+    assert "landmarks that were searched and followed ones are 0." in contested.fused.reason
+    # a second one in a row goes before what was followed
+    for staged in (anew, confirmed):
+        assert staged.fused.state is State.OK and error_m(staged.fused, here) < 0.02
+    assert not anew.fused.is_confirmed and confirmed.fused.is_confirmed
+
+
+def test_what_is_followed_is_not_ok_while_a_search_contests_it(relocalizer, pipeline):
+    images = [view(T, WALL) for T in flight(4, seed=5)]
+    regressions = [relocalizer.estimate(image, stamp(number)) for number, image in enumerate(images)]
+    found = pipeline.refine(pipeline.grey(images[0]), regressions[0], Prior(regressions[0]))
+    pipeline.start_tracking(replace(found, is_confirmed=True))
+    followed = pipeline.track(pipeline.grey(images[1]), regressions[1])
+    assert followed.stage is Stage.TRACKED and followed.state is State.OK and followed.is_confirmed
+    pipeline.take(replace(found, decision=GateDecision(RejectionReason.DISAGREES, "they differ", contests=True)))
+    doubted = pipeline.track(pipeline.grey(images[2]), regressions[2])
+    assert doubted.stage is Stage.TRACKED and (doubted.state, doubted.reason) == (State.DEGRADED, "they differ")
+    # near what is in doubt nothing is proved, however little time there is
+    again = pipeline.refine(pipeline.grey(images[2]), regressions[2], pipeline.prior(doubted), is_hurried=True)
+    assert again.is_confirmed and not again.refinement.is_guided
+    pipeline.take(again)
+    trusted = pipeline.track(pipeline.grey(images[3]), regressions[3])
+    assert trusted.state is State.OK and trusted.is_confirmed
