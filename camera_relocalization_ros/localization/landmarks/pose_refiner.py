@@ -19,7 +19,7 @@ from camera_relocalization_ros.core.geometry import invert
 from camera_relocalization_ros.core.pose import Pose
 from camera_relocalization_ros.localization.landmarks.evidence import RIVAL, evidence, guided_evidence
 from camera_relocalization_ros.localization.landmarks.landmark_matcher import LandmarkMatcher
-from camera_relocalization_ros.localization.landmarks.landmark_spread import spreads_of_few_images
+from camera_relocalization_ros.localization.landmarks.landmark_spread import spreads_of_seldom_seen
 from camera_relocalization_ros.localization.landmarks.nearest_images import NearestImages
 from camera_relocalization_ros.localization.landmarks.refinement_settings import DEFAULT_SETTINGS, RefinementSettings
 from camera_relocalization_ros.localization.refinement import Refinement, better, nothing_found
@@ -85,7 +85,7 @@ class PoseRefiner:
         self._settings = settings.for_features(landmark_map.feature_settings.limit)
         self._between_steps = between_steps
         self._matcher = LandmarkMatcher(self.points, landmark_map.decoded(), self._settings)
-        self._spreads = spreads_of_few_images(landmark_map)
+        self._spreads = spreads_of_seldom_seen(landmark_map)
         # an image without landmarks is none to be near to
         self._images = np.flatnonzero(np.diff(landmark_map.seen_first))
         self._anywhere = landmark_map.most_seen(settings.landmarks_anywhere)
