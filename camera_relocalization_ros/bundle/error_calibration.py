@@ -62,7 +62,7 @@ class ErrorCalibration:
     `out_of_distribution_count` images of other things were to score higher, `false_accept` do. `coverage` by kind and
     level is that of left-out blocks. `stages`: what is known of the largest errors, by names of STAGES; none of those
     that were not measured. `least_evidence`: orders of magnitude against chance that a pose by landmarks needs to be
-    OK, where some of the data were wrong with less, `confirmed_evidence`: one where two searches agree; 0 where none
+    OK, where data with less were wrong or erred far, `confirmed_evidence`: one where two searches agree; 0 where none
     was.
 
     The keys of the metadata are those of bundle.yaml.

@@ -36,8 +36,8 @@ def calibration_report(fit: Fit, blocks: np.ndarray, out_of_distribution: Mappin
         needed = calibration.needed_evidence(is_confirmed)
         if needed:
             lines.append(
-                f"landmarks of {searches} gave wrong poses: OK are those by {needed:.0f} orders of magnitude against "
-                "chance and more; wrong were some with up to two thirds of that"
+                f"landmarks of {searches}: OK are poses by {needed:.0f} orders of magnitude against chance and more; "
+                "some with less were wrong, or err so far beyond their deviations that fewer would be OK with them"
             )
     if calibration.false_accept > calibration.wanted_false_accept:
         lines.append(

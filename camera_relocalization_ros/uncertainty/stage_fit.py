@@ -19,6 +19,7 @@ from camera_relocalization_ros.core.pose import Pose, Poses, pose_residual
 from camera_relocalization_ros.core.progress import tracked
 from camera_relocalization_ros.core.state import Stage, State
 from camera_relocalization_ros.data.dataset import Dataset, load_image_rgb
+from camera_relocalization_ros.localization.classify import OkLimits
 from camera_relocalization_ros.localization.estimate import Estimate
 from camera_relocalization_ros.localization.landmarks.agreement import Prior
 from camera_relocalization_ros.localization.landmarks.gate import GateSettings
@@ -39,6 +40,9 @@ MOST = 2.0
 SMALLEST_RATIO = 1e-6
 # so many times the evidence of the wrong pose that had most
 EVIDENCE_MARGIN = 1.5
+# shares of the poses, those of least evidence, without which the others' reach is tried; and how many times as many of
+# all must be OK then
+LEFT_OUT_SHARES, WORTH = np.linspace(0.1, 0.7, 7), 1.1
 # one of this number of images is searched for landmarks as in flight, the others as the first of a flight is
 SEARCHED = 2
 # so long after its image a search's finds arrive and are tracked, in turn: from an idle computer to a very busy one
@@ -64,7 +68,7 @@ def with_stages(bundle: Bundle, calibration: ErrorCalibration, regressions: Sequ
     ]
     metre = 1.0 if bundle.landmark_map is None else bundle.landmark_map.metre
     alone, confirmed = (
-        least_evidence([pair for pair in pairs if pair[0].is_confirmed is is_confirmed], metre)
+        asked_evidence([pair for pair in pairs if pair[0].is_confirmed is is_confirmed], metre)
         for is_confirmed in (False, True)
     )
     calibration = replace(calibration, least_evidence=alone, confirmed_evidence=confirmed)
@@ -82,6 +86,29 @@ def with_stages(bundle: Bundle, calibration: ErrorCalibration, regressions: Sequ
     if "confirmed" in few and "tracked" in stages:
         stages["confirmed"] = stages["tracked"]
     return replace(calibration, stages=stages)
+
+
+def asked_evidence(pairs: Sequence[tuple[Estimate, Pose]], metre: float) -> float:
+    """Orders of magnitude that poses by landmarks are asked for, by some with their true poses: the least, or more.
+
+    Errors of poses with little evidence often reach further than those of others, whose promise suffers by them. More
+    is asked for where that makes more poses OK by the default limits, and enough are left to measure the reach.
+    """
+    least, limits = least_evidence(pairs, metre), OkLimits().in_units(metre)
+    found = [pair for pair in pairs if pair[0].stage is not Stage.REGRESSION and pair[0].evidence >= least]
+    if len(found) < LEAST_SAMPLES:
+        return least
+    evidence = np.clip([estimate.evidence for estimate, _ in found], -MAX_EVIDENCE, MAX_EVIDENCE)
+    ratios_n2, deviations_n2 = _ratios([estimate for estimate, _ in found], [truth for _, truth in found])
+
+    def ok(asked: float) -> int:
+        enough = evidence >= asked
+        promised_n2 = np.array(joint_reach(ratios_n2[enough])) * deviations_n2[enough]
+        return int(np.sum((promised_n2 <= (limits.position_m, limits.orientation_rad)).all(axis=1)))
+
+    tried = [asked for asked in np.quantile(evidence, LEFT_OUT_SHARES) if np.sum(evidence >= asked) >= LEAST_SAMPLES]
+    best = max(tried, key=ok, default=least)
+    return float(best) if best > least and ok(best) > WORTH * ok(least) else least
 
 
 def least_evidence(pairs: Sequence[tuple[Estimate, Pose]], metre: float) -> float:
@@ -154,15 +181,18 @@ def joint_reach(ratios_n2: np.ndarray) -> tuple[float, float]:
     return position, orientation
 
 
-def _stage_calibration(estimates: Sequence[Estimate], truth: Sequence[Pose]) -> StageCalibration:
-    poses = Poses.stack(estimate.pose for estimate in estimates)
-    errors_n6 = pose_residual(poses, Poses.stack(truth))
+def _ratios(estimates: Sequence[Estimate], truth: Sequence[Pose]) -> tuple[np.ndarray, np.ndarray]:
+    """Errors (n, 2) of position and orientation in deviations along the longest axis, and these (n, 2)."""
+    errors_n6 = pose_residual(Poses.stack(estimate.pose for estimate in estimates), Poses.stack(truth))
     covariances = np.array([estimate.covariance for estimate in estimates])
-    ratios = [
-        np.linalg.norm(errors_n6[:, s], axis=1) / np.sqrt(np.linalg.eigvalsh(covariances[:, s, s])[:, -1])
-        for s in (slice(0, 3), slice(3, 6))
-    ]
-    return StageCalibration(len(estimates), joint_reach(np.stack(ratios, axis=1)))
+    parts = slice(0, 3), slice(3, 6)
+    deviations = np.sqrt(np.stack([np.linalg.eigvalsh(covariances[:, s, s])[:, -1] for s in parts], axis=1))
+    sizes = np.stack([np.linalg.norm(errors_n6[:, s], axis=1) for s in parts], axis=1)
+    return sizes / deviations, deviations
+
+
+def _stage_calibration(estimates: Sequence[Estimate], truth: Sequence[Pose]) -> StageCalibration:
+    return StageCalibration(len(estimates), joint_reach(_ratios(estimates, truth)[0]))
 
 
 def _calibrated(bundle: Bundle, calibration: ErrorCalibration, regressions: Regressions) -> list[Estimate]:

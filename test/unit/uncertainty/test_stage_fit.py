@@ -18,6 +18,7 @@ from camera_relocalization_ros.localization.estimate import Estimate
 from camera_relocalization_ros.uncertainty import stage_fit
 from camera_relocalization_ros.uncertainty.stage_fit import (
     Regressions,
+    asked_evidence,
     joint_reach,
     least_evidence,
     reach,
@@ -106,6 +107,29 @@ def test_wrong_poses_tell_how_much_evidence_it_takes():
     assert least_evidence([by_landmarks(np.nan, off_m=1.0, stage=Stage.REGRESSION)], 1.0) == 0
     # of a scene whose metres are larger
     assert least_evidence([off], 2.0) == 0
+
+
+def errors_of(evidence, deviations, rng, count=600):
+    """Poses of some orders of evidence, a centimetre certain, whose errors are as many such deviations as drawn."""
+    covariance = np.diag([1e-4] * 3 + [1e-5] * 3)
+    return [
+        by_landmarks(one, off_m=0.01 * deviations * rng.normal(), covariance=covariance)
+        for one in rng.uniform(*evidence, count)
+    ]
+
+
+def test_poses_of_little_evidence_that_err_far_beyond_their_deviations_are_not_asked_for():
+    rng = np.random.default_rng(0)
+    sure, unsure = errors_of((20.0, 60.0), 1.0, rng), errors_of((5.0, 12.0), 6.0, rng, 150)
+    # 6 deviations of 1 cm, and 4 of that: none of either could be promised to be within 10 cm
+    assert 10.0 < asked_evidence([*sure, *unsure], 1.0) < 30.0
+    # all err alike: what is asked for would make fewer OK
+    assert asked_evidence([*sure, *errors_of((5.0, 12.0), 1.0, rng, 150)], 1.0) == 0
+    # what is left is too little to be measured
+    assert asked_evidence([*sure[:450], *unsure], 1.0) == 0
+    # and a wrong one rules out as many as it did
+    wrong = by_landmarks(30.0, off_m=1.0, covariance=np.diag([1e-4] * 3 + [1e-5] * 3))
+    assert asked_evidence([*sure, *errors_of((20.0, 60.0), 1.0, rng), *unsure, wrong], 1.0) >= 45.0
 
 
 def test_reach_is_of_all_poses_that_can_be_ok(monkeypatch):
