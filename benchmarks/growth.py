@@ -6,8 +6,9 @@
 
 Poses, features, landmarks and estimates are made up, seeded. Each part of each size is a process of its own: seconds of
 the processor, and how much more memory it had at its peak than before it began. `store` writes features of one view of
-1024 numbers, opens them as training does, which reads all to check them, and reads 20 batches of 64 rows; `doctor` is
-all of its checks but those of pictures; `summary` is what `evaluate` and `report` make of the estimates; `landmarks`
+1024 numbers, opens them as training does, which reads all to check them, and reads 20 batches of 64 rows; `training` is
+an epoch of the recommended head on features of one view, which lie there already; `doctor` is all of its checks but
+those of pictures; `summary` is what `evaluate` and `report` make of the estimates; `landmarks`
 and `retrieval` are one look-up, the mean of 20.
 """
 
@@ -29,6 +30,8 @@ from scipy.spatial.transform import Rotation
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "test" / "support"))
 
 LOOK_UPS, BATCHES, BATCH_ROWS, FEATURES = 20, 20, 64, 1024
+# of a view by the recommended recipe: channels of both maps, and cells
+TRAINED_SHAPE = 1472, 20
 # of a landmark map of a room: what an image sees, and how many landmarks there are for each image up to a full room
 SEEN, PER_IMAGE, MOST_LANDMARKS = 500, 50, 200_000
 DESCRIPTOR, CODE = 128, 64
@@ -57,6 +60,33 @@ def store(count: int, folder: Path) -> Work:
             cells[rng.integers(0, count, BATCH_ROWS), 0]
 
     return work
+
+
+def training(count: int, folder: Path) -> Work:
+    from torch import nn
+
+    from camera_relocalization_ros.training.config import config_from_dict
+    from camera_relocalization_ros.training.features.feature_cache import FeatureCache
+    from camera_relocalization_ros.training.features.sharded_store import ShardedStore
+    from camera_relocalization_ros.training.fitting import fit
+    from camera_relocalization_ros.training.job import Job
+    from camera_relocalization_ros.training.pose_network import PoseHead, PoseNetwork
+    from camera_relocalization_ros.training.pose_training import PoseTraining
+    from camera_relocalization_ros.training.samples import Source, WindowSamples
+
+    config = config_from_dict({"optimiser": {"epochs": 1}}, "growth")
+    store, places = ShardedStore(folder / "store", (count, 1, *TRAINED_SHAPE)), np.column_stack(poses(count))
+    rows = np.random.default_rng(0).random((BATCH_ROWS, 1, *TRAINED_SHAPE), np.float32)
+    for shard in store.shards:
+        shard.store.folder.mkdir(parents=True, exist_ok=True)
+        shard.store.append(((rows[k % BATCH_ROWS], places[k, None]) for k in range(count)[shard.rows]), 0)
+    cache = FeatureCache(store.cells(), store.poses(), TRAINED_SHAPE[0])
+    head = PoseHead(TRAINED_SHAPE[0], config.head)
+    head.fit_positions(places[:, :3])
+    module = PoseTraining(PoseNetwork(nn.Identity(), head), config.loss, config.optimiser)
+    samples = WindowSamples([Source(cache, np.arange(count)[:, None])])
+    job = Job({}, "", [], [])
+    return lambda: fit(module, samples, None, config.optimiser, config.precision, 0, folder / "run", job)
 
 
 def doctor(count: int, folder: Path) -> Work:
@@ -130,9 +160,17 @@ def retrieval(count: int, folder: Path) -> Work:
     return lambda: [index.k_nearest(look, 4) for look in looks]
 
 
-PARTS = {"store": store, "doctor": doctor, "summary": summary, "landmarks": landmarks, "retrieval": retrieval}
+PARTS = {
+    "store": store,
+    "training": training,
+    "doctor": doctor,
+    "summary": summary,
+    "landmarks": landmarks,
+    "retrieval": retrieval,
+}
 LABELS = {
     "store": "store of features",
+    "training": "an epoch of training",
     "doctor": "doctor, no pictures",
     "summary": "summary of results",
     "landmarks": "look-up of landmarks",
