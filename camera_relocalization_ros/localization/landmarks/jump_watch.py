@@ -28,22 +28,24 @@ class JumpWatch:
 
     def reset(self) -> None:
         """Forget earlier poses."""
-        self._before: list[tuple[int, np.ndarray]] = []
+        # stamps, positions and their variances along the worst axis
+        self._before: list[tuple[int, np.ndarray, float]] = []
 
     def jump(self, stamp_ns: int, found: Refinement) -> str:
         """How the camera would have jumped to a pose, "" where it can have moved there; kept for the next ones."""
-        before, self._before = self._before, [*self._before[-1:], (stamp_ns, found.position)]
+        variance = float(np.linalg.eigvalsh(found.covariance[:3, :3])[-1])
+        before, self._before = self._before, [*self._before[-1:], (stamp_ns, found.position, variance)]
         if len(before) < 2:
             return ""
-        (first_ns, first), (last_ns, last) = before
+        (first_ns, first, first_variance), (last_ns, last, last_variance) = before
         earlier_s, now_s = (last_ns - first_ns) * 1e-9, (stamp_ns - last_ns) * 1e-9
         if not (0 < earlier_s <= LONGEST_GAP_S and 0 < now_s <= LONGEST_GAP_S):
             return ""
         share = now_s / earlier_s
         off = float(np.linalg.norm(found.position - last - share * (last - first)))
-        deviation = math.sqrt(np.linalg.eigvalsh(found.covariance[:3, :3])[-1])
-        # of all three poses, taken for equally uncertain
-        deviation *= math.sqrt(1 + (1 + share) ** 2 + share**2)
+        # earlier ones are taken for as uncertain at least; those of few landmarks, which new ones replaced, are more so
+        first_variance, last_variance = max(first_variance, variance), max(last_variance, variance)
+        deviation = math.sqrt(variance + (1 + share) ** 2 * last_variance + share**2 * first_variance)
         by_acceleration = MOST_ACCELERATION * self._metre * now_s * (now_s + earlier_s) / 2
         if off <= by_acceleration + UNCERTAIN * deviation:
             return ""

@@ -19,9 +19,11 @@ class Found:
 
 def jumps(times_s, positions_m, deviation_m=0.005, metre=1.0):
     """What a watch says of poses along x."""
-    watch = JumpWatch(metre)
-    covariance = np.diag(np.full(6, deviation_m**2))
-    return [watch.jump(int(t * 1e9), Found(np.array([x, 0.0, 0.0]), covariance)) for t, x in zip(times_s, positions_m)]
+    watch, deviations = JumpWatch(metre), np.broadcast_to(deviation_m, len(times_s))
+    return [
+        watch.jump(int(t * 1e9), Found(np.array([x, 0.0, 0.0]), sd**2 * np.eye(6)))
+        for t, x, sd in zip(times_s, positions_m, deviations)
+    ]
 
 
 def test_a_picture_that_is_cropped_from_one_image_to_the_next_makes_a_jump():
@@ -50,3 +52,11 @@ def test_uncertain_poses_may_lie_further_apart_and_units_need_not_be_metres():
 def test_after_a_gap_nothing_is_known_of_the_speed():
     assert not any(jumps([0.0, 0.1, 0.9, 1.0], [0.0, 0.0, 3.0, 3.0]))
     assert not any(jumps([0.0, 0.1], [0.0, 3.0]))
+
+
+def test_what_a_search_found_does_not_jump_from_few_landmarks_that_it_takes_the_place_of():
+    times, off = np.arange(4) / 10, [0.8, 0.9, 0.0, 0.01]
+    assert any(jumps(times, off))
+    assert not any(jumps(times, off, deviation_m=[0.4, 0.4, 0.005, 0.005]))
+    # what was exact does not make up for what is not
+    assert not any(jumps(times, off, deviation_m=[0.005, 0.005, 0.4, 0.005]))
