@@ -12,6 +12,8 @@ TOLERATED = np.array([0.02, 0.01, 0.02, 0.02, 0.02])
 # pictures in a row, at most, that must deny a change, of which they show less than a share: as many as told of it among
 # those looked at as a whole, and one at least
 MOST_DENIALS, DENIED_SHARE = 3, 0.25
+# pictures in a row that told of no other camera when they were looked at as a whole: then one of so many is improbable
+SETTLING = 2
 
 
 def deviations_off(changes_5: np.ndarray, deviations_5: np.ndarray) -> np.ndarray:
@@ -41,6 +43,17 @@ class IntrinsicsWatch:
         self._alarms, self._denials = np.zeros(len(_SAYINGS)), np.zeros(len(_SAYINGS), dtype=int)
         # pictures since the first doubt that were looked at as a whole, and told of any
         self._told = 0
+        # pictures in a row that were looked at as a whole, and told of none
+        self._undoubted = 0
+
+    def lost_sight(self) -> None:
+        """Nothing is followed: the camera may have become another one, and nobody saw it."""
+        self._undoubted = 0
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the camera is known, so that it takes more than a little to speak against it."""
+        return self._undoubted >= SETTLING
 
     @property
     def is_alarmed(self) -> bool:
@@ -77,6 +90,9 @@ class IntrinsicsWatch:
         self._alarms, self._denials = alarms, denials
         if not alarms.any():
             self._told = 0
+            self._undoubted += denied is not None
+        else:
+            self._undoubted = 0
         worst = int(np.argmax(np.abs(alarms) / TOLERATED))
         return f"landmarks say that {_SAYINGS[worst](float(alarms[worst]))}" if alarms[worst] else ""
 

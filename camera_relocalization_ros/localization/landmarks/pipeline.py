@@ -265,7 +265,8 @@ class LandmarkPipeline:
                 return few or guided
         self._guided_in_a_row = 0
         effort += whole_image_effort(scale)
-        refined = self._gated(grey, regression, self.refiner.refine_grey(grey, regression.pose, scale), effort)
+        found = self.refiner.refine_grey(grey, regression.pose, scale)
+        refined = self._gated(grey, regression, found, effort, has_a_say(prior.followed))
         if refined.decision.is_accepted:
             return self._compared(refined, prior.followed)
         if few is None or refined.decision.denies_camera:
@@ -306,18 +307,26 @@ class LandmarkPipeline:
         said = contest(refined.refinement, followed, self._limits.unit)
         return replace(refined, decision=GateDecision(RejectionReason.DISAGREES, said, contests=True))
 
-    def _gated(self, grey: np.ndarray, regression: Estimate, found: Refinement, effort: float) -> RefinedImage:
+    def _gated(
+        self, grey: np.ndarray, regression: Estimate, found: Refinement, effort: float, is_followed: bool = True
+    ) -> RefinedImage:
         decision = gate(regression, found, settings=self._limits)
         if decision.is_accepted:
-            decision = self._denied(found) or decision
+            decision = self._denied(found, is_followed) or decision
         is_weak = decision.reason in (RejectionReason.FEW, RejectionReason.UNCERTAIN)
         is_addition = found.is_guided and found.found and is_weak
         return RefinedImage(grey, regression, found, decision, is_addition, effort=effort)
 
-    def _denied(self, found: Refinement) -> GateDecision | None:
-        """Why a pose that the gate accepted is refused: its landmarks say that the picture is another camera's."""
+    def _denied(self, found: Refinement, is_followed: bool = True) -> GateDecision | None:
+        """Why a pose that the gate accepted is refused: its landmarks say that the picture is another camera's.
+
+        is_followed: other landmarks were followed into the picture, and would have told where a camera became another.
+        """
+        watch = self._intrinsics_watch
+        if not is_followed:
+            watch.lost_sight()
         denied = partial(self.refiner.denied_changes, found) if len(found.around) else None
-        complaint = self._intrinsics_watch.complaint(*self.refiner.camera_changes(found), denied)
+        complaint = watch.complaint(*self.refiner.camera_changes(found, watch.is_settled), denied)
         return GateDecision(RejectionReason.DISAGREES, complaint, denies_camera=True) if complaint else None
 
     def take(self, refined: RefinedImage) -> None:

@@ -43,6 +43,8 @@ ALIKE_PX = 0.3
 # so many more points must agree with another camera, and half as many as with the likeliest: 4 of 244 right pictures
 # have such a one that is certain enough to be believed
 LEAST_GAIN = 1.0
+# so many where the camera is known: none of 994 right pictures has such a one
+SURE_GAIN = 3.0
 # so many fewer rule another camera out: by the right one 99 of 106 pictures of other cameras lost less, and by wrong
 # ones pictures as recorded did so in 13 of 468 trials
 LEAST_LOSS = 1.0
@@ -244,10 +246,11 @@ class PoseRefiner:
         said = guided_evidence(rays, agreeing, by_chance)
         return replace(refinement, by_chance=by_chance, evidence=said, support=said, is_guided=True)
 
-    def camera_changes(self, refinement: Refinement) -> tuple[np.ndarray, np.ndarray]:
+    def camera_changes(self, refinement: Refinement, is_known: bool = False) -> tuple[np.ndarray, np.ndarray]:
         """What the landmarks of a refinement that found a pose say of the intrinsics, see `pnp.camera_changes`.
 
-        Of changes that make more of the landmarks around agree than agree with the pose, what these say.
+        Of changes that make more of the landmarks around agree than agree with the pose, what these say; of many more
+        where the camera is known from other pictures.
         """
         T_parent_lens, pixel = self.lens_pose(refinement.pose), 1.0 / self.extractor.focal_px
         tolerance, least_noise = self._settings.tolerance_px * pixel, ALIKE_PX * pixel
@@ -257,7 +260,7 @@ class PoseRefiner:
         points, rays, spreads = self._seen(refinement.around, refinement.around_pixels)
         precise = self._settings.precise_px * pixel
         fits = fitted_cameras(points, rays, T_parent_lens, tolerance, precise, spreads, least_noise)
-        is_likelier = fits.gains > max(LEAST_GAIN, fits.gains.max() / 2)
+        is_likelier = fits.gains > max(SURE_GAIN if is_known else LEAST_GAIN, fits.gains.max() / 2)
         return np.where(is_likelier, fits.changes, changes), np.where(is_likelier, fits.deviations, deviations)
 
     def denied_changes(self, refinement: Refinement, changes_5: np.ndarray) -> np.ndarray:

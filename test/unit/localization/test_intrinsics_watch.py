@@ -10,7 +10,9 @@ from painted_wall import CAMERA, flight, paint, stamp, view
 
 from camera_relocalization_ros.core.state import Stage, State
 from camera_relocalization_ros.localization.landmarks.intrinsics_watch import IntrinsicsWatch, deviations_off
+from camera_relocalization_ros.localization.landmarks.pose_refiner import PoseRefiner
 from camera_relocalization_ros.localization.landmarks.staged_relocalizer import StagedRelocalizer
+from camera_relocalization_ros.localization.refinement import nothing_found
 from camera_relocalization_ros.vision.pnp import CameraPart, refine_pose
 
 WALL = paint()
@@ -148,6 +150,68 @@ def test_pictures_that_say_so_are_taken_back_by_as_many_that_deny_it_at_most_thr
     # a map whose left-out images differed by more tolerates more
     wide = IntrinsicsWatch(8.0)
     assert not wide.complaint(change(0, 0.08), CERTAIN) and wide.complaint(change(0, 0.11), CERTAIN)
+
+
+def test_the_camera_is_known_after_two_whole_pictures_in_a_row_until_one_doubts_it_or_nothing_is_followed():
+    watch = IntrinsicsWatch(4.0)
+
+    def is_settled_after(said, *denials):
+        for denial in denials:
+            watch.complaint(said, CERTAIN, denial)
+        return watch.is_settled
+
+    right, wrong = change(0, 0.01), change(0, 0.08)
+    assert not is_settled_after(right, denied)
+    assert is_settled_after(right, denied)
+    watch.lost_sight()
+    # what is followed or searched near a pose tells nothing for the camera, but it tells against it
+    assert not is_settled_after(right, None, None, denied)
+    assert is_settled_after(right, None, denied)
+    assert not is_settled_after(wrong, None)
+    # this one takes the doubt back
+    assert not is_settled_after(right, nothing_denied, nothing_denied, denied)
+    assert is_settled_after(right, denied)
+    watch.reset()
+    assert not watch.is_settled
+
+
+def test_a_little_that_another_camera_explains_better_tells_nothing_where_the_camera_is_known(relocalizer):
+    """Of 60 landmarks around two lie where only a camera with another principal point would see them."""
+    refiner = StagedRelocalizer(relocalizer, CAMERA).refiner
+    generator = np.random.default_rng(1)
+    count, odd = 60, np.arange(2)
+    rays = generator.uniform([-0.3, -0.05], [0.3, 0.05], (count, 2))
+    rays[odd] = [[0.1, 0.28], [-0.05, 0.3]]
+    refiner.points = np.column_stack([rays, np.ones(count)]) * generator.uniform(1.5, 3.0, (count, 1))
+    # by a camera of another distortion, which does next to nothing where the others are
+    seen = np.where(np.isin(np.arange(count), odd)[:, None], 1 + 0.3 * np.sum(rays**2, axis=1, keepdims=True), 1.0)
+    pixels = refiner.extractor.pixels(rays * seen) + generator.normal(0, 0.2, rays.shape)
+    others = np.arange(len(odd), count)
+    by_others = refine_pose(refiner.points[others], refiner.extractor.rays(pixels[others]), np.eye(4), 0.01)
+    found = refiner.refinement_from(by_others, others, pixels[others])
+    found = replace(found, around=np.arange(count), around_pixels=pixels)
+    reach = 3.25
+    assert deviations_off(*refiner.camera_changes(found)).max() > reach
+    assert deviations_off(*refiner.camera_changes(found, is_known=True)).max() < reach
+
+
+def test_the_camera_is_known_while_what_it_was_known_by_is_followed(relocalizer, monkeypatch):
+    asked = []
+
+    def camera_changes(self, found, is_known=False):
+        if len(found.around):
+            asked.append(is_known)
+        return real(self, found, is_known)
+
+    real = PoseRefiner.camera_changes
+    monkeypatch.setattr(PoseRefiner, "camera_changes", camera_changes)
+    # each image is searched as a whole
+    monkeypatch.setattr(PoseRefiner, "refine_guided", lambda self, grey, prior: nothing_found(0))
+    staged = StagedRelocalizer(relocalizer, CAMERA)
+    for number, T in enumerate(flight(6, seed=5)):
+        # from the fourth to the fifth nothing is followed
+        assert staged.estimate(view(T, WALL), stamp(number + 100 * (number > 3))).state is State.OK
+    assert asked == [False, False, True, True, False, False]
 
 
 @pytest.mark.parametrize(
