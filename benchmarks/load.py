@@ -204,7 +204,10 @@ def pipeline_for(relocalizer: Relocalizer) -> LandmarkPipeline:
 
     camera = X3_CAMERA.scaled(WIDTH, WIDTH * 9 // 16)
     assert relocalizer.bundle.landmark_map is not None
-    return LandmarkPipeline(relocalizer.bundle.landmark_map, camera)
+    # builds before search for what confirms a pose whatever the bundle
+    tells = getattr(relocalizer.bundle, "tells_confirmed", None)
+    options = {} if tells is None else {"tells_confirmed": tells}
+    return LandmarkPipeline(relocalizer.bundle.landmark_map, camera, **options)
 
 
 def figures(answers: Sequence[Answer]) -> dict[str, float]:

@@ -137,6 +137,16 @@ class ErrorCalibration:
         symmetric: np.ndarray = (covariance + covariance.T) / 2
         return symmetric
 
+    @property
+    def has_one_reach(self) -> bool:
+        """Whether, as in older calibrations, what one search found was measured together with what two agree on."""
+        return "tracked" in self.stages and "confirmed" not in self.stages
+
+    @property
+    def tells_confirmed(self) -> bool:
+        """Whether more is promised of poses that two searches agree on than of those by one alone."""
+        return not self.has_one_reach or self.least_evidence != self.confirmed_evidence
+
     def needed_evidence(self, is_confirmed: bool) -> float:
         """Orders of magnitude that a pose by landmarks needs to be OK, of one search, or where two agreed."""
         return self.confirmed_evidence if is_confirmed else self.least_evidence

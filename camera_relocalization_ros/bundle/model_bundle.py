@@ -76,6 +76,12 @@ class Bundle:
         return self.sidecar.error_calibration is not None or self.landmark_map is not None
 
     @property
+    def tells_confirmed(self) -> bool:
+        """Whether more is promised of poses that two searches agree on, see ErrorCalibration; where nothing is, too."""
+        calibration = self.sidecar.error_calibration
+        return calibration is None or calibration.tells_confirmed
+
+    @property
     def never_ok(self) -> str:
         """Why no pose of it can be OK, and what to do; "" where poses can."""
         return "" if self.has_covariance else NEVER_OK

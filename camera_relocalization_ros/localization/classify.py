@@ -67,10 +67,11 @@ class OkContract:
         """Metres and radians that both errors stay below with CONFIDENCE; None where nothing can be promised."""
         if estimate.covariance is None:
             return None
-        stages = self.calibration.stages if self.calibration is not None else {}
-        # older calibrations measured what one search found together with what two agree on
-        is_confirmed = estimate.is_confirmed or ("tracked" in stages and "confirmed" not in stages)
-        reach = reach_of(stages, stage_of(estimate.stage, estimate.landmarks, is_confirmed))
+        known = self.calibration
+        is_confirmed = estimate.is_confirmed or (known is not None and known.has_one_reach)
+        reach = reach_of(
+            {} if known is None else known.stages, stage_of(estimate.stage, estimate.landmarks, is_confirmed)
+        )
         longest = (np.linalg.eigvalsh(estimate.covariance[part, part])[-1] for part in (slice(3), slice(3, 6)))
         position_m, orientation_rad = (times * math.sqrt(value) for times, value in zip(reach, longest))
         # no two orientations are further apart than half a turn

@@ -98,13 +98,19 @@ class LandmarkPipeline:
 
     Both may run in threads of their own: but for the watch over intrinsics `refine` touches nothing that `track` uses.
     Who refined an image in which landmarks were found calls `take` with it, in the thread of `track`. between_steps:
-    see PoseRefiner.
+    see PoseRefiner. tells_confirmed: whether more is promised of poses that two searches agree on, see Bundle;
+    in a hurry no image is searched for it where not.
     """
 
     def __init__(
-        self, landmark_map: LandmarkMap, camera: CameraIntrinsics, between_steps: Callable[[], None] | None = None
+        self,
+        landmark_map: LandmarkMap,
+        camera: CameraIntrinsics,
+        between_steps: Callable[[], None] | None = None,
+        tells_confirmed: bool = True,
     ) -> None:
         self.refiner = PoseRefiner(landmark_map, camera, between_steps=between_steps)
+        self._tells_confirmed = tells_confirmed
         self._tracker = LandmarkTracker(self.refiner)
         self._tracked: Refinement | None = None
         self._limits = GateSettings().in_units(landmark_map.metre)
@@ -252,11 +258,12 @@ class LandmarkPipeline:
         Where landmarks are tracked that two searches agree on, they are looked for where their pose expects them. All
         are searched for, near the regressed pose and in the image brought to a scale, where none are, or where that
         finds too few. These are made do with where a search of all finds nothing. is_hurried: there is no time for one
-        where anything is tracked, but for one search in three until two agree.
+        where anything is tracked, but for one search in three until two agree, where that counts.
         """
         effort, few = 0.0, None
         is_in_doubt = bool(self._confirmation.doubt) or self._intrinsics_watch.is_alarmed
-        is_trusted = self._confirmation.is_confirmed or (is_hurried and self._guided_in_a_row < MOST_GUIDED)
+        is_time_to_confirm = self._tells_confirmed and self._guided_in_a_row >= MOST_GUIDED
+        is_trusted = self._confirmation.is_confirmed or (is_hurried and not is_time_to_confirm)
         self._guided_in_a_row += 1
         if prior.followed is not None and is_trusted and not is_in_doubt:
             guided = self._guided(grey, regression, prior.followed)

@@ -55,6 +55,7 @@ class NodeLandmarks:
         self._rate_hz = rate_hz
         self._refines_first = refines_first
         self._map: LandmarkMap | None = None
+        self._tells_confirmed = True
         # why a map is left alone, whatever the camera
         self._why_off = ""
         self._camera: CameraIntrinsics | None = None
@@ -71,7 +72,7 @@ class NodeLandmarks:
     def use(self, bundle: Bundle) -> None:
         """Refine by another model's map from now on; none is fine too."""
         self._drop()
-        self._map = bundle.landmark_map
+        self._map, self._tells_confirmed = bundle.landmark_map, bundle.tells_confirmed
         self._why_off = self.why_not = self._why_no_search() if self._map is not None else ""
         if self._why_off:
             rospy.logwarn(f"{bundle.path}: its landmarks are not used, so no pose is OK: {self._why_off}")
@@ -145,7 +146,7 @@ class NodeLandmarks:
         return why_not
 
     def _prepare(self, landmark_map: LandmarkMap, camera: CameraIntrinsics) -> None:
-        make_pipeline = partial(LandmarkPipeline, landmark_map, camera)
+        make_pipeline = partial(LandmarkPipeline, landmark_map, camera, tells_confirmed=self._tells_confirmed)
         if self._refines_first:
             self._localizer = SequentialLandmarks(make_pipeline(), self.counts)
         else:

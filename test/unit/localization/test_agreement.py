@@ -3,11 +3,13 @@
 
 from dataclasses import replace
 
-from painted_wall import error_m, flight, paint, stamp, view
+import pytest
+from painted_wall import CAMERA, error_m, flight, paint, stamp, view
 
 from camera_relocalization_ros.core.state import Stage, State
 from camera_relocalization_ros.localization.landmarks.agreement import Prior
 from camera_relocalization_ros.localization.landmarks.gate import GateDecision, RejectionReason
+from camera_relocalization_ros.localization.landmarks.pipeline import LandmarkPipeline
 
 WALL = paint()
 
@@ -46,3 +48,19 @@ def test_what_is_followed_is_not_ok_while_a_search_contests_it(relocalizer, pipe
     pipeline.take(again)
     trusted = pipeline.track(pipeline.grey(images[3]), regressions[3])
     assert trusted.state is State.OK and trusted.is_confirmed
+
+
+@pytest.mark.parametrize("tells_confirmed", [True, False])
+def test_in_a_hurry_images_are_searched_for_what_confirms_a_pose_where_more_is_promised_then(
+    relocalizer, tells_confirmed
+):
+    pipeline = LandmarkPipeline(relocalizer.bundle.landmark_map, CAMERA, tells_confirmed=tells_confirmed)
+    image = view(flight(1, seed=5)[0], WALL)
+    grey, regression = pipeline.grey(image), relocalizer.estimate(image, stamp(0))
+    found = pipeline.refine(grey, regression, Prior(regression))
+    pipeline.start_tracking(found)
+    prior = Prior(found.fused, found.refinement)
+    hurried = [pipeline.refine(grey, regression, prior, is_hurried=True).refinement.is_guided for _ in range(6)]
+    assert hurried == ([True, True, False] * 2 if tells_confirmed else [True] * 6)
+    at_leisure = pipeline.refine(grey, regression, prior)
+    assert at_leisure.is_confirmed and not at_leisure.refinement.is_guided

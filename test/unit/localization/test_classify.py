@@ -63,6 +63,8 @@ def test_of_one_search_alone_is_promised_what_searches_alone_were_seen_to_keep()
     before = OkContract(
         replace(MEASURED, stages={n: StageCalibration(600, (r, r)) for n, r in (("refined", 7.0), ("tracked", 5.0))})
     )
+    assert contract.calibration.tells_confirmed and not before.calibration.tells_confirmed
+    assert replace(before.calibration, least_evidence=15.0).tells_confirmed
     for is_confirmed in (True, False):
         searched, tracked = (
             estimate(0.01, 1e-3, stage=s, is_confirmed=is_confirmed) for s in (Stage.REFINED, Stage.TRACKED)
