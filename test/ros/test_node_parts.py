@@ -17,7 +17,7 @@ from diagnostic_updater import DiagnosticStatusWrapper
 from helpers import CAMERA, CHILD_FRAME, PARENT_FRAME, START_NS, fake_image_rgb
 from sensor_msgs.msg import CameraInfo
 
-from camera_relocalization_ros.bundle.model_bundle import load_bundle
+from camera_relocalization_ros.bundle.model_bundle import Bundle, load_bundle
 from camera_relocalization_ros.core.errors import BundleError, ConfigError, FrameError
 from camera_relocalization_ros.core.image_files import Picture
 from camera_relocalization_ros.core.state import Stage, State
@@ -26,6 +26,7 @@ from camera_relocalization_ros.localization.landmarks.live import RefinementCoun
 from camera_relocalization_ros.localization.relocalizer import Relocalizer
 from camera_relocalization_ros.ros import conversions
 from camera_relocalization_ros.ros.fault_isolation import FaultIsolation
+from camera_relocalization_ros.ros.node import landmark_worker
 from camera_relocalization_ros.ros.node.camera_watch import CameraWatch
 from camera_relocalization_ros.ros.node.diagnostics import NodeDiagnostics
 from camera_relocalization_ros.ros.node.landmark_worker import NodeLandmarks
@@ -263,6 +264,21 @@ def test_a_model_without_a_map_misses_no_landmarks(monkeypatch):
     regression = regression_of_full_windows()
     assert landmarks.estimate(Picture.of(fake_image_rgb(0)), regression) is regression
     assert diagnosed_landmarks(landmarks).level == DiagnosticStatus.OK
+
+
+@pytest.mark.parametrize("tells_confirmed", [True, False])
+def test_landmarks_know_whether_a_model_promises_more_where_two_searches_agree(monkeypatch, tells_confirmed):
+    made, nothing = [], lambda *_: None
+    monkeypatch.setattr(landmark_worker, "LandmarkPipeline", lambda *_, **options: made.append(options))
+    monkeypatch.setattr(landmark_worker, "SequentialLandmarks", lambda *_: SimpleNamespace(estimate_tracked=nothing))
+    monkeypatch.setattr(Bundle, "tells_confirmed", tells_confirmed)
+    bundle = replace(load_bundle(COLOUR_BUNDLE), landmark_map=object())
+    watch = CameraWatch(bundle.sidecar)
+    watch.on_info(conversions.camera_to_info(CAMERA, START_NS, "camera"))
+    landmarks = NodeLandmarks(watch, never_asked, 5.0, refines_first=True)
+    landmarks.use(bundle)
+    assert landmarks.estimate_tracked(Picture.of(fake_image_rgb(0)), START_NS) is None
+    assert made == [{"tells_confirmed": tells_confirmed}]
 
 
 def test_camera_info_of_no_calibration_is_told_with_its_topic(monkeypatch):

@@ -157,6 +157,7 @@ class LandmarkPipeline:
         self._tracker.reset()
         self._tracked = None
         self._errors.reset()
+        self._guided_in_a_row = 0
         self._carried.reset()
         self._intrinsics_watch.reset()
         self._jumps.reset()
