@@ -83,7 +83,7 @@ class OkContract:
         if known is not None and is_by_landmarks and not known.is_enough(estimate.evidence, estimate.is_confirmed):
             found = f"{estimate.evidence:.0f} orders of magnitude speak against chance"
             needed = f"{known.needed_evidence(estimate.is_confirmed):.0f} are needed"
-            return f"{found}; {needed}, for with less some poses of this map were wrong"
+            return f"{found}; {needed}, for with less some poses of this map were wrong or less exact than they say"
         promised = self.promised(estimate)
         if promised is None:
             return NOT_CALIBRATED
