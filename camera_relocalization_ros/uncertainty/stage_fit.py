@@ -116,15 +116,16 @@ def asked_evidence(pairs: Sequence[tuple[Estimate, Pose]], metre: float) -> floa
 
 
 def least_evidence(pairs: Sequence[tuple[Estimate, Pose]], metre: float) -> float:
-    """Orders of magnitude that poses by landmarks need, by some with their true poses; 0 where none of them is wrong.
+    """Orders of magnitude that poses by landmarks need, by some with their true poses; 0 where no search was wrong.
 
     Wrong, not inaccurate: of another side of something symmetric, or one of things that repeat. Chance does not make
-    such poses, so what is said of it does not rule them out, and no covariance reaches as far.
+    such poses, so what is said of it does not rule them out, and no covariance reaches as far. Where only what was
+    followed slipped off, evidence, which is the search's, does not tell: the reach does.
     """
     wrong = [
         estimate.evidence
         for estimate, truth in pairs
-        if estimate.stage is not Stage.REGRESSION and _is_wrong(pose_residual(estimate.pose, truth), metre)
+        if estimate.stage is Stage.REFINED and _is_wrong(pose_residual(estimate.pose, truth), metre)
     ]
     # with less than the gate asks for the regression agreed, which is no better where it is wrong
     return float(np.clip(EVIDENCE_MARGIN * max(wrong), GateSettings.alone, MAX_EVIDENCE)) if wrong else 0.0
