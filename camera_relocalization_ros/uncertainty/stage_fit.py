@@ -43,8 +43,6 @@ EVIDENCE_MARGIN = 1.5
 # shares of the poses, those of least evidence, without which the others' reach is tried; and how many times as many of
 # all must be OK then
 LEFT_OUT_SHARES, WORTH = np.linspace(0.1, 0.7, 7), 1.1
-# of the evidence on the calibration's flights, what poses at a placement have that the map does not know
-ELSEWHERE = 0.5
 # one of this number of images is searched for landmarks as in flight, the others as the first of a flight is
 SEARCHED = 2
 # so long after its image a search's finds arrive and are tracked, in turn: from an idle computer to a very busy one
@@ -94,8 +92,7 @@ def asked_evidence(pairs: Sequence[tuple[Estimate, Pose]], metre: float) -> floa
     """Orders of magnitude that poses by landmarks are asked for, by some with their true poses: the least, or more.
 
     Errors of poses with little evidence often reach further than those of others, whose promise suffers by them. More
-    is asked for where that makes more poses OK by the default limits, had all of them less evidence than here, see
-    ELSEWHERE, and enough are left to measure the reach.
+    is asked for where that makes more poses OK by the default limits, and enough are left to measure the reach.
     """
     least, limits = least_evidence(pairs, metre), OkLimits().in_units(metre)
     needed = least or -math.inf
@@ -106,9 +103,9 @@ def asked_evidence(pairs: Sequence[tuple[Estimate, Pose]], metre: float) -> floa
     ratios_n2, deviations_n2 = _ratios([estimate for estimate, _ in found], [truth for _, truth in found])
 
     def ok(asked: float) -> int:
-        promised_n2 = np.array(joint_reach(ratios_n2[evidence >= asked])) * deviations_n2
-        is_promised = (promised_n2 <= (limits.position_m, limits.orientation_rad)).all(axis=1)
-        return int(np.sum(is_promised & (evidence >= asked / ELSEWHERE)))
+        enough = evidence >= asked
+        promised_n2 = np.array(joint_reach(ratios_n2[enough])) * deviations_n2[enough]
+        return int(np.sum((promised_n2 <= (limits.position_m, limits.orientation_rad)).all(axis=1)))
 
     tried = [asked for asked in np.quantile(evidence, LEFT_OUT_SHARES) if np.sum(evidence >= asked) >= LEAST_SAMPLES]
     best = max((asked for asked in tried if asked > least), key=ok, default=-math.inf)
