@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from camera_relocalization_ros.core.pose import Poses
 from camera_relocalization_ros.core.pose_errors import PoseErrors, length_text
 from camera_relocalization_ros.core.state import Stage
+from camera_relocalization_ros.evaluation.common_motion import CommonMotion, common_motion
 from camera_relocalization_ros.evaluation.metrics import within_promise
 from camera_relocalization_ros.evaluation.results import LIVE, Result
 
@@ -33,13 +35,41 @@ class Verdict:
 
 def verdicts(result: Result, summary: dict[str, Any]) -> list[Verdict]:
     """What to conclude from a result and its `metrics.summarise`, what matters most first."""
-    found = [against_retrieval(result), promise_kept(result, summary), computer_kept_up(result), refined_enough(result)]
+    # against poses of another frame neither errors nor what would cure them mean anything
+    elsewhere = same_frames(result)
+    of_errors = [elsewhere] if elsewhere else [against_retrieval(result), promise_kept(result, summary)]
+    found = [*of_errors, computer_kept_up(result), refined_enough(result)]
     return [verdict for verdict in found if verdict is not None]
 
 
 def verdict_lines(result: Result, summary: dict[str, Any]) -> list[str]:
     """The same as lines of text."""
     return [f"{'good' if verdict.is_good else 'BAD'}: {verdict.text}" for verdict in verdicts(result, summary)]
+
+
+def same_frames(result: Result) -> Verdict | None:
+    """That estimates and truth are of different frames of one name; None where nothing says so."""
+    rows, info = result.compared, result.info
+    estimates, truth = Poses.from_rows(result.estimate[rows]), Poses.from_rows(result.truth[rows])
+    found = common_motion(estimates, truth, info.ok_position_m, info.ok_orientation_deg)
+    if found is None:
+        return None
+    frame = info.parent_frame if found.is_parent else info.child_frame
+    return Verdict(False, other_frame_text(found, frame, info.metric))
+
+
+def other_frame_text(found: CommonMotion, frame: str, is_metric: bool) -> str:
+    """What to say of a motion that poses have in common."""
+    why = (
+        "was its body or map made anew, or does the model know the surroundings of an object that was moved?"
+        if found.is_parent
+        else "was the camera mounted anew, or are the poses of something else than the camera's optical frame?"
+    )
+    before, left = (_pair_text(pair, is_metric) for pair in (found.before, found.left))
+    return (
+        f"the data's {frame!r} is not the bundle's, though it has the name: one motion of it ({found.text(is_metric)}) "
+        f"explains the errors, {before} in the median, all but {left}; {why}"
+    )
 
 
 def against_retrieval(result: Result) -> Verdict | None:

@@ -153,6 +153,22 @@ def test_stages_are_calibrated_by_poses_made_as_in_flight(wall_bundle, tmp_path,
     assert {name: stage.frames for name, stage in stages.items()} == {"refined": 25, "confirmed": 17, "tracked_few": 29}
 
 
+def test_a_calibration_is_not_fitted_to_poses_of_another_frame_of_that_name(wall_bundle, tmp_path, capsys):
+    bundle, dataset = shutil.copytree(wall_bundle, tmp_path / "bundle"), write_wall_dataset(tmp_path / "flight", 24, 5)
+    before = (bundle / SIDECAR).read_bytes()
+    # with its own poses it goes on to what else a calibration needs
+    assert main(["calibrate", str(bundle), str(dataset.path)]) == 1
+    assert "expected at least 50 to calibrate" in capsys.readouterr().err
+    (frames,) = dataset.path.rglob("frames.csv")
+    header, *rows = frames.read_text(encoding="utf-8").splitlines()
+    x = header.split(",").index("x")
+    moved = [",".join([*(row := line.split(","))[:x], str(float(row[x]) + 0.5), *row[x + 1 :]]) for line in rows]
+    frames.write_text("\n".join([header, *moved, ""]), encoding="utf-8")
+    assert main(["calibrate", str(bundle), str(dataset.path)]) == 1
+    assert "is not the bundle's, though it has the name: one motion of it (50" in capsys.readouterr().err
+    assert (bundle / SIDECAR).read_bytes() == before
+
+
 def test_right_poses_exceed_chance_by_far_and_chance_is_what_features_anywhere_give(relocalizer, pipeline):
     refiner, generator = pipeline.refiner, np.random.default_rng(0)
     T = flight(1, seed=5)[0]
