@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What poses look like that were recorded in millimetres, or by a clock that is ahead: said, never corrected."""
+"""What poses look like that were recorded in millimetres or centimetres, or by a clock that is ahead: only said."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from camera_relocalization_ros.core.trajectory import Trajectory
 from camera_relocalization_ros.data.pose_stream import StreamLimits
 
-MILLIMETRE = 1e-3
+MILLIMETRE, CENTIMETRE = 1e-3, 1e-2
 # cameras so far from the parent's zero (m) are rare in metres, and usual in millimetres; beyond lie UTM and ECEF
 FAR_M, GLOBAL_M = 200.0, 50_000.0
 # first and last stamp in nanoseconds
@@ -30,7 +30,7 @@ def clock_suspicion(images_ns: Span, poses_ns: Span) -> str:
 
 
 def unit_suspicion(poses: Trajectory, limits: StreamLimits) -> str:
-    """What to say of poses along time that are too fast for metres and not for millimetres; "" of others."""
+    """What to say of poses along time that are too fast for metres and not for smaller units; "" of others."""
     if len(poses) < 3:
         return ""
     step_s = np.maximum(np.diff(poses.stamps_ns) * 1e-9, 1e-6)
@@ -39,7 +39,7 @@ def unit_suspicion(poses: Trajectory, limits: StreamLimits) -> str:
         return ""
     return (
         f"the typical speed is {speed:.0f} m/s: positions in millimetres? With the factor {MILLIMETRE:g} it is "
-        f"{speed * MILLIMETRE:.2f} m/s"
+        f"{speed * MILLIMETRE:.2f} m/s; in centimetres it were {speed * CENTIMETRE:.2f} m/s"
     )
 
 
@@ -50,5 +50,6 @@ def distance_suspicion(positions: np.ndarray) -> str:
         return ""
     return (
         f"the cameras are typically {distance:.0f} m from the parent's zero; if they are in millimetres, multiply by "
-        f"{MILLIMETRE:g} ({distance * MILLIMETRE:.2f} m)"
+        f"{MILLIMETRE:g} ({distance * MILLIMETRE:.2f} m), if in centimetres by {CENTIMETRE:g} "
+        f"({distance * CENTIMETRE:.2f} m)"
     )

@@ -16,7 +16,7 @@ from camera_relocalization_ros.core.image_files import decode_grey, read_image_f
 from camera_relocalization_ros.core.trajectory import Trajectory
 from camera_relocalization_ros.data.dataset import Dataset, Frame
 from camera_relocalization_ros.data.doctor.finding import BAD, LOOK, OK, Finding
-from camera_relocalization_ros.data.doctor.pose_convention import R_OPENGL, check_axes
+from camera_relocalization_ros.data.doctor.pose_convention import MIRROR, R_BODY_OPTICAL, R_OPENGL, check_axes
 from camera_relocalization_ros.vision.visual_rotation import RotationPairs, visual_rotations
 
 AXIS_NAMES = ("+x", "+y", "+z", "-x", "-y", "-z")
@@ -88,6 +88,10 @@ def _as_optical(frame: Frame, convention: str) -> Frame:
         T = invert(T)
     if "opengl" in convention.split():
         T[:3, :3] = T[:3, :3] @ R_OPENGL
+    if convention == "body":
+        T[:3, :3] = T[:3, :3] @ R_BODY_OPTICAL
+    if convention == "left-handed":
+        T = MIRROR @ T @ MIRROR
     position, quat_xyzw = position_quat(T)
     return replace(frame, position=position, quat_xyzw=quat_xyzw)
 

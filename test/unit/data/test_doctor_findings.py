@@ -20,6 +20,9 @@ from camera_relocalization_ros.data.doctor.split_checks import check_splits
 from camera_relocalization_ros.data.splits import save_split
 
 FLIP = np.diag([1.0, -1.0, -1.0, 1.0])
+# x forwards, y to the left, z up
+T_OPTICAL_BODY = np.array([[0.0, -1, 0, 0], [0, 0, -1, 0], [1, 0, 0, 0], [0, 0, 0, 1]])
+MIRROR = np.diag([1.0, -1.0, 1.0, 1.0])
 # maps points of a z-up world into a y-up one
 T_YUP_ZUP = np.array([[1.0, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]])
 
@@ -139,6 +142,8 @@ def test_world_with_y_up(sound):
         ("opengl", lambda T: T @ FLIP),
         ("inverted", invert),
         ("inverted opengl", lambda T: invert(T @ FLIP)),
+        ("body", lambda T: T @ T_OPTICAL_BODY),
+        ("left-handed", lambda T: MIRROR @ T @ MIRROR),
     ],
 )
 def test_other_conventions(sound, name, change):

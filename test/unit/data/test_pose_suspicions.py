@@ -33,7 +33,7 @@ def test_clocks_that_overlap_are_not_suspected():
 def test_millimetres_in_flight_are_too_fast_for_metres():
     assert unit_suspicion(scaled(1.0), StreamLimits()) == ""
     text = unit_suspicion(scaled(1000.0), StreamLimits())
-    assert "positions in millimetres? With the factor 0.001 it is 0.51 m/s" in text
+    assert "positions in millimetres? With the factor 0.001 it is 0.51 m/s; in centimetres it were 5.10 m/s" in text
     # nothing flies so fast, in no unit
     assert unit_suspicion(scaled(1e6), StreamLimits()) == ""
 
