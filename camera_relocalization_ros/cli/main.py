@@ -12,7 +12,8 @@ import signal
 import sys
 import threading
 from contextlib import contextmanager, suppress
-from typing import Iterator
+from types import ModuleType
+from typing import Iterator, Sequence
 
 from camera_relocalization_ros.cli.existing_outputs import RULE, add_overwrite, refuse_bad_outputs
 from camera_relocalization_ros.cli.help_text import COMMANDS, CommandFormatter, ShowVersion, commands_text
@@ -27,9 +28,11 @@ AGAIN_S = 0.1
 USAGE = "reloc [-h] [--version] [-q] COMMAND ..."
 
 
-def parser() -> argparse.ArgumentParser:
-    """The parser of all commands; a module of one offers NAME, HELP, EXAMPLE, add_arguments, run, and maybe check
-    and MULTIPLIES_IN_ONE_THREAD, where its own threads share out the work.
+def parser(chosen: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
+    """The parser of the commands of some modules, all of them by default.
+
+    A module of one offers NAME, HELP, EXAMPLE, add_arguments, run, and maybe check and MULTIPLIES_IN_ONE_THREAD, where
+    its own threads share out the work.
     """
     top = argparse.ArgumentParser(prog="reloc", usage=USAGE, formatter_class=CommandFormatter)
     top.add_argument("--version", action=ShowVersion)
@@ -39,8 +42,8 @@ def parser() -> argparse.ArgumentParser:
         prog="reloc", dest="command", metavar="COMMAND", required=True, help=argparse.SUPPRESS
     )
     helps = {}
-    for module_name in COMMANDS:
-        module = importlib.import_module(f"camera_relocalization_ros.cli.{module_name}")
+    for module_name in chosen:
+        module = _module(module_name)
         example = f"example: {module.EXAMPLE}"
         command = commands.add_parser(
             module.NAME, help=module.HELP, description=module.HELP, epilog=example, formatter_class=CommandFormatter
@@ -51,9 +54,25 @@ def parser() -> argparse.ArgumentParser:
         small = getattr(module, "MULTIPLIES_IN_ONE_THREAD", False)
         command.set_defaults(run=module.run, check=getattr(module, "check", None), multiplies_in_one_thread=small)
         helps[module_name] = module.NAME, module.HELP
-    top.description = commands_text(helps)
+    if len(helps) == len(COMMANDS):
+        top.description = commands_text(helps)
     top.epilog = f"`reloc COMMAND --help` has every option and an example. {RULE}"
     return top
+
+
+def _module(name: str) -> ModuleType:
+    return importlib.import_module(f"camera_relocalization_ros.cli.{name}")
+
+
+def _needed(words: list[str]) -> Sequence[str]:
+    """The module of the command that the first word names, since all of them take as long to load as Python; else all.
+
+    Only where the module is called as its command: the others are few.
+    """
+    name = words[0] if words else ""
+    module = name.replace("-", "_")
+    is_one = "_ARGCOMPLETE" not in os.environ and module in COMMANDS and _module(module).NAME == name
+    return (module,) if is_one else COMMANDS
 
 
 def _add_quiet(parser: argparse.ArgumentParser, default: bool | str) -> None:
@@ -68,10 +87,12 @@ def main(argv: list[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # a name that the terminal's encoding has not, is written by its number
         sys.stdout.reconfigure(errors="backslashreplace")
-    top = parser()
-    _complete(top)
     words = sys.argv[1:] if argv is None else argv
-    _refuse_unknown_command(top, words)
+    needed = _needed(words)
+    top = parser(needed)
+    _complete(top)
+    if needed == COMMANDS:
+        _refuse_unknown_command(top, words)
     arguments = top.parse_args(words)
     if arguments.multiplies_in_one_thread:
         multiply_in_one_thread()
@@ -122,7 +143,7 @@ def _refuse_unknown_command(top: argparse.ArgumentParser, words: list[str]) -> N
         top.exit(2)
     # no option of the program itself takes a value
     name = next((word for word in words if not word.startswith("-")), None)
-    known = [sys.modules[f"camera_relocalization_ros.cli.{module}"].NAME for module in COMMANDS]
+    known = [_module(module).NAME for module in COMMANDS]
     if name is not None and name not in known:
         meant = did_you_mean(name, known)
         top.error(f"no command {one_line(name)!r}{meant}; `reloc --help` lists them")
