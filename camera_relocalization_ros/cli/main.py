@@ -71,7 +71,7 @@ def _needed(words: list[str]) -> Sequence[str]:
     """
     name = words[0] if words else ""
     module = name.replace("-", "_")
-    is_one = "_ARGCOMPLETE" not in os.environ and module in COMMANDS and _module(module).NAME == name
+    is_one = "_ARGCOMPLETE" not in os.environ and module in COMMANDS and name == _module(module).NAME
     return (module,) if is_one else COMMANDS
 
 
