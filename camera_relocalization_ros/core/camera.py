@@ -21,6 +21,8 @@ PLUMB_BOB, EQUIDISTANT = "plumb_bob", "equidistant"
 DISTORTION_LENGTHS = {PLUMB_BOB: (0, 4, 5, 8, 12, 14), EQUIDISTANT: (0, 4)}
 # beyond these lies no camera, but a file that was damaged or is of something else
 MAX_SIDE, MAX_FOCAL_PX, MAX_CENTRE_PX, MAX_DISTORTION = 65536, 1e7, 1e6, 1e6
+# of the picture's side: a pinhole that sees 170 degrees, which no lens does without a distortion of another model
+LEAST_FOCAL_SHARE = 0.04
 # what others call them; DJI's driver leaves the name empty
 MODEL_NAMES = {
     **dict.fromkeys(("", "none", PLUMB_BOB, "radtan", "rational_polynomial"), PLUMB_BOB),
@@ -64,8 +66,10 @@ class CameraIntrinsics:
     def __post_init__(self) -> None:
         for name, side in (("width", self.width), ("height", self.height)):
             _check(f"camera {name}", side, 1 <= side <= MAX_SIDE, f"1 to {MAX_SIDE} pixels")
-        for name, focal in (("fx", self.fx), ("fy", self.fy)):
+        for name, focal, side in (("fx", self.fx, self.width), ("fy", self.fy, self.height)):
             _check(f"camera {name}", focal, 0 < focal <= MAX_FOCAL_PX, f"above 0, at most {MAX_FOCAL_PX:g} pixels")
+            least = f"pixels, {LEAST_FOCAL_SHARE * side:g} at least (were all numbers divided by the picture's size?)"
+            _check(f"camera {name}", focal, focal >= LEAST_FOCAL_SHARE * side, least)
         for name, centre in (("cx", self.cx), ("cy", self.cy)):
             _check(f"camera {name}", centre, abs(centre) <= MAX_CENTRE_PX, f"at most {MAX_CENTRE_PX:g} pixels away")
         lengths = DISTORTION_LENGTHS.get(self.distortion_model, ())

@@ -148,7 +148,7 @@ def path_inside(folder: Path, name: str, listed_in: Path) -> Path:
     path = folder / name
     if "\0" in name:
         raise DatasetError(f"{listed_in}: {name!r} is not the name of a file")
-    if Path(name).is_absolute() or folder.resolve() not in path.resolve().parents:
+    if folder.resolve() not in path.resolve().parents:
         raise DatasetError(f"{listed_in}: {name!r} leads out of {folder}")
     return path
 

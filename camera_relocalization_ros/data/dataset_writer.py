@@ -45,7 +45,7 @@ class SequenceWriter:
     """Takes the frames of one sequence in ascending order of their stamps.
 
     cameras: of a data set that has several; a frame is of one of them, or of none that is known. What was `shown` is
-    not read again to tell whether the picture stood still.
+    not read again to tell whether the picture stood still. last_stamp_ns: that of the newest frame.
     """
 
     def __init__(self, folder: Path, cameras: Sequence[CameraIntrinsics] = ()) -> None:
@@ -57,7 +57,7 @@ class SequenceWriter:
         self.image_folder.mkdir(exist_ok=True)
         kept = _keep_whole_rows(folder)
         self._numbers = frozenset(int(row["number"]) for row in kept)
-        self._last_stamp_ns = int(kept[-1]["stamp_ns"]) if kept else -(2**63)
+        self.last_stamp_ns = int(kept[-1]["stamp_ns"]) if kept else -(2**63)
         # each row is handed over at once, so that a kill costs no more than the frames it interrupts
         path = folder / FRAMES_FILE
         self._file = open(path, "a", newline="", encoding="utf-8", buffering=1)  # noqa: SIM115  see close
@@ -106,8 +106,8 @@ class SequenceWriter:
         camera: CameraIntrinsics | None = None,
     ) -> None:
         """Add the frame of an image that is already stored."""
-        if stamp_ns <= self._last_stamp_ns:
-            raise DatasetError(f"stamp {stamp_ns} does not come after {self._last_stamp_ns}")
+        if stamp_ns <= self.last_stamp_ns:
+            raise DatasetError(f"stamp {stamp_ns} does not come after {self.last_stamp_ns}")
         if not (stamp_ns < 2**63 and is_pose(position, quat_xyzw)):
             raise DatasetError(f"no stamp or pose: {stamp_ns}, {np.asarray(position)}, {np.asarray(quat_xyzw)}")
         values = (number, stamp_ns, image_name, *map(float, position), *map(float, canonical_quat(quat_xyzw)))
@@ -115,7 +115,7 @@ class SequenceWriter:
         if self._camera_numbers:
             row[CAMERA_COLUMN] = "" if camera is None else self._camera_numbers[camera]
         self._rows.writerow(row)
-        self._last_stamp_ns = stamp_ns
+        self.last_stamp_ns = stamp_ns
         self.frame_count += 1
 
     def show(self, number: int, texture: np.ndarray) -> None:

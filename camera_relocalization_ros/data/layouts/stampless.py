@@ -20,6 +20,8 @@ FRAME_RATE_HZ = 30
 # sequence N starts at (N + 1) * 1000 s, so that stamps of a scene are all different, and none is 0, which tf2 takes
 # for "the latest"
 SEQUENCE_SPACING_S = 1000
+# of a rotation, by rounding to two or three digits; the nearest rotation is taken
+MAX_STRETCH = 1.05
 
 
 def synthetic_stamp_ns(sequence: int, number: int) -> int:
@@ -38,7 +40,7 @@ def add_image_file(
     """Add an image with its pose (4, 4), its bytes unchanged; returns whether it was added.
 
     Frames without pose, without picture or with one of another format are counted, and so are pictures that cannot be
-    of the camera that is said to have taken them.
+    of the camera that is said to have taken them, and those with the stamp of the one before.
 
     Raises DatasetError that names the file when it cannot be read, or its pose is no rigid motion or out of order.
     """
@@ -56,14 +58,31 @@ def add_image_file(
     if not fits(camera, image_size(data)):
         writer.skip("picture of other proportions than its camera's")
         return False
-    determinant = np.linalg.det(T_parent_child[:3, :3])
-    if not determinant > 0:
-        raise DatasetError(f"{path}: its pose is no rotation (determinant {determinant:.3g}); expected 1")
+    fault = _matrix_fault(T_parent_child)
+    if fault:
+        raise DatasetError(f"{path}: {fault}")
+    if stamp_ns == writer.last_stamp_ns:
+        writer.skip("repeated stamp")
+        return False
     try:
         writer.add(stamp_ns, *position_quat(T_parent_child), data, suffix, number, camera)
     except DatasetError as error:
         raise DatasetError(f"{path}: {error}") from error
     return True
+
+
+def _matrix_fault(T_parent_child: np.ndarray) -> str:
+    """Why a matrix (4, 4) is no pose, "" where it is one, maybe with a scale in it, or rounded to a few digits."""
+    determinant, last = np.linalg.det(T_parent_child[:3, :3]), T_parent_child[3]
+    if not determinant > 0:
+        return f"its pose is no rotation (determinant {determinant:.3g}); expected 1"
+    if not np.allclose(last, [0.0, 0.0, 0.0, 1.0], atol=1e-6):
+        found = " ".join(f"{value:g}" for value in last)
+        return f"the last row of its pose is {found}; expected 0 0 0 1 (is the matrix transposed, column by column?)"
+    sizes = np.linalg.svd(T_parent_child[:3, :3], compute_uv=False)
+    if sizes[0] > MAX_STRETCH * sizes[2]:
+        return f"its pose is no rotation: it stretches one direction {sizes[0] / sizes[2]:.3g} times as much as another"
+    return ""
 
 
 def refuse_without_pictures(paths: list[Path]) -> None:

@@ -210,9 +210,11 @@ def _pose(path: Path, frame: dict[str, Any]) -> np.ndarray:
         raise DatasetError(f"{path}: {frame.get('file_path')!r} has no matrix `transform_matrix` ({error})") from error
     if matrix.shape not in ((4, 4), (3, 4)):
         raise DatasetError(f"{path}: {frame.get('file_path')!r}: matrix of shape {matrix.shape}; expected 4x4 or 3x4")
-    T_scene_opengl = np.eye(4)
-    T_scene_opengl[:3] = matrix[:3]
-    return T_scene_opengl @ T_OPENGL_OPTICAL
+    T_scene_optical = np.eye(4)
+    # the last row as it is given: what takes the pose says where it is none
+    T_scene_optical[: len(matrix)] = matrix
+    T_scene_optical[:3] = T_scene_optical[:3] @ T_OPENGL_OPTICAL
+    return T_scene_optical
 
 
 def _image_path(path: Path, frame: dict[str, Any]) -> Path:

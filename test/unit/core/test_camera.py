@@ -27,7 +27,7 @@ def test_scaling_moves_pixels_as_a_resized_image_does():
 
 
 def test_dict_round_trip():
-    camera = CameraIntrinsics(640, 480, 1.0, 2.0, 3.0, 4.0, (0.1, -0.2, 0.001, 0.002, 0.3))
+    camera = CameraIntrinsics(640, 480, 100.0, 200.0, 3.0, 4.0, (0.1, -0.2, 0.001, 0.002, 0.3))
     assert from_plain(CameraIntrinsics, to_plain(camera)) == camera
 
 
@@ -64,6 +64,7 @@ def test_where_the_distortion_bends_back_there_is_no_ray():
         ({"fx": float("nan")}, "camera fx is nan; expected above 0"),
         ({"fy": -580.0}, "camera fy is -580.0; expected above 0"),
         ({"fx": 4e16}, "camera fx is 4e"),
+        ({"fx": 0.9, "fy": 1.2}, "camera fx is 0.9; expected pixels, .* divided by the picture's size"),
         ({"cx": float("inf")}, "camera cx is inf"),
         ({"distortion": (0.1, float("nan"), 0.0, 0.0, 0.0)}, "camera distortion"),
         ({"distortion": (0.1,) * 7}, "camera distortion .* expected 0, 4, 5"),

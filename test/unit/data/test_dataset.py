@@ -218,7 +218,7 @@ def test_one_camera_said_many_times_is_a_data_set_of_one(tmp_path):
         ("fx", "focal", r"cameras\.csv: columns"),
         ("30.0", "inf", r"cameras\.csv:2: not the intrinsics"),
         ("equidistant", "omni", r"cameras\.csv:3: not the intrinsics"),
-        ("\n64,48", "\n64,48,1,1,1,1,plumb_bob,0 0 0 0\n64,48", "3 cameras; the manifest says 2"),
+        ("\n64,48", "\n64,48,60,60,1,1,plumb_bob,0 0 0 0\n64,48", "3 cameras; the manifest says 2"),
     ],
 )
 def test_damaged_lists_of_cameras_are_named(tmp_path, find, put, says):

@@ -245,6 +245,7 @@ def test_transforms_lens_by_angle(tmp_path):
         ({"frames": [{"file_path": "../x.png", "transform_matrix": np.eye(4).tolist()}]}, "leads out of"),
         ({"frames": [{"file_path": "/etc/passwd", "transform_matrix": np.eye(4).tolist()}]}, "leads out of"),
         ({"frames": [{"file_path": "a.png", "transform_matrix": [1, 2]}]}, "expected 4x4 or 3x4"),
+        ({"fl_x": 0.9, "fl_y": 1.2, "cx": 0.5, "cy": 0.5}, "divided by the picture's size"),
         ({"frames": [{"file_path": "a.png"}]}, "no matrix `transform_matrix`"),
         ({"frames": [{"file_path": "gone.png", "transform_matrix": np.eye(4).tolist()}]}, "gone.png: No such file"),
     ],

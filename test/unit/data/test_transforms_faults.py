@@ -14,6 +14,7 @@ from camera_relocalization_ros.data.doctor.examination import examine
 from camera_relocalization_ros.data.layouts.transforms_json import import_transforms_json
 
 IDENTITY = np.eye(4).tolist()
+TRANSPOSED = [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [1, 2, 3, 1]]
 
 
 def test_a_point_lands_where_an_opengl_camera_sees_it(tmp_path):
@@ -32,6 +33,9 @@ def test_a_point_lands_where_an_opengl_camera_sees_it(tmp_path):
     [
         ({"transform_matrix": np.zeros((4, 4)).tolist()}, {}, "a.png: its pose is no rotation"),
         ({"transform_matrix": np.diag([1.0, 1, -1, 1]).tolist()}, {}, "a.png: its pose is no rotation"),
+        # column by column; the place would be lost
+        ({"transform_matrix": TRANSPOSED}, {}, "a.png: the last row of its pose is 1 2 3 1; expected 0 0 0 1"),
+        ({"transform_matrix": np.diag([1.0, 1.2, 1, 1]).tolist()}, {}, "a.png: its pose is no rotation: it stretches"),
         ({"file_path": "a\0.png"}, {}, "is not the name of a file"),
         ({}, {"fl_x": "wide"}, "transforms.json: intrinsics that are no numbers"),
     ],
@@ -55,6 +59,21 @@ def test_transforms_lenses_that_are_not_opencvs_are_refused_in_the_frames_too(tm
     frames = [{"file_path": name, "transform_matrix": IDENTITY, **frame} for name in ("a.png", "b.png")]
     with pytest.raises(DatasetError, match=says):
         import_transforms_json(write_transforms(tmp_path / "t", frames, **values), tmp_path / "set")
+
+
+def test_a_scale_in_the_matrix_is_no_part_of_the_rotation(tmp_path):
+    T = np.diag([2.0, 2, 2, 1]) @ np.array([[1.0, 0, 0, 1], [0, 0, -1, 2], [0, 1, 0, 3], [0, 0, 0, 1]])
+    source = write_transforms(tmp_path / "t", [{"file_path": "a.png", "transform_matrix": T.tolist()}])
+    (frame,) = import_transforms_json(source, tmp_path / "set").frames
+    np.testing.assert_allclose(frame.pose.position, [2, 4, 6])
+    np.testing.assert_allclose(np.abs(frame.pose.matrix[:3, :3]).sum(axis=0), 1.0, atol=1e-12)
+
+
+def test_whole_paths_into_the_folder_are_followed(tmp_path):
+    source = write_transforms(tmp_path / "t", [{"file_path": "a.png", "transform_matrix": IDENTITY}])
+    text = (source / "transforms.json").read_text()
+    (source / "transforms.json").write_text(text.replace("a.png", str((source / "a.png").resolve())))
+    assert import_transforms_json(source, tmp_path / "set").frame_count == 1
 
 
 @pytest.mark.parametrize("keys", [{"camera_model": "OPENCV_FISHEYE"}, {"is_fisheye": True}])
