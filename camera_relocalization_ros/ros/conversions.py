@@ -25,6 +25,8 @@ from camera_relocalization_ros.ros.pixel_layouts import MATRICES, is_refused_by_
 COMPRESSED_SUFFIX = "/compressed"
 # of what is not known: a filter that uses it learns nothing from it
 UNKNOWN_VARIANCE = 1e9
+# a picture of 12 bits in 16 has no more of the 256 levels
+LEAST_LEVELS = 16
 
 _BRIDGE = CvBridge()
 
@@ -86,7 +88,11 @@ def image_to_bgr(message: Image) -> np.ndarray:
     try:
         if is_refused_by_cv_bridge(encoding):
             return yuv_to_bgr(message)
-        return np.asarray(_BRIDGE.imgmsg_to_cv2(_without_padding(message, encoding), desired_encoding=wanted))
+        plain = _without_padding(message, encoding)
+        fault = _fault_of_levels(plain)
+        if fault:
+            raise EncodingError(f"{what}: {fault}")
+        return np.asarray(_BRIDGE.imgmsg_to_cv2(plain, desired_encoding=wanted))
     except (CvBridgeError, cv2.error, TypeError, ValueError, KeyError, IndexError) as error:
         raise EncodingError(f"{what}: does not convert to BGR ({_first_line(error)})") from error
 
@@ -106,6 +112,24 @@ def _without_padding(message: Image, encoding: str) -> Image:
     size = {"width": message.width, "height": message.height, "step": row_bytes}
     data = rows[:, :row_bytes].tobytes()
     return Image(encoding=encoding, is_bigendian=message.is_bigendian, data=data, **size)
+
+
+def _fault_of_levels(message: Image) -> str:
+    """Why the pixels of an image without padding are no picture in 8 bits, "" where they are.
+
+    Sensors of 10 to 14 bits, and thermal ones, fill a small part of 16 bits, and what is left would look like the dark.
+    """
+    if np.dtype(_BRIDGE.encoding_to_dtype_with_channels(message.encoding)[0]).itemsize != 2:
+        return ""
+    pixels = np.frombuffer(message.data, ">u2" if message.is_bigendian else "<u2")
+    low, high = int(pixels.min()), int(pixels.max())
+    levels = high // 256 - low // 256 + 1
+    if levels > LEAST_LEVELS:
+        return ""
+    return (
+        f"its values lie from {low} to {high} of 65535, {levels} of 256 levels in 8 bits: the picture is blank, or of "
+        "a sensor with fewer bits, whose driver is to stretch them or to send mono8"
+    )
 
 
 def compressed_to_bgr(message: CompressedImage) -> np.ndarray:

@@ -58,6 +58,18 @@ def test_grey_images_have_three_equal_channels(encoding):
     np.testing.assert_array_equal(conversions.message_to_rgb(message_of(pixels, encoding)), np.dstack([GREY] * 3))
 
 
+@pytest.mark.parametrize("encoding, order", [("mono16", "<u2"), ("mono16", ">u2"), ("bayer_rggb16", "<u2")])
+@pytest.mark.parametrize("scale, offset", [(16, 0), (4, 0), (12, 28000)])
+def test_sensors_of_fewer_bits_in_16_are_told_and_not_taken_for_the_dark(encoding, order, scale, offset):
+    message = message_of((GREY.astype(np.uint16) * scale + offset).astype(order), encoding)
+    message.is_bigendian = order == ">u2"
+    with pytest.raises(EncodingError, match=f"'{encoding}': its values lie from .* 65535, .* send mono8"):
+        conversions.message_to_rgb(message)
+    whole = message_of((GREY.astype(np.uint16) * 257).astype(order), encoding)
+    whole.is_bigendian = order == ">u2"
+    assert conversions.message_to_rgb(whole).max() > 200
+
+
 def test_bayer_and_yuv_images_keep_a_flat_colour():
     flat = np.full((48, 64), 90, dtype=np.uint8)
     bayer = conversions.message_to_rgb(message_of(flat, "bayer_rggb8"))
