@@ -19,14 +19,20 @@ def mutual_matches_of_pairs(
     """
     if not len(rows):
         return rows, columns, similarity
-    order = np.lexsort((similarity, rows))
+    # a row's pairs side by side; sorted by similarity too all this takes four times as long
+    order = np.argsort(rows, kind="stable")
     rows, columns, similarity = rows[order], columns[order], similarity[order]
-    is_best = np.append(rows[1:] != rows[:-1], True)  # the last of each row
-    has_second = np.append(False, ~is_best[:-1])[is_best]
-    second = np.where(has_second, np.append(NONE, similarity[:-1])[is_best], NONE)
+    is_first = np.append(True, rows[1:] != rows[:-1])
+    first, of_row = np.flatnonzero(is_first), np.cumsum(is_first) - 1
+    highest = np.flatnonzero(similarity == np.maximum.reduceat(similarity, first)[of_row])
+    best = first.copy()
+    best[of_row[highest]] = highest  # the last of those that are equally similar
+    others = similarity.copy()
+    others[best] = NONE
+    second = np.maximum.reduceat(others, first)
     best_of_column = np.full(columns.max() + 1, NONE, dtype=similarity.dtype)
     np.maximum.at(best_of_column, columns, similarity)
-    rows, columns, similarity = rows[is_best], columns[is_best], similarity[is_best]
+    rows, columns, similarity = rows[best], columns[best], similarity[best]
     is_good = similarity == best_of_column[columns]
     is_good &= _is_distinct(similarity, second, least_similarity, distance_ratio)
     return rows[is_good], columns[is_good], similarity[is_good]

@@ -54,6 +54,11 @@ def test_pairs_match_as_a_matrix_does(share):
         assert one.tolist() == other.tolist()
 
 
+def test_of_pairs_that_are_equal_the_last_one_is_the_best():
+    found = mutual_matches_of_pairs(np.array([0, 1, 0, 0]), np.array([2, 0, 1, 3]), np.array([1, 0.9, 1, 0.8]), *LIMITS)
+    assert [part.tolist() for part in found] == [[0, 1], [1, 0], [1.0, 0.9]]
+
+
 def test_nothing_matches_nothing():
     none = np.empty(0, dtype=np.int64)
     assert all(len(part) == 0 for part in mutual_matches_of_pairs(none, none, np.empty(0), *LIMITS))
