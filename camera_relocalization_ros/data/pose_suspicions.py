@@ -13,6 +13,8 @@ from camera_relocalization_ros.data.pose_stream import StreamLimits
 MILLIMETRE, CENTIMETRE = 1e-3, 1e-2
 # cameras so far from the parent's zero (m) are rare in metres, and usual in millimetres; beyond lie UTM and ECEF
 FAR_M, GLOBAL_M = 200.0, 50_000.0
+# of what goes to and fro, from each second pose to the next there is little of the speed
+TO_AND_FRO = 0.2
 # first and last stamp in nanoseconds
 Span = Tuple[int, int]
 
@@ -30,17 +32,29 @@ def clock_suspicion(images_ns: Span, poses_ns: Span) -> str:
 
 
 def unit_suspicion(poses: Trajectory, limits: StreamLimits) -> str:
-    """What to say of poses along time that are too fast for metres and not for smaller units; "" of others."""
+    """What to say of poses along time that are too fast for metres and not for smaller units; "" of others.
+
+    Or of those that go to and fro between two places, which two publishers of one frame make of sound ones.
+    """
     if len(poses) < 3:
         return ""
-    step_s = np.maximum(np.diff(poses.stamps_ns) * 1e-9, 1e-6)
-    speed = float(np.median(np.linalg.norm(np.diff(poses.positions, axis=0), axis=1) / step_s))
+    speed, of_every_second = _speed(poses, 1), _speed(poses, 2)
+    if of_every_second < limits.max_speed < speed and of_every_second < TO_AND_FRO * speed:
+        apart = float(np.median(np.linalg.norm(np.diff(poses.positions, axis=0), axis=1)))
+        return f"positions go to and fro by {apart:.2g} m from one pose to the next: two publishers of one frame?"
     if not limits.max_speed < speed < limits.max_speed / MILLIMETRE:
         return ""
     return (
         f"the typical speed is {speed:.0f} m/s: positions in millimetres? With the factor {MILLIMETRE:g} it is "
         f"{speed * MILLIMETRE:.2f} m/s; in centimetres it were {speed * CENTIMETRE:.2f} m/s"
     )
+
+
+def _speed(poses: Trajectory, step: int) -> float:
+    """The typical one (m/s) from each pose to the one `step` later."""
+    times_s = np.maximum((poses.stamps_ns[step:] - poses.stamps_ns[:-step]) * 1e-9, 1e-6)
+    lengths = np.linalg.norm(poses.positions[step:] - poses.positions[:-step], axis=1)
+    return float(np.median(lengths / times_s))
 
 
 def distance_suspicion(positions: np.ndarray) -> str:

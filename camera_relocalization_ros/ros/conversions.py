@@ -180,7 +180,7 @@ def info_to_camera(message: CameraInfo) -> CameraIntrinsics | None:
     Which intrinsics a picture has is another question: picture_camera answers it.
     Raises FrameError for an unknown distortion model, and for numbers that describe no camera.
     """
-    if message.K[0] <= 0:
+    if message.K[0] == 0:
         return None
     if not (message.width and message.height):
         raise FrameError(f"camera of {message.width}x{message.height} pixels; expected the size of its images")

@@ -156,6 +156,20 @@ def test_bad_and_repeated_transforms_are_counted_and_not_used(tmp_path):
     )
 
 
+def test_of_two_poses_at_a_stamp_neither_is_taken_and_two_publishers_are_told(tmp_path):
+    poses = fake_trajectory(8)
+    others = Trajectory(poses.stamps_ns, poses.positions + [0.5, 0.0, 0.0], poses.quats_xyzw)
+    records = tf_records(poses, "map", "a")
+    one = transforms_of(tmp_path, [*records, *tf_records(others.select(np.array([3])), "map", "a")])
+    assert one.ignored == {"of a stamp that another contradicts": 2}
+    assert poses.stamps_ns[3] not in one.chain("map", "a").streams[0].trusted.stamps_ns
+    two = transforms_of(tmp_path, [*records, *tf_records(others, "map", "a"), *tf_records(poses, "map", "b")])
+    with pytest.raises(BagError, match="'a' has two poses each at 8 of 8 stamps on /tf, typically 0.5 m apart"):
+        two.chain("map", "a")
+    # another frame is none of their business
+    assert len(two.chain("map", "b").recorded_trajectory()) == 8
+
+
 def test_transforms_out_of_order_are_sorted(tmp_path):
     poses = fake_trajectory(6)
     records = tf_records(poses, "map", "a")

@@ -192,6 +192,8 @@ def test_a_fisheye_round_trip():
     [
         ({"width": 0, "height": 0}, "camera of 0x0 pixels"),
         ({"K": [float("nan"), 0, 31.5, 0, 60, 23.5, 0, 0, 1]}, "camera fx is nan; expected above 0"),
+        # not calibrated is 0
+        ({"K": [-60, 0, 31.5, 0, 60, 23.5, 0, 0, 1]}, "camera fx is -60"),
         ({"K": [60, 0, float("inf"), 0, 60, 23.5, 0, 0, 1]}, "camera cx is inf"),
         ({"K": [60, 0, 31.5, 0, 0, 23.5, 0, 0, 1]}, "camera fy is 0; expected above 0"),
         ({"D": [0.1] * 6}, "6 coefficients of distortion; expected one of .0, 4, 5, 8, 12, 14."),

@@ -37,6 +37,10 @@ DYNAMIC_TOPICS, STATIC_TOPICS = ("/tf", "tf"), ("/tf_static", "tf_static")
 NO_STAMP = "no stamp"
 # of /tf, enough to compare the recorder's clock with that of the stamps
 LAG_MESSAGES = 200
+# of a frame's stamps, those at which its poses contradict each other are left out; more of them are no accident
+MOST_CONTRADICTED = 0.5
+# poses that differ by less do not contradict each other
+TELLING_M, TELLING_RAD = 1e-3, np.radians(0.1)
 
 logger = logging.getLogger(__name__)
 
@@ -56,10 +60,22 @@ class FrameRecord:
     poses: array = field(default_factory=lambda: array("d"))
 
     def trajectory(self) -> Trajectory:
-        """The stamped poses in the order of their stamps; of those with the same stamp the first that came."""
+        """The stamped poses in the order of their stamps; one of those that say the same of a stamp, none of others."""
         stamps_ns, order = np.unique(np.frombuffer(self.stamps_ns, dtype=np.int64), return_index=True)
         poses = np.frombuffer(self.poses, dtype=np.float64).reshape(-1, 7)[order]
-        return Trajectory(stamps_ns, poses[:, :3], poses[:, 3:])
+        kept = ~np.isin(stamps_ns, self.contradicted_ns()[0])
+        return Trajectory(stamps_ns[kept], poses[kept, :3], poses[kept, 3:])
+
+    def contradicted_ns(self) -> tuple[np.ndarray, float]:
+        """Stamps (N,) of which poses say different things, as two publishers do, and by how much in the median (m)."""
+        stamps_ns = np.frombuffer(self.stamps_ns, dtype=np.int64)
+        poses = np.frombuffer(self.poses, dtype=np.float64).reshape(-1, 7)
+        order = np.argsort(stamps_ns, kind="stable")
+        second = np.flatnonzero(np.diff(stamps_ns[order]) == 0) + 1
+        one, other = poses[order[second - 1]], poses[order[second]]
+        metres = np.linalg.norm(one[:, :3] - other[:, :3], axis=1)
+        differs = (metres > TELLING_M) | (angular_distance(one[:, 3:], other[:, 3:]) > TELLING_RAD)
+        return np.unique(stamps_ns[order[second[differs]]]), float(np.median(metres[differs])) if differs.any() else 0.0
 
     def says_the_same_twice(self) -> bool:
         """Whether the poses by stamp are the static ones, which old publishers repeat on /tf."""
@@ -171,8 +187,10 @@ class BagTransforms:
             else:
                 transforms._add(pose, received_ns)
         transforms._date_static_poses(bag)
-        repeats = sum(record.repeats() for record in transforms.records.values())
+        contradicted = sum(len(record.contradicted_ns()[0]) for record in transforms.records.values())
+        repeats = sum(record.repeats() for record in transforms.records.values()) - contradicted
         transforms.ignored.update({"repeated": repeats} if repeats else {})
+        transforms.ignored.update({"of a stamp that another contradicts": 2 * contradicted} if contradicted else {})
         for child, record in transforms.records.items():
             transforms.records[child] = record.in_one_clock(clock, f"the poses of {child!r}")
         if transforms.ignored:
@@ -268,6 +286,13 @@ class BagTransforms:
         if len(record.static) and record.stamps_ns and not record.says_the_same_twice():
             raise BagError(
                 f"{self.source}: frame {child!r} is on /tf and on /tf_static with other values; expected one of them"
+            )
+        contradicted_ns, metres = record.contradicted_ns()
+        count = len(np.unique(np.frombuffer(record.stamps_ns, dtype=np.int64)))
+        if len(contradicted_ns) > MOST_CONTRADICTED * count:
+            raise BagError(
+                f"{self.source}: frame {child!r} has two poses each at {len(contradicted_ns)} of {count} stamps on "
+                f"/tf, typically {metres:.3g} m apart, as of two publishers; expected one"
             )
         return record
 

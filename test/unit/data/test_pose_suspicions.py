@@ -38,6 +38,14 @@ def test_millimetres_in_flight_are_too_fast_for_metres():
     assert unit_suspicion(scaled(1e6), StreamLimits()) == ""
 
 
+def test_two_publishers_of_one_frame_are_no_other_unit():
+    poses = scaled(1.0)
+    positions = poses.positions.copy()
+    positions[::2, 0] += 5.0
+    text = unit_suspicion(Trajectory(poses.stamps_ns, positions, poses.quats_xyzw), StreamLimits())
+    assert text == "positions go to and fro by 5 m from one pose to the next: two publishers of one frame?"
+
+
 @pytest.mark.parametrize(
     ("offset_m", "level"),
     [((0, 0, 0), "OK"), ((1500, -800, 1200), "LOOK"), ((388096.25, 5548996.5, 130), "OK")],
