@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +25,9 @@ PROMISED_WRONG = 0.001
 MANY_DROPPED = 0.05
 # fewer poses from landmarks than this, of a bundle that has them, and flight stays at what the network can do
 FEW_REFINED = 0.5
+# with fewer images OK than this share, why others are not is told, if so many of these say the same
+FEW_OK, MANY_ALIKE = 0.5, 0.3
+NUMBER = re.compile(r"\d+(\.\d+)?")
 
 
 @dataclass(frozen=True)
@@ -98,15 +103,31 @@ def promise_kept(result: Result, summary: dict[str, Any]) -> Verdict | None:
     shares, info = summary["acceptance"], result.info
     limits = f"{length_text(info.ok_position_m, info.metric)} and {info.ok_orientation_deg:g} deg"
     if not shares["accepted"] > 0:
-        why = info.never_ok or "no pose was certain enough"
+        why = info.never_ok or commonest_reason(result) or "no pose was certain enough"
         return Verdict(False, f"no pose is OK, so none may be flown on: {why}")
     accepted = f"{100 * shares['accepted']:.0f} % of images are OK and may be flown on"
+    reason = commonest_reason(result) if shares["accepted"] < FEW_OK else ""
+    others = f"; others are not: {reason}" if reason else ""
     wrong = int(np.sum(result.compared & result.accepted & ~within_promise(result)))
     if wrong <= PROMISED_WRONG * result.accepted.sum():
-        return Verdict(True, f"{accepted}; {wrong} of these are beyond {limits}")
-    return Verdict(
-        False, f"{accepted}, but {wrong} of them are beyond {limits}: calibrate on more data (reloc calibrate)"
-    )
+        return Verdict(True, f"{accepted}; {wrong} of these are beyond {limits}{others}")
+    cure = "calibrate on more data (reloc calibrate)"
+    return Verdict(False, f"{accepted}, but {wrong} of them are beyond {limits}: {cure}{others}")
+
+
+def commonest_reason(result: Result) -> str:
+    """What most images say whose pose is not OK, one in its own words and how many say so but for their numbers.
+
+    "" where fewer than MANY_ALIKE of them say the same.
+    """
+    said = [str(reason) for reason in result.reasons[~result.accepted] if reason]
+    kinds = [NUMBER.sub("#", reason) for reason in said]
+    if not said:
+        return ""
+    kind, count = Counter(kinds).most_common(1)[0]
+    if count < MANY_ALIKE * np.sum(~result.accepted):
+        return ""
+    return f"{said[kinds.index(kind)]} ({count} of {len(result)} images say so)"
 
 
 def computer_kept_up(result: Result) -> Verdict | None:

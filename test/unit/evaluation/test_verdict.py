@@ -49,6 +49,22 @@ def test_the_promise_of_ok_is_held_against_the_errors():
     assert lines_of(degraded)[0] == "BAD: no pose is OK, so none may be flown on: not calibrated"
 
 
+def test_what_most_images_say_is_told_where_few_are_ok():
+    reasons = np.array(
+        [f"the focal length is {0.9 + n / 1000:.3f} times that of camera_info" for n in range(COUNT)], object
+    )
+    states = np.full(COUNT, State.DEGRADED, dtype=np.int8)
+    degraded = replace(made_result(), states=states, reasons=reasons)
+    why = f"the focal length is 0.900 times that of camera_info ({COUNT} of {COUNT} images say so)"
+    assert lines_of(degraded)[0] == f"BAD: no pose is OK, so none may be flown on: {why}"
+    some = replace(degraded, states=np.where(np.arange(COUNT) < 6, State.OK, State.DEGRADED).astype(np.int8))
+    assert "; others are not: the focal length is 0.906 times" in lines_of(some)[0]
+    assert f"({COUNT - 6} of {COUNT} images say so)" in lines_of(some)[0]
+    # each its own
+    letters = np.array([chr(ord("a") + n // 20) * (1 + n % 20) for n in range(COUNT)], object)
+    assert lines_of(replace(degraded, reasons=letters))[0].endswith("no pose was certain enough")
+
+
 def test_a_computer_that_is_too_slow_is_named():
     def live(**info):
         result = made_result(ok_position_m=9.0, ok_orientation_deg=90.0, **info)
