@@ -6,7 +6,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import pymap3d
 from scipy.spatial.transform import Rotation
 
 # dji_sdk/rtk_info_position: 0 none, 16 single, 17 pseudorange, 32 to 34 float, 48 to 50 fixed
@@ -42,6 +41,8 @@ class LocalFrame:
 
     def enu(self, places: list[Geodetic]) -> np.ndarray:
         """Positions (N, 3) in metres."""
+        import pymap3d  # which loads Astropy and dateutil where they are; most recordings have no fixes
+
         table = np.array([(p.latitude_deg, p.longitude_deg, p.height_m) for p in places]).reshape(-1, 3)
         o = self.origin
         east_north_up = pymap3d.geodetic2enu(*table.T, o.latitude_deg, o.longitude_deg, o.height_m)

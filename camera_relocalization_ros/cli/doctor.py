@@ -15,6 +15,8 @@ NAME = "doctor"
 HELP = "Check whether a data set is fit for training: what is wrong with it, and where to fly next."
 EXAMPLE = "reloc doctor out/flights -o out/doctor.html"
 
+# images are read in threads; a product of the small matrices beside them is slower where another thread is waited for
+MULTIPLIES_IN_ONE_THREAD = True
 # how data sets are made, by what the information of their sequences holds; others were imported
 MAKERS = {"image_topic": ("extract", "BAG"), "survey": ("survey", "IMAGES")}
 IMPORTED = ("import", "LAYOUT", "SOURCE")

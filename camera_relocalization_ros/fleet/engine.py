@@ -6,7 +6,6 @@ from __future__ import annotations
 import hashlib
 from contextlib import contextmanager
 from functools import partial
-from importlib import metadata
 from pathlib import Path
 from typing import Callable, Iterator, Protocol, Sequence, TypeVar
 
@@ -103,6 +102,8 @@ def code_digest() -> str:
 
 
 def _version(library: str) -> str:
+    from importlib import metadata  # which takes milliseconds, and is of use to fleets alone
+
     try:
         return metadata.version(library)
     except metadata.PackageNotFoundError:
