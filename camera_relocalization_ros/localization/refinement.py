@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from camera_relocalization_ros.core.pose import Pose
+from camera_relocalization_ros.localization.mean_pose import MeanPose
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,8 @@ class Refinement:
     (a,) that look like what is seen at around_pixels (a, 2), near where the pose expects them, whether they agree with
     it or not; none where not all of the image was searched. is_guided: the search was near the prior alone; by_looks:
     then, where little speaks for it, the same with chance counted by what landmarks look like. is_mirrored: the
-    features say far more of the picture's mirror image. seconds: time per stage.
+    features say far more of the picture's mirror image. mean: the pose by this search and those before it, where these
+    agree. seconds: time per stage.
     """
 
     found: bool
@@ -44,7 +46,13 @@ class Refinement:
     is_guided: bool = False
     by_looks: Refinement | None = None
     is_mirrored: bool = False
+    mean: MeanPose | None = None
     seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def best(self) -> MeanPose:
+        """The pose to publish: the mean of several searches where there is one."""
+        return self.mean or MeanPose.of(self.pose, self.covariance)
 
     @property
     def position(self) -> np.ndarray:

@@ -39,13 +39,14 @@ def has_a_say(followed: Refinement | None) -> bool:
 
 def apart(found: Refinement, followed: Refinement) -> float:
     """How far two poses of an image differ, see MOST_APART."""
-    difference, covariance = pose_residual(found.pose, followed.pose), found.covariance + followed.covariance
+    before = followed.best
+    difference, covariance = pose_residual(found.pose, before.pose), found.covariance + before.covariance
     return float(np.sqrt(difference @ np.linalg.solve(covariance, difference) / len(difference)))
 
 
 def contest(found: Refinement, followed: Refinement, unit: str) -> str:
     """What to say where a searched pose and that of followed landmarks of the same image contradict each other."""
-    difference = pose_residual(found.pose, followed.pose)
+    difference = pose_residual(found.pose, followed.best.pose)
     distance, angle_deg = np.linalg.norm(difference[:3]), np.degrees(np.linalg.norm(difference[3:]))
     return f"landmarks that were searched and followed ones are {distance:.2f} {unit} and {angle_deg:.0f} deg apart"
 

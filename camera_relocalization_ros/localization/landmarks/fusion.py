@@ -27,8 +27,8 @@ def fuse(
         return regression_alone(regression, decision.description, decision.reason is RejectionReason.DISAGREES)
     return replace(
         regression,
-        pose=refinement.pose.canonical,
-        covariance=refinement.covariance,
+        pose=refinement.best.pose.canonical,
+        covariance=refinement.best.covariance,
         stage=stage,
         landmarks=len(refinement.landmarks),
         evidence=refinement.evidence,

@@ -283,8 +283,11 @@ class LandmarkPipeline:
 
     def _guided(self, grey: np.ndarray, regression: Estimate, followed: Refinement) -> RefinedImage:
         guided = self._gated(grey, regression, self.refiner.refine_guided(grey, followed.pose), GUIDED_EFFORT)
+        if not guided.decision.is_accepted:
+            return guided
         # near what one search found alone another proves nothing
-        return replace(guided, is_confirmed=guided.decision.is_accepted and self._confirmation.is_confirmed)
+        refinement, is_confirmed = _averaged(guided.refinement, followed), self._confirmation.is_confirmed
+        return replace(guided, refinement=refinement, is_confirmed=is_confirmed)
 
     def _few(self, guided: RefinedImage, prior: Prior) -> RefinedImage | None:
         """What a guided search found too little of to go before one of the whole image; None where it is no use.
@@ -309,7 +312,7 @@ class LandmarkPipeline:
         if followed is None or not has_a_say(followed):
             return refined
         if apart(refined.refinement, followed) <= MOST_APART:
-            return replace(refined, is_confirmed=True)
+            return replace(refined, refinement=_averaged(refined.refinement, followed), is_confirmed=True)
         if self._confirmation.doubt:
             return refined
         said = contest(refined.refinement, followed, self._limits.unit)
@@ -373,6 +376,13 @@ class LandmarkPipeline:
             # of an image whose landmarks were tracked the regression was looked at already
             fused = refined.fused if is_tracked else self._with_errors_of_flight(regression, refined.fused)
         return StagedEstimate(regression, refined.refinement, refined.decision, fused)
+
+
+def _averaged(found: Refinement, followed: Refinement) -> Refinement:
+    """A search's find with the mean of this search and of those that found what is followed, where they agree."""
+    if apart(found, followed) > MOST_APART:
+        return found
+    return replace(found, mean=followed.best.with_search(found.pose, found.covariance))
 
 
 def _doubted(best: Estimate, doubt: str) -> Estimate:

@@ -288,16 +288,20 @@ class PoseRefiner:
         T_parent_lens: np.ndarray = from_origin.matrix @ self._T_child_lens
         return T_parent_lens
 
+    def child_pose(self, T_parent_lens: np.ndarray) -> Pose:
+        """The inverse of `lens_pose`."""
+        from_origin = Pose.from_matrix(T_parent_lens @ invert(self._T_child_lens))
+        return from_origin.scaled(self.landmark_map.metre).shifted(self.landmark_map.origin)
+
     def refinement_from(self, pose: PerspectivePose | None, landmarks: np.ndarray, pixels: np.ndarray) -> Refinement:
         """From a pose of the lens; pose.inliers index the landmarks (m,) and pixels (m, 2) that were matched."""
         if pose is None:
             return nothing_found(len(landmarks))
-        from_origin = Pose.from_matrix(pose.T_parent_camera @ invert(self._T_child_lens))
         units = np.repeat([self.landmark_map.metre, 1.0], 3)
         # the covariance is of the lens; millimetres away from it, the child frame's is the same
         return Refinement(
             found=True,
-            pose=from_origin.scaled(self.landmark_map.metre).shifted(self.landmark_map.origin),
+            pose=self.child_pose(pose.T_parent_camera),
             covariance=np.outer(units, units)
             * self.landmark_map.calibrated_covariance(pose.covariance, len(pose.inliers)),
             landmarks=landmarks[pose.inliers],

@@ -16,7 +16,9 @@ import cv2
 import numpy as np
 
 from camera_relocalization_ros.core.errors import FrameError
+from camera_relocalization_ros.core.geometry import invert
 from camera_relocalization_ros.localization.landmarks.pose_refiner import PoseRefiner
+from camera_relocalization_ros.localization.mean_pose import MeanPose
 from camera_relocalization_ros.localization.refinement import Refinement, nothing_found
 from camera_relocalization_ros.vision.pnp import approach_pose, project, refine_pose
 
@@ -68,8 +70,8 @@ class Missed:
 class Track:
     """Landmarks (n,) at pixels (n, 2) of an image by the lens at T_parent_lens.
 
-    found_ns (n,): stamps of the images in which they were found. is_addition: they may only join others, being too few
-    to be tracked by themselves.
+    found_ns (n,): stamps of the images in which they were found. mean: the pose by all searches in a row. is_addition:
+    they may only join others, being too few to be tracked by themselves.
     """
 
     image: Shown
@@ -77,6 +79,7 @@ class Track:
     pixels: np.ndarray
     T_parent_lens: np.ndarray
     found_ns: np.ndarray
+    mean: MeanPose
     is_addition: bool = False
 
     def select(self, rows: np.ndarray) -> Track:
@@ -139,6 +142,7 @@ class LandmarkTracker:
             pixels=refinement.pixels,
             T_parent_lens=self._refiner.lens_pose(refinement.pose),
             found_ns=np.full(count, stamp_ns),
+            mean=refinement.best,
             is_addition=is_addition,
         )
         if self._newest is None or not self._ahead():
@@ -216,7 +220,9 @@ class LandmarkTracker:
         """What was found later and a track that this has reached, where one pose has most of each; else None."""
         if track.image.stamp_ns != late.image.stamp_ns:
             return None
-        both = replace(late.with_others(track), is_addition=False)
+        # what was found as an addition is no search that could stand by itself
+        mean = track.mean if late.is_addition else late.mean
+        both = replace(late.with_others(track), mean=mean, is_addition=False)
         extractor = self._refiner.extractor
         points, rays = self._refiner.points[both.landmarks], self._refiner.true_rays(extractor.rays(both.pixels))
         pose = refine_pose(points, rays, track.T_parent_lens, self._settings.tolerance_px / extractor.focal_px)
@@ -252,7 +258,28 @@ class LandmarkTracker:
         pose = replace(pose, covariance=pose.covariance * (1 + (drift_px / focal_px / max(pose.noise, 1e-6)) ** 2))
         refinement = self._refiner.refinement_from(pose, track.select(is_found).landmarks, pixels[is_found])
         share = len(found.landmarks) / max(self._expected(track, found), 1)
-        return found, replace(refinement, share=share, drift_px=drift_px)
+        before = track.select(is_found).select(pose.inliers)
+        mean = self._carried(before, found, gap_s) or MeanPose.of(refinement.pose, refinement.covariance)
+        return replace(found, mean=mean), replace(refinement, share=share, drift_px=drift_px, mean=mean)
+
+    def _carried(self, before: Track, now: Track, passed_s: float) -> MeanPose | None:
+        """The mean of searches in a later image, by how the same landmarks moved from one to the other; None where that
+        does not tell.
+
+        Each is taken to lie on the ray along which it was seen before, for what the map errs by is the same in both.
+        """
+        extractor, points = self._refiner.extractor, self._refiner.points[before.landmarks]
+        rays_before, rays_now = (self._refiner.true_rays(extractor.rays(t.pixels)) for t in (before, now))
+        T_before, depth = self._refiner.lens_pose(before.mean.pose), project(points, before.T_parent_lens)[1]
+        seen = np.column_stack([rays_before, np.ones(len(depth))]) * depth[:, None]
+        seen = seen @ T_before[:3, :3].T + T_before[:3, 3]
+        start = T_before @ invert(before.T_parent_lens) @ now.T_parent_lens
+        motion = refine_pose(seen, rays_now, start, self._settings.tolerance_px / extractor.focal_px)
+        if motion is None:
+            return None
+        units = np.repeat([self._refiner.landmark_map.metre, 1.0], 3)
+        slip = np.outer(units, units) * motion.covariance
+        return before.mean.moved(self._refiner.child_pose(motion.T_parent_camera), slip, passed_s)
 
     def _expected(self, before: Track, now: Track) -> int:
         """How many of the landmarks that were tracked before the pose of now expects in the image."""

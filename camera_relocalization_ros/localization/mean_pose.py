@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The mean of what searches in a row say of the pose, carried from image to image by the landmarks that are followed.
+
+Searches of neighbouring images find other features each time, so most of what a pose by one of them errs by is not what
+the next one errs by. Between them landmarks that are followed tell how the camera moved far better than where it is:
+what the map errs by, they err by in both images.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from camera_relocalization_ros.core.pose import Pose, lever_jacobian, pose_residual
+
+# Chosen on flights of three worlds, docs/refinement.md. Of the variance of a search's pose what the next ones err by
+# alike; and how fast their mean is forgotten, as what they err by changes with the view: in so many seconds its own
+# variance doubles.
+ALIKE, DOUBLES_S = 0.5, 1.0
+# by how much the way from image to image errs more than its normal equations say: of what is followed some slides along
+# edges, and neighbours alike
+SLIPS = 2.0
+
+
+@dataclass(frozen=True)
+class MeanPose:
+    """A pose of the child frame in the parent frame.
+
+    alike (6, 6): covariance of what searches err by alike, own (6, 6): of the rest, and of the way from image to image,
+    both as in Estimate.
+    """
+
+    pose: Pose
+    alike: np.ndarray
+    own: np.ndarray
+
+    @property
+    def covariance(self) -> np.ndarray:
+        """(6, 6) as in Estimate."""
+        covariance: np.ndarray = self.alike + self.own
+        return covariance
+
+    @classmethod
+    def of(cls, pose: Pose, covariance: np.ndarray) -> MeanPose:
+        """That of a single search."""
+        return cls(pose, ALIKE * covariance, (1 - ALIKE) * covariance)
+
+    def moved(self, pose: Pose, slip: np.ndarray, passed_s: float) -> MeanPose:
+        """In another image, after so many seconds, where the way there leads to `pose`.
+
+        slip (6, 6): covariance of that way, of its normal equations.
+        """
+        lever = lever_jacobian(pose.position - self.pose.position)
+        own = (1 + passed_s / DOUBLES_S) * self.own
+        return MeanPose(pose, lever @ self.alike @ lever.T, lever @ own @ lever.T + SLIPS**2 * slip)
+
+    def with_search(self, pose: Pose, covariance: np.ndarray) -> MeanPose:
+        """With one more search, of the same image: each counts by what it does not err by as the others do."""
+        one = MeanPose.of(pose, covariance)
+        gain = np.linalg.solve(self.own + one.own, self.own).T
+        moved = gain @ pose_residual(pose, self.pose)
+        turned = Rotation.from_rotvec(moved[3:]) * self.pose.rotation
+        rest = np.eye(6) - gain
+        own = rest @ self.own @ rest.T + gain @ one.own @ gain.T
+        return replace(one, pose=Pose(self.pose.position + moved[:3], turned.as_quat()), own=own)
