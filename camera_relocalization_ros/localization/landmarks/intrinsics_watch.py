@@ -14,6 +14,9 @@ TOLERATED = np.array([0.02, 0.01, 0.02, 0.02, 0.02])
 MOST_DENIALS, DENIED_SHARE = 3, 0.25
 # pictures in a row that told of no other camera when they were looked at as a whole: then one of so many is improbable
 SETTLING = 2
+# what one picture alone tells of a camera that was known, another one takes back if it shows less than this share of
+# the reach, and would show it as well: by deviations up to so many times as large; both looked at as a whole
+UNREPEATED, AS_WELL = 0.5, 2.0
 
 
 def deviations_off(changes_5: np.ndarray, deviations_5: np.ndarray) -> np.ndarray:
@@ -43,6 +46,8 @@ class IntrinsicsWatch:
         self._alarms, self._denials = np.zeros(len(_SAYINGS)), np.zeros(len(_SAYINGS), dtype=int)
         # pictures since the first doubt that were looked at as a whole, and told of any
         self._told = 0
+        # deviations of what one picture alone told of each part when the camera was known; 0 of the others
+        self._told_once = np.zeros(len(_SAYINGS))
         # pictures in a row that were looked at as a whole, and told of none
         self._undoubted = 0
 
@@ -86,6 +91,12 @@ class IntrinsicsWatch:
             denials = np.where(may_deny, self._denials, 0)
         self._told += bool(is_off.any()) and denied is not None
         is_over = denials >= np.clip(self._told, 1, MOST_DENIALS)
+        if denied is not None:
+            is_over |= (off < UNREPEATED * self._reach) & (deviations_5 <= AS_WELL * self._told_once)
+        is_first = (self._alarms == 0) & self.is_settled & (denied is not None)
+        self._told_once = np.where(
+            is_off, np.where(is_first, deviations_5, 0.0), np.where(is_over, 0.0, self._told_once)
+        )
         alarms = np.where(is_off, changes_5, np.where(is_over, 0.0, self._alarms))
         self._alarms, self._denials = alarms, denials
         if not alarms.any():

@@ -233,3 +233,30 @@ def test_what_differs_most_is_named(part, value, says):
 def test_some_difference_is_tolerated_of_each_part():
     off = deviations_off(np.array([0.03, -0.03, 0.02, 0.01, -0.04]), np.array([0.01, 0.01, 0.01, 0.01, np.inf]))
     np.testing.assert_allclose(off, [1, 2, 0, 0, 0])
+
+
+def settled_watch():
+    """One that has seen the camera."""
+    watch = IntrinsicsWatch(4.0)
+    for _ in range(2):
+        assert not watch.complaint(np.zeros(5), CERTAIN, nothing_denied)
+    return watch
+
+
+def test_what_one_picture_told_of_a_known_camera_is_taken_back_by_one_that_would_show_it_and_does_not():
+    watch, off = settled_watch(), change(4, 0.07)
+    assert "too little distortion" in watch.complaint(off, CERTAIN, nothing_denied)
+    # neither what is followed, nor a picture that shows it in part, or that would not show it
+    assert watch.complaint(np.zeros(5), CERTAIN)
+    assert watch.complaint(change(4, 0.05), CERTAIN, nothing_denied)
+    assert watch.complaint(np.zeros(5), np.full(5, 0.03), nothing_denied)
+    assert not watch.complaint(change(4, 0.03), CERTAIN, nothing_denied)
+    assert not watch.is_alarmed
+    # told twice
+    watch = settled_watch()
+    for _ in range(2):
+        assert watch.complaint(off, CERTAIN, nothing_denied)
+    assert watch.complaint(np.zeros(5), CERTAIN, nothing_denied)
+    # of a camera that is not known yet
+    watch = IntrinsicsWatch(4.0)
+    assert watch.complaint(off, CERTAIN, nothing_denied) and watch.complaint(np.zeros(5), CERTAIN, nothing_denied)
