@@ -57,11 +57,14 @@ class MeanPose:
         return MeanPose(pose, lever @ self.alike @ lever.T, lever @ own @ lever.T + SLIPS**2 * slip)
 
     def with_search(self, pose: Pose, covariance: np.ndarray) -> MeanPose:
-        """With one more search, of the same image: each counts by what it does not err by as the others do."""
-        one = MeanPose.of(pose, covariance)
-        gain = np.linalg.solve(self.own + one.own, self.own).T
-        moved = gain @ pose_residual(pose, self.pose)
-        turned = Rotation.from_rotvec(moved[3:]) * self.pose.rotation
-        rest = np.eye(6) - gain
-        own = rest @ self.own @ rest.T + gain @ one.own @ gain.T
-        return replace(one, pose=Pose(self.pose.position + moved[:3], turned.as_quat()), own=own)
+        """With one more search, of the same image: each counts by what it does not err by as the others do.
+
+        Where they differ by more than that lets expect, both err by as much more (Birge 1932).
+        """
+        one, difference = MeanPose.of(pose, covariance), pose_residual(pose, self.pose)
+        inverse = np.linalg.inv(self.own + one.own)
+        more = max(1.0, float(difference @ inverse @ difference) / len(difference))
+        gain = self.own @ inverse
+        step = gain @ difference
+        turned = Rotation.from_rotvec(step[3:]) * self.pose.rotation
+        return replace(one, pose=Pose(self.pose.position + step[:3], turned.as_quat()), own=more * (gain @ one.own))

@@ -43,8 +43,8 @@ EVIDENCE_MARGIN = 1.5
 # shares of the poses, those of least evidence, without which the others' reach is tried; and how many times as many of
 # all must be OK then
 LEFT_OUT_SHARES, WORTH = np.linspace(0.1, 0.7, 7), 1.1
-# one of this number of images is searched for landmarks as in flight, the others as the first of a flight is
-SEARCHED = 2
+# what is found in one of this number of images is followed, as in flight, where a search takes longer than an image
+FOLLOWED = 2
 # so long after its image a search's finds arrive and are tracked, in turn: from an idle computer to a very busy one
 LATE_S = (0.0, 0.5, 1.0, 2.0)
 
@@ -220,7 +220,9 @@ def _published(
     if bundle.landmark_map is None or camera is None:
         yield from ((e, frame.pose) for e, frame in zip(regressions, dataset.frames) if e.state is State.OK)
         return
-    pipeline, rows, late_s = LandmarkPipeline(bundle.landmark_map, camera), iter(regressions), itertools.cycle(LATE_S)
+    # of which one sees every image as the first of a flight
+    pipeline, first = (LandmarkPipeline(bundle.landmark_map, camera) for _ in range(2))
+    rows, late_s = iter(regressions), itertools.cycle(LATE_S)
     for sequence in tracked(dataset.sequences, task, "sequence", len(dataset.sequences)):
         pipeline.reset()
         pending, arrives_ns = None, 0
@@ -228,7 +230,9 @@ def _published(
             regression = next(rows)
             if sequence.is_photographs:
                 pipeline.reset()
-            pipeline.use_camera(dataset.known_camera_of(frame))
+            first.reset()
+            for each in (pipeline, first):
+                each.use_camera(dataset.known_camera_of(frame))
             grey = pipeline.grey(load_image_rgb(frame.image_path))
             if pending is not None and frame.stamp_ns >= arrives_ns:
                 pipeline.take(pending)
@@ -236,15 +240,11 @@ def _published(
             best = pipeline.track(grey, regression)
             if best.state is State.OK:
                 yield best, frame.pose
-            if not sequence.is_photographs and number % SEARCHED:
-                # as if it were the first of a flight
-                alone = pipeline.refine(grey, regression, Prior(regression))
-                if alone.decision.is_accepted:
-                    yield alone.fused, frame.pose
-                continue
-            refined = pipeline.refine(grey, regression, pipeline.prior(best))
-            if refined.decision.is_accepted:
-                yield refined.fused, frame.pose
+            alone, prior = first.refine(grey, regression, Prior(regression)), pipeline.prior(best)
+            refined = alone if prior.followed is None else pipeline.refine(grey, regression, prior)
+            for searched in [alone] if refined is alone else [alone, refined]:
+                if searched.decision.is_accepted:
+                    yield searched.fused, frame.pose
             is_told = refined.decision.is_accepted or refined.decision.contests
-            if is_told and pending is None and not sequence.is_photographs:
+            if is_told and pending is None and number % FOLLOWED == 0 and not sequence.is_photographs:
                 pending, arrives_ns = refined, frame.stamp_ns + int(next(late_s) * 1e9)

@@ -58,6 +58,18 @@ def test_an_exact_search_outweighs_vague_ones_before_it(covariance):
     assert np.linalg.norm(pose_residual(both.pose, truth)) < 0.1 * np.linalg.norm(np.full(6, 0.03))
 
 
+def test_searches_that_differ_by_more_than_they_say_are_less_certain_together(covariance):
+    truth = Pose([0.0, 0, 0], [0, 0, 0, 1.0])
+    mean, one_off = MeanPose.of(truth, covariance), np.sqrt(np.diag(covariance))
+    near, far = (mean.with_search(off(truth, times * one_off), covariance) for times in (0.1, 3.0))
+    np.testing.assert_allclose(near.own, mean.own / 2, rtol=1e-6)
+    # alike by half, so the difference has the variance of one search
+    difference = 3.0 * one_off
+    more = difference @ np.linalg.solve(covariance, difference) / 6
+    np.testing.assert_allclose(far.own, more * near.own, rtol=1e-6)
+    np.testing.assert_allclose(far.pose.position, difference[:3] / 2, rtol=1e-6)
+
+
 def test_a_mean_is_moved_with_what_it_errs_by_and_what_the_way_there_does(covariance):
     truth, later = Pose([0.0, 0, 0], [0, 0, 0, 1.0]), Pose([1.0, 0, 0], [0, 0, 0.1, 0.995])
     error = np.array([0.01, 0, 0, 0, 0.02, 0.0])
