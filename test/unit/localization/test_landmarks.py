@@ -138,7 +138,7 @@ def test_what_was_found_without_the_regression_is_followed_without_it(relocalize
 
 
 def test_stages_are_calibrated_by_poses_made_as_in_flight(wall_bundle, tmp_path, monkeypatch):
-    """Every image is searched both ways; what every second shows is followed into the next, at once or some time later."""
+    """Every image is searched both ways; what every second shows is followed into the next ones, at once or later."""
     monkeypatch.setattr(stage_fit, "LEAST_SAMPLES", 11)
     dataset = write_wall_dataset(tmp_path / "flight", 36, seed=5)
     relocalizer = Relocalizer.from_bundle(wall_bundle)
