@@ -21,7 +21,7 @@ from camera_relocalization_ros.core.pose import Pose, lever_jacobian, pose_resid
 ALIKE, DOUBLES_S = 0.5, 1.0
 # by how much the way from image to image errs more than its normal equations say: of what is followed some slides along
 # edges, and neighbours alike
-SLIPS = 2.0
+SLIPS = 1.4
 
 
 @dataclass(frozen=True)

@@ -220,8 +220,8 @@ class LandmarkTracker:
         """What was found later and a track that this has reached, where one pose has most of each; else None."""
         if track.image.stamp_ns != late.image.stamp_ns:
             return None
-        # what was found as an addition is no search that could stand by itself
-        mean = track.mean if late.is_addition else late.mean
+        # what replaces a track was compared with it where it was found, an addition was not
+        mean = track.mean.with_search(late.mean.pose, late.mean.covariance) if late.is_addition else late.mean
         both = replace(late.with_others(track), mean=mean, is_addition=False)
         extractor = self._refiner.extractor
         points, rays = self._refiner.points[both.landmarks], self._refiner.true_rays(extractor.rays(both.pixels))

@@ -115,13 +115,18 @@ def test_followed_landmarks_carry_the_mean_and_not_their_own_pose(pipeline, disp
     assert np.all(np.diff(variances) > 0)
 
 
-def test_an_addition_leaves_the_mean_as_it_is(pipeline, displaced):
+def test_an_addition_counts_by_its_covariance(pipeline, displaced):
     T, greys, found = displaced
-    tracker = LandmarkTracker(pipeline.refiner)
-    tracker.start(greys[0], stamp(0), found)
-    tracker.add(greys[0], stamp(0), replace(found, landmarks=found.landmarks[:15], pixels=found.pixels[:15], mean=None))
-    followed = tracker.track(greys[1], stamp(1))
-    np.testing.assert_allclose(pose_residual(followed.best.pose, T[1])[:3], [0.03, 0, 0], atol=0.01)
+    errors = []
+    for times in (1.0, 1e4):
+        vague = replace(found, covariance=times * found.covariance, mean=None)
+        tracker = LandmarkTracker(pipeline.refiner)
+        tracker.start(greys[0], stamp(0), found)
+        tracker.add(greys[0], stamp(0), replace(vague, landmarks=found.landmarks[:15], pixels=found.pixels[:15]))
+        followed = tracker.track(greys[1], stamp(1))
+        errors.append(pose_residual(followed.best.pose, T[1])[0])
+    # 3 cm off by the first search, and exact by the addition
+    assert errors == pytest.approx([0.015, 0.03], abs=0.006)
 
 
 def test_a_search_counts_beside_those_before_it_where_they_agree(pipeline, relocalizer, displaced):
