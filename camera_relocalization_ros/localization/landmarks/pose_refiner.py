@@ -293,17 +293,22 @@ class PoseRefiner:
         from_origin = Pose.from_matrix(T_parent_lens @ invert(self._T_child_lens))
         return from_origin.scaled(self.landmark_map.metre).shifted(self.landmark_map.origin)
 
+    def child_covariance(self, covariance: np.ndarray) -> np.ndarray:
+        """(6, 6) of a pose of the child frame, by that of the lens, millimetres away from it, in the map's metres."""
+        units = np.repeat([self.landmark_map.metre, 1.0], 3)
+        in_units: np.ndarray = np.outer(units, units) * covariance
+        return in_units
+
     def refinement_from(self, pose: PerspectivePose | None, landmarks: np.ndarray, pixels: np.ndarray) -> Refinement:
         """From a pose of the lens; pose.inliers index the landmarks (m,) and pixels (m, 2) that were matched."""
         if pose is None:
             return nothing_found(len(landmarks))
-        units = np.repeat([self.landmark_map.metre, 1.0], 3)
-        # the covariance is of the lens; millimetres away from it, the child frame's is the same
         return Refinement(
             found=True,
             pose=self.child_pose(pose.T_parent_camera),
-            covariance=np.outer(units, units)
-            * self.landmark_map.calibrated_covariance(pose.covariance, len(pose.inliers)),
+            covariance=self.child_covariance(
+                self.landmark_map.calibrated_covariance(pose.covariance, len(pose.inliers))
+            ),
             landmarks=landmarks[pose.inliers],
             pixels=pixels[pose.inliers],
             matches=len(landmarks),

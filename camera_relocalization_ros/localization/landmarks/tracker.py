@@ -15,12 +15,17 @@ from typing import Callable
 import cv2
 import numpy as np
 
+from camera_relocalization_ros.bundle.stage_calibration import FEW_LANDMARKS
 from camera_relocalization_ros.core.errors import FrameError
 from camera_relocalization_ros.core.geometry import invert
 from camera_relocalization_ros.localization.landmarks.pose_refiner import PoseRefiner
 from camera_relocalization_ros.localization.mean_pose import MeanPose
 from camera_relocalization_ros.localization.refinement import Refinement, nothing_found
 from camera_relocalization_ros.vision.pnp import approach_pose, project, refine_pose
+
+# Of many landmarks that several searches found, each too few to stand by itself, the pose may be surer than the mean of
+# searches that is carried on. As often as it is taken for that it is less sure than it says: by so much in variance.
+ALONE = 2.0
 
 
 @dataclass(frozen=True)
@@ -70,8 +75,8 @@ class Missed:
 class Track:
     """Landmarks (n,) at pixels (n, 2) of an image by the lens at T_parent_lens.
 
-    found_ns (n,): stamps of the images in which they were found. mean: the pose by all searches in a row. is_addition:
-    they may only join others, being too few to be tracked by themselves.
+    found_ns (n,): stamps of the images in which they were found. mean: the pose by all searches in a row, the last of
+    them at searched_ns. is_addition: they may only join others, being too few to be tracked by themselves.
     """
 
     image: Shown
@@ -80,6 +85,7 @@ class Track:
     T_parent_lens: np.ndarray
     found_ns: np.ndarray
     mean: MeanPose
+    searched_ns: int
     is_addition: bool = False
 
     def select(self, rows: np.ndarray) -> Track:
@@ -143,6 +149,7 @@ class LandmarkTracker:
             T_parent_lens=self._refiner.lens_pose(refinement.pose),
             found_ns=np.full(count, stamp_ns),
             mean=refinement.best,
+            searched_ns=stamp_ns,
             is_addition=is_addition,
         )
         if self._newest is None or not self._ahead():
@@ -222,7 +229,8 @@ class LandmarkTracker:
             return None
         # what replaces a track was compared with it where it was found, an addition was not
         mean = track.mean.with_search(late.mean.pose, late.mean.covariance) if late.is_addition else late.mean
-        both = replace(late.with_others(track), mean=mean, is_addition=False)
+        searched_ns = track.image.stamp_ns if late.is_addition else late.searched_ns
+        both = replace(late.with_others(track), mean=mean, searched_ns=searched_ns, is_addition=False)
         extractor = self._refiner.extractor
         points, rays = self._refiner.points[both.landmarks], self._refiner.true_rays(extractor.rays(both.pixels))
         pose = refine_pose(points, rays, track.T_parent_lens, self._settings.tolerance_px / extractor.focal_px)
@@ -251,22 +259,34 @@ class LandmarkTracker:
         if pose is None:
             return None, nothing_found(len(points))
         found = replace(found.select(pose.inliers), T_parent_lens=pose.T_parent_camera)
-        # drift is independent of the noise that the residuals show, and grows with time, through few images or many:
-        # what a landmark looks like changes with the view, most of it soon
-        age_s = float(np.mean(image.stamp_ns - found.found_ns)) * 1e-9
-        drift_px = age_s**0.25 * self._settings.drift_px
-        pose = replace(pose, covariance=pose.covariance * (1 + (drift_px / focal_px / max(pose.noise, 1e-6)) ** 2))
+        drift_px = self._drift_px(float(np.mean(image.stamp_ns - found.found_ns)) * 1e-9)
+        of_pixel = pose.covariance / (focal_px * max(pose.noise, 1e-6)) ** 2
+        pose = replace(pose, covariance=pose.covariance + drift_px**2 * of_pixel)
         refinement = self._refiner.refinement_from(pose, track.select(is_found).landmarks, pixels[is_found])
         share = len(found.landmarks) / max(self._expected(track, found), 1)
         before = track.select(is_found).select(pose.inliers)
-        mean = self._carried(before, found, gap_s) or MeanPose.of(refinement.pose, refinement.covariance)
+        alone, mean = (
+            MeanPose.of(refinement.pose, ALONE * refinement.covariance),
+            self._carried(before, found, of_pixel),
+        )
+        if mean is None or (len(found.landmarks) >= FEW_LANDMARKS and alone.is_surer_than(mean)):
+            found, mean = replace(found, searched_ns=image.stamp_ns), alone
         return replace(found, mean=mean), replace(refinement, share=share, drift_px=drift_px, mean=mean)
 
-    def _carried(self, before: Track, now: Track, passed_s: float) -> MeanPose | None:
+    def _drift_px(self, age_s: float) -> float:
+        """How far landmarks may have slipped, all alike, so long after they were found.
+
+        Independent of the noise that the residuals show, it grows with time, through few images or many: what a
+        landmark looks like changes with the view, most of it soon.
+        """
+        return float(age_s**0.25 * self._settings.drift_px)
+
+    def _carried(self, before: Track, now: Track, of_pixel: np.ndarray) -> MeanPose | None:
         """The mean of searches in a later image, by how the same landmarks moved from one to the other; None where that
         does not tell.
 
         Each is taken to lie on the ray along which it was seen before, for what the map errs by is the same in both.
+        of_pixel (6, 6): covariance of a pose by landmarks that are a pixel off.
         """
         extractor, points = self._refiner.extractor, self._refiner.points[before.landmarks]
         rays_before, rays_now = (self._refiner.true_rays(extractor.rays(t.pixels)) for t in (before, now))
@@ -277,8 +297,10 @@ class LandmarkTracker:
         motion = refine_pose(seen, rays_now, start, self._settings.tolerance_px / extractor.focal_px)
         if motion is None:
             return None
-        units = np.repeat([self._refiner.landmark_map.metre, 1.0], 3)
-        slip = np.outer(units, units) * motion.covariance
+        passed_s, since_s = (1e-9 * (now.image.stamp_ns - then) for then in (before.image.stamp_ns, before.searched_ns))
+        # landmarks do not drift independently of one another, either
+        scale = self._drift_px(since_s) * np.repeat(self._refiner.landmark_map.deviation[[0, 2]], 3)
+        slip = self._refiner.child_covariance(motion.covariance + scale[:, None] * of_pixel * scale)
         return before.mean.moved(self._refiner.child_pose(motion.T_parent_camera), slip, passed_s)
 
     def _expected(self, before: Track, now: Track) -> int:

@@ -8,11 +8,12 @@ import pytest
 from painted_wall import flight, paint, stamp, view
 from scipy.spatial.transform import Rotation
 
+from camera_relocalization_ros.bundle.stage_calibration import FEW_LANDMARKS
 from camera_relocalization_ros.core.chi_square import chi_square_quantile, squared_distance
 from camera_relocalization_ros.core.pose import Pose, pose_residual
 from camera_relocalization_ros.localization.landmarks.agreement import Prior
-from camera_relocalization_ros.localization.landmarks.tracker import LandmarkTracker
-from camera_relocalization_ros.localization.mean_pose import ALIKE, SLIPS, MeanPose
+from camera_relocalization_ros.localization.landmarks.tracker import ALONE, LandmarkTracker
+from camera_relocalization_ros.localization.mean_pose import ALIKE, MeanPose
 
 WALL = paint()
 STEP_S = 0.2
@@ -82,7 +83,11 @@ def test_a_mean_is_moved_with_what_it_errs_by_and_what_the_way_there_does(covari
     moved = mean.moved(after, 1e-6 * np.eye(6), STEP_S)
     expected = pose_residual(after, later)
     np.testing.assert_allclose(moved.alike, np.outer(expected, expected), atol=2e-5)
-    np.testing.assert_allclose(moved.own, SLIPS**2 * 1e-6 * np.eye(6))
+    np.testing.assert_allclose(moved.covariance, moved.alike + 1e-6 * np.eye(6))
+    # of the whole way, not of each step
+    again = moved.moved(after, 3e-6 * np.eye(6), STEP_S)
+    np.testing.assert_allclose(again.slip, 3e-6 * np.eye(6))
+    assert np.allclose(again.with_search(after, covariance).slip, 0)
 
 
 def test_what_is_forgotten_of_a_mean_counts_less_the_longer_ago(covariance):
@@ -115,15 +120,33 @@ def test_followed_landmarks_carry_the_mean_and_not_their_own_pose(pipeline, disp
     assert np.all(np.diff(variances) > 0)
 
 
+def test_what_many_followed_landmarks_say_goes_before_a_mean_that_is_far_less_sure(pipeline, displaced):
+    T, greys, found = displaced
+    for rows, is_alone in ((slice(None), True), (slice(30), False)):
+        vague = replace(found, mean=replace(found.mean, own=1e3 * found.covariance))
+        tracker = LandmarkTracker(pipeline.refiner)
+        tracker.start(greys[0], stamp(0), part(vague, rows))
+        followed = tracker.track(greys[1], stamp(1))
+        assert (np.linalg.norm(pose_residual(followed.best.pose, T[1])[:3]) < 0.01) == is_alone
+        assert np.allclose(followed.best.covariance, ALONE * followed.covariance) == is_alone
+
+
+def part(found, rows):
+    """Some of the landmarks."""
+    return replace(found, landmarks=found.landmarks[rows], pixels=found.pixels[rows])
+
+
 def test_an_addition_counts_by_its_covariance(pipeline, displaced):
     T, greys, found = displaced
     errors = []
     for times in (1.0, 1e4):
-        vague = replace(found, covariance=times * found.covariance, mean=None)
         tracker = LandmarkTracker(pipeline.refiner)
-        tracker.start(greys[0], stamp(0), found)
-        tracker.add(greys[0], stamp(0), replace(vague, landmarks=found.landmarks[:15], pixels=found.pixels[:15]))
+        # so few that what is followed says nothing by itself
+        tracker.start(greys[0], stamp(0), part(found, slice(0, 48, 2)))
+        addition = replace(found, covariance=times * found.covariance, mean=None)
+        tracker.add(greys[0], stamp(0), part(addition, slice(1, 24, 2)))
         followed = tracker.track(greys[1], stamp(1))
+        assert 24 < len(followed.landmarks) < FEW_LANDMARKS
         errors.append(pose_residual(followed.best.pose, T[1])[0])
     # 3 cm off by the first search, and exact by the addition
     assert errors == pytest.approx([0.015, 0.03], abs=0.006)
