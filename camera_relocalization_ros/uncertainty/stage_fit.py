@@ -138,8 +138,8 @@ def _warn_of_few(stage: str, poses: int, images: int) -> None:
         return
     needed = f"about {math.ceil(images * LEAST_SAMPLES / poses / 100) * 100} images" if poses else "other images"
     logger.warning(
-        "%d images gave %d poses by %s; how far errors reach is measured on %d, and until then fewer poses are OK: "
-        "calibrate on %s",
+        "%d images gave %d poses by %s that can be OK; how far errors reach is measured on %d, and until then fewer "
+        "are: calibrate on %s",
         images,
         poses,
         "landmarks" if stage == "refined" else "regression",
