@@ -9,19 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from calibrated_bundle import calibration
 from colour_bundle import COLOUR_BUNDLE
 from helpers import load_benchmark, write_fake_dataset
 from painted_wall import CAMERA, MAP_OPTIONS, error_m, flight, paint, stamp, view, write_wall_dataset
 from scipy.spatial import cKDTree
 
-from camera_relocalization_ros.bundle import stage_calibration
 from camera_relocalization_ros.bundle.model_bundle import LANDMARKS, SIDECAR, load_bundle, replace_map
 from camera_relocalization_ros.cli.main import main
 from camera_relocalization_ros.core.geometry import position_quat
 from camera_relocalization_ros.core.pose import Pose
 from camera_relocalization_ros.core.state import Stage, State
-from camera_relocalization_ros.data.dataset import load_image_rgb
 from camera_relocalization_ros.evaluation.result_files import load_result
 from camera_relocalization_ros.localization.classify import OkLimits
 from camera_relocalization_ros.localization.landmarks.agreement import Prior
@@ -31,8 +28,6 @@ from camera_relocalization_ros.localization.landmarks.refinement_settings import
 from camera_relocalization_ros.localization.landmarks.staged_relocalizer import StagedRelocalizer
 from camera_relocalization_ros.localization.landmarks.tracker import TrackingSettings
 from camera_relocalization_ros.localization.relocalizer import Relocalizer
-from camera_relocalization_ros.uncertainty import stage_fit
-from camera_relocalization_ros.uncertainty.stage_fit import Regressions, with_stages
 from camera_relocalization_ros.vision.pnp import project
 
 WALL = paint()
@@ -135,38 +130,6 @@ def test_what_was_found_without_the_regression_is_followed_without_it(relocalize
     grey = pipeline.grey(view(poses[-1], WALL))
     followed = pipeline.track(grey, constant.estimate(view(poses[-1], WALL), stamp(6)))
     assert followed.stage is Stage.TRACKED and error_m(followed, poses[-1]) < 0.02
-
-
-def test_stages_are_calibrated_by_poses_made_as_in_flight(wall_bundle, tmp_path, monkeypatch):
-    """Every image is searched both ways; what every second shows is followed into the next ones, at once or later."""
-    monkeypatch.setattr(stage_fit, "LEAST_SAMPLES", 11)
-    dataset = write_wall_dataset(tmp_path / "flight", 36, seed=5)
-    relocalizer = Relocalizer.from_bundle(wall_bundle)
-    estimates = [relocalizer.estimate(load_image_rgb(f.image_path), f.stamp_ns) for f in dataset.frames]
-    stages = with_stages(relocalizer.bundle, calibration(), [Regressions(dataset, estimates)]).stages
-    # by one search alone: every image by itself, and the six tracked before two searches agree; confirmed: all but one
-    assert {name: stage.frames for name, stage in stages.items()} == {"refined": 42, "confirmed": 35, "tracked": 29}
-    assert all(value >= 1 for stage in stages.values() for value in stage.reach)
-    # those of few landmarks by themselves, if they are many
-    monkeypatch.setattr(stage_calibration, "FEW_LANDMARKS", 1000)
-    stages = with_stages(relocalizer.bundle, calibration(), [Regressions(dataset, estimates)]).stages
-    assert {name: stage.frames for name, stage in stages.items()} == {"refined": 42, "confirmed": 35, "tracked_few": 29}
-
-
-def test_a_calibration_is_not_fitted_to_poses_of_another_frame_of_that_name(wall_bundle, tmp_path, capsys):
-    bundle, dataset = shutil.copytree(wall_bundle, tmp_path / "bundle"), write_wall_dataset(tmp_path / "flight", 24, 5)
-    before = (bundle / SIDECAR).read_bytes()
-    # with its own poses it goes on to what else a calibration needs
-    assert main(["calibrate", str(bundle), str(dataset.path)]) == 1
-    assert "expected at least 50 to calibrate" in capsys.readouterr().err
-    (frames,) = dataset.path.rglob("frames.csv")
-    header, *rows = frames.read_text(encoding="utf-8").splitlines()
-    x = header.split(",").index("x")
-    moved = [",".join([*(row := line.split(","))[:x], str(float(row[x]) + 0.5), *row[x + 1 :]]) for line in rows]
-    frames.write_text("\n".join([header, *moved, ""]), encoding="utf-8")
-    assert main(["calibrate", str(bundle), str(dataset.path)]) == 1
-    assert "is not the bundle's, though it has the name: one motion of it (50" in capsys.readouterr().err
-    assert (bundle / SIDECAR).read_bytes() == before
 
 
 def test_right_poses_exceed_chance_by_far_and_chance_is_what_features_anywhere_give(relocalizer, pipeline):
