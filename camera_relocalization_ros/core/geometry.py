@@ -48,7 +48,7 @@ def pose_matrix(position: np.ndarray, quat_xyzw: np.ndarray) -> np.ndarray:
 def position_quat(T_a_b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Position (..., 3) and canonical quaternion (..., 4) of T_a_b (..., 4, 4).
 
-    The rotation part is projected onto SO(3), so matrices that are orthonormal only to a few digits are fine.
+    Rotation parts that are orthonormal only to a few digits are fine; one with a scale is not: old SciPy turns it.
     """
     T_a_b = np.asarray(T_a_b, dtype=np.float64)
     R_n33 = T_a_b[..., :3, :3].reshape(-1, 3, 3)

@@ -65,7 +65,7 @@ def add_image_file(
         writer.skip("repeated stamp")
         return False
     try:
-        writer.add(stamp_ns, *position_quat(T_parent_child), data, suffix, number, camera)
+        writer.add(stamp_ns, *position_quat(_rigid(T_parent_child)), data, suffix, number, camera)
     except DatasetError as error:
         raise DatasetError(f"{path}: {error}") from error
     return True
@@ -83,6 +83,14 @@ def _matrix_fault(T_parent_child: np.ndarray) -> str:
     if sizes[0] > MAX_STRETCH * sizes[2]:
         return f"its pose is no rotation: it stretches one direction {sizes[0] / sizes[2]:.3g} times as much as another"
     return ""
+
+
+def _rigid(T_parent_child: np.ndarray) -> np.ndarray:
+    """With the nearest rotation in place of one with a scale, which SciPy before 1.15 takes for another rotation."""
+    left, _, right = np.linalg.svd(T_parent_child[:3, :3])
+    T_rigid = T_parent_child.copy()
+    T_rigid[:3, :3] = left @ right
+    return T_rigid
 
 
 def refuse_without_pictures(paths: list[Path]) -> None:

@@ -11,7 +11,7 @@ from camera_relocalization_ros.core.errors import DatasetError
 from camera_relocalization_ros.core.geometry import invert, transform_points
 from camera_relocalization_ros.data.dataset import Dataset
 from camera_relocalization_ros.data.doctor.examination import examine
-from camera_relocalization_ros.data.layouts.transforms_json import import_transforms_json
+from camera_relocalization_ros.data.layouts.transforms_json import T_OPENGL_OPTICAL, import_transforms_json
 
 IDENTITY = np.eye(4).tolist()
 TRANSPOSED = [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [1, 2, 3, 1]]
@@ -66,7 +66,7 @@ def test_a_scale_in_the_matrix_is_no_part_of_the_rotation(tmp_path):
     source = write_transforms(tmp_path / "t", [{"file_path": "a.png", "transform_matrix": T.tolist()}])
     (frame,) = import_transforms_json(source, tmp_path / "set").frames
     np.testing.assert_allclose(frame.pose.position, [2, 4, 6])
-    np.testing.assert_allclose(np.abs(frame.pose.matrix[:3, :3]).sum(axis=0), 1.0, atol=1e-12)
+    np.testing.assert_allclose((frame.pose.matrix @ T_OPENGL_OPTICAL)[:3, :3], T[:3, :3] / 2, atol=1e-12)
 
 
 def test_whole_paths_into_the_folder_are_followed(tmp_path):
