@@ -14,9 +14,10 @@ from geometry_msgs.msg import Pose as PoseMessage
 from geometry_msgs.msg import PoseStamped, PoseWithCovarianceStamped, TransformStamped
 from nav_msgs.msg import Odometry
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from std_msgs.msg import Header
 
 from camera_relocalization_ros.core.camera import DISTORTION_LENGTHS, EQUIDISTANT, CameraIntrinsics, distortion_model
-from camera_relocalization_ros.core.errors import EncodingError, FrameError
+from camera_relocalization_ros.core.errors import EncodingError, FrameError, StampError
 from camera_relocalization_ros.core.image_files import Picture, decode_image, encoded_suffix, image_fault
 from camera_relocalization_ros.core.pose import Pose
 from camera_relocalization_ros.ros.pixel_layouts import MATRICES, is_refused_by_cv_bridge, yuv_to_bgr
@@ -34,6 +35,18 @@ _BRIDGE = CvBridge()
 def stamp_from_ns(stamp_ns: int) -> rospy.Time:
     """A ROS time; exact."""
     return rospy.Time(int(stamp_ns) // 1_000_000_000, int(stamp_ns) % 1_000_000_000)
+
+
+def stamp_ns_of(header: Header) -> int:
+    """The stamp of a header in nanoseconds, 0 where there is none.
+
+    Raises StampError where its nanoseconds are no part of a second, which no clock gives: a driver filled it wrongly,
+    and added up it may be more than a header holds.
+    """
+    if header.stamp.nsecs >= 1_000_000_000:
+        found = f"{header.stamp.secs} s and {header.stamp.nsecs} ns"
+        raise StampError(f"image with a stamp of {found}; expected less than 1000000000 ns: does its driver fill it?")
+    return int(header.stamp.to_nsec())
 
 
 def message_to_rgb(message: Image | CompressedImage) -> np.ndarray:

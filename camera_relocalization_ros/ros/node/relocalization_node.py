@@ -142,7 +142,8 @@ class RelocalizationNode:
 
     def estimate_alone(self, message: Image | CompressedImage) -> Estimate:
         """The pose of one image by itself; leaves the live images alone. Raises FrameError."""
-        return self.localizer.estimate_alone(conversions.message_to_rgb(message), message.header.stamp.to_nsec())
+        stamp_ns = conversions.stamp_ns_of(message.header)
+        return self.localizer.estimate_alone(conversions.message_to_rgb(message), stamp_ns)
 
     def _use_model(self, relocalizer: Relocalizer) -> None:
         self.localizer.use_model(relocalizer, self.params)
@@ -168,11 +169,12 @@ class RelocalizationNode:
         """Remember what came too soon after others: tracking may go by way of it."""
         for message in messages:
             try:
+                stamp_ns = conversions.stamp_ns_of(message.header)
                 decode_grey = conversions.grey_decoder(message)
             except FrameError:
                 # of no use; the next one that has its turn tells what is wrong
                 continue
-            self.localizer.landmarks.miss(decode_grey, message.header.stamp.to_nsec())
+            self.localizer.landmarks.miss(decode_grey, stamp_ns)
 
     def _skip(self) -> None:
         self.status.skipped += 1
@@ -183,12 +185,13 @@ class RelocalizationNode:
     def _localize(self, arrival: Arrival) -> None:
         header = arrival.message.header
         try:
-            if header.stamp.is_zero():
+            stamp_ns = conversions.stamp_ns_of(header)
+            if not stamp_ns:
                 raise StampError("image without a stamp")
             is_grey_enough = self.localizer.landmarks.is_tracking and not self._debug_image.listeners()
             picture = conversions.message_to_picture(arrival.message, is_grey_enough)
             self.camera.on_image(*picture.size, header.frame_id)
-            estimate = self.localizer.estimate(picture, header.stamp.to_nsec())
+            estimate = self.localizer.estimate(picture, stamp_ns)
             estimate = in_time(estimate, rospy.Time.now(), not rospy.rostime.is_wallclock())
             estimate = self._frozen.judged(estimate, arrival.message.data, self.params.frozen_after)
         except FrameError as error:

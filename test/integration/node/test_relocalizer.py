@@ -173,13 +173,25 @@ class RelocalizerTest(unittest.TestCase):
             assert self.send_image(stamp_ns + STEP_NS).window_length == 2
 
     def test_an_image_without_stamp_is_rejected(self):
-        self.send_image(START_NS + 40 * S)
+        before = counts(self.send_image(START_NS + 40 * S)).get("stamp", 0)
         message = self.message(fake_image_rgb(0), 0)
         self.publisher.publish(message)
         status = wait_for(lambda: self.listener.status_of(0), "a status for stamp 0")
         assert "without a stamp" in status.reason
-        assert counts(status)["stamp"] == 1
+        assert counts(status)["stamp"] == before + 1
         assert 0 not in self.listener.poses
+
+    def test_a_stamp_that_no_header_holds(self):
+        """Added up it is more than 32 bits of seconds: no message of the node could carry it."""
+        before = counts(self.send_image(START_NS + 45 * S)).get("stamp", 0)
+        message = self.message(fake_image_rgb(0), START_NS + 45 * S)
+        message.header.stamp.secs, message.header.stamp.nsecs = 2**32 - 1, 4_000_000_000
+        self.publisher.publish(message)
+        wrong_ns = message.header.stamp.to_nsec()
+        status = wait_for(lambda: self.listener.status_of(wrong_ns), "a status for the stamp")
+        assert (status.state, counts(status)["stamp"]) == (RelocalizerStatus.LOST, before + 1)
+        assert "4294967295 s and 4000000000 ns" in status.reason
+        assert self.send_image(START_NS + 46 * S).frames_seen > status.frames_seen
 
     def test_an_image_that_does_not_decode(self):
         message = self.message(fake_image_rgb(0), START_NS + 50 * S)
