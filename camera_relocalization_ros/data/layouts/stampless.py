@@ -86,7 +86,7 @@ def _matrix_fault(T_parent_child: np.ndarray) -> str:
 
 
 def _rigid(T_parent_child: np.ndarray) -> np.ndarray:
-    """With the nearest rotation in place of one with a scale, which SciPy before 1.15 takes for another rotation."""
+    """With the nearest rotation in place of one with a scale, which SciPy before 1.15.2 takes for another rotation."""
     left, _, right = np.linalg.svd(T_parent_child[:3, :3])
     T_rigid = T_parent_child.copy()
     T_rigid[:3, :3] = left @ right
