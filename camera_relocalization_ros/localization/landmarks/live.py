@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Callable, Protocol
 
 import numpy as np
@@ -128,13 +129,14 @@ class BackgroundLandmarks:
         rate_hz: float,
         counts: RefinementCounts,
     ) -> None:
-        self._pipeline = make_pipeline(self._give_way)
+        # neither pipeline nor thread refers to this object: it goes, with the map, when the last one lets go of it
+        self._may_go_on = threading.Event()
+        self._pipeline = make_pipeline(partial(_give_way, self._may_go_on))
         self._counts = counts
         self._period_s = 1 / rate_hz if rate_hz else 0.0
         self._started_s = -self._period_s
-        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="refine", initializer=self._start)
-        # of the thread that refines, what time.clock_gettime takes; None where no thread has begun
-        self._clock: int | None = None
+        self._thread = RefiningThread()
+        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="refine", initializer=self._thread.start)
         # seconds of the processor, of the thread of the images and of that which refines, when that began
         self._began = 0.0, 0.0
         self._pending: Future[RefinedImage] | None = None
@@ -144,7 +146,6 @@ class BackgroundLandmarks:
         self._newest: tuple[np.ndarray, Estimate, Prior] | None = None
         # an image that was followed, and waits for its regression
         self._followed: np.ndarray | None = None
-        self._may_go_on = threading.Event()
 
     @property
     def health(self) -> LandmarkHealth:
@@ -208,9 +209,9 @@ class BackgroundLandmarks:
         if self._pending is None and self._newest and is_due:
             self._started_s = now_s
             self._meter.began()
-            self._began = time.thread_time(), self._refining_s
+            self._began = time.thread_time(), self._thread.processor_s
             self._pending = self._worker.submit(self._refined, *self._newest, self._meter.scale, self._meter.is_hurried)
-        elif self._pending is not None and self._clock is not None:
+        elif self._pending is not None and self._thread.has_begun:
             self._share_processor(self._pending, now_s + LONGEST_WAIT_S)
 
     def reset(self) -> None:
@@ -229,18 +230,8 @@ class BackgroundLandmarks:
         share = LOST_SHARE if math.isnan(self._pipeline.landmarks_age_s) else TRACKED_SHARE
         images_s, elapsed_s = time.thread_time() - self._began[0], time.monotonic() - self._started_s
         wanted_s = self._began[1] + min(share * images_s, ENOUGH_SHARE * elapsed_s)
-        while time.monotonic() < until_s and self._refining_s < wanted_s and not pending.done():
-            wait([pending], min(wanted_s - self._refining_s, until_s - time.monotonic()))
-
-    @property
-    def _refining_s(self) -> float:
-        """What the thread that refines has had of the processor."""
-        return 0.0 if self._clock is None else time.clock_gettime(self._clock)
-
-    def _start(self) -> None:
-        """In the worker's thread, first of all."""
-        be_nice()
-        self._clock = time.pthread_getcpuclockid(threading.get_ident())
+        while time.monotonic() < until_s and self._thread.processor_s < wanted_s and not pending.done():
+            wait([pending], min(wanted_s - self._thread.processor_s, until_s - time.monotonic()))
 
     def _refined(
         self, grey: np.ndarray, regression: Estimate, prior: Prior, scale: float, is_hurried: bool
@@ -251,10 +242,6 @@ class BackgroundLandmarks:
         processor_s = time.thread_time() - started_processor_s
         return replace(refined, clock_s=time.perf_counter() - started_s, processor_s=processor_s)
 
-    def _give_way(self) -> None:
-        # not for ever: whatever becomes of the image, something must be found at last
-        self._may_go_on.wait(LONGEST_PAUSE_S)
-
     def _take_refined(self) -> None:
         if self._pending is None or not self._pending.done():
             return
@@ -262,3 +249,31 @@ class BackgroundLandmarks:
         self._counts.add(refined.decision)
         self._meter.ended(refined.clock_s, refined.processor_s, refined.effort)
         self._pipeline.take(refined)
+
+
+class RefiningThread:
+    """What the thread that refines has had of the processor, in seconds."""
+
+    def __init__(self) -> None:
+        # what time.clock_gettime takes; None where no thread has begun
+        self._clock: int | None = None
+
+    def start(self) -> None:
+        """In that thread, first of all."""
+        be_nice()
+        self._clock = time.pthread_getcpuclockid(threading.get_ident())
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether there is a thread."""
+        return self._clock is not None
+
+    @property
+    def processor_s(self) -> float:
+        """0 while there is no thread."""
+        return 0.0 if self._clock is None else time.clock_gettime(self._clock)
+
+
+def _give_way(may_go_on: threading.Event) -> None:
+    # not for ever: whatever becomes of the image, something must be found at last
+    may_go_on.wait(LONGEST_PAUSE_S)

@@ -12,6 +12,7 @@ from std_srvs.srv import SetBool, SetBoolRequest, SetBoolResponse, Trigger, Trig
 
 from camera_relocalization_ros.core.errors import FrameError, RelocalizationError
 from camera_relocalization_ros.core.pose import Pose
+from camera_relocalization_ros.core.program import give_back_freed_memory
 from camera_relocalization_ros.core.state import State
 from camera_relocalization_ros.localization.estimate import Estimate
 from camera_relocalization_ros.ros import conversions
@@ -67,6 +68,8 @@ class NodeServices:
             return self._loaded(False, str(error))
         finally:
             self._is_loading.release()
+            # of this thread, which ends with the answer, and of the model that answered before
+            give_back_freed_memory()
         rospy.loginfo(f"~load_bundle: {request.path} answers now")
         return self._loaded(True, f"{request.path} answers now")
 

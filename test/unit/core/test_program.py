@@ -146,3 +146,25 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
     kept, given_back = (int(run_python(program.format(call=call))) for call in ("keep_freed_memory()", ""))
     # pages of ten blocks, or of one at most
     assert kept < 12_000 and given_back > 80_000
+
+
+def test_freed_memory_of_a_thread_that_ended_is_given_back():
+    program = """
+import threading
+from camera_relocalization_ros.core.program import give_back_freed_memory
+def pages():
+    return int(open("/proc/self/statm").read().split()[1])
+kept = []
+def work():
+    blocks = [bytearray(1000) for _ in range(40_000)]
+    # the last one stays, so that those below it are not at the end of the thread's memory
+    kept.append(blocks[-1])
+thread = threading.Thread(target=work)
+thread.start()
+thread.join()
+before = pages()
+give_back_freed_memory()
+print(before - pages())
+"""
+    # of 40 MB in pages of 4 KB
+    assert int(run_python(program)) > 5_000

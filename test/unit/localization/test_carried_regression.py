@@ -180,6 +180,6 @@ def test_images_that_take_all_the_time_leave_a_search_its_share(relocalizer, mon
         pass
     landmarks.pause()
     landmarks.refine()
-    assert pending.done() or landmarks._refining_s >= live.ENOUGH_SHARE * 0.1
+    assert pending.done() or landmarks._thread.processor_s >= live.ENOUGH_SHARE * 0.1
     pending.result(timeout=60)
     landmarks.close()

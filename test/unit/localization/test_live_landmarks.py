@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Beside a live stream landmarks are searched in the background: nothing waits for it, and it lets answers go first."""
 
+import gc
 import os
 import sys
 import threading
+import weakref
 from concurrent.futures import TimeoutError as FutureTimeout
 from functools import partial
 
@@ -132,6 +134,30 @@ def test_a_search_stands_still_while_an_image_is_answered_but_not_for_ever(reloc
     # near what is tracked by then, because searches take long: a guided one has two steps
     assert live._pending.result(timeout=30).decision.is_accepted and len(steps) == 4
     live.close()
+
+
+def test_what_is_closed_goes_at_once_with_its_map(relocalizer):
+    """Python's collector of garbage may wait for minutes, and the map of each model before would be kept till then."""
+    live = BackgroundLandmarks(
+        partial(LandmarkPipeline, relocalizer.bundle.landmark_map, CAMERA),
+        relocalizer.sibling().estimate,
+        0.0,
+        RefinementCounts(),
+    )
+    image = view(flight(1, seed=5)[0], WALL)
+    live.estimate(Picture.of(image), relocalizer.estimate(image, stamp(0)))
+    live.refine()
+    live._pending.result(timeout=30)
+    thread = next(iter(live._worker._threads))
+    live.close()
+    thread.join(30)
+    gone = weakref.ref(live)
+    gc.disable()
+    try:
+        del live
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 def test_whether_the_search_keeps_up_is_told_in_numbers(relocalizer):
