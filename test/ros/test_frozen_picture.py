@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A driver that repeats its last picture with new stamps."""
+"""A driver that repeats its last pictures with new stamps."""
 
 import numpy as np
 import pytest
@@ -33,8 +33,16 @@ def test_a_picture_that_stays_the_same_is_not_ok_for_long():
 
 @pytest.mark.parametrize("after_s", [0.0, 1.0])
 def test_noise_is_enough_and_0_asks_for_nothing(after_s):
-    pictures = [CAMERA] * 30 if after_s == 0 else [CAMERA, OTHER] * 15
+    pictures = [CAMERA if after_s == 0 else bytes([n]) for n in range(30)]
     assert states(FrozenPicture(), pictures, after_s) == [State.OK] * 30
+
+
+@pytest.mark.parametrize("buffers, is_told", [(2, True), (4, True), (8, False)])
+def test_buffers_that_a_driver_hands_out_one_after_the_other_are_no_new_pictures(buffers, is_told):
+    pictures = [bytes([n % buffers]) for n in range(30)]
+    late = buffers - 1 + 10
+    expected = [State.OK] * late + [State.DEGRADED] * (30 - late) if is_told else [State.OK] * 30
+    assert states(FrozenPicture(), pictures) == expected
 
 
 def test_each_picture_sent_twice_and_a_bag_that_starts_again_are_none():
