@@ -38,7 +38,10 @@ def match_camera(sidecar: BundleSidecar, width: int, height: int, camera: Camera
         return CameraMatch("")
     # of the whole image, also where a part of it is cut out
     size = sidecar.preprocessing.whole
-    return CameraMatch(compare_cameras(camera.scaled(*size), sidecar.camera.scaled(*size)))
+    try:
+        return CameraMatch(compare_cameras(camera.scaled(*size), sidecar.camera.scaled(*size)))
+    except ValueError as error:
+        return CameraMatch(str(error))
 
 
 def compare_cameras(flown: CameraIntrinsics, trained: CameraIntrinsics) -> str:

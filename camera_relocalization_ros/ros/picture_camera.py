@@ -59,6 +59,14 @@ def picture_camera(message: CameraInfo, rectified: bool, size: tuple[int, int] |
     rectified: P and no distortion instead of K and D. Raises FrameError for numbers that describe no camera, and for a
     picture that is neither what CameraInfo describes nor that resized.
     """
+    try:
+        return _picture_camera(message, rectified, size)
+    except ValueError as error:
+        # of P, or of K once it is moved by roi or scaled
+        raise FrameError(str(error)) from error
+
+
+def _picture_camera(message: CameraInfo, rectified: bool, size: tuple[int, int] | None) -> PictureCamera:
     sensor, notes = _sensor(message, rectified)
     if sensor is None:
         return PictureCamera(None)

@@ -108,6 +108,29 @@ def test_pictures_that_camera_info_does_not_describe_are_refused(changes, size, 
         picture_camera(info_of(**changes), False, size)
 
 
+@pytest.mark.parametrize(
+    ("rectified", "changes", "says"),
+    [
+        (True, {"P": [1e300, 0, 80, 0, 0, 140, 60, 0, 0, 0, 1, 0]}, "camera fx is 1e.300"),
+        (True, {"P": [1e-300, 0, 80, 0, 0, 140, 60, 0, 0, 0, 1, 0]}, "fx is 1e-300"),
+        # all is well until a picture of twice the size comes
+        (False, {"K": [150, 0, 9e5, 0, 152, 61, 0, 0, 1]}, "camera cx is 1800000.5"),
+    ],
+)
+def test_numbers_of_no_camera_are_told_and_take_the_camera_before_away(monkeypatch, rectified, changes, says):
+    """In flight: whatever was raised here ended the node, or left it the intrinsics that were no longer so."""
+    with pytest.raises(FrameError, match=says):
+        picture_camera(info_of(**changes), rectified, (320, 240))
+    for log in ("logwarn", "logwarn_throttle", "logerr_throttle"):
+        monkeypatch.setattr(rospy, log, lambda *_: None)
+    watch = CameraWatch(load_bundle(COLOUR_BUNDLE).sidecar, "rectified" if rectified else "raw")
+    watch.on_info(info_of(RECTIFIED, RECTIFIED))
+    assert watch.camera is not None
+    watch.on_info(info_of(**changes))
+    watch.on_image(320, 240, FRAME)
+    assert watch.camera is None and "camera_info: camera" in watch.why_unknown
+
+
 @pytest.mark.parametrize("compressed", [False, True])
 def test_extract_and_the_node_use_window_and_bins(tmp_path, monkeypatch, compressed):
     monkeypatch.setattr(rospy, "logwarn", lambda _line: None)

@@ -26,6 +26,11 @@ def test_the_training_camera_fits_at_any_resolution(sidecar):
         assert matched(sidecar, camera).complaint == ""
 
 
+def test_a_camera_that_is_none_at_the_models_resolution_is_told(sidecar):
+    camera = replace(CAMERA.scaled(8, 6), cx=9e5)
+    assert "camera cx is" in matched(sidecar, camera).complaint
+
+
 @pytest.mark.parametrize("axis", ["fx", "fy"])
 @pytest.mark.parametrize(("change", "complains"), [(0.9, False), (1.1, True), (-0.9, False), (-1.1, True)])
 def test_another_focal_length_is_told_but_not_refused(sidecar, axis, change, complains):
