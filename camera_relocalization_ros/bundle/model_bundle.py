@@ -177,6 +177,8 @@ def _check_folder(path: Path) -> None:
     try:
         if not path.exists():
             raise BundleError(f"{path}: no such bundle")
+        if not path.is_dir():
+            raise BundleError(f"{path}: a file; expected a bundle, which is a folder made by reloc export")
         if not (path / SIDECAR).is_file():
             raise BundleError(f"{path}: no {SIDECAR} in it; expected a bundle made by reloc export")
     except OSError as error:

@@ -25,7 +25,11 @@ MAX_RATE_HZ = 1.0 / MIN_SECONDS
 MAX_THREADS = 1024
 # what roscpp and the master take, relative or not; rospy itself only warns, and goes on without the topic
 TOPIC = re.compile(r"(?:[A-Za-z]\w*|[/~]\w+|~/\w+)(?:/\w+)*/?", re.ASCII)
+# a name that is left without its slashes and spaces; motion capture has such with spaces between words
+FRAME = re.compile(r"/*[^\s/](?:.*\S)?")
 SHA256 = re.compile("(?:[0-9a-f]{64})?")
+# of which each may be empty
+FRAMES = ("parent_frame", "child_frame", "tf_child_frame", "camera_frame", "body_frame", "body_pose_in")
 TRANSPORTS = ("raw", "compressed")
 TF_MODES = ("none", "camera", "object", "odom")
 PUBLISH_STATES = ("all", "ok")
@@ -139,6 +143,10 @@ class NodeParams:
         for name in ("camera_info_topic", "odometry_topic", "attitude_topic", "velocity_topic"):
             topic = getattr(self, name)
             self._check_range(name, not topic or bool(TOPIC.fullmatch(topic)), "the name of a topic, or nothing")
+        for name in FRAMES:
+            frame = getattr(self, name)
+            self._check_range(name, not frame or bool(FRAME.fullmatch(frame)), "the name of a frame, or nothing")
+        self._check_range("fixed_frame", bool(FRAME.fullmatch(self.fixed_frame)), "the name of a frame")
         self._check_motion()
         self._check_range("refinement_rate", abs(self.refinement_rate) < math.inf, "refinements a second")
         self._check_box()

@@ -75,6 +75,10 @@ def test_parameters_of_the_right_type_are_taken():
         ({"bundle": "b", "threads": 2**31 - 1}, "~threads is 2147483647; expected at most 1024"),
         ({"bundle": "b", "object_box": [-1.0, -1.0, -1.0, 1.0, 1.0, math.inf]}, "~object_box is .*; expected least x"),
         ({"bundle": "b", "camera_info_topic": "a/b c"}, "~camera_info_topic is 'a/b c'; expected the name of a topic"),
+        ({"bundle": "b", "fixed_frame": ""}, "~fixed_frame is ''; expected the name of a frame"),
+        ({"bundle": "b", "tf_child_frame": "/"}, "~tf_child_frame is '/'; expected the name of a frame, or nothing"),
+        ({"bundle": "b", "camera_frame": " "}, "~camera_frame is ' '"),
+        ({"bundle": "b", "body_pose_in": "map\n"}, "~body_pose_in is 'map..'"),
         ({"bundle": "b", "odometry_topic": "ö"}, "~odometry_topic is 'ö'; expected the name of a topic"),
         ({"bundle": "b", "attitude_topic": "/", "velocity_topic": "v"}, "~attitude_topic is '/'"),
         ({"bundle": "b", "image_width": 640}, "of ~image_width and ~image_height one is 0"),
@@ -105,6 +109,11 @@ def test_bad_parameters_are_one_line(values, says):
 @pytest.mark.parametrize("topic", ["odom", "/odom", "~odom", "~/odom", "/camera/2/odom", "odometry/filtered/"])
 def test_names_of_topics_are_taken(topic):
     assert NodeParams.from_values({"bundle": "b", "odometry_topic": topic}).odometry_topic == topic
+
+
+@pytest.mark.parametrize("frame", ["map", "/map", "wing/base_link", "vicon/wing 2/wing 2", "Flügel"])
+def test_names_of_frames_are_taken(frame):
+    assert NodeParams.from_values({"bundle": "b", "fixed_frame": frame}).fixed_frame == frame
 
 
 @pytest.mark.parametrize(
@@ -420,6 +429,31 @@ def test_a_bundle_of_the_users_shell_is_found_or_the_whole_path_is_asked_for(tmp
         bundle_folder("out/wing")
     (tmp_path / "out" / "wing").mkdir(parents=True)
     assert str(bundle_folder("out/wing")) == "out/wing"
+
+
+@pytest.mark.parametrize("name", ["", " "])
+def test_no_name_is_not_the_folder_that_the_node_was_started_in(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BundleError, match="^no bundle is named"):
+        bundle_folder(name)
+
+
+def test_another_model_is_no_change_of_the_camera(monkeypatch):
+    """Of two models that are loaded within a second the second one looked for no landmarks, for a false reason."""
+    monkeypatch.setattr(landmark_worker, "LandmarkPipeline", lambda *_, **__: None)
+    looks_for_landmarks = SimpleNamespace(estimate_tracked=lambda *_: "found")
+    monkeypatch.setattr(landmark_worker, "SequentialLandmarks", lambda *_: looks_for_landmarks)
+    bundle = replace(load_bundle(COLOUR_BUNDLE), landmark_map=object())
+    watch = CameraWatch(bundle.sidecar)
+    watch.on_info(conversions.camera_to_info(CAMERA, START_NS, "camera"))
+    landmarks = NodeLandmarks(watch, never_asked, 5.0, refines_first=True)
+    for _ in range(2):
+        landmarks.use(bundle)
+        assert landmarks.estimate_tracked(Picture.of(fake_image_rgb(0)), START_NS) == "found"
+    # but what changes with each image is
+    watch.on_info(conversions.camera_to_info(replace(CAMERA, cx=CAMERA.cx + 0.5), START_NS, "camera"))
+    assert landmarks.estimate_tracked(Picture.of(fake_image_rgb(0)), START_NS) is None
+    assert landmarks.why_not == "camera_info changes all the time"
 
 
 @pytest.mark.parametrize("name", ["~nobody_of_this_name/wing", "x" * 300])

@@ -44,6 +44,7 @@ assert "torch" not in sys.modules
         (["export", "nothing", "-o", "bundle"], "nothing: no run.yaml in it"),
         (["evaluate", "nothing", "good"], "nothing: no such bundle"),
         (["evaluate", "good", "good"], "good: no bundle.yaml in it"),
+        (["evaluate", "good/dataset.yaml", "good"], "good/dataset.yaml: a file; expected a bundle"),
         (["split", "good", "--period", "5", "--part", "test=3-9"], "does not lie within a period of 5 frames"),
         (["export-dataset", "good@x.test", "tum", "-o", "tum"], "no split 'x'"),
     ],

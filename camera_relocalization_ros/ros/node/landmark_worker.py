@@ -72,6 +72,8 @@ class NodeLandmarks:
     def use(self, bundle: Bundle) -> None:
         """Refine by another model's map from now on; none is fine too."""
         self._drop()
+        # another model is no change of the camera
+        self._changed_s = -CHANGE_PERIOD_S
         self._map, self._tells_confirmed = bundle.landmark_map, bundle.tells_confirmed
         self._why_off = self.why_not = self._why_no_search() if self._map is not None else ""
         if self._why_off:

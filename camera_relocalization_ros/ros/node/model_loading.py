@@ -32,6 +32,9 @@ def bundle_folder(path: Path | str) -> Path:
 
     roslaunch starts its nodes in a folder of its own, so that a path which was right in the user's shell is not.
     """
+    if not str(path).strip():
+        # pathlib takes it for the folder that the node was started in
+        raise BundleError(f"no bundle is named, but {str(path)!r}; expected the folder of a model")
     try:
         folder = Path(path).expanduser()
         is_elsewhere = not folder.is_absolute() and not folder.exists()
