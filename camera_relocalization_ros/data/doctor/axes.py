@@ -6,6 +6,8 @@ from __future__ import annotations
 import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Mapping
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -16,6 +18,7 @@ from camera_relocalization_ros.core.image_files import decode_grey, read_image_f
 from camera_relocalization_ros.core.trajectory import Trajectory
 from camera_relocalization_ros.data.dataset import Dataset, Frame
 from camera_relocalization_ros.data.doctor.finding import BAD, LOOK, OK, Finding
+from camera_relocalization_ros.data.doctor.image_measures import WIDTH
 from camera_relocalization_ros.data.doctor.pose_convention import MIRROR, R_BODY_OPTICAL, R_OPENGL, check_axes
 from camera_relocalization_ros.vision.visual_rotation import RotationPairs, visual_rotations
 
@@ -25,7 +28,7 @@ MIN_SCORE, MIN_LEAD = 0.4, 0.15
 # frames of a pair lie this far apart, or one step where frames are rarer
 GAP_S = 0.4
 # how many pairs are looked at, and at what width; more of them, and more closely, where these do not tell
-LOOKS = ((32, 320), (300, 640))
+LOOKS = ((32, WIDTH), (300, 640))
 
 
 def up_axis(quats_xyzw: np.ndarray) -> str:
@@ -60,12 +63,22 @@ def check_up_axis(dataset: Dataset) -> Finding:
     return Finding("up axis", LOOK, sentence, values)
 
 
-def check_convention(dataset: Dataset) -> Finding:
-    """The poses turn as the images do, which those of OpenGL cameras and inverted ones do not."""
+def first_looked_at(dataset: Dataset) -> set[Path]:
+    """The image files that `check_convention` begins with; none where no camera is known."""
+    if not dataset.cameras:
+        return set()
+    return {frame.image_path for pair in _choose(dataset, LOOKS[0][0])[0] for frame in pair.frames}
+
+
+def check_convention(dataset: Dataset, greys: Mapping[Path, np.ndarray]) -> Finding:
+    """The poses turn as the images do, which those of OpenGL cameras and inverted ones do not.
+
+    greys: those of `ImageMeasures`; other images are decoded.
+    """
     if not dataset.cameras:
         return Finding("axes of the camera", LOOK, "unknown intrinsics: not checked; add the camera to dataset.yaml")
     for count, width in LOOKS:
-        result = check_axes(*_pairs_and_poses(dataset, count, width))
+        result = check_axes(*_pairs_and_poses(dataset, count, width, greys if width == WIDTH else {}))
         if result.name:
             break
     level = OK if result.name == "optical" else BAD if result.name else LOOK
@@ -96,10 +109,10 @@ def _as_optical(frame: Frame, convention: str) -> Frame:
     return replace(frame, position=position, quat_xyzw=quat_xyzw)
 
 
-def _pairs_and_poses(dataset: Dataset, count: int, width: int) -> tuple[RotationPairs, Trajectory]:
-    """What about `count` pairs of images tell at a width, and all poses.
+def _choose(dataset: Dataset, count: int) -> tuple[list[_Pair], np.ndarray]:
+    """About `count` pairs of frames, and stamps (N,) int64 of all, of which each sequence has its own time.
 
-    Each sequence has its own time, since recordings may share their stamps.
+    Recordings may share their stamps.
     """
     share, before = count / dataset.frame_count, 0
     chosen: list[_Pair] = []
@@ -119,11 +132,19 @@ def _pairs_and_poses(dataset: Dataset, count: int, width: int) -> tuple[Rotation
         before += len(own_ns)
         for rows, gap_s in choose_pairs(own_ns, of_sequence):
             chosen.append(_Pair([sequence.frames[row] for row in rows], stamps_ns[-1][list(rows)].tolist(), gap_s))
+    return chosen, np.concatenate(stamps_ns)
+
+
+def _pairs_and_poses(
+    dataset: Dataset, count: int, width: int, greys: Mapping[Path, np.ndarray]
+) -> tuple[RotationPairs, Trajectory]:
+    """What about `count` pairs of images tell at a width, and all poses."""
+    chosen, stamps_ns = _choose(dataset, count)
     with ThreadPoolExecutor() as pool:
-        parts = [visual_rotations([], ()), *pool.map(lambda pair: _turn_of(pair, dataset, width), chosen)]
+        parts = [visual_rotations([], ()), *pool.map(lambda pair: _turn_of(pair, dataset, width, greys), chosen)]
     pairs = RotationPairs(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(RotationPairs)))
     poses = dataset.poses
-    return pairs, Trajectory(np.concatenate(stamps_ns), poses.positions, poses.quats_xyzw)
+    return pairs, Trajectory(stamps_ns, poses.positions, poses.quats_xyzw)
 
 
 @dataclass(frozen=True)
@@ -135,9 +156,11 @@ class _Pair:
     gap_s: float
 
 
-def _turn_of(pair: _Pair, dataset: Dataset, width: int) -> RotationPairs:
+def _turn_of(pair: _Pair, dataset: Dataset, width: int, greys: Mapping[Path, np.ndarray]) -> RotationPairs:
     """What the images of a pair tell; nothing where one of them, or its camera, is not known."""
-    first, second = (_load_grey(frame, width) for frame in pair.frames)
+    first, second = (
+        greys[frame.image_path] if frame.image_path in greys else _load_grey(frame, width) for frame in pair.frames
+    )
     cameras = [camera for camera in map(dataset.camera_of, pair.frames) if camera is not None]
     # check_files tells of images that do not decode, or differ in size
     if first is None or second is None or first.shape != second.shape or len(cameras) < 2:

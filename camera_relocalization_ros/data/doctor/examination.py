@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from camera_relocalization_ros.data.dataset import SCALED_FROM, Dataset
-from camera_relocalization_ros.data.doctor.axes import as_optical, check_convention, check_up_axis
+from camera_relocalization_ros.data.doctor.axes import as_optical, check_convention, check_up_axis, first_looked_at
 from camera_relocalization_ros.data.doctor.coverage import Coverage, check_coverage, measure_coverage
 from camera_relocalization_ros.data.doctor.finding import Finding
 from camera_relocalization_ros.data.doctor.image_checks import (
@@ -45,10 +45,10 @@ class Examination:
 
 
 def examine(dataset: Dataset) -> Examination:
-    """Read every image once, a few of them twice, and check them; never raises because of what the data are like."""
-    images = measure_images(dataset.sequences)
+    """Read every image once, and more of a few where these do not tell; never raises because of what the data are."""
+    images = measure_images(dataset.sequences, first_looked_at(dataset))
     scaled_from = ", ".join(sorted({str(s.info[SCALED_FROM]) for s in dataset.sequences if SCALED_FROM in s.info}))
-    convention, quaternions = check_convention(dataset), check_quaternions(dataset)
+    convention, quaternions = check_convention(dataset, images.greys), check_quaternions(dataset)
     # one fault, one finding: poses in another convention would look like cameras that hang upside down
     dataset = as_optical(dataset, convention.values.get("name", ""))
     coverage = measure_coverage(dataset.poses)

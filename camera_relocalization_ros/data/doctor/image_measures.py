@@ -7,7 +7,7 @@ import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Sequence, Tuple
+from typing import Collection, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 import cv2
 import numpy as np
@@ -21,6 +21,8 @@ from camera_relocalization_ros.data.still_pictures import compared_rows, still_a
 WIDTH = 320
 # grey values at or beyond these are clipped
 DARKEST, BRIGHTEST = 2, 253
+# greys are kept up to so many times that width
+MOST_KEPT = 2
 # of a picture that cannot be compared
 NO_TEXTURE = np.zeros(1, np.float32)
 # the four numbers, width and height, hash of the file
@@ -33,7 +35,7 @@ class ImageMeasures:
 
     All (N,), NaN for an image that does not decode; sizes (N, 2) are width and height in pixels, 0 for such a one.
     digests has N hashes of the files, "" for one that is missing. is_still (N,): the picture stands still while the
-    poses move.
+    poses move. greys: what `decode_grey` made, at WIDTH, of those files that were to be kept and are small.
     """
 
     sharpness: np.ndarray
@@ -43,6 +45,7 @@ class ImageMeasures:
     sizes: np.ndarray
     digests: tuple[str, ...]
     is_still: np.ndarray
+    greys: Mapping[Path, np.ndarray]
 
     @property
     def is_readable(self) -> np.ndarray:
@@ -60,16 +63,20 @@ class ImageMeasures:
         return self.sharpness / max(self.median_sharpness, 1e-9)
 
 
-def measure_images(sequences: Sequence[Recording]) -> ImageMeasures:
-    """Read each image of some sequences once."""
+def measure_images(sequences: Sequence[Recording], kept: Collection[Path] = ()) -> ImageMeasures:
+    """Read each image of some sequences once; greys of the files `kept` are for who looks at them next."""
+    greys: dict[Path, np.ndarray] = {}
     with Task("images", sum(len(sequence.frames) for sequence in sequences), "image") as progress:
         rows, still = [], [np.zeros(0, dtype=bool)]
         # textures of one sequence at a time: those of a thousand would fill the memory
         for sequence in sequences:
             compared = compared_rows(len(sequence.frames))
-            measured = _measured([frame.image_path for frame in sequence.frames], set(compared.tolist()), progress)
-            rows += [row for row, _ in measured]
-            textures = [measured[row][1] for row in compared]
+            are_compared = set(compared.tolist())
+            jobs = [_Job(f.image_path, n in are_compared, f.image_path in kept) for n, f in enumerate(sequence.frames)]
+            measured = _measured(jobs, progress)
+            rows += [one.row for one in measured]
+            greys.update((job.path, one.grey) for job, one in zip(jobs, measured) if one.grey is not None)
+            textures = [measured[row].texture for row in compared]
             still.append(still_among(compared, textures, sequence.trajectory().poses))
     numbers = np.array([row[:6] for row in rows], dtype=np.float64).reshape(-1, 6)
     return ImageMeasures(
@@ -80,33 +87,53 @@ def measure_images(sequences: Sequence[Recording]) -> ImageMeasures:
         sizes=numbers[:, 4:].astype(int),
         digests=tuple(row[6] for row in rows),
         is_still=np.concatenate(still),
+        greys=greys,
     )
 
 
-def _measured(paths: Sequence[Path], compared: set[int], progress: Task) -> list[tuple[_Row, np.ndarray]]:
-    """Of each image its row, and its texture where it is to be compared with others."""
+class _Job(NamedTuple):
+    """An image file; whether its texture is compared with others, and whether its grey is kept."""
+
+    path: Path
+    is_compared: bool
+    is_kept: bool
+
+
+class _Measured(NamedTuple):
+    """Of one image the row; its texture where it is to be compared; its grey where it is to be kept and small."""
+
+    row: _Row
+    texture: np.ndarray = NO_TEXTURE
+    grey: Optional[np.ndarray] = None
+
+
+def _measured(jobs: Sequence[_Job], progress: Task) -> list[_Measured]:
     found = []
     with ThreadPoolExecutor() as pool:
-        for one in pool.map(_measure, paths, (row in compared for row in range(len(paths)))):
+        for one in pool.map(_measure, jobs):
             found.append(one)
             progress.advance()
     return found
 
 
-def _measure(path: Path, is_compared: bool) -> tuple[_Row, np.ndarray]:
+def _measure(job: _Job) -> _Measured:
     try:
-        data = path.read_bytes()
+        data = job.path.read_bytes()
     except OSError:
-        return (np.nan, np.nan, np.nan, np.nan, 0, 0, ""), NO_TEXTURE
-    grey, digest = decode_grey(data, WIDTH), hashlib.sha1(data).hexdigest()
-    if grey is None:
-        return (np.nan, np.nan, np.nan, np.nan, 0, 0, digest), NO_TEXTURE
-    width, height = image_size(data) or grey.shape[::-1]
+        return _Measured((np.nan, np.nan, np.nan, np.nan, 0, 0, ""))
+    decoded, digest = decode_grey(data, WIDTH), hashlib.sha1(data).hexdigest()
+    if decoded is None:
+        return _Measured((np.nan, np.nan, np.nan, np.nan, 0, 0, digest))
+    grey, (width, height) = decoded, image_size(data) or decoded.shape[::-1]
     if grey.shape[1] > WIDTH:
         size = (WIDTH, max(round(height * WIDTH / width), 1))
         grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
     row = (*_numbers(grey), width, height, digest)
-    return row, texture_of(grey) if is_compared else NO_TEXTURE
+    # files that are no JPEG are decoded as large as they are
+    is_small = decoded.shape[1] <= MOST_KEPT * WIDTH
+    return _Measured(
+        row, texture_of(grey) if job.is_compared else NO_TEXTURE, decoded if job.is_kept and is_small else None
+    )
 
 
 def _numbers(grey: np.ndarray) -> tuple[float, float, float, float]:

@@ -185,9 +185,28 @@ def test_splits_that_are_missing_or_of_no_use(tmp_path):
 
 def test_axes_that_a_few_pairs_do_not_tell_are_looked_at_again(sound, monkeypatch):
     monkeypatch.setattr(axes, "LOOKS", ((10, 160),))
-    assert axes.check_convention(sound).values["name"] == ""
+    assert axes.check_convention(sound, {}).values["name"] == ""
     monkeypatch.setattr(axes, "LOOKS", ((10, 160), (40, 160)))
-    assert axes.check_convention(sound).values["name"] == "optical"
+    assert axes.check_convention(sound, {}).values["name"] == "optical"
+
+
+def test_axes_are_told_by_what_is_in_memory_as_by_the_files(sound, monkeypatch):
+    looked_at = axes.first_looked_at(sound)
+    assert 40 <= len(looked_at) <= 80
+    greys = measure_images(sound.sequences, looked_at).greys
+    assert set(greys) == looked_at
+    by_files, _ = axes._pairs_and_poses(sound, 40, 320, {})
+    monkeypatch.setattr(axes, "decode_grey", None)
+    in_memory, _ = axes._pairs_and_poses(sound, 40, 320, greys)
+    assert len(by_files) > 20
+    np.testing.assert_array_equal(in_memory.rotvecs, by_files.rotvecs)
+    np.testing.assert_array_equal(in_memory.second_rays, by_files.second_rays)
+
+
+def test_large_pictures_are_not_kept_in_memory(sound, tmp_path):
+    large = with_images(sound, tmp_path, (3, 4), lambda image: cv2.resize(image, None, fx=5, fy=5))
+    paths = [frame.image_path for frame in large.frames[3:6]]
+    assert set(measure_images(large.sequences, paths).greys) == {paths[2]}
 
 
 def test_of_many_sequences_together_no_more_pairs_are_looked_at(sound):
@@ -195,7 +214,7 @@ def test_of_many_sequences_together_no_more_pairs_are_looked_at(sound):
     pieces = tuple(
         replace(sound.sequences[0], name=str(at), frames=frames[at : at + 6]) for at in range(0, len(frames), 6)
     )
-    pairs, _ = axes._pairs_and_poses(replace(sound, sequences=pieces), 20, 160)
+    pairs, _ = axes._pairs_and_poses(replace(sound, sequences=pieces), 20, 160, {})
     assert 5 < len(pairs) <= 20
 
 

@@ -89,4 +89,4 @@ def test_the_doctor_sees_sizes_and_axes_of_several_cameras(folder):
     assert files.level == "OK" and "18 of 480x360, 6 of 440x330, by 4 cameras" in files.sentence
     assert check_files(measures, [CAMERA] * 24).level == "BAD"
     assert check_files(measures, [*cameras[1:], cameras[0]]).level == "BAD"
-    assert check_convention(dataset).values["name"] == "optical"
+    assert check_convention(dataset, {}).values["name"] == "optical"
