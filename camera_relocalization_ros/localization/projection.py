@@ -23,6 +23,17 @@ from camera_relocalization_ros.core.pose import Pose, Poses, lever_jacobian
 from camera_relocalization_ros.core.trajectory import Trajectory, interpolated
 from camera_relocalization_ros.localization.estimate import Estimate
 
+# Of odometry, one pose may be so far (m, rad) from where the velocity of those before leads: noise and quantization,
+# what a drone can be accelerated by (m/s2, rad/s2), and what stamps of arrival err by (s). More is a jump: the filter
+# behind the odometry was reset, or closed a loop.
+NOISE_M, NOISE_RAD = 0.1, 0.1
+ACCELERATION_M, ACCELERATION_RAD = 50.0, 100.0
+STAMP_ERROR_S = 0.02
+# by no drone, from one pose to the next where none before tells a velocity (m/s, rad/s)
+MAX_SPEED, MAX_RATE = 50.0, 30.0
+# without a pose for longer the way is not known
+MAX_GAP_S = 0.5
+
 
 @dataclass(frozen=True)
 class ProjectionSettings:
@@ -37,6 +48,8 @@ class ProjectionSettings:
 class MotionHistory:
     """The newest `keep_s` seconds of how the body moved in an odometry frame; not thread-safe.
 
+    It begins anew, and says why where it does not reach back, when stamps go back, after a gap, and after a jump.
+
     Velocities and rates belong to the newest pose and serve to go beyond it: velocity (3,) in m/s in the odometry
     frame, rate (3,) in rad/s about the body's axes (x forward, y left, z up), as a gyroscope has it.
     """
@@ -45,6 +58,9 @@ class MotionHistory:
         self._keep_ns = round(keep_s * 1e9)
         self._poses: deque[tuple[int, Pose]] = deque()
         self._velocity, self._rate = np.zeros(3), np.zeros(3)
+        # between the last two poses: m/s, and rad/s about the body's axes; None where there is but one
+        self._step: tuple[np.ndarray, np.ndarray] | None = None
+        self._why_anew = ""
 
     @property
     def span_ns(self) -> tuple[int, int]:
@@ -56,6 +72,7 @@ class MotionHistory:
     def clear(self) -> None:
         """Forget everything."""
         self._poses.clear()
+        self._step, self._why_anew = None, ""
 
     def add_pose(self, stamp_ns: int, pose: Pose, velocity_body: np.ndarray, rate: np.ndarray) -> None:
         """As nav_msgs/Odometry has it: pose of the body in the odometry frame, velocity and rate along body axes."""
@@ -80,7 +97,7 @@ class MotionHistory:
             raise SyncError(
                 f"odometry ends {ahead_s:.3f} s before the wanted stamp; allowed are {max_extrapolation_s} s"
                 if ahead_s > 0
-                else f"odometry begins {(oldest_ns - stamp_ns) / 1e9:.3f} s after the wanted stamp"
+                else f"odometry begins {(oldest_ns - stamp_ns) / 1e9:.3f} s after the wanted stamp{self._why_anew}"
             )
         if ahead_s <= 0:
             poses = Poses.stack(pose for _, pose in self._poses)
@@ -95,11 +112,38 @@ class MotionHistory:
             self._poses.pop()
         elif self._poses and stamp_ns < self._poses[-1][0]:
             # a looped bag: what was before has nothing to do with what comes
-            self._poses.clear()
+            self.clear()
+        if self._poses:
+            why_anew = self._step_to(stamp_ns, pose)
+            if why_anew:
+                self.clear()
+                self._why_anew = f": {why_anew}"
         self._poses.append((stamp_ns, pose))
         self._velocity, self._rate = np.array(velocity, float), np.array(rate, float)
         while stamp_ns - self._poses[0][0] > self._keep_ns:
             self._poses.popleft()
+
+    def _step_to(self, stamp_ns: int, pose: Pose) -> str:
+        """Remember the step from the newest pose to this one; why it is none of a motion, "" when it is one."""
+        before_ns, before = self._poses[-1]
+        step_s = (stamp_ns - before_ns) / 1e9
+        if step_s > MAX_GAP_S:
+            return f"there was none for {step_s:.2f} s"
+        moved, turned = pose.position - before.position, (before.rotation.inv() * pose.rotation).as_rotvec()
+        last, self._step = self._step, (moved / step_s, turned / step_s)
+        if last is None:
+            limits = MAX_SPEED * step_s + NOISE_M, MAX_RATE * step_s + NOISE_RAD
+            off = np.linalg.norm(moved), np.linalg.norm(turned)
+        else:
+            speed, rate = (float(np.linalg.norm(one)) for one in last)
+            limits = (
+                NOISE_M + ACCELERATION_M / 2 * step_s**2 + STAMP_ERROR_S * speed,
+                NOISE_RAD + ACCELERATION_RAD / 2 * step_s**2 + STAMP_ERROR_S * rate,
+            )
+            off = np.linalg.norm(moved - last[0] * step_s), np.linalg.norm(turned - last[1] * step_s)
+        if off[0] <= limits[0] and off[1] <= limits[1]:
+            return ""
+        return f"it jumped by {np.linalg.norm(moved):.2f} m and {np.degrees(np.linalg.norm(turned)):.0f} deg"
 
 
 def project(

@@ -139,6 +139,50 @@ def test_a_loop_forgets_and_a_repetition_replaces():
     assert motion.span_ns == (ns(0.5), ns(0.5))
 
 
+def jumped(T_jump: np.ndarray, period_s: float) -> MotionHistory:
+    """Odometry of a second that is in another frame after half of it."""
+    motion = MotionHistory()
+    for seconds in np.arange(0.0, 1.0 + 1e-9, period_s):
+        T = T_odom_body(seconds)
+        motion.add_pose(ns(seconds), Pose.from_matrix(T_jump @ T if seconds > 0.51 else T), VELOCITY, RATE)
+    return motion
+
+
+@pytest.mark.parametrize("period_s", [0.005, 0.02, 0.05])
+@pytest.mark.parametrize("metres, degrees", [(0.5, 0.0), (0.0, 20.0), (-6.0, 170.0)])
+def test_odometry_that_jumps_is_none_across_the_jump(metres, degrees, period_s):
+    """A filter that is reset, or closes a loop: the camera did not fly what lies between."""
+    R = Rotation.from_rotvec(np.radians([0, 0, degrees])).as_quat()
+    # about where the body is
+    about = pose_matrix(T_odom_body(0.5)[:3, 3], np.array([0, 0, 0, 1.0]))
+    motion = jumped(about @ pose_matrix(np.array([metres, 0, 0]), R) @ invert(about), period_s)
+    with pytest.raises(SyncError, match="after the wanted stamp: it jumped by"):
+        project(make_estimate(0.4), ns(0.7), motion, T_BODY_CAMERA)
+    projected = project(make_estimate(0.6), ns(0.9), motion, T_BODY_CAMERA)
+    assert_is(projected, T_parent_camera(0.9), 1e-3, 1e-3)
+
+
+def test_odometry_is_no_way_across_a_gap():
+    motion = MotionHistory()
+    for seconds in (0.0, 0.02, 0.04, 0.6, 0.62):
+        motion.add_pose(ns(seconds), Pose.from_matrix(T_odom_body(seconds)), VELOCITY, RATE)
+    with pytest.raises(SyncError, match="0.200 s after the wanted stamp: there was none for 0.56 s"):
+        project(make_estimate(0.4), ns(0.62), motion, T_BODY_CAMERA)
+
+
+@pytest.mark.parametrize("rate_hz", [5, 10, 30, 200])
+def test_what_a_drone_may_do_and_stamps_of_arrival_are_no_jump(rate_hz):
+    """Swinging to and fro by 3 m/s, 15 m/s2 and 6 rad/s, seen with 5 mm of noise, stamped up to 15 ms late."""
+    rng, motion = np.random.default_rng(0), MotionHistory()
+    times_s = np.arange(0.0, 1.9, 1 / rate_hz)
+    late_s = np.minimum(rng.uniform(0, 0.015, len(times_s)), 0.5 / rate_hz)
+    for seconds, late in zip(times_s, late_s):
+        quat = Rotation.from_rotvec([0, 0, 1.2 * np.sin(5 * seconds)]).as_quat()
+        position = np.array([0.6 * np.sin(5 * seconds), 0, 0]) + rng.normal(0, 0.005, 3)
+        motion.add_pose(ns(seconds + late), Pose(position, quat), np.zeros(3), np.zeros(3))
+    assert motion.span_ns[0] == ns(late_s[0])
+
+
 def test_covariance_grows_with_the_horizon():
     motion = odometry(1.0)
     grown = [project(make_estimate(0.5), ns(now), motion, T_BODY_CAMERA).covariance for now in (0.5, 0.6, 0.8, 0.95)]
