@@ -131,6 +131,15 @@ def test_numbers_of_no_camera_are_told_and_take_the_camera_before_away(monkeypat
     assert watch.camera is None and "camera_info: camera" in watch.why_unknown
 
 
+def test_the_size_of_images_is_known_before_they_come(monkeypatch):
+    """A model for another shape is refused by it, and one for a window of the sensor is not."""
+    monkeypatch.setattr(rospy, "logwarn_throttle", lambda *_: None)
+    watch = CameraWatch(load_bundle(COLOUR_BUNDLE).sidecar)
+    assert watch.size is None
+    watch.on_info(info_of(roi=ROI, binning_x=2, binning_y=2))
+    assert watch.size == (48, 36)
+
+
 @pytest.mark.parametrize("compressed", [False, True])
 def test_extract_and_the_node_use_window_and_bins(tmp_path, monkeypatch, compressed):
     monkeypatch.setattr(rospy, "logwarn", lambda _line: None)

@@ -17,7 +17,8 @@ WARNING_PERIOD_S = 5.0
 
 class CameraWatch:
     """`match` compares the newest camera_info with a model; `camera` are the intrinsics of the images, None while not
-    known: those of the newest camera_info for images of the newest size.
+    known: those of the newest camera_info for images of the newest size. size: width and height of the images that it
+    describes, None while it describes none.
 
     topic: what is listened to, as the master knows it; "" before that. rectification: what the images are, see
     picture_camera.
@@ -27,6 +28,7 @@ class CameraWatch:
         self.camera: CameraIntrinsics | None = None
         self.match = CameraMatch("")
         self.topic = ""
+        self.size: tuple[int, int] | None = None
         self._sidecar = sidecar
         self._rectification = rectification
         self._is_rectified = is_rectified("", rectification)
@@ -34,12 +36,6 @@ class CameraWatch:
         self._image_size: tuple[int, int] | None = None
         self._image_frame: str | None = None
         self._told: set[str] = set()
-
-    @property
-    def size(self) -> tuple[int, int] | None:
-        """Width and height as the newest camera_info says, None while it says nothing."""
-        info = self._newest
-        return (info.width, info.height) if info is not None and info.width and info.height else None
 
     @property
     def why_unknown(self) -> str:
@@ -81,6 +77,7 @@ class CameraWatch:
             self._compare(self._newest)
 
     def _compare(self, message: CameraInfo) -> None:
+        self.size = None
         try:
             found = self._picture_camera(message)
         except FrameError as error:
@@ -97,6 +94,7 @@ class CameraWatch:
         """Set `camera` and `match`; raises FrameError."""
         promised = picture_camera(message, self._is_rectified).camera
         width, height = (promised or message).width, (promised or message).height
+        self.size = (width, height) if width and height else None
         match, found = match_camera(self._sidecar, width, height, promised), PictureCamera(promised)
         if promised is None and not match.complaint:
             match = CameraMatch(f"camera_info on {self.topic} is not calibrated: K[0] is {message.K[0]:g}")
