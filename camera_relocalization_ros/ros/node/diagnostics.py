@@ -25,6 +25,8 @@ LEVELS = {State.WARMING_UP: OK, State.OK: OK, State.DEGRADED: WARN, State.LOST: 
 MIN_SHARE, ENOUGH_IMAGES = 0.5, 30
 # processors and modules of this kind slow themselves down from about here on
 HOT_C = 85.0
+# between two lines of the log on how images arrive, which goes on as it is
+ARRIVALS_PERIOD_S = 60.0
 
 
 class NodeDiagnostics:
@@ -70,8 +72,10 @@ class NodeDiagnostics:
         seen, localized, new_rejected, dropped = (new - old for new, old in zip(counts, self._before))
         period_s, self._before_s, self._before = now_s - self._before_s, now_s, counts
         problems = [f"{new_rejected} images rejected"] if new_rejected else []
-        if self._node.image_watch.complaint:
-            problems.append(self._node.image_watch.complaint)
+        complaint = self._node.arrivals.complaint
+        if complaint:
+            rospy.logwarn_throttle(ARRIVALS_PERIOD_S, complaint)
+        problems += [one for one in (complaint, self._node.image_watch.complaint) if one]
         # before the first image no rate is too low, and one that nobody wants is never too late
         if newest.seen and status.last.activity == RelocalizerStatus.ANSWERING:
             problems += self._slow(seen / period_s, dropped / max(seen, 1))

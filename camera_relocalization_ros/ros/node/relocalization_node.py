@@ -24,6 +24,7 @@ from camera_relocalization_ros.msg import ModelInfo, RelocalizerStatus
 from camera_relocalization_ros.ros import conversions
 from camera_relocalization_ros.ros.fault_isolation import FaultIsolation
 from camera_relocalization_ros.ros.image_topic_watch import ImageTopicWatch
+from camera_relocalization_ros.ros.node.arrival_watch import ArrivalWatch
 from camera_relocalization_ros.ros.node.camera_watch import CameraWatch
 from camera_relocalization_ros.ros.node.frozen_picture import FrozenPicture
 from camera_relocalization_ros.ros.node.image_localizer import ImageLocalizer
@@ -58,6 +59,7 @@ class RelocalizationNode:
     def __init__(self, relocalizer: Relocalizer, params: NodeParams, tf: TfOutput | None) -> None:
         self.params = params
         self.newest = NewestFrame()
+        self.arrivals = ArrivalWatch()
         self.image_watch = ImageTopicWatch(lambda: self.newest.seen > 0)
         self.status = NodeStatus(self.newest)
         self.camera = CameraWatch(relocalizer.bundle.sidecar, params.rectification)
@@ -76,6 +78,7 @@ class RelocalizationNode:
 
     def on_image(self, message: Image | CompressedImage) -> None:
         """Subscriber callback; the work is done elsewhere, so that the next image finds this thread free."""
+        self.arrivals.note(message._connection_header["callerid"], message.header.stamp.to_nsec())
         self.newest.put(message)
 
     def run(self) -> None:

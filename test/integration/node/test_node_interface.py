@@ -507,6 +507,18 @@ class NodeInterfaceTest(unittest.TestCase):
         late = self.diagnosed("timing", lambda one: "age" in one.message, "the age is told")
         assert late.level == WARN and "allowed are 500" in late.message
 
+    def test_a_second_camera_on_the_topic_of_the_images_is_named(self):
+        other = subprocess.Popen(["rostopic", "pub", "-r", "20", "/camera/image_raw", "sensor_msgs/Image", "{}"])
+        self.addCleanup(other.wait, 20)
+        self.addCleanup(other.terminate)
+
+        def is_named(one):
+            self.client.publish(fake_image_rgb(0))
+            return one.level == WARN and "images come by turns from" in one.message
+
+        images = self.diagnosed("images", is_named, "two cameras are told")
+        assert rospy.get_name() in images.message and "/rostopic_" in images.message
+
     def test_camera_info_is_compared_with_the_training_camera(self):
         publisher = rospy.Publisher("/camera/camera_info", CameraInfo, queue_size=1, latch=True)
         self.addCleanup(publisher.unregister)
