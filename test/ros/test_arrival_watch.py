@@ -3,7 +3,7 @@
 
 import pytest
 
-from camera_relocalization_ros.ros.node import arrival_watch
+from camera_relocalization_ros.ros import often
 from camera_relocalization_ros.ros.node.arrival_watch import ArrivalWatch
 
 PERIOD_NS = 10**8
@@ -13,7 +13,7 @@ PERIOD_NS = 10**8
 def watch(monkeypatch):
     """One whose clock is advanced by hand."""
     now_s = [100.0]
-    monkeypatch.setattr(arrival_watch.time, "monotonic", lambda: now_s[0])
+    monkeypatch.setattr(often.time, "monotonic", lambda: now_s[0])
     made = ArrivalWatch()
     made.advance = lambda seconds: now_s.__setitem__(0, now_s[0] + seconds)
     return made

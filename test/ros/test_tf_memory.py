@@ -8,6 +8,7 @@ import tf2_ros
 from ros_helpers import transform
 from tf2_msgs.msg import TFMessage
 
+from camera_relocalization_ros.ros import often
 from camera_relocalization_ros.ros.node.outputs.tf_memory import TfMemory
 
 TURNED = (0.0, 0.0, 0.6, 0.8)
@@ -22,10 +23,10 @@ def memory(monkeypatch):
     found.unregister()
 
 
-def said(second, parent, child, x, quat_xyzw=(0.0, 0.0, 0.0, 1.0)):
+def said(second, parent, child, x, quat_xyzw=(0.0, 0.0, 0.0, 1.0), sender="/somebody"):
     """A message of one transform, as it arrives."""
     message = TFMessage([transform(second * 10**9, parent, child, (x, 0.0, 0.0), quat_xyzw)])
-    message._connection_header = {"callerid": "/somebody"}
+    message._connection_header = {"callerid": sender}
     return message
 
 
@@ -69,3 +70,31 @@ def test_a_static_pose_that_an_old_publisher_repeats_is_one(memory):
     # what tf2 does not take does not count
     memory.callback(said(6, "base", "camera", float("nan")))
     assert abs(x_at(memory, 2.5) - 3.0) < 1e-6
+
+
+@pytest.mark.parametrize("parent", ["base", "room"])
+def test_a_frame_of_two_nodes_has_no_pose_until_one_ends(memory, monkeypatch, parent):
+    """As of a placement that is launched beside motion capture: poses by it would go to and fro."""
+    now_s = [100.0]
+    monkeypatch.setattr(often.time, "monotonic", lambda: now_s[0])
+    for second in range(1, 6):
+        memory.callback(said(second, "base", "camera", float(second)))
+        memory.callback(said(second, parent, "camera", float(second) + 0.5 * (parent == "base"), sender="/rival"))
+        memory.callback(said(second, "base", "wing", float(second)))
+    with pytest.raises(
+        tf2_ros.TransformException, match="frame 'camera' is broadcast by /rival and /somebody by turns"
+    ):
+        x_at(memory, 4.0, target=parent)
+    assert x_at(memory, 4.5, source="wing") == 4.5
+    now_s[0] += 10.0
+    for second in (6, 7):
+        memory.callback(said(second, "base", "camera", float(second)))
+    assert x_at(memory, 6.5) == 6.5
+
+
+def test_a_relay_and_a_node_that_was_started_again_are_no_rivals(memory):
+    for second in range(1, 6):
+        memory.callback(said(second, "base", "camera", float(second)))
+        memory.callback(said(second, "base", "camera", float(second), sender="/relay"))
+    memory.callback(said(6, "base", "camera", 9.0, sender="/somebody_again"))
+    assert x_at(memory, 4.5) == 4.5

@@ -3,11 +3,7 @@
 
 from __future__ import annotations
 
-import time
-from collections import deque
-
-# so often within so many seconds: a camera that is started again, or a bag that is looped, is none of it
-TIMES, WITHIN_S = 3, 5.0
+from camera_relocalization_ros.ros.often import Often
 
 
 class ArrivalWatch:
@@ -16,8 +12,7 @@ class ArrivalWatch:
     def __init__(self) -> None:
         self._senders = ("", "")
         self._last_ns = 0
-        self._changed_s: deque[float] = deque(maxlen=TIMES)
-        self._back_s: deque[float] = deque(maxlen=TIMES)
+        self._changed, self._went_back = Often(), Often()
 
     def note(self, sender: str, stamp_ns: int) -> None:
         """An image arrived."""
@@ -25,22 +20,16 @@ class ArrivalWatch:
         if sender != last:
             self._senders = last, sender
             if last:
-                self._changed_s.append(time.monotonic())
+                self._changed.note()
         if stamp_ns < self._last_ns:
-            self._back_s.append(time.monotonic())
+            self._went_back.note()
         self._last_ns = stamp_ns
 
     @property
     def complaint(self) -> str:
         """What is wrong, "" when nothing is."""
-        if _is_often(self._changed_s):
+        if self._changed:
             return f"images come by turns from {' and '.join(sorted(self._senders))}: two cameras on one topic?"
-        if _is_often(self._back_s):
+        if self._went_back:
             return f"stamps of images from {self._senders[1]} go back again and again"
         return ""
-
-
-def _is_often(times_s: deque[float]) -> bool:
-    # another thread may append meanwhile
-    copied = list(times_s)
-    return len(copied) == TIMES and time.monotonic() - copied[0] < WITHIN_S
