@@ -6,7 +6,6 @@ from __future__ import annotations
 from typing import Mapping
 
 import numpy as np
-from scipy.stats import rankdata
 
 from camera_relocalization_ros.bundle.error_calibration import ErrorCalibration
 
@@ -16,7 +15,9 @@ KEPT_SHARES = (0.99, 0.98, 0.95, 0.9)
 
 def area_under_roc(good: np.ndarray, bad: np.ndarray) -> float:
     """Chance that a good score is above a bad one, ties counting half: 1 is perfect, 0.5 is blind."""
-    ranks = rankdata(np.concatenate([good, bad]))
+    # those of scipy.stats.rankdata, whose import takes half a second
+    _, place, counts = np.unique(np.concatenate([good, bad]), return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - (counts - 1) / 2)[place]
     return float((ranks[: len(good)].sum() / len(good) - (len(good) + 1) / 2) / len(bad))
 
 

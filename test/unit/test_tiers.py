@@ -145,7 +145,13 @@ def test_tests_for_python38_import_nothing_that_needs_more_libraries():
 def test_what_flies_loads_no_torch_and_commands_load_nothing_heavy():
     flying = f"import {PACKAGE}.localization.relocalizer, {PACKAGE}.localization.landmarks.staged_relocalizer"
     commands = f"from {PACKAGE}.cli.main import parser; parser()"
-    for code, unwanted in ((flying, {"torch", "lightning"}), (commands, HEAVY | {"rospy", "scipy"})):
+    # whose import takes half a second
+    evaluation = f"import {PACKAGE}.evaluation.evaluate, {PACKAGE}.evaluation.rejection_table"
+    for code, unwanted in (
+        (flying, {"torch", "lightning", "scipy.stats"}),
+        (evaluation, {"torch", "scipy.stats"}),
+        (commands, HEAVY | {"rospy", "scipy"}),
+    ):
         check = f"import sys; {code}; print(sorted({unwanted!r} & set(sys.modules)))"
         done = subprocess.run(
             [sys.executable, "-c", check], cwd=str(ROOT), stdout=subprocess.PIPE, check=True, text=True

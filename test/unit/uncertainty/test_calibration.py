@@ -182,6 +182,9 @@ def test_shape_is_not_bent_by_gross_errors():
 def test_roc_of_known_scores():
     assert area_under_roc(np.array([0.5, 0.9]), np.array([0.1, 0.2])) == 1.0
     assert area_under_roc(np.array([0.5, 0.5]), np.array([0.5])) == 0.5
+    scores, others = np.random.default_rng(0).integers(0, 9, (2, 40)) + np.array([[2], [0]])
+    pairs = (scores[:, None] > others).mean() + (scores[:, None] == others).mean() / 2
+    assert area_under_roc(scores, others) == pytest.approx(pairs, abs=1e-12)
     good = np.linspace(0.0, 1.0, 101)
     assert accepted_at(good, np.array([0.04, 0.06]), 0.95) == 0.5
 
