@@ -66,8 +66,12 @@ def dirt(rng: np.random.Generator, image: np.ndarray, strength: float = 22.0) ->
     """Stains and streaks along the surface's length."""
     height, width = image.shape[:2]
     streaks = cv2.resize(rng.normal(0, 1, (height // 8, 12)).astype(np.float32), (width, height))
-    worn = image.astype(np.float32) - strength * np.abs(noise(rng, height, width, 3))[..., None]
-    return np.clip(worn - 0.5 * strength * np.maximum(streaks, 0)[..., None], 0, 255).astype(np.uint8)
+    stains, dirty = noise(rng, height, width, 3), np.empty_like(image)
+    for top in range(0, height, STRIP):  # as in `plaster`
+        rows = slice(top, top + STRIP)
+        worn = image[rows].astype(np.float32) - strength * np.abs(stains[rows])[..., None]
+        dirty[rows] = np.clip(worn - 0.5 * strength * np.maximum(streaks[rows], 0)[..., None], 0, 255)
+    return dirty
 
 
 def lettering(

@@ -124,15 +124,17 @@ def lit_colours(mesh: pyvista.PolyData, light: Light, shaded: np.ndarray | None 
     shaded (N,): where something stands before the sun.
     """
     colours = np.full((mesh.n_points, 3), light.ambient)
+    # pyvista's arrays watch what is done to them, which takes longer than the light
+    points, normals = np.array(mesh.points), np.array(mesh.point_data["Normals"])
     for lamp in light.lamps:
-        towards = lamp.position - mesh.points
+        towards = lamp.position - points
         distance = np.linalg.norm(towards, axis=1, keepdims=True)
-        cosine = np.sum(mesh.point_data["Normals"] * towards, axis=1, keepdims=True) / distance
+        cosine = np.sum(normals * towards, axis=1, keepdims=True) / distance
         # half of a bare inverse square: bounced light fills a white-walled room
         falloff = np.minimum(3.0 / distance, 1.5)
         colours += np.maximum(cosine, 0.0) * falloff * lamp.colour
     if light.sun is not None:
-        cosine = np.maximum(mesh.point_data["Normals"] @ light.sun.direction, 0.0)
+        cosine = np.maximum(normals @ light.sun.direction, 0.0)
         seen = cosine if shaded is None else np.where(shaded, 0.0, cosine)
         colours += seen[:, None] * light.sun.colour
     return np.clip(colours * 255, 0, 255).astype(np.uint8)
