@@ -49,6 +49,12 @@ class MeanPose:
         """That of a single search."""
         return cls(pose, ALIKE * covariance, (1 - ALIKE) * covariance)
 
+    def apart(self, pose: Pose, covariance: np.ndarray) -> float:
+        """How far another pose of the same image is: root mean square of six parts, in standard deviations of both."""
+        difference = pose_residual(pose, self.pose)
+        squared = difference @ np.linalg.solve(covariance + self.covariance, difference)
+        return float(np.sqrt(squared / len(difference)))
+
     def moved(self, pose: Pose, slip: np.ndarray, passed_s: float) -> MeanPose:
         """In another image, after so many seconds, where the way there leads to `pose`.
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from camera_relocalization_ros.core.pose import pose_residual
 from camera_relocalization_ros.localization.estimate import Estimate
+from camera_relocalization_ros.localization.landmarks.gate import GateSettings
 from camera_relocalization_ros.localization.refinement import Refinement
 
 # Root mean square of the six parts of the difference, in standard deviations of both. In five flights around a white
@@ -23,7 +24,8 @@ LEAST_FOLLOWED, LEAST_SHARE = 12, 0.5
 class Prior:
     """What is known of an image before it is searched: its best pose, and the pose by the landmarks that are followed.
 
-    `followed` may be too uncertain to be published, for in the image it is wrong by little; None where it is no guide.
+    `followed` may be too uncertain to be published, for in the image it is wrong by little, but what is found near it
+    then confirms nothing; None where it is no guide.
     """
 
     best: Estimate
@@ -39,9 +41,16 @@ def has_a_say(followed: Refinement | None) -> bool:
 
 def apart(found: Refinement, followed: Refinement) -> float:
     """How far two poses of an image differ, see MOST_APART."""
-    before = followed.best
-    difference, covariance = pose_residual(found.pose, before.pose), found.covariance + before.covariance
-    return float(np.sqrt(difference @ np.linalg.solve(covariance, difference) / len(difference)))
+    return followed.best.apart(found.pose, found.covariance)
+
+
+def confirms(found: Refinement, followed: Refinement, settings: GateSettings) -> bool:
+    """Whether a search near what two searches agree on agrees with them, too, and would have told where it did not.
+
+    Near a pose of less certainty, as of landmarks that were followed to where few are in view, what looks alike in a
+    row, such as windows, agrees with a pose of its own.
+    """
+    return settings.is_certain(followed.best.covariance) and apart(found, followed) <= MOST_APART
 
 
 def contest(found: Refinement, followed: Refinement, unit: str) -> str:

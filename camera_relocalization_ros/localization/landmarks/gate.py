@@ -56,6 +56,11 @@ class GateSettings:
             return self
         return replace(self, most_sd_m=self.most_sd_m * metre, far_m=self.far_m * metre, unit="units")
 
+    def is_certain(self, covariance: np.ndarray) -> bool:
+        """Whether a pose of this covariance (6, 6) would be certain enough."""
+        sd_m, sd_rad = _worst_deviations(covariance)
+        return sd_m <= self.most_sd_m and sd_rad <= self.most_sd_rad
+
 
 class RejectionReason(enum.Enum):
     """Why a pose from landmarks is not accepted; the values are the kinds of msg/RejectionCount.msg."""
@@ -114,12 +119,18 @@ def gate(
     if not is_alone and (is_chance or refinement.support < settings.least_support):
         description = f"{found} landmarks, of which {by_chance:.0f} may agree by chance"
         return GateDecision(RejectionReason.FEW, description)
-    sd_m, sd_rad = (np.sqrt(np.linalg.eigvalsh(refinement.covariance[s, s])[-1]) for s in (slice(3), slice(3, 6)))
-    if sd_m > settings.most_sd_m or sd_rad > settings.most_sd_rad:
+    if not settings.is_certain(refinement.covariance):
+        sd_m, sd_rad = _worst_deviations(refinement.covariance)
         description = f"its standard deviation is {sd_m:.3f} {settings.unit} and {np.degrees(sd_rad):.1f} deg"
         return GateDecision(RejectionReason.UNCERTAIN, description)
     disagreement = "" if is_alone else _disagreement(regression, refinement, settings)
     return GateDecision(RejectionReason.DISAGREES, disagreement) if disagreement else ACCEPTED
+
+
+def _worst_deviations(covariance: np.ndarray) -> tuple[float, float]:
+    """Of position and of orientation, along the longest axis each."""
+    sd_m, sd_rad = (float(np.sqrt(np.linalg.eigvalsh(covariance[s, s])[-1])) for s in (slice(3), slice(3, 6)))
+    return sd_m, sd_rad
 
 
 def _orders_against(regression: Estimate, refinement: Refinement, settings: GateSettings) -> float:

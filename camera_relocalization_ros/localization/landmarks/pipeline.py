@@ -20,6 +20,7 @@ from camera_relocalization_ros.localization.landmarks.agreement import (
     Confirmation,
     Prior,
     apart,
+    confirms,
     contest,
     has_a_say,
 )
@@ -258,8 +259,9 @@ class LandmarkPipeline:
 
         Where landmarks are tracked that two searches agree on, they are looked for where their pose expects them. All
         are searched for, near the regressed pose and in the image brought to a scale, where none are, or where that
-        finds too few. These are made do with where a search of all finds nothing. is_hurried: there is no time for one
-        where anything is tracked, but for one search in three until two agree, where that counts.
+        finds too few or does not confirm them. These are made do with where a search of all finds nothing. is_hurried:
+        there is no time for one where anything is tracked, but for one search in three until two agree, where that
+        counts.
         """
         effort, few = 0.0, None
         is_in_doubt = bool(self._confirmation.doubt) or self._intrinsics_watch.is_alarmed
@@ -269,7 +271,8 @@ class LandmarkPipeline:
         if prior.followed is not None and is_trusted and not is_in_doubt:
             guided = self._guided(grey, regression, prior.followed)
             effort, few = GUIDED_EFFORT, self._few(guided, prior)
-            if guided.decision.is_accepted or (few is not None and is_hurried):
+            is_enough = guided.decision.is_accepted and (guided.is_confirmed or is_hurried)
+            if is_enough or (few is not None and is_hurried):
                 return few or guided
         self._guided_in_a_row = 0
         effort += whole_image_effort(scale)
@@ -285,9 +288,12 @@ class LandmarkPipeline:
         guided = self._gated(grey, regression, self.refiner.refine_guided(grey, followed.pose), GUIDED_EFFORT)
         if not guided.decision.is_accepted:
             return guided
+        is_confirmed = self._confirms(guided.refinement, followed)
+        return replace(guided, refinement=_averaged(guided.refinement, followed), is_confirmed=is_confirmed)
+
+    def _confirms(self, guided: Refinement, followed: Refinement) -> bool:
         # near what one search found alone another proves nothing
-        refinement, is_confirmed = _averaged(guided.refinement, followed), self._confirmation.is_confirmed
-        return replace(guided, refinement=refinement, is_confirmed=is_confirmed)
+        return self._confirmation.is_confirmed and confirms(guided, followed, self._limits)
 
     def _few(self, guided: RefinedImage, prior: Prior) -> RefinedImage | None:
         """What a guided search found too little of to go before one of the whole image; None where it is no use.
@@ -295,13 +301,13 @@ class LandmarkPipeline:
         It joins what is tracked; where that has no pose to publish it stands by itself, if chance is ruled out by what
         landmarks look like, and nothing speaks against the camera.
         """
-        by_looks = guided.refinement.by_looks
-        if not guided.is_addition or by_looks is None or prior.best.stage is Stage.TRACKED:
+        by_looks, followed = guided.refinement.by_looks, prior.followed
+        if not guided.is_addition or by_looks is None or followed is None or prior.best.stage is Stage.TRACKED:
             return guided if guided.is_addition else None
         decision = gate(guided.regression, by_looks, settings=self._limits)
         if not decision.is_accepted or self._intrinsics_watch.is_in_doubt(*self.refiner.camera_changes(by_looks)):
             return guided
-        is_confirmed = self._confirmation.is_confirmed
+        is_confirmed = self._confirms(by_looks, followed)
         return replace(guided, refinement=by_looks, decision=decision, is_addition=False, is_confirmed=is_confirmed)
 
     def _compared(self, refined: RefinedImage, followed: Refinement | None) -> RefinedImage:

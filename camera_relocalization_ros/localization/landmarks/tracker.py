@@ -18,6 +18,7 @@ import numpy as np
 from camera_relocalization_ros.bundle.stage_calibration import FEW_LANDMARKS
 from camera_relocalization_ros.core.errors import FrameError
 from camera_relocalization_ros.core.geometry import invert
+from camera_relocalization_ros.localization.landmarks.agreement import MOST_APART
 from camera_relocalization_ros.localization.landmarks.pose_refiner import PoseRefiner
 from camera_relocalization_ros.localization.mean_pose import MeanPose
 from camera_relocalization_ros.localization.refinement import Refinement, nothing_found
@@ -26,6 +27,9 @@ from camera_relocalization_ros.vision.pnp import approach_pose, project, refine_
 # Of many landmarks that several searches found, each too few to stand by itself, the pose may be surer than the mean of
 # searches that is carried on. As often as it is taken for that it is less sure than it says: by so much in variance.
 ALONE = 2.0
+# How much faster than that of single poses the variance of the way from the search on grows: it is twice as much more
+# for each second, on flights of three worlds and of the shipped model, docs/refinement.md.
+SLIDES_PER_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -269,7 +273,8 @@ class LandmarkTracker:
             MeanPose.of(refinement.pose, ALONE * refinement.covariance),
             self._carried(before, found, of_pixel),
         )
-        if mean is None or (len(found.landmarks) >= FEW_LANDMARKS and alone.is_surer_than(mean)):
+        is_many = len(found.landmarks) >= FEW_LANDMARKS
+        if mean is None or _is_contradicted(mean, refinement) or (is_many and alone.is_surer_than(mean)):
             found, mean = replace(found, searched_ns=image.stamp_ns), alone
         return replace(found, mean=mean), replace(refinement, share=share, drift_px=drift_px, mean=mean)
 
@@ -301,6 +306,7 @@ class LandmarkTracker:
         # landmarks do not drift independently of one another, either
         scale = self._drift_px(since_s) * np.repeat(self._refiner.landmark_map.deviation[[0, 2]], 3)
         slip = self._refiner.child_covariance(motion.covariance + scale[:, None] * of_pixel * scale)
+        slip *= 1 + SLIDES_PER_S * since_s
         return before.mean.moved(self._refiner.child_pose(motion.T_parent_camera), slip, passed_s)
 
     def _expected(self, before: Track, now: Track) -> int:
@@ -319,3 +325,8 @@ class LandmarkTracker:
         is_found = (went.ravel() > 0) & (returned.ravel() > 0)
         is_found &= np.linalg.norm(back - before, axis=1) < self._settings.return_px
         return after.astype(np.float64), is_found
+
+
+def _is_contradicted(mean: MeanPose, refinement: Refinement) -> bool:
+    """Whether what is followed now says another pose than the mean of searches, so that one of these was wrong."""
+    return mean.apart(refinement.pose, refinement.covariance) > MOST_APART
