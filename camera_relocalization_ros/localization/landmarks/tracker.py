@@ -27,9 +27,9 @@ from camera_relocalization_ros.vision.pnp import approach_pose, project, refine_
 # Of many landmarks that several searches found, each too few to stand by itself, the pose may be surer than the mean of
 # searches that is carried on. As often as it is taken for that it is less sure than it says: by so much in variance.
 ALONE = 2.0
-# How much faster than that of single poses the variance of the way from the search on grows: it is twice as much more
-# for each second, on flights of three worlds and of the shipped model, docs/refinement.md.
-SLIDES_PER_S = 2.0
+# By so much of itself the variance of the way from the search on is more for each second since: what slid to one place
+# looks right there, and is followed on. Likeliest are 0 to 3, by world; docs/refinement.md.
+SLIDES_PER_S = 1.0
 
 
 @dataclass(frozen=True)

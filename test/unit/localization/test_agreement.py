@@ -3,9 +3,11 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from painted_wall import CAMERA, error_m, flight, paint, stamp, view
 
+from camera_relocalization_ros.core.pose import Pose
 from camera_relocalization_ros.core.state import Stage, State
 from camera_relocalization_ros.localization.landmarks.agreement import Prior
 from camera_relocalization_ros.localization.landmarks.gate import GateDecision, RejectionReason
@@ -64,3 +66,19 @@ def test_in_a_hurry_images_are_searched_for_what_confirms_a_pose_where_more_is_p
     assert hurried == ([True, True, False] * 2 if tells_confirmed else [True] * 6)
     at_leisure = pipeline.refine(grey, regression, prior)
     assert at_leisure.is_confirmed and not at_leisure.refinement.is_guided
+
+
+def test_a_guided_search_confirms_near_a_certain_pose_that_it_agrees_with(relocalizer, pipeline):
+    image = view(flight(1, seed=5)[0], WALL)
+    grey, regression = pipeline.grey(image), relocalizer.estimate(image, stamp(0))
+    found = pipeline.refine(grey, regression, Prior(regression))
+    pipeline.start_tracking(replace(found, is_confirmed=True))
+    certain = found.refinement
+    vague = replace(certain, covariance=certain.covariance + 0.06**2 * np.eye(6))
+    elsewhere = replace(certain, pose=Pose(certain.position + [0.01, 0, 0], certain.quat_xyzw))
+    for followed, confirms in ((certain, True), (vague, False), (elsewhere, False)):
+        prior = Prior(found.fused, followed)
+        hurried = pipeline.refine(grey, regression, prior, is_hurried=True)
+        assert hurried.refinement.is_guided and hurried.decision.is_accepted and hurried.is_confirmed is confirms
+        # with time the whole image tells
+        assert pipeline.refine(grey, regression, prior).refinement.is_guided is confirms

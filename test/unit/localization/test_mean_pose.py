@@ -201,11 +201,13 @@ def test_a_search_counts_beside_those_before_it_where_they_agree(pipeline, reloc
 
 def test_images_of_a_flight_are_nearer_by_all_searches_than_by_each_alone(relocalizer, pipeline):
     alone, all_of_them = [], []
-    for number, T in enumerate(flight(12, seed=5)):
-        image, truth = view(T, WALL), Pose.from_matrix(T)
-        staged = pipeline.estimate(image, relocalizer.estimate(image, stamp(number)))
-        assert staged.refinement.found
-        if number > 2:
-            alone.append(pose_residual(staged.refinement.pose, truth)[:3])
-            all_of_them.append(pose_residual(staged.fused.pose, truth)[:3])
+    for seed in (5, 6):
+        pipeline.reset()
+        for number, T in enumerate(flight(12, seed=seed)):
+            image, truth = view(T, WALL), Pose.from_matrix(T)
+            staged = pipeline.estimate(image, relocalizer.estimate(image, stamp(number)))
+            assert staged.refinement.found
+            if number > 2:
+                alone.append(pose_residual(staged.refinement.pose, truth)[:3])
+                all_of_them.append(pose_residual(staged.fused.pose, truth)[:3])
     assert np.sqrt(np.mean(np.square(all_of_them))) < 0.9 * np.sqrt(np.mean(np.square(alone)))
