@@ -23,8 +23,8 @@ APPROACHES = 8
 LEAST_POINTS = 5
 # metres; nearer points are behind the camera, or as good as
 LEAST_DEPTH = 0.05
-# of the normal equations; metres and radians, far below what any image tells
-WORST_CONDITION, LEAST_STEP = 1e12, 1e-5
+# of the normal equations; and the last step of a descent, in standard deviations of what it leads to
+WORST_CONDITION, LEAST_STEP = 1e12, 0.03
 
 
 @dataclass(frozen=True)
@@ -236,16 +236,19 @@ def _descend(
     """T_parent_camera at the minimum nearby of the robust error; None where the points do not fix it."""
     for _ in range(ITERATIONS):
         jacobians, errors, in_front = _linearised(points, rays, T_parent_camera, whitening)
-        weights = in_front / np.square(1.0 + np.sum(errors**2, axis=0) / tolerance**2)
+        squares = np.sum(errors**2, axis=0)
+        weights = in_front / np.square(1.0 + squares / tolerance**2)
         weighted, columns = (jacobians * weights).reshape(6, -1), jacobians.reshape(6, -1)
+        pull = weighted @ errors.ravel()
         try:
-            step = np.linalg.solve(weighted @ columns.T, weighted @ errors.ravel())
+            step = np.linalg.solve(weighted @ columns.T, pull)
         except np.linalg.LinAlgError:
             return None
         if not np.isfinite(step).all():
             return None
         T_parent_camera = moved(T_parent_camera, step)
-        if np.linalg.norm(step) < LEAST_STEP:
+        # the step's square in units of its covariance, the normal equations' inverse times a coordinate's variance
+        if step @ pull * 2 * weights.sum() <= LEAST_STEP**2 * (weights @ squares):
             break
     return T_parent_camera
 
