@@ -98,3 +98,20 @@ def test_a_relay_and_a_node_that_was_started_again_are_no_rivals(memory):
         memory.callback(said(second, "base", "camera", float(second), sender="/relay"))
     memory.callback(said(6, "base", "camera", 9.0, sender="/somebody_again"))
     assert x_at(memory, 4.5) == 4.5
+
+
+@pytest.mark.parametrize("ahead_s", [5, 3600])
+def test_a_stamp_far_ahead_does_not_end_what_is_heard_of_a_frame(memory, ahead_s):
+    memory.static_callback(said(0, "camera", "lens", 1.0))
+    memory.callback(said(1 + ahead_s, "base", "camera", 0.0))
+    hear_moving(memory, "camera")
+    assert x_at(memory, 3.5) == pytest.approx(3.5)
+    assert x_at(memory, 3.5, "base", "lens") == pytest.approx(4.5)
+
+
+def test_a_bag_that_is_started_again_without_its_clock_is_heard_again(memory):
+    memory.callback(said(60, "base", "camera", 9.0))
+    hear_moving(memory, "camera")
+    with pytest.raises(tf2_ros.TransformException):
+        x_at(memory, 60.0)
+    assert x_at(memory, 4.5) == pytest.approx(4.5)

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What was heard on /tf and /tf_static, for look-ups at a stamp; a frame that is on both, or of two nodes, has none.
 
-tf2 takes a frame on both for what it was first: if it was on /tf_static, any stamp is given the newest pose.
+tf2 takes a frame on both for what it was first: if it was on /tf_static, any stamp is given the newest pose. And of a
+frame it takes nothing that is older than the newest by more than it keeps: after a bag that was started again without
+its clock, or one stamp hours ahead, it would take nothing more.
 """
 
 from __future__ import annotations
@@ -18,6 +20,9 @@ from camera_relocalization_ros.core.pose import Pose, is_pose
 from camera_relocalization_ros.ros.conversions import transform_to_pose
 from camera_relocalization_ros.ros.node.outputs.rival_broadcasters import RivalBroadcasters, are_same
 
+# in TF's memory, as by default
+KEPT = rospy.Duration(10)
+
 
 class TfMemory(tf2_ros.TransformListener):  # type: ignore[misc]  # tf2_ros has no types
     """TF as far as this node has heard of it, from its construction on."""
@@ -28,7 +33,7 @@ class TfMemory(tf2_ros.TransformListener):  # type: ignore[misc]  # tf2_ros has 
         self._moving: dict[str, TransformStamped] = {}
         self._on_both: set[str] = set()
         self._rivals = RivalBroadcasters()
-        super().__init__(tf2_ros.Buffer(debug=False))
+        super().__init__(tf2_ros.Buffer(KEPT, debug=False))
 
     def pose(self, target: str, source: str, stamp: rospy.Time) -> Pose:
         """T_target_source at the stamp, of 0 the newest; raises TransformException when it is not known."""
@@ -46,7 +51,10 @@ class TfMemory(tf2_ros.TransformListener):  # type: ignore[misc]  # tf2_ros has 
         return Pose(*transform_to_pose(found))
 
     def callback(self, data: TFMessage) -> None:
-        """Of /tf."""
+        """Of /tf; what moved is forgotten where stamps went back."""
+        if any(self._is_refused(transform) for transform in data.transforms):
+            self.buffer.clear()
+            self._moving.clear()
         super().callback(data)
         self._compare(data, self._moving, self._fixed)
         for transform in data.transforms:
@@ -56,6 +64,10 @@ class TfMemory(tf2_ros.TransformListener):  # type: ignore[misc]  # tf2_ros has 
         """Of /tf_static."""
         super().static_callback(data)
         self._compare(data, self._fixed, self._moving)
+
+    def _is_refused(self, transform: TransformStamped) -> bool:
+        newest = self._moving.get(bare_frame(transform.child_frame_id))
+        return newest is not None and newest.header.stamp - transform.header.stamp > KEPT
 
     def _compare(
         self, data: TFMessage, of_its_kind: dict[str, TransformStamped], of_the_other: dict[str, TransformStamped]
