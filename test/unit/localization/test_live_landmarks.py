@@ -36,6 +36,20 @@ class SlowPipeline(LandmarkPipeline):
         return super().refine(*arguments)
 
 
+def beside(relocalizer, kind=LandmarkPipeline):
+    """Landmarks of the wall, searched beside a stream."""
+    make_pipeline = partial(kind, relocalizer.bundle.landmark_map, CAMERA)
+    return BackgroundLandmarks(make_pipeline, relocalizer.sibling().estimate, 0.0, RefinementCounts())
+
+
+def search_one(live, relocalizer):
+    """Show it an image, and wait for the search of it."""
+    image = view(flight(1, seed=5)[0], WALL)
+    live.estimate(Picture.of(image), relocalizer.estimate(image, stamp(0)))
+    live.refine()
+    live._pending.result(timeout=30)
+
+
 def test_a_live_stream_never_waits_for_a_refinement_and_takes_it_when_it_is_there(relocalizer):
     slow = SlowPipeline(relocalizer.bundle.landmark_map, CAMERA)
     counts = RefinementCounts()
@@ -138,16 +152,8 @@ def test_a_search_stands_still_while_an_image_is_answered_but_not_for_ever(reloc
 
 def test_what_is_closed_goes_at_once_with_its_map(relocalizer):
     """Python's collector of garbage may wait for minutes, and the map of each model before would be kept till then."""
-    live = BackgroundLandmarks(
-        partial(LandmarkPipeline, relocalizer.bundle.landmark_map, CAMERA),
-        relocalizer.sibling().estimate,
-        0.0,
-        RefinementCounts(),
-    )
-    image = view(flight(1, seed=5)[0], WALL)
-    live.estimate(Picture.of(image), relocalizer.estimate(image, stamp(0)))
-    live.refine()
-    live._pending.result(timeout=30)
+    live = beside(relocalizer)
+    search_one(live, relocalizer)
     thread = next(iter(live._worker._threads))
     live.close()
     thread.join(30)
@@ -161,12 +167,7 @@ def test_what_is_closed_goes_at_once_with_its_map(relocalizer):
 
 
 def test_whether_the_search_keeps_up_is_told_in_numbers(relocalizer):
-    live = BackgroundLandmarks(
-        partial(LandmarkPipeline, relocalizer.bundle.landmark_map, CAMERA),
-        relocalizer.sibling().estimate,
-        0.0,
-        RefinementCounts(),
-    )
+    live = beside(relocalizer)
     assert np.isnan(live.health.search_s) and np.isnan(live.health.tracked_share) and not live.health.complaint
     image = view(flight(1, seed=5)[0], WALL)
     for number in range(4):
@@ -210,16 +211,8 @@ def test_answers_go_before_refinements(relocalizer):
             return super().refine(*arguments)
 
     niceness = []
-    live = BackgroundLandmarks(
-        partial(WatchedPipeline, relocalizer.bundle.landmark_map, CAMERA),
-        relocalizer.sibling().estimate,
-        0.0,
-        RefinementCounts(),
-    )
-    image = view(flight(1, seed=5)[0], WALL)
-    live.estimate(Picture.of(image), relocalizer.estimate(image, stamp(0)))
-    live.refine()
-    live._pending.result(timeout=30)
+    live = beside(relocalizer, WatchedPipeline)
+    search_one(live, relocalizer)
     live.close()
     assert niceness == [min(os.getpriority(os.PRIO_PROCESS, 0) + NICENESS, 19)]
 
