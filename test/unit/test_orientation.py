@@ -34,7 +34,8 @@ PLACES = {
     "core, bytes at an eighth": lambda path: decode_image(path.read_bytes(), cv2.IMREAD_REDUCED_GRAYSCALE_8),
     "data set": load_image_rgb,
     "axes": lambda path: axes._load_grey(SimpleNamespace(image_path=path), WIDTH),
-    "measures": lambda path: np.array(image_measures._measure(path, False)[0][:6]),
+    "measures": lambda path: np.array(image_measures._measure(image_measures._Job(path, False, False)).row[:6]),
+    "measures, kept": lambda path: image_measures._measure(image_measures._Job(path, False, True)).grey,
     "thumbnails, narrow": lambda path: thumbnails._small(path, thumbnails.NARROW),
     "thumbnails, wide": lambda path: thumbnails._small(path, 2 * thumbnails.NARROW),
     "doctor's page": doctor_page._thumbnail,
@@ -55,7 +56,8 @@ def test_orientation_is_ignored(tmp_path, place, orientation):
 def test_sizes_are_the_stored_ones(tmp_path):
     (tmp_path / "a.jpg").write_bytes(turned(JPEG, 6))
     assert load_image_rgb(tmp_path / "a.jpg").shape == (HEIGHT, WIDTH, 3)
-    assert image_measures._measure(tmp_path / "a.jpg", False)[0][4:6] == (WIDTH, HEIGHT)
+    job = image_measures._Job(tmp_path / "a.jpg", False, False)
+    assert image_measures._measure(job).row[4:6] == (WIDTH, HEIGHT)
 
 
 def test_pictures_are_decoded_in_one_place_only():
