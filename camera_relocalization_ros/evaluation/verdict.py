@@ -19,6 +19,8 @@ from camera_relocalization_ros.evaluation.results import LIVE, Result
 
 # baselines that look things up among the training images, as a user would without a network
 LOOKED_UP = ("feature retrieval", "retrieval, best k")
+# what always gives the same pose has not looked at the image
+UNSEEING = "constant pose"
 # 999 of 1000 OK poses keep the promise
 PROMISED_WRONG = 0.001
 # more images than this share that are never looked at, and the computer is too slow for the camera's rate
@@ -86,14 +88,38 @@ def against_retrieval(result: Result) -> Verdict | None:
     own, name = _medians(result.errors(), rows), min(tried, key=lambda each: tried[each][0])
     is_metric = result.info.metric
     both = f"{_pair_text(own, is_metric)} against {_pair_text(tried[name], is_metric)} of {name}, medians"
-    lost = [what for what, ours, theirs in zip(("position", "orientation"), own, tried[name]) if ours >= theirs]
+    lost = _lost(own, tried[name])
     if not lost:
-        return Verdict(True, f"it beats looking up the most similar training image: {both}")
+        return _against_constant(result, own) or Verdict(
+            True, f"it beats looking up the most similar training image: {both}"
+        )
     return Verdict(
         False,
-        f"it loses against looking up the most similar training image in {' and '.join(lost)}: {both}; "
+        f"it loses against looking up the most similar training image in {lost}: {both}; "
         "train on more images from more places, or add landmarks (reloc map)",
     )
+
+
+def _against_constant(result: Result, own: tuple[float, float]) -> Verdict | None:
+    """That its medians `own` are no better than those of one pose for all images; None where they are."""
+    if UNSEEING not in result.baselines:
+        return None
+    constant = _medians(result.baselines[UNSEEING], result.compared)
+    lost = _lost(own, constant)
+    if not lost:
+        return None
+    both = f"{_pair_text(own, result.info.metric)} against {_pair_text(constant, result.info.metric)}, medians"
+    return Verdict(
+        False,
+        f"it is no better in {lost} than one pose for all images: {both}; "
+        "is the camera where the training images were taken from? train on more images from more places",
+    )
+
+
+def _lost(own: tuple[float, float], others: tuple[float, float]) -> str:
+    """In which of position and orientation the medians `own` are no better, in words."""
+    names = ("position", "orientation")
+    return " and ".join(what for what, ours, theirs in zip(names, own, others) if ours >= theirs)
 
 
 def promise_kept(result: Result, summary: dict[str, Any]) -> Verdict | None:

@@ -43,6 +43,8 @@ from camera_relocalization_ros.vision.local_features import FeatureSettings
 LEAST_LANDMARKS, FEW_LANDMARKS = 20, 1000
 # of images that were left out, fewer with a pose say that the map has gaps
 FEW_FOUND = 0.5
+# poses from landmarks that fit are good to a fraction of a degree; a median beyond is of poses that are wrong
+WRONG_DEG = 3.0
 logger = logging.getLogger(__name__)
 
 
@@ -70,6 +72,12 @@ class BuiltMap:
             return f"BAD: {count} landmarks are few, and few poses will be refined: more images, from more places"
         if found < FEW_FOUND * tried:
             return f"BAD: {found} of {tried} images got a pose from those of the others: take images closer together"
+        off_deg = float(np.degrees(np.median(self.errors[:, 1]))) if found else 0.0
+        if off_deg > WRONG_DEG:
+            return (
+                f"BAD: half of the poses from landmarks are off by {off_deg:.1f} deg or more, in images that the map "
+                "does not know: more images, from more places, and of an object that is moved more placements"
+            )
         return f"good: {count} landmarks; {found} of {tried} images got a pose from landmarks of the others"
 
 

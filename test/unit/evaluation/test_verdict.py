@@ -37,6 +37,19 @@ def test_a_model_is_held_against_retrieval(position, orientation, says):
     assert "of feature retrieval, medians" in lines_of(result)[0]
 
 
+@pytest.mark.parametrize(
+    "position, orientation, lost",
+    [(50.0, 170.0, ""), (50.0, 0.01, "orientation"), (0.01, 0.01, "position and orientation")],
+)
+def test_what_is_no_better_than_one_pose_for_all_images_is_not_good(position, orientation, lost):
+    # elsewhere retrieval fails too, and to beat it says nothing
+    result = made_result(COUNT)
+    result.baselines["feature retrieval"] = PoseErrors(np.full(COUNT, 60.0), np.full(COUNT, 175.0))
+    result.baselines["constant pose"] = PoseErrors(np.full(COUNT, position), np.full(COUNT, orientation))
+    said = f"BAD: it is no better in {lost} than one pose for all images: " if lost else "good: it beats looking up"
+    assert lines_of(result)[0].startswith(said)
+
+
 def test_without_retrieval_nothing_is_said_of_it():
     assert not any("looking up" in line for line in lines_of(made_result()))
 
