@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Callable
+from typing import Any, Callable, Iterable
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -71,6 +71,11 @@ def oracle_nearest(known: Poses, truth: Poses) -> np.ndarray:
 def length_unit(is_metric: bool) -> str:
     """What lengths of a data set are in: metres, or units of a scene of any scale."""
     return "m" if is_metric else "units"
+
+
+def length_units(are_metric: Iterable[bool]) -> str:
+    """What lengths of several data sets are in: "m or units" where they differ."""
+    return " or ".join(length_unit(is_metric) for is_metric in sorted(set(are_metric), reverse=True))
 
 
 def length_text(metres: float, is_metric: bool = True) -> str:

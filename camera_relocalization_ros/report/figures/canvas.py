@@ -3,15 +3,21 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 from typing import BinaryIO
 
+from matplotlib.artist import Artist
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from camera_relocalization_ros.core.output_files import new_file
 
 DOTS_PER_INCH = 110
+# so many letters of a legend fit into the narrowest figure that has one below
+LABEL_LETTERS = 110
+# figures have room for a legend of two lines
+LEGEND_INCHES = 0.5
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -19,6 +25,31 @@ def new_figure(width: float, height: float) -> Figure:
     figure = Figure(figsize=(width, height), dpi=DOTS_PER_INCH, layout="constrained")
     FigureCanvasAgg(figure)
     return figure
+
+
+def legend_below(figure: Figure, columns: int) -> None:
+    """One legend of all axes under the figure, in at most so many columns.
+
+    Names are as long as their users make them: fewer columns are taken where the legend would be wider than the figure,
+    a line is broken that fills one alone, and the figure grows with what the legend takes beyond LEGEND_INCHES.
+    """
+    handles: dict[str, Artist] = {}
+    for part in figure.axes:
+        handles.update((label, handle) for handle, label in zip(*part.get_legend_handles_labels()))
+    if not handles:
+        return
+    labels = ["\n".join(textwrap.wrap(label, LABEL_LETTERS)) for label in handles]
+    canvas = figure.canvas
+    assert isinstance(canvas, FigureCanvasAgg)
+    for count in range(columns, 0, -1):
+        legend = figure.legend(
+            list(handles.values()), labels, loc="outside lower center", ncol=count, frameon=False, fontsize="small"
+        )
+        extent = legend.get_window_extent(canvas.get_renderer())
+        if extent.width <= figure.bbox.width or count == 1:
+            break
+        legend.remove()
+    figure.set_figheight(figure.get_figheight() + max(extent.height / DOTS_PER_INCH - LEGEND_INCHES, 0.0))
 
 
 def save_figure(figure: Figure, path: Path) -> None:

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from camera_relocalization_ros.core.pose_errors import length_text, length_unit
+from camera_relocalization_ros.core.pose_errors import length_text, length_units
 from camera_relocalization_ros.evaluation.results import Result
 from camera_relocalization_ros.report.figures.style import BANDS, COLOURS, GRID
 
@@ -22,9 +22,9 @@ GAP_STEPS = 5.0
 FEW_DECADES = 2.5
 
 
-def error_label(quantity: str, is_metric: bool) -> str:
-    """What an axis of these errors is called."""
-    return f"position error [{length_unit(is_metric)}]" if quantity == "position_m" else "orientation error [deg]"
+def error_label(quantity: str, *are_metric: bool) -> str:
+    """What an axis of these errors is called, of one result or of several."""
+    return f"position error [{length_units(are_metric)}]" if quantity == "position_m" else "orientation error [deg]"
 
 
 def run_seconds(result: Result) -> tuple[np.ndarray, np.ndarray]:
@@ -74,7 +74,11 @@ def draw_error_over_time(axes: Axes, result: Result, quantity: str) -> None:
     axes.plot(lifted(seconds, seconds), lifted(values, seconds), ".-", color=COLOURS[0], markersize=3, linewidth=0.8)
     median = float(np.nanmedian(values))
     axes.axhline(median, color="black", linestyle="--", linewidth=1)
-    text = length_text(median, result.info.metric) if quantity == "position_m" else f"{median:.2g} deg"
+    text = (
+        length_text(median, result.info.metric)
+        if quantity == "position_m"
+        else f"{median:.{2 if median < 1 else 1}f} deg"
+    )
     # beside the axes, where it covers nothing
     axes.annotate(
         f"median\n{text}",
@@ -89,7 +93,9 @@ def draw_error_over_time(axes: Axes, result: Result, quantity: str) -> None:
     for border in borders:
         axes.axvline(border, color="black", linewidth=0.8)
     make_logarithmic(axes.yaxis, error_range(quantity, values))
-    axes.set(ylabel=error_label(quantity, result.info.metric), xlim=(0, max(seconds[-1], 1e-3)))
+    axes.set(
+        ylabel=error_label(quantity, result.info.metric), xlim=(0, seconds[-1]) if seconds[-1] > 0 else (-0.5, 0.5)
+    )
     axes.grid(color=GRID)
 
 

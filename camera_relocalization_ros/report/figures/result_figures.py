@@ -7,15 +7,15 @@ from itertools import cycle
 from typing import Any
 
 import numpy as np
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from camera_relocalization_ros.core.pose_errors import length_unit
 from camera_relocalization_ros.evaluation.consistency import coverage
 from camera_relocalization_ros.evaluation.metrics import LEVELS, result_squares
 from camera_relocalization_ros.evaluation.results import Result
-from camera_relocalization_ros.report.figures.canvas import new_figure
+from camera_relocalization_ros.report.figures.canvas import legend_below, new_figure
 from camera_relocalization_ros.report.figures.error_axes import (
     LEAST,
     QUANTITIES,
@@ -24,9 +24,13 @@ from camera_relocalization_ros.report.figures.error_axes import (
     error_range,
     make_logarithmic,
 )
-from camera_relocalization_ros.report.figures.style import BASELINES, COLOURS, GRID, STYLES
+from camera_relocalization_ros.report.figures.style import BASELINES, COLOURS, GRID, look_of
 
 BINS = 10
+# an axis of angles shows at least so many degrees, or they would differ in the fifth digit
+LEAST_ANGLE = 1.0
+# dots of fewer images are larger
+FEW_IMAGES = 300
 # baselines are marked at so many places of their curves
 MARKS = 8
 
@@ -38,17 +42,18 @@ def draw_cumulative(results: list[Result]) -> Figure:
     for axes, quantity in zip(figure.subplots(1, 2, sharey=True), QUANTITIES):
         curves = [getattr(result.errors(), quantity) for result in results]
         ends = error_range(quantity, *curves, *(getattr(errors, quantity) for _, errors in baselines))
-        for result, values, colour, style in zip(results, curves, cycle(COLOURS), cycle(STYLES)):
+        for number, (result, values) in enumerate(zip(results, curves)):
+            colour, style = look_of(number)
             _cumulative(axes, values, ends[0], color=colour, linestyle=style, linewidth=2, label=result.info.name)
         for (name, errors), (colour, style, marker) in zip(baselines, cycle(BASELINES)):
             look = {"color": colour, "linestyle": style, "linewidth": 1, "marker": marker, "markersize": 4}
             every = max(len(errors.position_m) // MARKS, 1)
             _cumulative(axes, getattr(errors, quantity), ends[0], markevery=every, label=name, **look)
         make_logarithmic(axes.xaxis, ends)
-        axes.set(ylim=(0, 1.01), xlabel=error_label(quantity, results[0].info.metric))
+        axes.set(ylim=(0, 1.01), xlabel=error_label(quantity, *(result.info.metric for result in results)))
         axes.grid(color=GRID)
-    figure.axes[0].set_ylabel("share of localized images")
-    _legend_below(figure, 4)
+    figure.axes[0].set_ylabel("share of estimates")
+    legend_below(figure, 4)
     return figure
 
 
@@ -59,7 +64,7 @@ def draw_over_time(result: Result) -> Figure:
         draw_error_over_time(axes, result, quantity)
     several = len(set(result.sequences)) > 1
     figure.axes[1].set_xlabel("time [s]" + (", sequences one after the other" if several else ""))
-    _legend_below(figure, 5)
+    legend_below(figure, 5)
     return figure
 
 
@@ -70,21 +75,30 @@ def draw_dependence(result: Result) -> Figure:
     positions, errors = rows.truth[:, :3], rows.errors()
     distance = np.linalg.norm(positions, axis=1)
     parent = rows.info.parent_frame
+    azimuth = np.degrees(np.arctan2(positions[:, 1], positions[:, 0]))
+    elevation = np.degrees(np.arcsin(positions[:, 2] / np.maximum(distance, 1e-9)))
+    # numbers, and how many of their unit an axis shows at least
     sides = {
-        f"distance from the origin of {parent} [{length_unit(rows.info.metric)}]": distance,
-        "azimuth of the camera about z [deg], 0: +x, 90: +y": np.degrees(np.arctan2(positions[:, 1], positions[:, 0])),
-        "elevation of the camera over x-y [deg]": np.degrees(np.arcsin(positions[:, 2] / np.maximum(distance, 1e-9))),
+        f"distance from the origin of {parent} [{length_unit(rows.info.metric)}]": (distance, 0.0),
+        "azimuth of the camera about z [deg], 0: +x, 90: +y": (azimuth, LEAST_ANGLE),
+        "elevation of the camera over x-y [deg]": (elevation, LEAST_ANGLE),
     }
     grid = figure.subplots(2, len(sides), sharex="col", sharey="row")
     for line, quantity in zip(grid, QUANTITIES):
         values = np.maximum(getattr(errors, quantity), LEAST[quantity])
-        for axes, side in zip(line, sides.values()):
+        for axes, (side, _) in zip(line, sides.values()):
             _scatter_with_medians(axes, side, values)
             make_logarithmic(axes.yaxis, error_range(quantity, values))
         line[0].set_ylabel(error_label(quantity, rows.info.metric))
-    for axes, label in zip(grid[-1], sides):
+    for axes, (label, (_, least)) in zip(grid[-1], sides.items()):
         axes.set_xlabel(label, fontsize="small")
-    _legend_below(figure, 3)
+        low, high = axes.get_xlim()
+        if high - low < least:
+            axes.set_xlim((low + high - least) / 2, (low + high + least) / 2)
+        # an offset would lie over the label
+        axes.ticklabel_format(axis="x", useOffset=False, style="plain")
+        axes.xaxis.set_major_locator(MaxNLocator(5 if least else 3))
+    legend_below(figure, 3)
     return figure
 
 
@@ -92,11 +106,10 @@ def draw_reliability(results: list[Result]) -> Figure:
     """How often the truth was inside of the ellipsoids, against how often it should have been."""
     figure = new_figure(11, 4.6)
     # every result keeps its style, also where one before it has no covariance
-    styled = list(zip(results, cycle(COLOURS), cycle(STYLES)))
     found = [
-        (r.info.name, coverage(result_squares(r), LEVELS), colour, style)
-        for r, colour, style in styled
-        if r.has_covariance
+        (result.info.name, coverage(result_squares(result), LEVELS), *look_of(number))
+        for number, result in enumerate(results)
+        if result.has_covariance
     ]
     for axes, part in zip(figure.subplots(1, 2, sharey=True), ("position", "orientation")):
         axes.plot([0, 1], [0, 1], color="#777777", linestyle=":", label="as it should be")
@@ -109,7 +122,7 @@ def draw_reliability(results: list[Result]) -> Figure:
         axes.set(xlim=(0, 1), ylim=(0, 1), xlabel=f"share predicted by the {part}'s covariance", aspect="equal")
         axes.grid(color=GRID)
     figure.axes[0].set_ylabel("share of truths inside")
-    _legend_below(figure, 4)
+    legend_below(figure, 4)
     return figure
 
 
@@ -121,7 +134,8 @@ def _cumulative(axes: Axes, values: np.ndarray, low: float, **style: Any) -> Non
 
 
 def _scatter_with_medians(axes: Axes, side: np.ndarray, values: np.ndarray) -> None:
-    axes.plot(side, values, ".", color="#bbbbbb", markersize=2, zorder=1, rasterized=True, label="one image")
+    size, colour = (5, "#888888") if len(values) < FEW_IMAGES else (2, "#bbbbbb")
+    axes.plot(side, values, ".", color=colour, markersize=size, zorder=1, rasterized=True, label="one image")
     bins = np.linspace(side.min(), side.max() + 1e-9, BINS + 1)
     groups = [values[(side >= low) & (side < high)] for low, high in zip(bins, bins[1:])]
     known = [number for number, group in enumerate(groups) if len(group) >= 3]
@@ -131,12 +145,3 @@ def _scatter_with_medians(axes: Axes, side: np.ndarray, values: np.ndarray) -> N
         axes.fill_between(centres, low, high, color=COLOURS[1], alpha=0.25, label="middle half")
         axes.plot(centres, median, "o-", color=COLOURS[1], markersize=4, label="median")
     axes.grid(color=GRID)
-
-
-def _legend_below(figure: Figure, columns: int) -> None:
-    handles: dict[str, Artist] = {}
-    for part in figure.axes:
-        handles.update((label, handle) for handle, label in zip(*part.get_legend_handles_labels()))
-    figure.legend(
-        list(handles.values()), list(handles), loc="outside lower center", ncol=columns, frameon=False, fontsize="small"
-    )

@@ -6,13 +6,21 @@ Okabe and Ito's palette, for colour-blind people too; what colour tells, line, m
 
 from __future__ import annotations
 
-from typing import Any, Dict
+from typing import Any, Dict, Tuple
 
 from camera_relocalization_ros.core.state import State
 from camera_relocalization_ros.evaluation.results import NO_STATE
 
 COLOURS = ("#D55E00", "#0072B2", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 STYLES = ("-", "--", "-.", (0, (5, 1, 1, 1, 1, 1)))
+
+
+def look_of(number: int) -> Tuple[str, Any]:
+    """Colour and line style of a picture's result of this number: 24 differ, neighbours in both."""
+    turn, place = divmod(number, len(COLOURS))
+    return COLOURS[place], STYLES[(place + turn) % len(STYLES)]
+
+
 # baselines are thin and grey, and each has a marker of its own
 BASELINES = (
     *(("#555555", ":", "o"), ("#777777", "--", "s"), ("#555555", "-.", "^")),

@@ -34,7 +34,7 @@ p.warning { background: #fee8a6; padding: .5rem 1rem; } figure { margin: 1rem 0;
 #frame-text dt { color: #555; } #frame-text dd { margin: 0; overflow-wrap: anywhere; } #frame-slider { width: 100%; }
 .worst { display: grid; grid-template-columns: repeat(auto-fill, minmax(27rem, 1fr)); gap: 1rem; }
 .worst figure { margin: 0; } .worst img { width: 100%; } .key span { font-weight: bold; }
-button, select { font: inherit; padding: .2rem .8rem; }
+button, select { font: inherit; padding: .2rem .8rem; max-width: 100%; }
 @media print {
   body { max-width: none; margin: 0; font-size: 11pt; } .no-print { display: none; } .numbers { font-size: 7.5pt; }
   .numbers td, .numbers th { padding: .1rem .2rem; } .frame { flex-basis: 14rem; }

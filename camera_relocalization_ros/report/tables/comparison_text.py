@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Callable, List
 
 from camera_relocalization_ros.core.errors import printable
-from camera_relocalization_ros.core.pose_errors import length_unit
+from camera_relocalization_ros.core.pose_errors import length_units
 from camera_relocalization_ros.evaluation.consistency import PARTS
 from camera_relocalization_ros.evaluation.metrics import LIMITS, limit_name
 from camera_relocalization_ros.report.tables.comparison import Row
@@ -62,7 +62,7 @@ def _error_columns(
 def _tables(rows: list[Row]) -> dict[str, dict[str, Callable[[Row], str]]]:
     """Titles, and by the columns' names what is in them."""
     scales = {row.is_metric for row in rows} or {True}
-    length = " or ".join(length_unit(is_metric) for is_metric in sorted(scales, reverse=True))
+    length = length_units(scales)
     # the limits are the same numbers of metres or units
     limits = {limit_name(*limit, is_metric=max(scales)): limit_name(*limit) for limit in LIMITS}
     times = {"latency": "latency_s", "age": "age_s", "network": "inference_s"}
