@@ -31,13 +31,14 @@ class Row:
     """One line of the table: column -> number; a column that is not there is not known.
 
     `kind`: a result, one of its sequences or placements, a baseline on the same frames, or numbers of others.
-    is_metric: numbers are in metres, not in units of a scene of any scale.
+    is_metric: numbers are in metres, not in units of a scene of any scale. `of`: the result that a group is part of.
     """
 
     name: str
     kind: str
     numbers: Dict[str, float]
     is_metric: bool = True
+    of: str = ""
 
 
 def comparison_rows(
@@ -57,7 +58,7 @@ def comparison_rows(
         if by:
             for name, part in by_group(result, by).items():
                 summary = {**error_summary(compared_only(part)), **state_summary(part)}
-                rows.append(Row(f"  {name}", GROUP, _numbers(summary), result.info.metric))
+                rows.append(Row(f"  {name}", GROUP, _numbers(summary), result.info.metric, result.info.name))
     rows += _baseline_rows(results)
     return rows + [row for reference in references for row in _thesis_rows(reference)]
 
@@ -127,7 +128,8 @@ def _baseline_rows(results: list[Result]) -> list[Row]:
                 values = getattr(errors, quantity)
                 numbers.update((f"{quantity}_{key}", value) for key, value in statistics(values).items())
             numbers.update((f"within {limit_name(*limit)}", float(within(errors, *limit).mean())) for limit in LIMITS)
-            key = (name, *(f"{value:.9g}" for value in numbers.values()))
+            # retrieval of the same images differs by rounding from run to run
+            key = (name, *(f"{value:.6g}" for value in numbers.values()))
             row = Row(f"{name} ({result.info.name})", BASELINE, numbers, result.info.metric)
             rows.setdefault(key, row)
     return list(rows.values())

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Callable, List
 
 from camera_relocalization_ros.core.errors import printable
-from camera_relocalization_ros.core.pose_errors import length_units
+from camera_relocalization_ros.core.pose_errors import length_unit, length_units
 from camera_relocalization_ros.evaluation.consistency import PARTS
 from camera_relocalization_ros.evaluation.metrics import LIMITS, limit_name
-from camera_relocalization_ros.report.tables.comparison import Row
+from camera_relocalization_ros.report.tables.comparison import GROUP, Row
 
 NOTHING = "-"
 MARKDOWN_SPECIAL = re.compile(r"[\\`\[\]<>|&]")
@@ -142,7 +142,10 @@ def markdown_tables(rows: list[Row]) -> str:
 
 def _markdown(table: Table) -> str:
     lines = [[table.title, *table.columns], ["---", *("---:" for _ in table.columns)]]
-    lines += [[*map(_markdown_text, line)] for line in table.cells]
+    indents = ("&emsp;" if kind == GROUP else "" for kind in table.kinds)
+    lines += [
+        [indent + _markdown_text(line[0]), *map(_markdown_text, line[1:])] for indent, line in zip(indents, table.cells)
+    ]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 
@@ -159,18 +162,25 @@ def latex_tables(rows: list[Row]) -> str:
 def _latex(table: Table) -> str:
     columns = "l" + "r" * len(table.columns)
     head = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", _latex_line([table.title, *table.columns]), r"\midrule"]
-    return "\n".join([*head, *map(_latex_line, table.cells), r"\bottomrule", r"\end{tabular}"]) + "\n"
+    indents = (r"\quad " if kind == GROUP else "" for kind in table.kinds)
+    lines = [indent + _latex_line([line[0].strip(), *line[1:]]) for indent, line in zip(indents, table.cells)]
+    return "\n".join([*head, *lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
 
 
 def csv_table(rows: list[Row]) -> str:
-    """All numbers, also those that the other tables have no room for; an empty field is not known."""
+    """All numbers, also those that the other tables have no room for; an empty field is not known.
+
+    Two columns at the end: `of`, the result that a sequence or placement is part of, and `unit`, that of all lengths,
+    also under names that end in _m.
+    """
     columns = list(dict.fromkeys(name for row in rows for name in row.numbers))
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(["name", "kind", *columns])
+    writer.writerow(["name", "kind", *columns, "of", "unit"])
     for row in rows:
         numbers = (row.numbers.get(name) for name in columns)
-        writer.writerow([row.name.strip(), row.kind, *("" if n is None else f"{n:.9g}" for n in numbers)])
+        texts = ("" if number is None else f"{number:.9g}" for number in numbers)
+        writer.writerow([row.name.strip(), row.kind, *texts, row.of, length_unit(row.is_metric)])
     return file.getvalue()
 
 

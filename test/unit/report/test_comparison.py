@@ -83,6 +83,20 @@ def test_formats_have_one_line_for_each_row():
     assert read[-1]["position_m_p95"] == ""
 
 
+def test_every_format_tells_what_a_part_is_of_and_csv_in_what_unit():
+    results = [made_result(60, 0, "one"), made_result(60, 1, "two", metric=False)]
+    rows = comparison_rows(results, by="placements")
+    terminal, markdown, latex = (comparison_text.FORMATS[name](rows) for name in ("terminal", "markdown", "latex"))
+    starts = [[line.split(end)[0] for line in text.splitlines()] for text, end in ((markdown, " | "), (latex, " & "))]
+    assert starts[0][2:6] == ["| one", "| &emsp;1", "| &emsp;2", "| two"]
+    assert starts[1][4:8] == ["one", r"\quad 1", r"\quad 2", "two"]
+    assert [line[:4].rstrip() for line in terminal.splitlines()[1:5]] == ["one", "  1", "  2", "two"]
+    read = list(csv.DictReader(io.StringIO(comparison_text.csv_table(rows))))
+    told = [(row["name"], row["of"], row["unit"]) for row in read[:6]]
+    assert told[:3] == [("one", "", "m"), ("1", "one", "m"), ("2", "one", "m")]
+    assert told[3:] == [("two", "", "units"), ("1", "two", "units"), ("2", "two", "units")]
+
+
 def test_results_of_other_images_are_told_and_can_be_joined():
     first, second = made_result(60), made_result(60).select(np.arange(10, 60))
     assert same_images([first, first]) and not same_images([first, second])
