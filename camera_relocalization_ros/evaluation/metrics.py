@@ -114,6 +114,20 @@ def block_bootstrap(
     return Interval(float(statistic(values, axis=-1)), float(low), float(high))
 
 
+def share_interval(values: np.ndarray, sequences: np.ndarray, forgets: int) -> Interval:
+    """The share of ones among values (n,) of zeros and ones, by `block_bootstrap`.
+
+    Where all are alike every draw is, and knows nothing of what is rare: then by Clopper & Pearson 1934, as of one
+    value in each `forgets` (the correlation length, in frames, of what was compared with a limit).
+    """
+    share = float(values.mean())
+    if 0 < share < 1:
+        return block_bootstrap(values, sequences, np.mean)
+    # of n values that are all alike, the other kind's share is at most 1 - (alpha / 2)^(1 / n)
+    most = 1 - ((1 - CONFIDENCE) / 2) ** (1 / max(len(values) / forgets, 1.0))
+    return Interval(share, *((0.0, most) if share == 0 else (1 - most, 1.0)))
+
+
 def result_squares(result: Result) -> dict[str, np.ndarray]:
     """`normalized_squares` of the rows that have errors and a covariance: PARTS -> (m,)."""
     known = result.select(result.compared & np.isfinite(result.covariances).all(axis=(1, 2)))
@@ -181,7 +195,8 @@ def error_summary(rows: Result, intervals: bool = True) -> dict[str, Any]:
     if intervals:
         medians = {"position_m": errors.position_m, "orientation_deg": errors.orientation_deg}
         found = {name: block_bootstrap(values, rows.sequences, np.median) for name, values in medians.items()}
-        found.update((name, block_bootstrap(values, rows.sequences, np.mean)) for name, values in shares.items())
+        forgets = max(correlation_length(values, rows.sequences) for values in medians.values())
+        found.update((name, share_interval(values, rows.sequences, forgets)) for name, values in shares.items())
         summary["intervals"] = {name: [interval.low, interval.high] for name, interval in found.items()}
     return summary
 

@@ -121,6 +121,24 @@ def test_nothing_to_compare_is_an_error():
         pose_metrics.summarise(result)
 
 
+def test_interval_of_a_share_knows_that_what_was_not_seen_may_be_rare():
+    rng, sequences = np.random.default_rng(0), np.full(60, "a", dtype=object)
+    assert pose_metrics.share_interval(np.zeros(60), sequences, 1) == pose_metrics.Interval(
+        0.0, 0.0, pytest.approx(0.0596, abs=1e-4)
+    )
+    assert pose_metrics.share_interval(np.ones(60), sequences, 20).low == pytest.approx(0.025 ** (1 / 3))
+    assert pose_metrics.share_interval(np.ones(1), sequences[:1], 1).low == pytest.approx(0.025)
+    held = 0
+    for _ in range(200):
+        found = pose_metrics.share_interval((rng.random(60) < 0.02).astype(float), sequences, 1)
+        held += found.low <= 0.02 <= found.high
+    # drawing alone holds it in 70 %: a share of 2 % is not seen at all in 30 % of these flights
+    assert held >= 180
+    result = made_result(60)
+    result.estimate[:, 0] += 9.0
+    assert pose_metrics.summarise(result)["intervals"]["50 cm/5 deg"][1] > 0.05
+
+
 def lost_half(result, is_live):
     """Every second image is LOST, which live means that no pose is published."""
     result.states[::2] = State.LOST
