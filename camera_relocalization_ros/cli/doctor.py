@@ -10,6 +10,7 @@ from typing import Container, Iterable
 
 from camera_relocalization_ros.cli.next_step import print_next
 from camera_relocalization_ros.data.doctor.finding import BAD, LOOK, Finding, findings_text
+from camera_relocalization_ros.data.splits import split_names
 
 NAME = "doctor"
 HELP = "Check whether a data set is fit for training: what is wrong with it, and where to fly next."
@@ -41,11 +42,12 @@ def cures(dataset: str, checks: list[str], info: Container[str]) -> list[str]:
     """
     folder = dataset.partition("@")[0]
     maker = next((words for key, words in MAKERS.items() if key in info), IMPORTED)
+    again_if_there = ("--overwrite",) if "blocks" in split_names(Path(folder)) else ()
     again = ("reloc", *maker, "--overwrite", "-o", folder)
     known = {
         "image files": again,
         AXES: (*again, "--child", "OPTICAL_FRAME") if maker == MAKERS["image_topic"] else (),
-        "splits": ("reloc", "split", folder, "blocks", "--name", "blocks", "--overwrite"),
+        "splits": ("reloc", "split", folder, "blocks", "--name", "blocks", *again_if_there),
     }
     found: dict[str, list[str]] = {}
     for check in checks:

@@ -188,8 +188,10 @@ def _describe_dataset(spec: str) -> str:
     for sequence in dataset.sequences:
         stamps_ns = [frame.stamp_ns for frame in sequence.frames]
         duration_s = (stamps_ns[-1] - stamps_ns[0]) / 1e9 if stamps_ns else 0.0
+        # stamps of photographs are made up
+        lasted = "photographs" if sequence.is_photographs else f"{duration_s:.1f} s"
         skipped = ", ".join(f"{n} {reason}" for reason, n in sequence.info.get("skipped", {}).items()) or "none"
-        lines.append(f"  {sequence.name}: {len(stamps_ns)} frames, {duration_s:.1f} s, skipped: {skipped}")
+        lines.append(f"  {sequence.name}: {len(stamps_ns)} frames, {lasted}, skipped: {skipped}")
     lines += _describe_conventions(dataset)
     splits = sorted(p.stem for p in (dataset.path / "splits").glob("*.yaml"))
     return "\n".join([*lines, f"splits: {', '.join(splits) or 'none'}"])

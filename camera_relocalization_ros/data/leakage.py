@@ -14,7 +14,7 @@ from camera_relocalization_ros.core.errors import DatasetError
 from camera_relocalization_ros.core.geometry import angular_distance
 from camera_relocalization_ros.core.image_files import read_image_file
 from camera_relocalization_ros.core.pose import Poses
-from camera_relocalization_ros.core.pose_errors import oracle_nearest, pose_errors
+from camera_relocalization_ros.core.pose_errors import length_unit, oracle_nearest, pose_errors
 from camera_relocalization_ros.data.dataset import Dataset, Sequence
 
 # a training frame closer in time than this shows almost the same
@@ -31,7 +31,7 @@ class Leakage:
     when that has none; limit_s: a test frame closer than this leaks; `same_images`: test images that are also training
     images, byte for byte; `oracle_m`, `oracle_deg`: median error of the training pose nearest to each test pose.
     Photographs are infinitely apart in both: `is_near` (N,) tells which of them have a training pose within near_m and
-    NEAR_RAD.
+    NEAR_RAD. is_metric: lengths are in metres, not in units of a scene.
     """
 
     frames_apart: np.ndarray
@@ -42,6 +42,7 @@ class Leakage:
     oracle_deg: float
     is_near: np.ndarray
     near_m: float
+    is_metric: bool = True
 
     @property
     def frames(self) -> int:
@@ -75,7 +76,8 @@ class Leakage:
 
     def sentence(self) -> str:
         """The findings in words."""
-        oracle = f"nearest training pose (median {self.oracle_m:.3f} m, {self.oracle_deg:.2f} deg)"
+        unit = length_unit(self.is_metric)
+        oracle = f"nearest training pose (median {self.oracle_m:.3f} {unit}, {self.oracle_deg:.2f} deg)"
         closest = f"{self.closest:.0f} frames, {self.closest_s:.2f} s apart"
         if not self.leaks:
             apart = closest if np.isfinite(self.closest) else "other sequences"
@@ -85,7 +87,7 @@ class Leakage:
             near = f"less than {self.limit_s:g} s from a training frame (closest: {closest})"
             causes.append(f"{self.beside} of {self.frames} lie {near}")
         if self.near:
-            limits = f"{self.near_m:.2g} m and {np.degrees(NEAR_RAD):.0f} deg"
+            limits = f"{self.near_m:.2g} {unit} and {np.degrees(NEAR_RAD):.0f} deg"
             causes.append(f"{self.near} of {self.frames} photographs were taken within {limits} of a training image")
         if self.same_images:
             causes.append(f"{self.same_images} images are training images too")
@@ -113,6 +115,7 @@ def find_leakage(train: Dataset, test: Dataset, limit_s: float = APART_S) -> Lea
         float(np.median(oracle.orientation_deg)),
         is_photograph & _is_near(known, truth, near_m),
         near_m,
+        train.is_metric,
     )
 
 

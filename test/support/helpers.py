@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import Sequence
+from typing import Any, Mapping, Sequence
 
 import cv2
 import numpy as np
@@ -72,12 +72,16 @@ def write_fake_dataset(
     camera: CameraIntrinsics | None = CAMERA,
     period_s: float = 0.1,
     offset_m: Sequence[float] = (0.0, 0.0, 0.0),
+    info: Mapping[str, Any] | None = None,
 ) -> Dataset:
-    """A data set of small PNG images along `fake_trajectory`, offset_m from there, one sequence for each count."""
+    """A data set of small PNG images along `fake_trajectory`, offset_m from there, one sequence for each count.
+
+    info: what the information of its sequences says besides their source.
+    """
     with DatasetWriter(path, PARENT_FRAME, CHILD_FRAME, camera) as writer:
         for number, count in enumerate(counts):
             trajectory = fake_trajectory(count, period_s)
-            with writer.sequence(f"flight{number}", {"source": "fake"}) as sequence:
+            with writer.sequence(f"flight{number}", {"source": "fake", **(info or {})}) as sequence:
                 for row in range(count):
                     sequence.add(
                         int(trajectory.stamps_ns[row]),

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.spatial import ConvexHull, cKDTree
 
 from camera_relocalization_ros.core.pose import Poses
+from camera_relocalization_ros.core.pose_errors import length_unit
 from camera_relocalization_ros.data.doctor.axes import up_axis
 from camera_relocalization_ros.data.doctor.finding import LOOK, OK, Finding
 
@@ -23,6 +24,8 @@ MIN_BETWEEN = 0.3
 # a cell with less than this share of the typical count is thin
 THIN = 0.1
 MAX_EMPTY, MAX_SUGGESTIONS = 0.1, 5
+# structure from motion and a map take some tens of images, and so do landmarks that bring poses to centimetres
+FEW_IMAGES = 30
 # positions whose thinnest extent is below this share of their widest lie in a plane
 FLAT = 0.05
 SIDES = ("in front", "front left", "left", "rear left", "behind", "rear right", "right", "front right")
@@ -66,8 +69,8 @@ def looks_at_origin(poses: Poses) -> bool:
     return float(np.mean(cosines > np.cos(LOOKS_AT_RAD))) > 0.5
 
 
-def measure_coverage(poses: Poses) -> Coverage:
-    """Cells, counts and suggestions of the poses of optical frames in the parent."""
+def measure_coverage(poses: Poses, is_metric: bool = True) -> Coverage:
+    """Cells, counts and suggestions of the poses of optical frames in the parent, in metres or units of a scene."""
     # sides have names only where +x is in front and +z is up
     positions = poses.positions
     is_around = looks_at_origin(poses) and up_axis(poses.quats_xyzw) in ("+z", "")
@@ -85,7 +88,11 @@ def measure_coverage(poses: Poses) -> Coverage:
     inside |= counts > 0
     chosen = _emptiest(positions, counts, inside, centres)
     suggestions = tuple(
-        Suggestion(_words(edges, cell, is_around, int(counts[cell]), len(positions)), centres[cell], int(counts[cell]))
+        Suggestion(
+            f"{_words(edges, cell, is_around, length_unit(is_metric))}: {counts[cell]} of {len(positions)} images",
+            centres[cell],
+            int(counts[cell]),
+        )
         for cell in chosen
     )
     return Coverage(is_around, edges, counts, inside, is_flat, suggestions)
@@ -102,16 +109,18 @@ def check_coverage(coverage: Coverage) -> Finding:
         "unseen_sides": unseen_sides(coverage),
         "suggestions": [suggestion.sentence for suggestion in coverage.suggestions],
     }
+    images = int(coverage.counts.sum())
+    few = f"{images} images are few: take {FEW_IMAGES} or more, from different places; " if images < FEW_IMAGES else ""
     if coverage.is_flat:
         sentence = "all positions lie in one plane or line; vary height and distance, or it learns nothing about them"
-        return Finding("coverage", LOOK, sentence, values)
-    share = f"{empty} of the {reachable} places within the flown space hold no image"
+        return Finding("coverage", LOOK, few + sentence, values)
+    share = f"{few}{empty} of the {reachable} places within the flown space hold no image"
     unseen = unseen_sides(coverage)
     if unseen:
         share += f"; never seen from: {', '.join(unseen)}"
     if coverage.empty_share > MAX_EMPTY:
         return Finding("coverage", LOOK, f"{share}; fly next where the list below says", values)
-    return Finding("coverage", OK, share, values)
+    return Finding("coverage", LOOK if few else OK, share, values)
 
 
 def unseen_sides(coverage: Coverage) -> list[str]:
@@ -192,11 +201,11 @@ def _side(azimuth_deg: float) -> str:
     return SIDES[int(np.round(azimuth_deg / 45.0)) % len(SIDES)]
 
 
-def _words(edges: tuple, cell: tuple, is_around: bool, count: int, total: int) -> str:
+def _words(edges: tuple, cell: tuple, is_around: bool, unit: str) -> str:
     (a0, a1), (b0, b1), (c0, c1) = ((e[k], e[k + 1]) for e, k in zip(edges, cell))
-    found = f"{count} of {total} images"
     if not is_around:
-        return f"x {a0:.4g} to {a1:.4g} m, y {b0:.4g} to {b1:.4g} m, z {c0:.4g} to {c1:.4g} m: {found}"
+        return f"x {a0:.4g} to {a1:.4g} {unit}, y {b0:.4g} to {b1:.4g} {unit}, z {c0:.4g} to {c1:.4g} {unit}"
     side = _side((a0 + a1) / 2)
     place = "behind the object" if side == "behind" else f"{side} of the object"
-    return f"{place} (azimuth {a0:.0f} to {a1:.0f} deg), {b0:.4g} to {b1:.4g} m away, z {c0:.4g} to {c1:.4g} m: {found}"
+    azimuth = f"azimuth {a0:.0f} to {a1:.0f} deg"
+    return f"{place} ({azimuth}), {b0:.4g} to {b1:.4g} {unit} away, z {c0:.4g} to {c1:.4g} {unit}"

@@ -51,7 +51,7 @@ def examine(dataset: Dataset) -> Examination:
     convention, quaternions = check_convention(dataset, images.greys), check_quaternions(dataset)
     # one fault, one finding: poses in another convention would look like cameras that hang upside down
     dataset = as_optical(dataset, convention.values.get("name", ""))
-    coverage = measure_coverage(dataset.poses)
+    coverage = measure_coverage(dataset.poses, dataset.is_metric)
     findings = (
         check_files(images, [dataset.camera_of(frame) for frame in dataset.frames], scaled_from),
         convention,

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,8 @@ def check_splits(dataset_path: Path) -> Finding:
     """Leakage and oracle of each part of each split; values["parts"] has SPLIT.PART -> what was found in words."""
     names = split_names(dataset_path)
     if not names:
-        sentence = f"there is none; make one before training: reloc split {dataset_path} blocks (or sequences; see -h)"
+        command = f"reloc split {shlex.quote(str(dataset_path))} blocks"
+        sentence = f"there is none; make one before training: {command} (or sequences; see -h)"
         return Finding(CHECK, LOOK, sentence, {"parts": {}, "leaking": []})
     found: dict[str, tuple[str, str, dict[str, Any]]] = {}
     for name in names:

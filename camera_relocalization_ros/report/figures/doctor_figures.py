@@ -28,6 +28,10 @@ TOP_VIEWS = {
     "-x": (1, 2, True),
 }
 MAX_ROWS, MAX_NAME = 30, 24
+# of no more images dots are larger
+FEW_DOTS = 200
+# a parent's zero further away than so many extents of the flight would shrink it to a dot; that of an object matters
+ORIGIN_REACH, OBJECT_REACH = 3.0, 20.0
 
 
 def draw_places(examination: Examination) -> Figure:
@@ -72,8 +76,11 @@ def draw_directions(examination: Examination) -> Figure:
 
 
 def draw_time(examination: Examination) -> Figure:
-    """When frames were taken, one row for each sequence, with gaps; then speeds and turn rates between frames."""
-    sequences = examination.dataset.sequences[:MAX_ROWS]
+    """When frames were taken, one row for each sequence, with gaps; then speeds and turn rates between frames.
+
+    Photographs have no times, and are left out.
+    """
+    sequences = [sequence for sequence in examination.dataset.sequences if not sequence.is_photographs][:MAX_ROWS]
     figure = new_figure(11, 4.2 + 0.3 * len(sequences))
     rows, speed, turn = figure.subplots(3, 1, height_ratios=(0.6 + 0.3 * len(sequences), 1.6, 1.6))
     for row, sequence in enumerate(sequences):
@@ -106,9 +113,14 @@ def draw_images(examination: Examination) -> Figure:
     bright.axhline(DARK, color=LIMIT, linestyle="--", label="too dark below, too bright above")
     bright.axhline(BRIGHT, color=LIMIT, linestyle="--")
     bright.set(ylim=(0, 255), xlabel="image, all sequences one after the other")
+    bright.xaxis.set_major_locator(MaxNLocator(integer=True))
     for axes in (sharp, bright):
         axes.legend(loc="lower right")
     return figure
+
+
+def _dot_size(images: int) -> float:
+    return 3.0 if images > FEW_DOTS else 6.0
 
 
 def _up(examination: Examination) -> str:
@@ -126,10 +138,14 @@ def _draw_view(axes: Axes, examination: Examination, columns: tuple[int, int]) -
     poses = examination.dataset.poses
     positions = poses.positions
     plane = list(columns)
-    axes.plot(*positions[:, plane].T, ".", color="#9ecae1", markersize=3, label="cameras")
+    axes.plot(*positions[:, plane].T, ".", color="#6baed6", markersize=_dot_size(len(positions)), label="cameras")
     chosen = np.unique(np.linspace(0, len(positions) - 1, MAX_ARROWS).astype(int))
     forward = poses[chosen].rotations.apply([0.0, 0.0, 1.0])
-    length = 0.08 * float(np.ptp(positions, axis=0).max())
+    extent = float(np.linalg.norm(np.ptp(positions, axis=0)))
+    reach = OBJECT_REACH if examination.coverage.is_around_object else ORIGIN_REACH
+    has_origin = float(np.linalg.norm(positions, axis=1).min()) <= reach * extent
+    shown = np.vstack([positions, np.zeros((1, 3))]) if has_origin else positions
+    length = 0.08 * float(np.ptp(shown, axis=0).max())
     ends = positions[chosen] + max(length, 1e-3) * forward
     arrows = (ends - positions[chosen])[:, plane].T
     axes.quiver(
@@ -142,7 +158,8 @@ def _draw_view(axes: Axes, examination: Examination, columns: tuple[int, int]) -
         width=0.003,
         label="where some of them look",
     )
-    axes.plot(0, 0, "P", color=ORIGIN, markersize=10, label="origin of the parent frame")
+    if has_origin:
+        axes.plot(0, 0, "P", color=ORIGIN, markersize=10, linestyle="none", label="origin of the parent frame")
     for number, suggestion in enumerate(examination.coverage.suggestions, start=1):
         label = "fly here next" if number == 1 else None
         across, up = suggestion.position[plane]
@@ -179,15 +196,18 @@ def _draw_rates(speed_axes: Axes, turn_axes: Axes, examination: Examination) -> 
             _draw_points(speed_axes, speed, speed > STREAM.max_speed, "speed [m/s]", rows)
             _draw_points(turn_axes, turn, turn > np.degrees(MAX_TURN_RATE), "turn rate [deg/s]", rows)
         start += len(sequence.frames)
-    speed_axes.set(ylim=(0, None), title="motion between neighbouring frames, impossible ones in red")
-    turn_axes.set(ylim=(0, None), xlabel="image, all sequences one after the other")
+    for axes in (speed_axes, turn_axes):
+        axes.set_ylim(0, 1.1 * axes.dataLim.y1 if axes.dataLim.y1 > 0 else None)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    speed_axes.set(title="motion between neighbouring frames, impossible ones in red")
+    turn_axes.set(xlabel="image, all sequences one after the other")
 
 
 def _draw_points(
     axes: Axes, values: np.ndarray, is_fault: np.ndarray, label: str, rows: np.ndarray | None = None
 ) -> None:
     rows = np.arange(len(values)) if rows is None else rows
-    axes.plot(rows, values, ".", color=CAMERA, markersize=3)
+    axes.plot(rows, values, ".", color=CAMERA, markersize=_dot_size(len(values)))
     axes.plot(rows[is_fault], values[is_fault], "x", color=FAULT)
     axes.set_ylabel(label)
     axes.grid(color="#eeeeee")

@@ -65,7 +65,9 @@ def _facts(examination: Examination) -> str:
 
 
 def _pictures(examination: Examination) -> dict[str, str]:
-    drawn = {"places": draw_places, "directions": draw_directions, "time": draw_time, "images": draw_images}
+    drawn = {"places": draw_places, "directions": draw_directions, "images": draw_images}
+    if not all(sequence.is_photographs for sequence in examination.dataset.sequences):
+        drawn["time"] = draw_time
     return {name: figure_source(draw(examination)) for name, draw in drawn.items()}
 
 
@@ -102,4 +104,6 @@ def _thumbnail(path: Path) -> str | None:
 def _row(sequence: Any) -> dict[str, Any]:
     frames = sequence.frames
     seconds = (frames[-1].stamp_ns - frames[0].stamp_ns) * 1e-9 if frames else 0.0
-    return {"name": sequence.name, "frames": len(frames), "seconds": f"{seconds:.1f}"}
+    # stamps of photographs are made up
+    lasted = "photographs" if sequence.is_photographs else f"{seconds:.1f}"
+    return {"name": sequence.name, "frames": len(frames), "seconds": lasted}

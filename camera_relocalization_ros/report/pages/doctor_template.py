@@ -48,7 +48,9 @@ td.check { white-space: nowrap; font-weight: bold; } td { overflow-wrap: anywher
 <img alt="images by direction and distance" src="{{ pictures.directions }}">
 
 <h2>Gaps, and poses that repeat or jump</h2>
-<img alt="frames over time, speeds and turn rates" src="{{ pictures.time }}">
+{% if "time" in pictures %}<img alt="frames over time, speeds and turn rates" src="{{ pictures.time }}">
+{% else %}<p>Photographs have no times.</p>
+{% endif %}
 {% if skipped %}<p>Frames left out when the data set was made:</p>
 <table>{% for reason, count in skipped %}<tr><td>{{ count }}</td><td>{{ reason }}</td></tr>
 {% endfor %}</table>{% endif %}

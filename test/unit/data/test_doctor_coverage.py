@@ -77,6 +77,16 @@ def test_flat_flights_are_told():
         assert check_coverage(measure_coverage(Poses(few, looking(few)))).level == LOOK
 
 
+def test_few_images_are_told_whatever_else_is():
+    positions = ring()
+    few = positions[np.linspace(0, len(positions) - 1, 29).astype(int)]
+    found = check_coverage(measure_coverage(Poses(few, looking(few))))
+    assert found.level == LOOK and found.sentence.startswith("29 images are few: take 30 or more")
+    line = np.linspace([1.0, 0.0, 0.0], [2.0, 0.0, 0.0], 5)
+    found = check_coverage(measure_coverage(Poses(line, looking(line))))
+    assert found.sentence.startswith("5 images are few") and "one plane or line" in found.sentence
+
+
 def test_room_is_divided_by_x_y_z():
     rng = np.random.default_rng(5)
     positions = rng.uniform([-2.0, -2.0, 1.0], [2.0, 2.0, 2.0], (4000, 3))

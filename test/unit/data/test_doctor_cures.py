@@ -13,9 +13,16 @@ from camera_relocalization_ros.data.doctor.finding import BAD, LOOK, OK, Finding
 
 def test_cures_name_the_data_set_and_what_they_cure():
     first, second = cures("out/set@a.train", ["blur", "splits", "image files"], {"image_topic"})
-    assert first == "cure:           reloc split out/set blocks --name blocks --overwrite (splits)"
+    assert first == "cure:           reloc split out/set blocks --name blocks (splits)"
     assert second == "cure:           reloc extract BAG --overwrite -o out/set (image files)"
     assert cures("out/set", ["blur"], ()) == []
+
+
+def test_a_split_is_overwritten_where_there_is_one(tmp_path):
+    (tmp_path / "my set" / "splits").mkdir(parents=True)
+    (tmp_path / "my set" / "splits" / "blocks.yaml").write_text("{}")
+    (line,) = cures(str(tmp_path / "my set"), ["splits"], ())
+    assert line.endswith(f"reloc split '{tmp_path}/my set' blocks --name blocks --overwrite (splits)")
 
 
 @pytest.mark.parametrize(("info", "made"), [({"survey"}, "survey IMAGES"), ((), "import LAYOUT SOURCE")])
@@ -34,7 +41,7 @@ def test_command_prints_them(tmp_path, capsys):
     write_fake_dataset(tmp_path / "set", counts=(12,))
     main(["doctor", str(tmp_path / "set")])
     out = capsys.readouterr().out
-    assert f"reloc split {tmp_path / 'set'} blocks --name blocks --overwrite (splits)" in out
+    assert f"reloc split {tmp_path / 'set'} blocks --name blocks (splits)" in out
     assert re.search(r"^(NOT )?fit for training\b.*splits", out, re.MULTILINE)
 
 

@@ -2,6 +2,7 @@
 """Photographs are no film: nothing is judged by the stamps that an importer made up."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -10,7 +11,9 @@ from helpers import encoded, fake_image_rgb
 from camera_relocalization_ros.cli.main import main
 from camera_relocalization_ros.core.errors import DatasetError
 from camera_relocalization_ros.core.geometry import invert, position_quat
+from camera_relocalization_ros.core.pose import Poses
 from camera_relocalization_ros.data.dataset import Dataset
+from camera_relocalization_ros.data.doctor.coverage import measure_coverage
 from camera_relocalization_ros.data.doctor.recording_checks import check_gaps, check_quaternions, check_stream
 from camera_relocalization_ros.data.layouts.colmap import import_colmap
 from camera_relocalization_ros.data.layouts.transforms_json import import_transforms_json
@@ -72,7 +75,7 @@ def test_blocks_of_photographs_need_no_guard_and_leak_by_distance_alone(tmp_path
     parts = [Dataset.load(f"{twice.path}@holdout.{part}") for part in ("train", "test")]
     found = find_leakage(*parts)
     assert found.near == 10 and found.beside == 0 and found.leaks
-    assert "10 of 10 photographs were taken within 0.11 m and 3 deg of a training image" in found.sentence()
+    assert "10 of 10 photographs were taken within 0.11 units and 3 deg of a training image" in found.sentence()
 
 
 def test_the_doctor_judges_no_speed_turn_or_gap_of_photographs(tmp_path):
@@ -84,6 +87,15 @@ def test_the_doctor_judges_no_speed_turn_or_gap_of_photographs(tmp_path):
         findings = [check(dataset) for check in (check_gaps, check_quaternions, check_stream)]
         assert {finding.level for finding in findings} == {"OK"}
         assert all("photographs" in finding.sentence for finding in findings)
+
+
+def test_places_to_fly_next_are_in_the_units_of_the_scene():
+    rng = np.random.default_rng(0)
+    positions = rng.uniform(-8, 8, (300, 3)) + (40.0, 0.0, 0.0)
+    positions = positions[np.linalg.norm(positions - (40.0, 0.0, 0.0), axis=1) > 5]
+    poses = Poses(positions, np.tile([0.0, 0.0, 0.0, 1.0], (len(positions), 1)))
+    words = [measure_coverage(poses, is_metric).suggestions[0].sentence for is_metric in (True, False)]
+    assert re.search(r"z \S+ to \S+ m: 0 of \d+ images$", words[0]) and words[1] == re.sub(r" m\b", " units", words[0])
 
 
 def test_lists_of_files_become_a_split(tmp_path):

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from helpers import write_fake_dataset
 from markupsafe import escape
-from sound_dataset import shared_sound_dataset, with_images
+from sound_dataset import shared_sound_dataset, with_images, with_poses
 
 from camera_relocalization_ros.cli.main import main
+from camera_relocalization_ros.data.dataset import PHOTOGRAPHS
 from camera_relocalization_ros.data.doctor import axes
 from camera_relocalization_ros.data.doctor.coverage import Suggestion
 from camera_relocalization_ros.data.doctor.examination import examine
@@ -55,6 +56,32 @@ def test_places_to_fly_next_are_numbered_in_both_views(sound):
     above, side = draw_places(replace(examination, coverage=coverage)).axes
     assert [(text.get_text(), text.xy[0], text.xy[1]) for text in above.texts] == [("1", 1.0, 2.0), ("2", 1.0, 2.0)]
     assert [text.xy[1] for text in side.texts] == [3.0, 4.0]
+
+
+@pytest.mark.parametrize("origin, is_shown", [((0.0, 0.0, 0.0), True), ((293_456.7, 5_512_345.6, 312.0), False)])
+def test_a_zero_far_away_does_not_shrink_the_flight(sound, origin, is_shown):
+    there = np.eye(4)
+    there[:3, 3] = origin
+    moved = with_poses(sound, lambda T_parent_camera: there @ T_parent_camera)
+    examination = examine(sound)
+    coverage = replace(examination.coverage, suggestions=())
+    above, side = draw_places(replace(examination, dataset=moved, coverage=coverage)).axes
+    extent = float(np.ptp(sound.poses.positions, axis=0).max())
+    assert np.ptp(above.get_xlim()) < 10 * extent and np.ptp(side.get_ylim()) < 10 * extent
+    named = [line.get_label() for line in above.lines]
+    assert ("origin of the parent frame" in named) == is_shown
+
+
+def test_photographs_have_no_times(tmp_path, capsys):
+    dataset = write_fake_dataset(tmp_path / "my photographs", (40,), info={PHOTOGRAPHS: True})
+    examination = examine(dataset)
+    page = doctor_page(examination)
+    assert "Photographs have no times." in page and "<td>photographs</td>" in page
+    assert "frames over time" not in page
+    assert main(["info", str(dataset.path)]) == 0
+    assert "40 frames, photographs, skipped: none" in capsys.readouterr().out
+    # a command that can be typed as it stands
+    assert f"reloc split '{dataset.path}' blocks" in examination.finding("splits").sentence
 
 
 def test_page_of_a_poor_set_is_drawn(tmp_path):
