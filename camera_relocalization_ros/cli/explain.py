@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 NAME = "explain"
 HELP = "Draw which parts of an image a trained network's position and orientation depend on."
 EXAMPLE = "reloc explain out/run out/unseen -o out/explained"
-UNITS = {"position": "m", "orientation": "deg"}
 # of a layer, the channels that are drawn
 CHANNELS = 16
 
@@ -162,12 +161,14 @@ def _save(figure: Figure, path: Path) -> None:
 def _explain_frames(
     frames: ExplainedFrames, methods: list[str], settings: SaliencySettings, arguments: argparse.Namespace
 ) -> None:
+    from camera_relocalization_ros.core.pose_errors import length_text
     from camera_relocalization_ros.report.figures.canvas import save_figure
 
     rows = _rows(frames, arguments)
     errors = frames.errors(rows)
     for row, position_m, orientation_deg in zip(rows, errors.position_m, errors.orientation_deg):
-        caption = f"frame {row}: {position_m:.2f} m, {orientation_deg:.1f} deg off"
+        off = length_text(position_m, frames.dataset.is_metric)
+        caption = f"frame {row}: {off}, {orientation_deg:.1f} deg off"
         path = arguments.output / f"frame_{row}.png"
         title = f"{arguments.run_folder.name} on {arguments.dataset}, {caption}"
         save_figure(_figure(frames, row, methods, settings, title), path)
@@ -177,6 +178,7 @@ def _explain_frames(
 
 
 def _figure(frames: ExplainedFrames, row: int, methods: list[str], settings: SaliencySettings, title: str) -> Figure:
+    from camera_relocalization_ros.core.pose_errors import length_unit
     from camera_relocalization_ros.report.figures.saliency_figures import Row, draw_saliency
     from camera_relocalization_ros.training.explain.saliency import ALL_METHODS, saliency
 
@@ -184,6 +186,7 @@ def _figure(frames: ExplainedFrames, row: int, methods: list[str], settings: Sal
     for name in methods:
         method = ALL_METHODS[name]
         maps = {what: saliency(name, explained, image, settings) for what, explained in frames.explained(row).items()}
-        units = {what: f"{unit} per grey level" if method.is_slope else unit for what, unit in UNITS.items()}
+        of = {"position": length_unit(frames.dataset.is_metric), "orientation": "deg"}
+        units = {what: f"{unit} per grey level" if method.is_slope else unit for what, unit in of.items()}
         drawn.append(Row(method.title, maps, units))
     return draw_saliency(image, drawn, title)

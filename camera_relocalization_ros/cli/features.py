@@ -44,6 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     import numpy as np
 
     from camera_relocalization_ros.core.output_files import write_json
+    from camera_relocalization_ros.core.pose_errors import length_text
     from camera_relocalization_ros.data.dataset import Dataset
     from camera_relocalization_ros.evaluation.evaluate import evaluate
     from camera_relocalization_ros.evaluation.feature_space import Neighbours, training_frames
@@ -65,20 +66,24 @@ def run(arguments: argparse.Namespace) -> int:
     about = {"bundle": str(arguments.bundle), "bundle_id": bundle.bundle_id, "data": arguments.dataset}
     numbers = {**neighbours.summary(), "training_images": len(index.positions), "training_images_found": len(training)}
     write_json(arguments.output / "features.json", {**about, **numbers})
+    is_metric = dataset.is_metric
     title = f"{arguments.bundle.name} on {arguments.dataset}"
     print(f"{title}: {numbers['images']} images; medians:")
-    print("the training image most alike is {metres:.3f} m, {degrees:.2f} deg away".format(**numbers["nearest"]))
-    print(f"the training image nearest in truth is {numbers['oracle_metres']:.3f} m away")
+    away, degrees = length_text(numbers["nearest"]["metres"], is_metric), numbers["nearest"]["degrees"]
+    print(f"the training image most alike is {away}, {degrees:.2f} deg away")
+    print(f"the training image nearest in truth is {length_text(numbers['oracle_metres'], is_metric)} away")
     print(f"{len(training)} of {len(index.positions)} training images found in --train")
 
     found = FeatureMap.of(index, training, descriptors, dataset, arguments.seed)
-    save_figure(draw_feature_map(found, title), arguments.output / "feature_map.png")
+    save_figure(draw_feature_map(found, title, is_metric), arguments.output / "feature_map.png")
     found.write_csv(arguments.output / "feature_map.csv")
     rows = list(dict.fromkeys([*arguments.frames, *worst_rows(evaluation.errors, arguments.worst)]))
     if rows:
         errors = evaluation.errors
-        queries = {row: f"error {errors.position_m[row]:.2f} m, {errors.orientation_deg[row]:.1f} deg" for row in rows}
-        figure = draw_neighbours(queries, dataset.frames, neighbours, training, f"{title}: training images most alike")
+        off = [length_text(errors.position_m[row], is_metric) for row in rows]
+        queries = {row: f"error {length}, {errors.orientation_deg[row]:.1f} deg" for row, length in zip(rows, off)}
+        about_it = f"{title}: training images most alike"
+        figure = draw_neighbours(queries, dataset.frames, neighbours, training, about_it, is_metric)
         save_figure(figure, arguments.output / "nearest.png")
     print(f"{arguments.output}: features.json, feature_map.csv, feature_map.png{', nearest.png' if rows else ''}")
     return 0

@@ -9,7 +9,7 @@ from typing import Any, Callable, Dict
 import numpy as np
 
 from camera_relocalization_ros.core.pose import Poses
-from camera_relocalization_ros.core.pose_errors import PoseErrors, pose_errors
+from camera_relocalization_ros.core.pose_errors import PoseErrors, length_unit, pose_errors
 from camera_relocalization_ros.evaluation.metrics import Interval, block_bootstrap, correlation_length
 from camera_relocalization_ros.evaluation.part_changes import BACKGROUND, CHANGES, PARTS, SWAPPED
 
@@ -30,13 +30,14 @@ class Reliance:
     """Poses (n, 7) estimated for the same n frames as they are and changed: name of VARIANTS -> poses.
 
     truth (n, 7); sequences (n,): which rows are neighbours; `left_out`: frames that are not among them, because
-    too little was seen of the object or of the background.
+    too little was seen of the object or of the background. is_metric: in metres, not in units of a scene.
     """
 
     truth: np.ndarray
     sequences: np.ndarray
     estimates: Dict[str, np.ndarray]
     left_out: int
+    is_metric: bool = True
 
     def errors(self, name: str) -> PoseErrors:
         """Against the truth."""
@@ -106,14 +107,15 @@ class Reliance:
 def reliance_table(found: Reliance) -> str:
     """What a terminal shows: errors and moves of each kind of images, then the shares."""
     lines = [f"{'images':<20}{'median error':>22}{'times the original':>26}{'estimates move by':>22}"]
+    unit = length_unit(found.is_metric)
     for name in VARIANTS:
         errors = [found.median(name, quantity).value for quantity in QUANTITIES]
-        line = f"{name:<20}{errors[0]:>10.3f} m {errors[1]:>6.2f} deg"
+        line = f"{name:<20}{errors[0]:>10.3f} {unit} {errors[1]:>6.2f} deg"
         if name != ORIGINAL:
             growths = [found.growth(name, quantity).value for quantity in QUANTITIES]
             moved = found.moved(name)
             line += f"{growths[0]:>18.1f} {growths[1]:>7.1f}"
-            line += f"{np.median(moved.position_m):>10.3f} m {np.median(moved.orientation_deg):>6.2f} deg"
+            line += f"{np.median(moved.position_m):>10.3f} {unit} {np.median(moved.orientation_deg):>6.2f} deg"
         lines.append(line)
     lines.append("background reliance (0: reads the object alone, 1: the background alone)")
     for change in CHANGES:

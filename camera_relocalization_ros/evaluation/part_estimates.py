@@ -75,4 +75,4 @@ def part_estimates(relocalizer: Relocalizer, dataset: Dataset, images: ChangedIm
     names = np.array([sequence.name for sequence in dataset.sequences for _ in sequence.frames], dtype=object)
     poses = {name: np.array(of_name)[rows] for name, of_name in estimates.items()}
     truth = dataset.poses.rows[rows]
-    return Reliance(truth, names[rows], poses, len(seen) - len(rows)), rows
+    return Reliance(truth, names[rows], poses, len(seen) - len(rows), dataset.is_metric), rows

@@ -92,7 +92,7 @@ def reproduce(
     cells = _cells(output, parts, usable, seeds, heads, losses)
     with reporting(progress):
         _fill(tables, cells, file, Path(cache) if cache is not None else output / "feature_cache", finetune)
-    _draw_histograms([cell for _, cell in cells], output / HISTOGRAMS)
+    _draw_histograms(cells, output / HISTOGRAMS)
     draw_pictures(cells, output)
     return tables
 
@@ -156,15 +156,18 @@ def _write(tables: ReproducedTables) -> None:
     write_text(output / RESULTS_CSV, csv_text(tables.numbers))
 
 
-def _draw_histograms(cells: list[Cell], folder: Path) -> None:
+def _draw_histograms(cells: list[tuple[GridData, Cell]], folder: Path) -> None:
     """One picture for each data set and network, of the first seed."""
     pictures: dict[tuple[str, str], dict[str, Any]] = {}
-    for cell in cells:
+    is_metric = {}
+    for data, cell in cells:
         key = cell.combination
+        is_metric[key.data_set] = data.test.is_metric
         lines = pictures.setdefault((key.data_set, key.backbone), {})
         lines.setdefault(method_name(key.head, key.loss), load_errors(cell))
     for (data_set, backbone), errors in pictures.items():
-        plot_error_histograms(folder / f"{data_set}-{backbone}.png", f"{data_set}, {backbone}", errors)
+        path = folder / f"{data_set}-{backbone}.png"
+        plot_error_histograms(path, f"{data_set}, {backbone}", errors, is_metric[data_set])
 
 
 def _refuse_twins(names: list[str]) -> None:

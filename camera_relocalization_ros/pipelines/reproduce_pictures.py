@@ -8,6 +8,7 @@ from typing import Sequence
 
 import numpy as np
 
+from camera_relocalization_ros.core.pose_errors import length_text, length_unit
 from camera_relocalization_ros.data.dataset import Dataset
 from camera_relocalization_ros.report.figures.best_and_worst import draw_best_and_worst
 from camera_relocalization_ros.report.figures.canvas import save_figure
@@ -74,9 +75,10 @@ def _draw_saliency(cell: Cell, dataset: Dataset, path: Path) -> None:
     image, rows = frames.image(row), []
     for name in METHODS:
         maps = {what: saliency(name, explained, image, AS_THESIS) for what, explained in frames.explained(row).items()}
-        units = {"position": "m per grey level", "orientation": "deg per grey level"}
+        units = {"position": f"{length_unit(dataset.is_metric)} per grey level", "orientation": "deg per grey level"}
         rows.append(Row(ALL_METHODS[name].title, maps, units))
-    frame = f"{_frame_name(dataset, row)}, {errors.position_m[row]:.2f} m and {errors.orientation_deg[row]:.1f} deg off"
+    off = f"{length_text(errors.position_m[row], dataset.is_metric)} and {errors.orientation_deg[row]:.1f} deg off"
+    frame = f"{_frame_name(dataset, row)}, {off}"
     save_figure(draw_saliency(image, rows, f"{_title(cell)}: {frame}"), path)
 
 

@@ -76,6 +76,7 @@ def train_model(
     training, held_out = all_loaded(datasets), all_loaded(val_datasets)
     if not force:
         refuse_still_pictures([*training, *held_out])
+    is_metric = all(dataset.is_metric for dataset in held_out)
     cache = folder.parent / CACHE_FOLDER if cache is None else Path(cache)
     with reporting(progress), new_run(folder, overwrite, process().rank == 0) as target:
         run = train(
@@ -86,13 +87,16 @@ def train_model(
             cache_folder=cache,
             start=start,
             dask=dask,
-            callbacks=(EpochPictures(partial(_draw_epoch, target)), *(() if lightning_bars else (EpochProgress(),))),
+            callbacks=(
+                EpochPictures(partial(_draw_epoch, target, is_metric)),
+                *(() if lightning_bars else (EpochProgress(),)),
+            ),
         )
     return TrainedModel(folder, run)
 
 
-def _draw_epoch(folder: Path, name: str, estimates: Poses, truth: Poses) -> object:
+def _draw_epoch(folder: Path, is_metric: bool, name: str, estimates: Poses, truth: Poses) -> object:
     """The figure of an epoch's estimates of held-out data, after it was written below the run's folder."""
-    figure = draw_epoch(estimates, truth, f"{folder.name}, {name.replace('_', ' ')}, held-out data")
+    figure = draw_epoch(estimates, truth, f"{folder.name}, {name.replace('_', ' ')}, held-out data", is_metric)
     save_figure(figure, folder / EPOCH_PICTURES / f"{name}.png")
     return figure

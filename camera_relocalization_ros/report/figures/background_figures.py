@@ -9,15 +9,16 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from camera_relocalization_ros.core.pose_errors import length_text
 from camera_relocalization_ros.evaluation.background_reliance import ORIGINAL, QUANTITIES, Reliance, variant
 from camera_relocalization_ros.evaluation.metrics import Interval
 from camera_relocalization_ros.evaluation.part_changes import BACKGROUND, CHANGES, OBJECT, PARTS
 from camera_relocalization_ros.report.figures.canvas import new_figure
+from camera_relocalization_ros.report.figures.error_axes import error_label
 
 # Okabe and Ito's; what colour tells, hatching tells too
 STYLES = {BACKGROUND: ("#D55E00", "//"), OBJECT: ("#56B4E9", "")}
 SHARE_COLOURS = ("#009E73", "#E69F00")
-LABELS = {"position_m": "median position error [m]", "orientation_deg": "median orientation error [deg]"}
 WIDTH, FIGURE_WIDTH = 0.38, 11.0
 
 
@@ -50,8 +51,8 @@ def _draw_images(grid: np.ndarray, found: Reliance, row: int, images: Mapping[st
         if name:
             errors = found.errors(name)
             axes.imshow(images[name])
-            caption = f"{name}\n{errors.position_m[row]:.2f} m, {errors.orientation_deg[row]:.1f} deg off"
-            axes.set_title(caption, fontsize="medium")
+            off = f"{length_text(errors.position_m[row], found.is_metric)}, {errors.orientation_deg[row]:.1f} deg off"
+            axes.set_title(f"{name}\n{off}", fontsize="medium")
     note = f"a typical frame\nand its errors;\nbars: all {len(found.truth)} frames"
     note += f"\n({found.left_out} left out)" if found.left_out else ""
     grid[1, 0].text(0.5, 0.5, note, ha="center", va="center", transform=grid[1, 0].transAxes)
@@ -65,7 +66,12 @@ def _draw_errors(axes: Axes, found: Reliance, quantity: str) -> None:
         _bars(axes, np.arange(len(CHANGES)) + side, medians, colour, hatch, f"{part} changed")
     axes.axhline(original.value, color="black", linestyle="--", label="images as they are")
     axes.axhspan(original.low, original.high, color="black", alpha=0.12, linewidth=0, zorder=0)
-    axes.set(ylabel=LABELS[quantity], xticks=range(len(CHANGES)), xticklabels=CHANGES, ylim=(0, None))
+    axes.set(
+        ylabel=f"median {error_label(quantity, found.is_metric)}",
+        xticks=range(len(CHANGES)),
+        xticklabels=CHANGES,
+        ylim=(0, None),
+    )
 
 
 def _draw_shares(axes: Axes, found: Reliance) -> None:

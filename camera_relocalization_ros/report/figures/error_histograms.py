@@ -8,19 +8,21 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 
-from camera_relocalization_ros.core.pose_errors import PoseErrors
+from camera_relocalization_ros.core.pose_errors import PoseErrors, length_unit
 from camera_relocalization_ros.report.figures.canvas import new_figure, save_figure
 
 # the axis ends where this share of all errors does, or a few wild ones would squeeze the rest
 SHOWN_SHARE = 0.98
 
 
-def plot_error_histograms(path: Path, title: str, errors: dict[str, PoseErrors]) -> None:
-    """Write a PNG: share of frames with an error of at most so many metres and degrees, a line per method."""
+def plot_error_histograms(path: Path, title: str, errors: dict[str, PoseErrors], is_metric: bool = True) -> None:
+    """Write a PNG: share of frames with an error of at most so much, a line per method."""
     figure = new_figure(11, 4.5)
     figure.suptitle(title)
     left, right = figure.subplots(1, 2, sharey=True)
-    draw_cumulative(left, {name: e.position_m for name, e in errors.items()}, "position error [m]")
+    draw_cumulative(
+        left, {name: e.position_m for name, e in errors.items()}, f"position error [{length_unit(is_metric)}]"
+    )
     draw_cumulative(right, {name: e.orientation_deg for name, e in errors.items()}, "orientation error [deg]")
     left.set_ylabel("share of frames")
     right.legend(loc="lower right", fontsize="small")

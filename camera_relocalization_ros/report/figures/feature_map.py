@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 from camera_relocalization_ros.bundle.retrieval import RetrievalIndex
 from camera_relocalization_ros.core.errors import ConfigError
 from camera_relocalization_ros.core.output_files import new_file
+from camera_relocalization_ros.core.pose_errors import length_unit
 from camera_relocalization_ros.data.dataset import Dataset, Frame
 from camera_relocalization_ros.report.figures.canvas import new_figure
 
@@ -89,28 +90,28 @@ def embed(features: np.ndarray, seed: int = 0) -> np.ndarray:
     return plane.fit_transform(np.asarray(features, dtype=np.float32))
 
 
-def draw_feature_map(found: FeatureMap, title: str) -> Figure:
+def draw_feature_map(found: FeatureMap, title: str, is_metric: bool = True) -> Figure:
     """The map coloured by each coordinate of the camera, and by group; training images are hollow rings."""
     figure = new_figure(12, 10.5)
     figure.suptitle(title, fontsize="medium")
     panels = figure.subplots(2, 2)
     for axes, column, name in zip(panels.flat, range(3), "xyz"):
-        _by_coordinate(figure, axes, found, column, name)
+        _by_coordinate(figure, axes, found, column, f"{name} of the camera [{length_unit(is_metric)}]")
+        axes.set_title(f"by {name}: dots are query images, rings training images", fontsize="medium")
     _by_group(panels[1, 1], found)
     for axes in panels.flat:
         axes.set(xticks=[], yticks=[], xlabel="t-SNE 1 (no unit)", ylabel="t-SNE 2 (no unit)")
     return figure
 
 
-def _by_coordinate(figure: Figure, axes: Axes, found: FeatureMap, column: int, name: str) -> None:
+def _by_coordinate(figure: Figure, axes: Axes, found: FeatureMap, column: int, label: str) -> None:
     values, train = found.positions[:, column], found.is_training
     colours = ScalarMappable(Normalize(values.min(), values.max()), "viridis")
     (x, y), (train_x, train_y) = found.points[~train].T, found.points[train].T
     edges = colours.to_rgba(values[train]).tolist()
     axes.scatter(train_x, train_y, s=18, facecolors="none", edgecolors=edges, linewidths=0.9)
     axes.scatter(x, y, s=26, color=colours.to_rgba(values[~train]))
-    figure.colorbar(colours, ax=axes, label=f"{name} of the camera [m]")
-    axes.set_title(f"by {name}: dots are query images, rings training images", fontsize="medium")
+    figure.colorbar(colours, ax=axes, label=label)
 
 
 def _by_group(axes: Axes, found: FeatureMap) -> None:

@@ -8,6 +8,7 @@ from typing import Mapping, Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from camera_relocalization_ros.core.pose_errors import length_text
 from camera_relocalization_ros.data.dataset import Frame, load_image_rgb
 from camera_relocalization_ros.evaluation.feature_space import Neighbours
 from camera_relocalization_ros.report.figures.canvas import new_figure
@@ -22,6 +23,7 @@ def draw_neighbours(
     found: Neighbours,
     training: Mapping[int, tuple[str, Frame]],
     title: str,
+    is_metric: bool = True,
 ) -> Figure:
     """One line for each query: rows of `found` with the caption below the image, then its training images."""
     first = load_image_rgb(frames[next(iter(queries))].image_path)
@@ -36,7 +38,11 @@ def draw_neighbours(
         ):
             sequence, frame = training.get(int(number), ("", None))
             name = f"{sequence} {frame.image_path.name}" if frame else f"training image {number}"
-            _show(axes, frame, f"{name}\ncosine distance {cosine:.3f}\n{metres:.2f} m, {degrees:.1f} deg away")
+            _show(
+                axes,
+                frame,
+                f"{name}\ncosine distance {cosine:.3f}\n{length_text(metres, is_metric)}, {degrees:.1f} deg away",
+            )
     return figure
 
 
