@@ -151,5 +151,10 @@ def compared_only(result: Result) -> Result:
     """The rows that have errors; raises ResultError when there is none."""
     rows = result.compared
     if not rows.any():
-        raise ResultError(f"{result.info.name}: no image has both an answer and a true pose")
+        info = result.info
+        found = f"of {info.images} images {info.localized} were localized, {info.lost} lost, {info.dropped} dropped"
+        known = int(np.isfinite(result.truth).all(axis=1).sum())
+        raise ResultError(
+            f"{info.name}: no image has both an answer and a true pose: {found}, {known} have a true pose"
+        )
     return result.select(rows)

@@ -20,6 +20,10 @@ LOW_SHARE = 0.01
 # a line is drawn across this many usual steps, and lifted at longer gaps
 GAP_STEPS = 5.0
 FEW_DECADES = 2.5
+# a line through more images would fill the picture, and hide the bands behind it
+MOST_IN_A_LINE = 3000
+# a band is at least as wide as this share of the axis, about a pixel: thinner ones are not drawn at all
+THINNEST = 1e-3
 
 
 def error_label(quantity: str, *are_metric: bool) -> str:
@@ -71,7 +75,12 @@ def draw_error_over_time(axes: Axes, result: Result, quantity: str) -> None:
     """One error over time, sequence after sequence, with its median and bands where the state was not OK."""
     seconds, borders = run_seconds(result)
     values = np.maximum(getattr(result.errors(), quantity), LEAST[quantity])
-    axes.plot(lifted(seconds, seconds), lifted(values, seconds), ".-", color=COLOURS[0], markersize=3, linewidth=0.8)
+    if len(values) <= MOST_IN_A_LINE:
+        axes.plot(
+            lifted(seconds, seconds), lifted(values, seconds), ".-", color=COLOURS[0], markersize=3, linewidth=0.8
+        )
+    else:
+        axes.plot(seconds, values, ",", color=COLOURS[0], rasterized=True)
     median = float(np.nanmedian(values))
     axes.axhline(median, color="black", linestyle="--", linewidth=1)
     text = (
@@ -103,11 +112,11 @@ def _draw_bands(axes: Axes, seconds: np.ndarray, states: np.ndarray) -> None:
     edges = np.concatenate([[seconds[0]], (seconds[1:] + seconds[:-1]) / 2, [seconds[-1]]])
     for state, (colour, hatch, label) in BANDS.items():
         inside = np.concatenate([[False], states == state, [False]])
-        runs = np.flatnonzero(inside[1:] != inside[:-1]).reshape(-1, 2)
-        for number, (first, end) in enumerate(runs):
+        runs = edges[np.flatnonzero(inside[1:] != inside[:-1]).reshape(-1, 2)]
+        for number, (first_s, end_s) in enumerate(_visible(runs, THINNEST * float(np.ptp(edges)))):
             axes.axvspan(
-                edges[first],
-                edges[end],
+                first_s,
+                end_s,
                 hatch=hatch,
                 label="" if number else label,
                 facecolor=colour,
@@ -116,3 +125,15 @@ def _draw_bands(axes: Axes, seconds: np.ndarray, states: np.ndarray) -> None:
                 linewidth=0,
                 zorder=0,
             )
+
+
+def _visible(runs_s: np.ndarray, least_s: float) -> list[list[float]]:
+    """Stretches (k, 2) of time, widened to `least_s`, and joined where they overlap then."""
+    joined: list[list[float]] = []
+    for first_s, end_s in runs_s.tolist():
+        wider = max(least_s - (end_s - first_s), 0.0) / 2
+        if joined and first_s - wider <= joined[-1][1]:
+            joined[-1][1] = end_s + wider
+        else:
+            joined.append([first_s - wider, end_s + wider])
+    return joined

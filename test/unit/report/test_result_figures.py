@@ -65,6 +65,21 @@ def test_bands_lie_where_the_state_was_not_ok():
         assert axes.get_yscale() == "log"
 
 
+def test_a_band_of_one_image_is_seen_in_hours_and_hides_nothing():
+    count = 20_000
+    result = made_result(count)
+    result.states[5_000], result.states[15_000:15_002] = State.LOST, State.DEGRADED
+    axes = draw_over_time(result).axes[0]
+    span = np.ptp(axes.get_xlim())
+    bands = [patch.get_extents().transformed(axes.transData.inverted()) for patch in axes.patches]
+    assert len(bands) == 2 and all(band.width >= 0.99e-3 * span for band in bands)
+    # dots, between which bands are seen
+    assert axes.lines[0].get_linestyle() == "None"
+    # neighbours are joined: at this pace each second image would be a band of its own
+    result.states[::2] = State.DEGRADED
+    assert len(draw_over_time(result).axes[0].patches) < 10
+
+
 def test_estimates_are_marked_by_their_state():
     above = draw_trajectory(with_all_states()).axes[0]
     marked = {line.get_label(): line.get_marker() for line in above.lines if line.get_label().startswith("estimate, ")}
