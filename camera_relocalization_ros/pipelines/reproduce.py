@@ -205,4 +205,6 @@ def _notes(recipe: Path, config: TrainingConfig, data: list[GridData], finetune:
             notes[-1] += f" Of the thesis' images {train} train, {test} test."
         else:
             notes.append(f"{part.name} is no data set of the thesis, which has {', '.join(SIZES)}.")
+        if not part.test.is_metric:
+            notes.append(f"{part.name} is a scene of unknown scale: its positions are in its units, not in metres.")
     return notes

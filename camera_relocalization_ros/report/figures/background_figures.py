@@ -13,7 +13,7 @@ from camera_relocalization_ros.core.pose_errors import length_text
 from camera_relocalization_ros.evaluation.background_reliance import ORIGINAL, QUANTITIES, Reliance, variant
 from camera_relocalization_ros.evaluation.metrics import Interval
 from camera_relocalization_ros.evaluation.part_changes import BACKGROUND, CHANGES, OBJECT, PARTS
-from camera_relocalization_ros.report.figures.canvas import new_figure
+from camera_relocalization_ros.report.figures.canvas import TITLE_LETTERS, new_figure, wrapped
 from camera_relocalization_ros.report.figures.error_axes import error_label
 
 # Okabe and Ito's; what colour tells, hatching tells too
@@ -32,7 +32,7 @@ def draw_reliance(found: Reliance, row: int, images: Mapping[str, np.ndarray], t
     figure = new_figure(FIGURE_WIDTH, sum(heights))
     parts: Any = figure.subfigures(2, 1, height_ratios=heights)
     upper, lower = parts
-    upper.suptitle(title, fontsize="medium")
+    upper.suptitle(wrapped(title, FIGURE_WIDTH, TITLE_LETTERS["medium"]), fontsize="medium")
     _draw_images(upper.subplots(2, 4), found, row, images)
     position, orientation, shares = lower.subplots(1, 3)
     for axes, quantity in ((position, "position_m"), (orientation, "orientation_deg")):

@@ -14,9 +14,10 @@ from matplotlib.ticker import MaxNLocator
 from camera_relocalization_ros.core.pose import Poses
 from camera_relocalization_ros.core.pose_errors import PoseErrors, length_unit
 from camera_relocalization_ros.data.dataset import Dataset, Sequence
-from camera_relocalization_ros.report.figures.canvas import new_figure
+from camera_relocalization_ros.report.figures.canvas import new_figure, title_figure, wrapped
 from camera_relocalization_ros.report.figures.style import ESTIMATE, GRID, LINK, TRUTH
 
+WIDTH = 11.0
 # three of each are shown, of about so many
 SHOWN, STRETCHES, FEWEST_FRAMES = 3, 12, 2
 # between neighbours of one stretch at most so many times as long as between most
@@ -52,8 +53,8 @@ def draw_best_and_worst(dataset: Dataset, estimates: Poses, errors: PoseErrors, 
     """Two columns of stretches seen along -z, truth green and estimates red: on the left what went best."""
     columns = best_and_worst(dataset, errors)
     lines = max(map(len, columns))
-    figure = new_figure(11, 3.6 * lines + 0.5)
-    figure.suptitle(f"{title}: from above, best (left) and worst stretches by position", fontsize="medium")
+    figure = new_figure(WIDTH, 3.6 * lines + 0.5)
+    title_figure(figure, f"{title}: from above, best (left) and worst stretches by position")
     grid = figure.subplots(lines, 2, squeeze=False)
     for axes in grid.flat:
         axes.set_visible(False)
@@ -63,7 +64,7 @@ def draw_best_and_worst(dataset: Dataset, estimates: Poses, errors: PoseErrors, 
             _draw(axes, dataset.poses.positions[stretch.rows], estimates.positions[stretch.rows])
             unit = length_unit(dataset.is_metric)
             axes.set(xlabel=f"x [{unit}]", ylabel=f"y [{unit}]")
-            axes.set_title(stretch.title(dataset.is_metric), fontsize="small")
+            axes.set_title(wrapped(stretch.title(dataset.is_metric), WIDTH / 2 - 0.5), fontsize="small")
     grid[0, 0].legend(fontsize="small")
     return figure
 

@@ -14,8 +14,8 @@ from matplotlib.figure import Figure
 from camera_relocalization_ros.core.output_files import new_file
 
 DOTS_PER_INCH = 110
-# so many letters of a legend fit into the narrowest figure that has one below
-LABEL_LETTERS = 110
+# so many letters of a legend or caption (small) and of a title fit into an inch
+SMALL_LETTERS, TITLE_LETTERS = 13.0, {"medium": 11.0, "large": 9.0}
 # figures have room for a legend of two lines
 LEGEND_INCHES = 0.5
 
@@ -27,10 +27,21 @@ def new_figure(width: float, height: float) -> Figure:
     return figure
 
 
+def wrapped(text: str, inches: float, letters: float = SMALL_LETTERS) -> str:
+    """The text in lines that fit into so many inches: names are as long as their users make them."""
+    lines = (textwrap.wrap(line, max(int(letters * inches), 1)) or [""] for line in text.split("\n"))
+    return "\n".join(part for line in lines for part in line)
+
+
+def title_figure(figure: Figure, title: str, fontsize: str = "medium") -> None:
+    """A title over a whole figure, in lines that fit."""
+    figure.suptitle(wrapped(title, figure.get_figwidth(), TITLE_LETTERS[fontsize]), fontsize=fontsize)
+
+
 def legend_below(figure: Figure, columns: int) -> None:
     """One legend of all axes under the figure, in at most so many columns.
 
-    Names are as long as their users make them: fewer columns are taken where the legend would be wider than the figure,
+    Fewer columns are taken where the legend would be wider than the figure,
     a line is broken that fills one alone, and the figure grows with what the legend takes beyond LEGEND_INCHES.
     """
     handles: dict[str, Artist] = {}
@@ -38,7 +49,7 @@ def legend_below(figure: Figure, columns: int) -> None:
         handles.update((label, handle) for handle, label in zip(*part.get_legend_handles_labels()))
     if not handles:
         return
-    labels = ["\n".join(textwrap.wrap(label, LABEL_LETTERS)) for label in handles]
+    labels = [wrapped(label, figure.get_figwidth() - 1.0) for label in handles]
     canvas = figure.canvas
     assert isinstance(canvas, FigureCanvasAgg)
     for count in range(columns, 0, -1):

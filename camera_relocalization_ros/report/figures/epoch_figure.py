@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from camera_relocalization_ros.core.pose import Poses
 from camera_relocalization_ros.core.pose_errors import length_unit, pose_errors
-from camera_relocalization_ros.report.figures.canvas import new_figure
+from camera_relocalization_ros.report.figures.canvas import new_figure, title_figure
 from camera_relocalization_ros.report.figures.error_histograms import draw_cumulative
 from camera_relocalization_ros.report.figures.style import ESTIMATE, GRID, LINK, TRUTH
 
@@ -19,7 +19,7 @@ MAX_LINKS = 400
 def draw_epoch(estimates: Poses, truth: Poses, title: str, is_metric: bool = True) -> Figure:
     """Share of frames by their errors; truth green and estimates red, seen along -z."""
     figure = new_figure(13, 4.2)
-    figure.suptitle(title, fontsize="medium")
+    title_figure(figure, title)
     position, orientation, above = figure.subplots(1, 3)
     unit = length_unit(is_metric)
     errors = pose_errors(estimates, truth)

@@ -20,7 +20,7 @@ from camera_relocalization_ros.core.errors import ConfigError
 from camera_relocalization_ros.core.output_files import new_file
 from camera_relocalization_ros.core.pose_errors import length_unit
 from camera_relocalization_ros.data.dataset import Dataset, Frame
-from camera_relocalization_ros.report.figures.canvas import new_figure
+from camera_relocalization_ros.report.figures.canvas import new_figure, title_figure, wrapped
 
 # more would take minutes and hide one another
 MAX_POINTS = 4000
@@ -30,6 +30,8 @@ PERPLEXITY = 30.0
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 MARKERS = "osD^vP*"
 MAX_NAMED = 14
+# of one of two columns
+LEGEND_INCHES = 2.5
 COLUMNS = ("set", "sequence", "tsne_1", "tsne_2", "x", "y", "z")
 UNKNOWN = "all sequences"
 
@@ -93,7 +95,7 @@ def embed(features: np.ndarray, seed: int = 0) -> np.ndarray:
 def draw_feature_map(found: FeatureMap, title: str, is_metric: bool = True) -> Figure:
     """The map coloured by each coordinate of the camera, and by group; training images are hollow rings."""
     figure = new_figure(12, 10.5)
-    figure.suptitle(title, fontsize="medium")
+    title_figure(figure, title)
     panels = figure.subplots(2, 2)
     for axes, column, name in zip(panels.flat, range(3), "xyz"):
         _by_coordinate(figure, axes, found, column, f"{name} of the camera [{length_unit(is_metric)}]")
@@ -120,6 +122,7 @@ def _by_group(axes: Axes, found: FeatureMap) -> None:
         x, y = found.points[(found.is_training == is_training) & (found.groups == group)].T
         face = "none" if is_training else colour
         label = f"{'training' if is_training else 'query'}: {group}"
+        label = wrapped(label, LEGEND_INCHES)
         axes.scatter(x, y, s=18, marker=marker, facecolors=face, edgecolors=colour, linewidths=0.9, label=label)
     axes.set_title("by sequence; training images are hollow", fontsize="medium")
     if len(names) <= MAX_NAMED:

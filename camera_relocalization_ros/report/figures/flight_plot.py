@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from camera_relocalization_ros.evaluation.results import Result
-from camera_relocalization_ros.report.figures.canvas import new_figure, save_figure
+from camera_relocalization_ros.report.figures.canvas import new_figure, save_figure, title_figure
 from camera_relocalization_ros.report.figures.error_axes import draw_error_over_time
 from camera_relocalization_ros.report.figures.style import GRID, OBJECT
 from camera_relocalization_ros.report.figures.trajectory_figures import draw_estimates
@@ -28,7 +28,7 @@ def plot_flight(path: Path, title: str, result: Result, outline: np.ndarray | No
     if position.get_legend_handles_labels()[0]:
         # below, where it covers nothing
         orientation.legend(loc="upper center", bbox_to_anchor=(0.5, -0.22), ncol=3, frameon=False)
-    figure.suptitle(title)
+    title_figure(figure, title, "large")
     save_figure(figure, path)
 
 

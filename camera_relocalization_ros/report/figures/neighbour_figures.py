@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from camera_relocalization_ros.core.pose_errors import length_text
 from camera_relocalization_ros.data.dataset import Frame, load_image_rgb
 from camera_relocalization_ros.evaluation.feature_space import Neighbours
-from camera_relocalization_ros.report.figures.canvas import new_figure
+from camera_relocalization_ros.report.figures.canvas import new_figure, title_figure, wrapped
 
 INCHES = 2.6
 NO_IMAGE = "this image is in\nno --train data set"
@@ -29,7 +29,7 @@ def draw_neighbours(
     first = load_image_rgb(frames[next(iter(queries))].image_path)
     columns = found.rows.shape[1] + 1
     figure = new_figure(INCHES * columns, (INCHES * first.shape[0] / first.shape[1] + 0.6) * len(queries) + 0.4)
-    figure.suptitle(title, fontsize="large")
+    title_figure(figure, title, "large")
     grid = figure.subplots(len(queries), columns, squeeze=False)
     for line, (row, caption) in zip(grid, queries.items()):
         _show(line[0], frames[row], f"query {row}: {frames[row].image_path.name}\n{caption}")
@@ -52,4 +52,4 @@ def _show(axes: Axes, frame: Frame | None, caption: str) -> None:
         axes.text(0.5, 0.5, NO_IMAGE, ha="center", va="center", transform=axes.transAxes)
     else:
         axes.imshow(load_image_rgb(frame.image_path))
-    axes.set_xlabel(caption, fontsize="small")
+    axes.set_xlabel(wrapped(caption, INCHES), fontsize="small")

@@ -15,7 +15,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import ScalarFormatter
 
-from camera_relocalization_ros.report.figures.canvas import new_figure
+from camera_relocalization_ros.report.figures.canvas import new_figure, title_figure
 
 # brighter is more, in grey print too
 COLOURS = colormaps["inferno"]
@@ -46,7 +46,7 @@ def draw_saliency(image_rgb: np.ndarray, rows: list[Row], title: str) -> Figure:
     columns = len(rows[0].maps) + 1
     height = FIGURE_WIDTH / (columns + 0.35) * image_rgb.shape[0] / image_rgb.shape[1] + 0.3
     figure = new_figure(FIGURE_WIDTH, height * len(rows) + 0.6)
-    figure.suptitle(title, fontsize="medium")
+    title_figure(figure, title)
     for axes_of_row, row in zip(figure.subplots(len(rows), columns, squeeze=False), rows):
         axes_of_row[0].imshow(image_rgb)
         axes_of_row[0].set_ylabel(row.title)
@@ -97,7 +97,7 @@ def draw_channels(groups: Sequence[tuple[str, np.ndarray, Iterable[int]]], title
     lines = [-(-len(pictures) // columns) for _, pictures, _ in groups]
     shape = groups[0][1].shape[1:3]
     figure = new_figure(FIGURE_WIDTH, FIGURE_WIDTH / columns * shape[0] / shape[1] * sum(lines) * 1.2 + 0.7)
-    figure.suptitle(title, fontsize="medium")
+    title_figure(figure, title)
     grid = figure.subplots(sum(lines), columns, squeeze=False)
     for axes in grid.flat:
         axes.axis("off")

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from camera_relocalization_ros.core.pose_errors import length_unit
 from camera_relocalization_ros.data.dataset import Dataset, Sequence, load_image_rgb
-from camera_relocalization_ros.report.figures.canvas import new_figure
+from camera_relocalization_ros.report.figures.canvas import new_figure, title_figure, wrapped
 
 COLUMNS, MOST, INCHES = 3, 12, 3.4
 
@@ -34,12 +34,13 @@ def draw_examples(parts: Mapping[str, Dataset], title: str) -> Figure:
         axes.set_axis_off()
     for axes, name in zip(grid.flat, names):
         axes.imshow(images[name])
-        axes.set_title(f"{name}: " + ", ".join(f"{count} {part}" for part, count in counts[name].items()), fontsize=8)
+        numbers = ", ".join(f"{count} {part}" for part, count in counts[name].items())
+        axes.set_title(wrapped(f"{name}: {numbers}", INCHES), fontsize=8)
     extent = np.ptp(np.concatenate([part.poses.positions for part in parts.values()]), axis=0)
     rest = f"; {len(names)} of {len(shown)} sequences" if len(names) < len(shown) else ""
     unit = length_unit(all(part.is_metric for part in parts.values()))
     within = " x ".join(f"{side:.1f}" for side in extent)
-    figure.suptitle(f"{title}: cameras within {within} {unit}{rest}", fontsize="medium")
+    title_figure(figure, f"{title}: cameras within {within} {unit}{rest}")
     return figure
 
 

@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation, Slerp
 
 from camera_relocalization_ros.core.trajectory import Trajectory
 from camera_relocalization_ros.data.motion_alignment import DelayEstimate
-from camera_relocalization_ros.report.figures.canvas import new_figure, save_figure
+from camera_relocalization_ros.report.figures.canvas import new_figure, save_figure, title_figure
 from camera_relocalization_ros.vision.visual_rotation import RotationPairs
 
 IMAGES, POSES, SHIFTED = "#b2182b", "#999999", "#1a9850"
@@ -24,9 +24,8 @@ def draw_sync(path: Path, estimate: DelayEstimate, pairs: RotationPairs, poses: 
     _draw_search(top, estimate)
     _draw_turns(bottom, estimate, pairs, poses)
     conclusion = f"NOT to be trusted: {estimate.doubt}" if estimate.doubt else "to be trusted"
-    figure.suptitle(
-        f"images {1e3 * estimate.delay_s:+.1f} +- {1e3 * estimate.sigma_s:.1f} ms after the poses\n{conclusion}"
-    )
+    found = f"images {1e3 * estimate.delay_s:+.1f} +- {1e3 * estimate.sigma_s:.1f} ms after the poses"
+    title_figure(figure, f"{found}\n{conclusion}", "large")
     save_figure(figure, path)
 
 

@@ -4,10 +4,18 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from helpers import write_fake_dataset
+from matplotlib.text import Text
 
 from camera_relocalization_ros.core.pose_errors import PoseErrors
+from camera_relocalization_ros.evaluation.feature_space import Neighbours
 from camera_relocalization_ros.report.figures.best_and_worst import best_and_worst, draw_best_and_worst
+from camera_relocalization_ros.report.figures.canvas import new_figure
+from camera_relocalization_ros.report.figures.epoch_figure import draw_epoch
+from camera_relocalization_ros.report.figures.error_histograms import draw_cumulative
+from camera_relocalization_ros.report.figures.feature_map import FeatureMap, draw_feature_map
+from camera_relocalization_ros.report.figures.neighbour_figures import draw_neighbours
 from camera_relocalization_ros.report.figures.sequence_examples import draw_examples
 
 
@@ -61,3 +69,37 @@ def test_examples_count_the_images_of_each_part(tmp_path):
     figure = draw_examples({"train": many}, "fake")
     assert len([axes for axes in figure.axes if axes.images]) == 12
     assert "12 of 15 sequences" in figure.get_suptitle()
+
+
+def test_a_histogram_of_few_frames_has_steps_that_begin_at_zero():
+    # a line from frame to frame would tell of shares that no frame has
+    axes = new_figure(5, 4).subplots()
+    draw_cumulative(axes, {"": np.array([3.0, 1.0])}, "position error [m]")
+    (line,) = axes.lines
+    assert line.get_drawstyle() == "steps-post"
+    assert line.get_xydata().tolist() == [[0.0, 0.0], [1.0, 0.5], [3.0, 1.0]]
+
+
+@pytest.mark.parametrize("length", [10, 300])
+def test_names_of_any_length_stay_within_the_pictures(tmp_path, length):
+    name = ("a flight of an airframe " * 20)[:length]
+    dataset = write_fake_dataset(tmp_path / "set", counts=(12, 12))
+    dataset = replace(dataset, sequences=tuple(replace(s, name=f"{name} {s.name}") for s in dataset.sequences))
+    errors = PoseErrors(np.arange(24.0), np.arange(24.0))
+    training = {row: (name, dataset.frames[row]) for row in range(3)}
+    found = Neighbours(np.array([[0, 1, 2]]), np.ones((1, 3)), np.ones((1, 3)), np.ones((1, 3)), np.ones(1))
+    groups = np.array([sequence.name for sequence in dataset.sequences for _ in sequence.frames], dtype=object)
+    of_features = FeatureMap(np.random.default_rng(0).random((24, 2)), dataset.poses.positions, groups == "", groups)
+    for figure in (
+        draw_best_and_worst(dataset, dataset.poses, errors, name),
+        draw_examples({"train": dataset}, name),
+        draw_neighbours({0: "a query"}, dataset.frames, found, training, name),
+        draw_feature_map(of_features, name),
+        draw_epoch(dataset.poses, dataset.poses, name),
+    ):
+        figure.canvas.draw()
+        named = [text for text in figure.findobj(Text) if name[:8] in text.get_text()]
+        assert named
+        for text in named:
+            extent = text.get_window_extent()
+            assert extent.x0 >= 0 and extent.x1 <= figure.bbox.x1, text.get_text()
