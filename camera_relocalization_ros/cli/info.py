@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Sequence
 
@@ -46,6 +47,9 @@ def describe(spec: str) -> str:
         return _describe_run(path)
     if (path / dataset.MANIFEST).is_file() or "@" in path.name:
         return _describe_dataset(spec)
+    if (path / "result.yaml").is_file():
+        shown = shlex.join(["reloc", "compare", spec])
+        raise RelocalizationError(f"{spec}: a result; tables of it: {shown}, a page: reloc report")
     found = "none of those" if path.exists() else "no such file or folder"
     raise RelocalizationError(f"{spec}: {found}; expected a bag, data set, run or bundle")
 

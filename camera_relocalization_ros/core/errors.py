@@ -79,6 +79,12 @@ class ResultError(RelocalizationError):
     """The result of an evaluation is missing, damaged, or does not fit another one."""
 
 
+def unreadable(error: Exception, kind: str) -> str:
+    """What to say of a file of some kind that was not read: the computer's reason, or why its text is none."""
+    reason = error.strerror if isinstance(error, OSError) else None
+    return reason or f"not a readable {kind} file ({error})"
+
+
 def printable(text: str) -> str:
     """The text with what steers terminals written out: names in files that others send may hold it."""
     return "".join(c if c.isprintable() or c in "\n\t" else repr(c)[1:-1] for c in text)

@@ -10,7 +10,7 @@ from typing import Callable
 import cv2
 import numpy as np
 
-from camera_relocalization_ros.core.errors import DatasetError
+from camera_relocalization_ros.core.errors import DatasetError, unreadable
 from camera_relocalization_ros.core.plain_values import read_bounded, read_text
 
 SIGNATURES = {".jpg": b"\xff\xd8\xff", ".png": b"\x89PNG\r\n\x1a\n"}
@@ -137,7 +137,7 @@ def read_list(path: Path) -> list[tuple[int, str]]:
     try:
         return list(enumerate(read_text(path).splitlines(), start=1))
     except (OSError, ValueError) as error:
-        raise DatasetError(f"{path}: not a readable text file ({error})") from error
+        raise DatasetError(f"{path}: {unreadable(error, 'text')}") from error
 
 
 def path_inside(folder: Path, name: str, listed_in: Path) -> Path:

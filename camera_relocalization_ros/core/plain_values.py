@@ -18,7 +18,7 @@ from typing import Any, Callable, Tuple, TypeVar, Union, get_args, get_origin, g
 
 import yaml
 
-from camera_relocalization_ros.core.errors import ConfigError, did_you_mean
+from camera_relocalization_ros.core.errors import ConfigError, did_you_mean, unreadable
 
 T = TypeVar("T")
 
@@ -215,7 +215,7 @@ def load_yaml_mapping(path: Path | str) -> dict[str, Any]:
     try:
         return read_yaml_mapping(Path(path))
     except (OSError, ValueError) as error:
-        raise ConfigError(f"{path}: not a readable YAML file ({error})") from error
+        raise ConfigError(f"{path}: {unreadable(error, 'YAML')}") from error
 
 
 def scalar(kind: Any, value: Any) -> Any:

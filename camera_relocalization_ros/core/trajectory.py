@@ -11,7 +11,7 @@ from typing import Iterator
 import numpy as np
 from scipy.spatial.transform import Rotation, Slerp
 
-from camera_relocalization_ros.core.errors import SyncError
+from camera_relocalization_ros.core.errors import SyncError, unreadable
 from camera_relocalization_ros.core.geometry import canonical_quat, pose_matrix
 from camera_relocalization_ros.core.output_files import write_text
 from camera_relocalization_ros.core.plain_values import read_text
@@ -127,7 +127,7 @@ def table_lines(path: Path) -> Iterator[tuple[int, str, list[str]]]:
     try:
         text = read_text(path)
     except (OSError, ValueError) as error:
-        raise SyncError(f"{path}: not a readable text file ({error})") from error
+        raise SyncError(f"{path}: {unreadable(error, 'text')}") from error
     for number, line in enumerate(text.splitlines(), start=1):
         fields = line.replace(",", " ").split()
         if fields and not fields[0].startswith("#"):

@@ -13,9 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers import write_fake_dataset
+from made_result import made_result
 from toy_backbone import ToyBackbone
 
 from camera_relocalization_ros.cli.main import COMMANDS, main
+from camera_relocalization_ros.evaluation.result_files import write_result
 from camera_relocalization_ros.training.backbones import BACKBONES
 from camera_relocalization_ros.training.config import KNOWN_NAMES
 from camera_relocalization_ros.training.heads import HEADS
@@ -35,12 +37,13 @@ assert "torch" not in sys.modules
     "arguments, says",
     [
         (["info", "nothing"], "nothing: no such file or folder"),
+        (["info", "flown"], "flown: a result; tables of it: reloc compare flown, a page: reloc report"),
         (["import", "7scenes", "nothing", "-o", "set"], "nothing: no such folder"),
         (["train", "nothing", "-o", "run"], "nothing: no such data set"),
         (["train", "good", "--backbone", "resnet", "-o", "run"], "no backbone 'resnet'; known: efficientnet_lite0"),
         (["train", "good", "--head", "transformer", "-o", "run"], "no head 'transformer'; known: regressor"),
         (["train", "good", "--loss", "mse", "-o", "run"], "no loss 'mse'; known: beta, nh, qeh"),
-        (["train", "good", "--config", "nothing.yaml", "-o", "run"], "nothing.yaml: not a readable YAML file"),
+        (["train", "good", "--config", "nothing.yaml", "-o", "run"], "nothing.yaml: No such file or directory"),
         (["export", "nothing", "-o", "bundle"], "nothing: no run.yaml in it"),
         (["evaluate", "nothing", "good"], "nothing: no such bundle"),
         (["evaluate", "good", "good"], "good: no bundle.yaml in it"),
@@ -52,6 +55,7 @@ assert "torch" not in sys.modules
 def test_one_line_that_names_it(tmp_path, monkeypatch, capsys, arguments, says):
     monkeypatch.chdir(tmp_path)
     write_fake_dataset(tmp_path / "good")
+    write_result(tmp_path / "flown", made_result(5))
     assert main(arguments) == 1
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith(f"reloc {arguments[0]}: ")]
     assert len(lines) == 1

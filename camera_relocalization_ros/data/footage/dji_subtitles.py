@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from camera_relocalization_ros.aircraft.local_frame import Geodetic
-from camera_relocalization_ros.core.errors import DatasetError
+from camera_relocalization_ros.core.errors import DatasetError, unreadable
 from camera_relocalization_ros.core.plain_values import read_text
 
 TIMES = re.compile(r"(\d+):(\d\d):(\d\d)[,.](\d{1,3})\s*-->")
@@ -48,7 +48,7 @@ def read_subtitles(path: Path) -> list[Subtitle]:
     try:
         text = read_text(path)
     except (OSError, ValueError) as error:
-        raise DatasetError(f"{path}: not a readable text file ({error})") from error
+        raise DatasetError(f"{path}: {unreadable(error, 'text')}") from error
     parts = list(TIMES.finditer(text))
     ends = [part.start() for part in parts[1:]] + [len(text)]
     found = {_time_ns(part): text[part.end() : end] for part, end in zip(parts, ends)}

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from camera_relocalization_ros.core.camera import EQUIDISTANT, PLUMB_BOB, CameraIntrinsics
-from camera_relocalization_ros.core.errors import DatasetError
+from camera_relocalization_ros.core.errors import DatasetError, unreadable
 from camera_relocalization_ros.core.image_files import path_inside, read_image_file
 from camera_relocalization_ros.core.output_files import write_json
 from camera_relocalization_ros.core.plain_values import READ_FAULTS, read_json_mapping
@@ -196,7 +196,7 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         values = read_json_mapping(path)
     except (OSError, ValueError) as error:
-        raise DatasetError(f"{path}: not a readable JSON file ({error})") from error
+        raise DatasetError(f"{path}: {unreadable(error, 'JSON')}") from error
     frames = values.get("frames")
     if not isinstance(frames, list) or not frames or not all(isinstance(frame, dict) for frame in frames):
         raise DatasetError(f"{path}: expected an object with a list `frames`")

@@ -184,7 +184,7 @@ def test_a_file_is_read_up_to_a_size_and_an_empty_one_is_an_empty_mapping(tmp_pa
     (tmp_path / "file.yaml").write_text("a: " + "x" * 100)
     with pytest.raises(ValueError, match="103 bytes; expected at most 100"):
         read_yaml_mapping(tmp_path / "file.yaml", 100)
-    with pytest.raises(ConfigError, match="nothing.yaml: not a readable YAML file"):
+    with pytest.raises(ConfigError, match="nothing.yaml: No such file or directory"):
         load_yaml_mapping(tmp_path / "nothing.yaml")
 
 

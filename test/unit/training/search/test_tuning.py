@@ -280,7 +280,7 @@ def test_the_command(tmp_path, monkeypatch, capsys):
     [
         (["--sampler", "grid"], "no sampler 'grid'; known: random, tpe"),
         (["--objective", "loss"], "no objective 'loss'; known: relative, position, orientation"),
-        (["--space", "nothing.yaml"], "nothing.yaml: not a readable YAML file"),
+        (["--space", "nothing.yaml"], "nothing.yaml: No such file or directory"),
         (["--space", "lr.yaml"], "lr.yaml: no parameter 'lr'"),
         (["--storage", "sqlite:///lr.yaml/study.db"], "storage sqlite:///lr.yaml/study.db cannot be used"),
         (["--trials", "1", "--space", "bad.yaml"], "none of 1 trials was trained to the end"),
