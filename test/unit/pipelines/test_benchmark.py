@@ -3,6 +3,7 @@
 
 import json
 import math
+import re
 
 import pytest
 from colour_bundle import COLOUR_BUNDLE
@@ -71,6 +72,15 @@ def test_a_long_search_is_of_a_smaller_image_as_in_the_node_and_complained_of_as
     assert "a search for landmarks takes 1.1 s; it should take 1 s at most" in long.text
 
 
+def test_the_search_that_is_judged_is_in_the_table():
+    long = measured(cores=8, search=times(1.6))
+    text = benchmark_text(long, advise(long, 10.0))
+    judged = float(re.search(r"a search for landmarks takes (\S+) s", text)[1])
+    shown = float(re.search(r"the same, as in flight +(\S+) ms", text)[1])
+    assert judged == pytest.approx(shown / 1000, abs=0.06) and judged < 1.6
+    assert "as in flight" not in benchmark_text(measured(), advise(measured(), 10.0))
+
+
 def test_without_a_map_nothing_is_searched():
     advice = advise(measured(tracking=None, search=None), camera_rate=10.0)
     assert (advice.is_enough, advice.refinement_rate) == (True, -1.0)
@@ -81,6 +91,9 @@ def test_a_busy_computer_is_named():
     text = benchmark_text(busy, advise(busy, 10.0))
     assert "other programs kept this computer busy" in text
     assert "temperature: not readable" in text
+    # a search that waits ten times as long as it computes is no search that is slow
+    waiting = measured(search=times(1.6, 0.14))
+    assert "other programs kept this computer busy" in benchmark_text(waiting, advise(waiting, 10.0))
     calm = benchmark_text(measured(), advise(measured(), 10.0))
     assert "other programs" not in calm
     assert "temperature: 40 to 55 degrees Celsius" in calm
