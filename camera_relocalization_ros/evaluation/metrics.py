@@ -20,6 +20,8 @@ TIME_PERCENTILES = (50, 95, 99, 100)
 LIMITS = ((0.05, 5.0), (0.10, 5.0), (0.25, 2.0), (0.50, 5.0))
 LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 RESAMPLES, CONFIDENCE = 1000, 0.95
+# of fewer values not even all of them hold the median with CONFIDENCE: 2 / 2^n is more than 5 % up to five
+LEAST_FOR_MEDIAN = 6
 # values of resamples that are in memory together
 AT_ONCE = 1_000_000
 
@@ -194,7 +196,9 @@ def error_summary(rows: Result, intervals: bool = True) -> dict[str, Any]:
     }
     if intervals:
         medians = {"position_m": errors.position_m, "orientation_deg": errors.orientation_deg}
-        found = {name: block_bootstrap(values, rows.sequences, np.median) for name, values in medians.items()}
+        found: dict[str, Interval] = {}
+        if len(rows) >= LEAST_FOR_MEDIAN:
+            found = {name: block_bootstrap(values, rows.sequences, np.median) for name, values in medians.items()}
         forgets = max(correlation_length(values, rows.sequences) for values in medians.values())
         found.update((name, share_interval(values, rows.sequences, forgets)) for name, values in shares.items())
         summary["intervals"] = {name: [interval.low, interval.high] for name, interval in found.items()}

@@ -10,6 +10,8 @@
   const slider = document.getElementById("frame-slider");
   const chooser = document.getElementById("result-chooser");
   const TRUTH = "#009E73", ESTIMATE = "#D55E00", OBJECT = "#444444", REACH = 25;
+  // the radius of what is shown, as a share of the canvas: all of it is seen, however it is turned
+  const FILL = 0.47;
   const AXIS_COLOURS = ["#D55E00", "#009E73", "#0072B2"];
   const STATES = { "-1": "no answer", 0: "WARMING_UP", 1: "OK", 2: "DEGRADED", 3: "LOST", 4: "STALE" };
   const FEW_EDGES = 50;
@@ -24,7 +26,7 @@
     const x = p[0] - centre[0], y = p[1] - centre[1], z = p[2] - centre[2];
     const right = x * Math.cos(yaw) + y * Math.sin(yaw), away = -x * Math.sin(yaw) + y * Math.cos(yaw);
     const up = z * Math.cos(pitch) + away * Math.sin(pitch);
-    const scale = zoom * 0.6 * Math.min(canvas.clientWidth, canvas.clientHeight) / radius;
+    const scale = zoom * FILL * Math.min(canvas.clientWidth, canvas.clientHeight) / radius;
     return [canvas.clientWidth / 2 + pan[0] + scale * right, canvas.clientHeight / 2 + pan[1] - scale * up];
   }
 
@@ -94,7 +96,7 @@
   }
 
   function drawScale() {
-    const pixels = zoom * 0.6 * Math.min(canvas.clientWidth, canvas.clientHeight) / radius;
+    const pixels = zoom * FILL * Math.min(canvas.clientWidth, canvas.clientHeight) / radius;
     const rough = 90 / pixels, power = Math.pow(10, Math.floor(Math.log10(rough)));
     const metres = [5, 2, 1].map((k) => k * power).find((value) => value <= rough);
     const y = canvas.clientHeight - 18;

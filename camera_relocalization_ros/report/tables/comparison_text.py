@@ -64,7 +64,10 @@ def _tables(rows: list[Row]) -> dict[str, dict[str, Callable[[Row], str]]]:
     scales = {row.is_metric for row in rows} or {True}
     length = length_units(scales)
     # the limits are the same numbers of metres or units
-    limits = {limit_name(*limit, is_metric=max(scales)): limit_name(*limit) for limit in LIMITS}
+    if len(scales) == 1:
+        limits = {limit_name(*limit, is_metric=max(scales)): limit_name(*limit) for limit in LIMITS}
+    else:
+        limits = {f"{limit[0]:g} {length}/{limit[1]:g} deg": limit_name(*limit) for limit in LIMITS}
     times = {"latency": "latency_s", "age": "age_s", "network": "inference_s"}
     return {
         "Errors of all estimates": {

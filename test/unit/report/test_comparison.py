@@ -97,6 +97,23 @@ def test_every_format_tells_what_a_part_is_of_and_csv_in_what_unit():
     assert told[3:] == [("two", "", "units"), ("1", "two", "units"), ("2", "two", "units")]
 
 
+def test_limits_of_results_in_metres_and_in_units_name_both():
+    columns = [
+        comparison_text.tables(comparison_rows(results))[1].columns[1]
+        for results in (
+            [made_result(20)],
+            [made_result(20, metric=False)],
+            [made_result(20), made_result(20, metric=False)],
+        )
+    ]
+    assert columns == ["5 cm/5 deg [%]", "0.05 units/5 deg [%]", "0.05 m or units/5 deg [%]"]
+
+
+def test_a_median_of_few_images_has_no_interval():
+    texts = [comparison_text.tables(comparison_rows([made_result(count)]))[0].cells[0][2] for count in (1, 5, 6)]
+    assert ["(" in text for text in texts] == [False, False, True]
+
+
 def test_results_of_other_images_are_told_and_can_be_joined():
     first, second = made_result(60), made_result(60).select(np.arange(10, 60))
     assert same_images([first, first]) and not same_images([first, second])

@@ -16,7 +16,7 @@ from pickling_engine import PicklingEngine
 from camera_relocalization_ros.cli.main import main
 from camera_relocalization_ros.core.pose_errors import PoseErrors
 from camera_relocalization_ros.core.state import State
-from camera_relocalization_ros.evaluation.result_files import load_result, write_result
+from camera_relocalization_ros.evaluation.result_files import load_result, write_result, write_result_files
 from camera_relocalization_ros.report.pages.result_page import PageInput, result_page
 from camera_relocalization_ros.report.pages.thumbnails import thumbnail_sheets, worst_rows
 
@@ -160,7 +160,10 @@ def test_command(tmp_path, capsys):
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: the page's script is not tried")
 def test_hovering_shows_the_frame_in_chromium(tmp_path):
     write_with_images(tmp_path / "a")
-    write_with_images(tmp_path / "b", seed=1, name="other")
+    tall = write_with_images(tmp_path / "b", seed=1, name="other")
+    tall.truth[:, 2] *= 9.0
+    tall.estimate[:, 2] *= 9.0
+    write_result_files(tmp_path / "b", tall)
     page = tmp_path / "report.html"
     assert main(["report", str(tmp_path / "a"), str(tmp_path / "b"), "-o", str(page), *BOX]) == 0
     with Browser(tmp_path / "profile") as browser:
@@ -181,6 +184,12 @@ def test_hovering_shows_the_frame_in_chromium(tmp_path):
             "(c => { c.value = '1'; c.dispatchEvent(new Event('change')); })(document.getElementById('result-chooser'))"
         )
         assert browser.evaluate("flightView.chosen()") == WORST_BY_DESIGN
+        # all of a flight is seen at first, however long or high it is
+        for button in ("view-askew", "view-above", "view-side"):
+            browser.evaluate(f"document.getElementById('{button}').click()")
+            places = np.array([browser.evaluate(f"flightView.screenOf({row})") for row in range(0, 60, 3)])
+            size = browser.evaluate("(c => [c.clientWidth, c.clientHeight])(document.getElementById('flight'))")
+            assert (places >= 0).all() and (places <= size).all()
         assert len(browser.pdf()) > 100_000
         assert browser.complaints() == []
         browser.evaluate("console.error('heard')")
