@@ -94,7 +94,8 @@ def estimate_delay(
     if len(pairs) < MIN_PAIRS:
         raise SyncError(
             f"{len(pairs)} pairs of images show enough of the same things and have poses without a gap "
-            f"{search_s[0]} to {search_s[1]} s around them; expected at least {MIN_PAIRS}"
+            f"{search_s[0]} to {search_s[1]} s around them; expected at least {MIN_PAIRS}: record poses and images for "
+            "longer, where the camera sees things with contrast, or search a shorter time (--search FROM TO)"
         )
     stream = _MovingStream(trajectory)
     delays_s = np.arange(search_s[0], search_s[1] + GRID_STEP_S / 2, GRID_STEP_S)
