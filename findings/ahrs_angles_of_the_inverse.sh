@@ -10,7 +10,7 @@
 # rotation's; to_axisangle is right. What DCM(rpy=(10, 20, 40)) was made of does not come back in any order: to Quaternion the
 # 40 is the yaw, to DCM the roll, for of DCM's "roll->pitch->yaw angles" a note further down says "in reverse order", and to_rpy
 # gives -39.2, -21.7 and 5.2. Nothing is raised or said; issues about the quaternion's order led to changes there.
-# Consequence for whoever reads headings off ahrs' matrices, as its TRIAD and FLAE give them: to_quaternion and then to_angles.
+# Consequence for whoever reads headings off ahrs' matrices, as its TRIAD gives them: to_quaternion and then to_angles.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -5,7 +5,7 @@
 # Guess beforehand: of a raw drive get_velo(i), get_cam0(i), oxts[i] and timestamps[i] are of one moment, also where a scan is missing in the drive, for
 # "_sync" in its name says so and a file's number says which moment it is of. Where the scan is missing it raises.
 # Seen (pykitti 0.3.1): files are counted, and their numbers are not read. Of a drive of eight frames that lacks scans 3 and 4, frame 3 has scan 5,
-# frame 4 scan 6, and so on to the end. KITTI's own 2011_09_26_drive_0009 has 447 images and lacks scans 177 to 180, so that at
+# frame 4 scan 6, and so on to the end. KITTI's own 2011_09_26_drive_0009 lacks scans 177 to 180 (an issue of 2018 about monodepth), so that at
 # 10 Hz each scan after is 0.4 s late there; at 10 m/s that is 4 m. frames=[4, 5, 6] is worse: where one of these is beyond the last of
 # the scans, the choice is left out for the scans alone ("except: pass"), so that image 4 gets scan 0. Only the last frames of the drive
 # raise IndexError, as many as scans are missing; nothing is said. Images, poses and stamps are right.
