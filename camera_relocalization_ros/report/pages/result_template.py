@@ -83,8 +83,8 @@ shift, scroll to zoom, arrow keys or the slider to step.</span></p>
 error beyond what OK promises. False rejects: share of estimates within both limits that are not OK. In parentheses:
 95 % confidence interval, by a bootstrap over blocks of neighbouring frames, whose errors are alike, or, where none or
 all of the estimates are below, by Clopper and Pearson; it cannot know what another flight or light would do.
-5 cm/5 deg: share of estimates with both errors below. NEES: squared errors in units of their covariance; 6 is right for the
-pose, 3 for position or orientation, more is overconfident.</p>
+5 cm/5 deg: share of estimates with both errors below. NEES: squared errors in units of their covariance; 6 is right for
+the pose, 3 for position or orientation, more is overconfident.</p>
 <figure><img alt="cumulative errors" src="{{ cumulative }}">
 <figcaption>Share of estimates with an error of at most so much; grey: what needs no training.</figcaption></figure>
 
