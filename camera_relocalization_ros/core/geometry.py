@@ -67,6 +67,15 @@ def invert(T_a_b: np.ndarray) -> np.ndarray:
     return T_b_a
 
 
+def part_of_motion(T_before_after: np.ndarray, share: float) -> np.ndarray:
+    """A part of a motion (4, 4), or more than all of it: about the same axis, and along the same straight line."""
+    T_before_then = np.eye(4)
+    turned = Rotation.from_matrix(T_before_after[:3, :3]).as_rotvec()
+    T_before_then[:3, :3] = Rotation.from_rotvec(share * turned).as_matrix()
+    T_before_then[:3, 3] = share * T_before_after[:3, 3]
+    return T_before_then
+
+
 def transform_points(T_a_b: np.ndarray, points_b: np.ndarray) -> np.ndarray:
     """Points (N, 3) of frame b expressed in frame a, for one T_a_b (4, 4)."""
     points_a: np.ndarray = np.asarray(points_b) @ T_a_b[:3, :3].T + T_a_b[:3, 3]

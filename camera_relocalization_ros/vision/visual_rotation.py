@@ -13,6 +13,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from camera_relocalization_ros.core.camera import CameraIntrinsics
+from camera_relocalization_ros.vision.flow import Flow
 
 # images are tracked at this width or less: rotation comes from the whole picture, not from its finest detail
 TRACKING_WIDTH = 640
@@ -136,13 +137,11 @@ def _shrunk(image: np.ndarray, most: int) -> np.ndarray:
 def _tracked_points(
     first: np.ndarray, second: np.ndarray, following: _Following
 ) -> tuple[np.ndarray, np.ndarray] | None:
-    """Pixels (N, 1, 2) float32 of points in both images."""
+    """Pixels (N, 2) of points in both images."""
     corners = cv2.goodFeaturesToTrack(first, following.corners, 0.005, 7)
     if corners is None or len(corners) < MIN_INLIERS:
         return None
-    flow = {"winSize": (following.window, following.window), "maxLevel": following.halvings}
-    moved, is_found, _ = cv2.calcOpticalFlowPyrLK(first, second, corners, None, **flow)
-    back, is_back, _ = cv2.calcOpticalFlowPyrLK(second, first, moved, None, **flow)
-    is_sure = (is_found & is_back).ravel() == 1
-    is_sure &= np.linalg.norm((back - corners).reshape(-1, 2), axis=1) < MAX_ROUND_TRIP_PIXELS
-    return (corners[is_sure], moved[is_sure]) if int(is_sure.sum()) >= MIN_INLIERS else None
+    before = corners.reshape(-1, 2)
+    flow = Flow(following.window, following.halvings, MAX_ROUND_TRIP_PIXELS)
+    moved, is_sure = flow.follow(first, second, before)
+    return (before[is_sure], moved[is_sure]) if int(is_sure.sum()) >= MIN_INLIERS else None

@@ -12,17 +12,17 @@ from collections import deque
 from dataclasses import dataclass, replace
 from typing import Callable
 
-import cv2
 import numpy as np
 
 from camera_relocalization_ros.bundle.stage_calibration import FEW_LANDMARKS
 from camera_relocalization_ros.core.errors import FrameError
-from camera_relocalization_ros.core.geometry import invert
+from camera_relocalization_ros.core.geometry import invert, part_of_motion
 from camera_relocalization_ros.localization.landmarks.agreement import MOST_APART
 from camera_relocalization_ros.localization.landmarks.pose_refiner import PoseRefiner
 from camera_relocalization_ros.localization.mean_pose import MeanPose
 from camera_relocalization_ros.localization.refinement import Refinement, nothing_found
-from camera_relocalization_ros.vision.pnp import approach_pose, project, refine_pose
+from camera_relocalization_ros.vision.flow import Flow
+from camera_relocalization_ros.vision.pnp import PerspectivePose, approach_pose, project, refine_pose
 
 # Of many landmarks that several searches found, each too few to stand by itself, the pose may be surer than the mean of
 # searches that is carried on. As often as it is taken for that it is less sure than it says: by so much in variance.
@@ -34,8 +34,9 @@ SLIDES_PER_S = 1.0
 
 @dataclass(frozen=True)
 class TrackingSettings:
-    """window_px and levels of the image pyramid; there and back again a point must return within return_px; drift_px of
-    where landmarks seem to be a second after they were found; tolerance_px of what agrees with a pose.
+    """flow, to where landmarks are when nothing tells where to expect them, and guided_flow, when something does, with
+    good_share of which nothing else is tried; drift_px of where landmarks seem to be a second after they were found;
+    tolerance_px of what agrees with a pose.
 
     A landmark is tracked for longest_s after the image in which it was found, over no gap above longest_gap_s. Images
     are kept for searches that end later, step_s apart or more, missed ones missed_step_s; of these a find goes through
@@ -44,9 +45,9 @@ class TrackingSettings:
     than least_joined of each; else both are not of one truth.
     """
 
-    window_px: int = 9
-    levels: int = 4
-    return_px: float = 1.0
+    flow: Flow = Flow(window_px=9, levels=4, return_px=1.0)
+    guided_flow: Flow = Flow(window_px=9, levels=1, return_px=1.0)
+    good_share: float = 0.7
     drift_px: float = 0.214
     tolerance_px: float = 5.0
     longest_s: float = 5.0
@@ -60,11 +61,25 @@ class TrackingSettings:
 
 
 @dataclass(frozen=True)
+class LensMotion:
+    """How the lens moved in so many seconds: T_before_after (4, 4)."""
+
+    T_before_after: np.ndarray
+    seconds: float
+
+    def carried(self, T_parent_lens: np.ndarray, seconds: float) -> np.ndarray:
+        """T_parent_lens (4, 4) so many seconds later, if it moves on as it did."""
+        T_parent_after: np.ndarray = T_parent_lens @ part_of_motion(self.T_before_after, seconds / self.seconds)
+        return T_parent_after
+
+
+@dataclass(frozen=True)
 class Shown:
-    """A grey image and its stamp."""
+    """A grey image, its stamp, and how the lens moved to it, where that is known."""
 
     grey: np.ndarray
     stamp_ns: int
+    motion: LensMotion | None = None
 
 
 @dataclass(frozen=True)
@@ -101,6 +116,23 @@ class Track:
         others = other.select(~np.isin(other.landmarks, self.landmarks))
         names = ("landmarks", "pixels", "found_ns")
         return replace(self, **{name: np.concatenate([getattr(self, name), getattr(others, name)]) for name in names})
+
+
+@dataclass(frozen=True)
+class Followed:
+    """Landmarks of a track in a later image: the rows (m,) of those that the flow found, their pixels (m, 2), and the
+    pose of the lens that these give; `share` of those that it expects in the image agree with it.
+    """
+
+    rows: np.ndarray
+    pixels: np.ndarray
+    pose: PerspectivePose | None
+    share: float
+
+    @property
+    def agreeing(self) -> int:
+        """How many agree with the pose."""
+        return 0 if self.pose is None else len(self.pose.inliers)
 
 
 class LandmarkTracker:
@@ -147,7 +179,7 @@ class LandmarkTracker:
     def _start(self, grey: np.ndarray, stamp_ns: int, refinement: Refinement, is_addition: bool) -> None:
         count = len(refinement.landmarks)
         self._late = Track(
-            image=Shown(grey, stamp_ns),
+            image=self._known(stamp_ns) or Shown(grey, stamp_ns),
             landmarks=refinement.landmarks,
             pixels=refinement.pixels,
             T_parent_lens=self._refiner.lens_pose(refinement.pose),
@@ -167,9 +199,11 @@ class LandmarkTracker:
         self._catch_up()
         refinement = None
         self._cross_gap(stamp_ns)
-        if self._track is not None:
-            self._track, refinement = self._step(self._track, Shown(grey, stamp_ns))
         self._newest = Shown(grey, stamp_ns)
+        if self._track is not None:
+            self._track, refinement = self._step(self._track, self._newest)
+        if self._track is not None:
+            self._newest = self._track.image
         self._keep(self._newest, self._settings.step_s)
         return refinement
 
@@ -177,6 +211,11 @@ class LandmarkTracker:
         """Keep an image that is not tracked into, in the order of stamps, for what a search may yet find before it."""
         if self._newest is not None and stamp_ns > self._newest.stamp_ns:
             self._keep(Missed(decode, stamp_ns), self._settings.missed_step_s)
+
+    def _known(self, stamp_ns: int) -> Shown | None:
+        """The image of a stamp, where it is remembered, with how the lens moved to it."""
+        images = [image for image in (self._newest, *self._kept) if isinstance(image, Shown)]
+        return next((image for image in images if image.stamp_ns == stamp_ns), None)
 
     def _keep(self, image: Shown | Missed, step_s: float) -> None:
         if not self._kept or image.stamp_ns - self._kept[-1].stamp_ns >= step_s * 1e9:
@@ -251,24 +290,23 @@ class LandmarkTracker:
         track = track.select(image.stamp_ns - track.found_ns <= self._settings.longest_s * 1e9)
         if not len(track.landmarks) or not 0 < gap_s <= self._settings.longest_gap_s:
             return None, None
-        pixels, is_found = self._flow(track, image.grey)
-        rays = self._refiner.extractor.rays(pixels)
-        is_found &= np.isfinite(rays).all(axis=1)
-        found = replace(track, image=image, pixels=pixels).select(is_found)
-        rays = self._refiner.true_rays(rays[is_found])
-        focal_px = self._refiner.extractor.focal_px
-        points, tolerance = self._refiner.points[found.landmarks], self._settings.tolerance_px / focal_px
-        start = approach_pose(points, rays, track.T_parent_lens, tolerance)
-        pose = refine_pose(points, rays, start, tolerance) if len(points) else None
+        followed = self._followed(track, image, gap_s)
+        pose = followed.pose
         if pose is None:
-            return None, nothing_found(len(points))
-        found = replace(found.select(pose.inliers), T_parent_lens=pose.T_parent_camera)
+            return None, nothing_found(len(followed.rows))
+        seen = track.select(followed.rows)
+        before, T_before_after = seen.select(pose.inliers), invert(track.T_parent_lens) @ pose.T_parent_camera
+        found = replace(
+            before,
+            image=replace(image, motion=LensMotion(T_before_after, gap_s)),
+            pixels=followed.pixels[pose.inliers],
+            T_parent_lens=pose.T_parent_camera,
+        )
         drift_px = self._drift_px(float(np.mean(image.stamp_ns - found.found_ns)) * 1e-9)
+        focal_px = self._refiner.extractor.focal_px
         of_pixel = pose.covariance / (focal_px * max(pose.noise, 1e-6)) ** 2
         pose = replace(pose, covariance=pose.covariance + drift_px**2 * of_pixel)
-        refinement = self._refiner.refinement_from(pose, track.select(is_found).landmarks, pixels[is_found])
-        share = len(found.landmarks) / max(self._expected(track, found), 1)
-        before = track.select(is_found).select(pose.inliers)
+        refinement = self._refiner.refinement_from(pose, seen.landmarks, followed.pixels)
         alone, mean = (
             MeanPose.of(refinement.pose, ALONE * refinement.covariance),
             self._carried(before, found, of_pixel),
@@ -276,7 +314,7 @@ class LandmarkTracker:
         is_many = len(found.landmarks) >= FEW_LANDMARKS
         if mean is None or _is_contradicted(mean, refinement) or (is_many and alone.is_surer_than(mean)):
             found, mean = replace(found, searched_ns=image.stamp_ns), alone
-        return replace(found, mean=mean), replace(refinement, share=share, drift_px=drift_px, mean=mean)
+        return replace(found, mean=mean), replace(refinement, share=followed.share, drift_px=drift_px, mean=mean)
 
     def _drift_px(self, age_s: float) -> float:
         """How far landmarks may have slipped, all alike, so long after they were found.
@@ -309,22 +347,51 @@ class LandmarkTracker:
         slip *= 1 + SLIDES_PER_S * since_s
         return before.mean.moved(self._refiner.child_pose(motion.T_parent_camera), slip, passed_s)
 
-    def _expected(self, before: Track, now: Track) -> int:
-        """How many of the landmarks that were tracked before the pose of now expects in the image."""
-        rays, depth = project(self._refiner.points[before.landmarks], now.T_parent_lens)
-        pixels, margin = self._refiner.extractor.pixels(rays), self._settings.window_px / 2
+    def _followed(self, track: Track, image: Shown, gap_s: float) -> Followed:
+        """The landmarks of a track in a later image: where the lens' motion lets expect them, if it is known.
+
+        Where that has too few of them, where they were; and then where the pose expects them that these give.
+        """
+        flow, guided = self._settings.flow, self._settings.guided_flow
+        motion, best = image.motion or track.image.motion, None
+        if motion is not None:
+            best = self._flowed(track, image, guided, motion.carried(track.T_parent_lens, gap_s))
+            if best.share >= self._settings.good_share:
+                return best
+        best = _more(best, self._flowed(track, image, flow, track.T_parent_lens))
+        return best if best.pose is None else _more(best, self._flowed(track, image, guided, best.pose.T_parent_camera))
+
+    def _flowed(self, track: Track, image: Shown, flow: Flow, T_parent_lens: np.ndarray) -> Followed:
+        """The landmarks of a track in a later image, looked for where a pose of the lens there lets expect them."""
+        extractor, points = self._refiner.extractor, self._refiner.points[track.landmarks]
+        moved = self._pixels(points, T_parent_lens)[0] - self._pixels(points, track.T_parent_lens)[0]
+        expected = track.pixels + np.where(np.isfinite(moved), moved, 0.0)
+        pixels, is_found = flow.follow(track.image.grey, image.grey, track.pixels, expected)
+        rays = extractor.rays(pixels)
+        is_found &= np.isfinite(rays).all(axis=1)
+        rows, tolerance = np.flatnonzero(is_found), self._settings.tolerance_px / extractor.focal_px
+        rays = self._refiner.true_rays(rays[rows])
+        start = approach_pose(points[rows], rays, T_parent_lens, tolerance)
+        pose = refine_pose(points[rows], rays, start, tolerance) if len(rows) else None
+        share = 0.0 if pose is None else len(pose.inliers) / max(self._expected(points, pose.T_parent_camera), 1)
+        return Followed(rows, pixels[rows], pose, share)
+
+    def _pixels(self, points: np.ndarray, T_parent_lens: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Where points (n, 3) appear in the image (n, 2), and their depth (n,)."""
+        rays, depth = project(points, T_parent_lens)
+        return self._refiner.extractor.pixels(rays), depth
+
+    def _expected(self, points: np.ndarray, T_parent_lens: np.ndarray) -> int:
+        """How many of the points (n, 3) a pose of the lens expects in the image."""
+        pixels, depth = self._pixels(points, T_parent_lens)
+        margin = self._settings.flow.window_px / 2
         inside = (pixels > margin) & (pixels < np.array(self._refiner.extractor.size) - margin)
         return int(((depth > 0) & inside.all(axis=1)).sum())
 
-    def _flow(self, track: Track, grey: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Where the points are in `grey` (n, 2), and which of them (n,) return when they are followed back."""
-        options = {"winSize": (self._settings.window_px,) * 2, "maxLevel": self._settings.levels}
-        before = track.pixels.astype(np.float32)
-        after, went, _ = cv2.calcOpticalFlowPyrLK(track.image.grey, grey, before, None, **options)
-        back, returned, _ = cv2.calcOpticalFlowPyrLK(grey, track.image.grey, after, None, **options)
-        is_found = (went.ravel() > 0) & (returned.ravel() > 0)
-        is_found &= np.linalg.norm(back - before, axis=1) < self._settings.return_px
-        return after.astype(np.float64), is_found
+
+def _more(one: Followed | None, other: Followed) -> Followed:
+    """Of two ways to follow the same landmarks, that by which more agree with a pose."""
+    return one if one is not None and one.agreeing > other.agreeing else other
 
 
 def _is_contradicted(mean: MeanPose, refinement: Refinement) -> bool:

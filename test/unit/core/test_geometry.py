@@ -42,3 +42,14 @@ def test_angular_distance_is_the_angle_and_blind_to_sign(angle):
 def test_zero_quaternion_is_refused():
     with pytest.raises(ValueError, match="no rotation"):
         geometry.canonical_quat(np.zeros(4))
+
+
+def test_a_part_of_a_motion_turns_about_its_axis_and_moves_along_its_line():
+    quarter_turn = Rotation.from_euler("z", 90, degrees=True).as_quat()
+    T_before_after = geometry.pose_matrix(np.array([4.0, 0.0, 2.0]), quarter_turn)
+    half = geometry.part_of_motion(T_before_after, 0.5)
+    eighth_turn = Rotation.from_euler("z", 45, degrees=True).as_quat()
+    np.testing.assert_allclose(half, geometry.pose_matrix(np.array([2.0, 0.0, 1.0]), eighth_turn), atol=1e-12)
+    np.testing.assert_allclose(geometry.part_of_motion(T_before_after, 1.0), T_before_after, atol=1e-12)
+    half_a_turn = geometry.part_of_motion(T_before_after, 2.0)
+    assert Rotation.from_matrix(half_a_turn[:3, :3]).magnitude() == pytest.approx(np.pi)
