@@ -30,6 +30,8 @@ logger = logging.getLogger(__name__)
 
 # of fewer poses of a stage nothing is known of one in a thousand
 LEAST_SAMPLES = 500
+# of that, so many can be told by what is known of others beside them
+LEAST_SHARE = 0.2
 # the share of the errors, the largest, that the tail is fitted to
 TAIL_SHARE = 0.05
 # of that tail's distribution: next to 0, where it is exponential
@@ -82,6 +84,9 @@ def with_stages(bundle: Bundle, calibration: ErrorCalibration, regressions: Sequ
     # of poses that two searches agree on those of a kind of which there are too few share the reach of all
     few = [name for name in ("confirmed", "tracked_few") if len(by_stage[name]) < LEAST_SAMPLES]
     by_stage["tracked"] += [pair for name in few for pair in by_stage.pop(name)]
+    if "confirmed" not in few and LEAST_SHARE * LEAST_SAMPLES <= len(by_stage["tracked"]) < LEAST_SAMPLES:
+        few.append("confirmed")
+        by_stage["tracked"] += by_stage.pop("confirmed")
     stages = {name: _stage_calibration(*zip(*pairs)) for name, pairs in by_stage.items() if len(pairs) >= LEAST_SAMPLES}
     if "confirmed" in few and "tracked" in stages:
         stages["confirmed"] = stages["tracked"]

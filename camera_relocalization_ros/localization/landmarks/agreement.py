@@ -45,10 +45,10 @@ def apart(found: Refinement, followed: Refinement) -> float:
 
 
 def confirms(found: Refinement, followed: Refinement, settings: GateSettings) -> bool:
-    """Whether a search near what two searches agree on agrees with them, too, and would have told where it did not.
+    """Whether a search agrees with followed landmarks, and would not have where either was wrong.
 
-    Near a pose of less certainty, as of landmarks that were followed to where few are in view, what looks alike in a
-    row, such as windows, agrees with a pose of its own.
+    With a pose of less certainty, as of landmarks that were followed to where few are in view, much agrees that is
+    wrong: a search near it finds what looks alike in a row, such as windows, as it would look from there.
     """
     return settings.is_certain(followed.best.covariance) and apart(found, followed) <= MOST_APART
 

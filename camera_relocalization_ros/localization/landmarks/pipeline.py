@@ -261,11 +261,12 @@ class LandmarkPipeline:
         are searched for, near the regressed pose and in the image brought to a scale, where none are, or where that
         finds too few or does not confirm them. These are made do with where a search of all finds nothing. is_hurried:
         there is no time for one where anything is tracked, but for one search in three until two agree, where that
-        counts.
+        counts and can be told.
         """
         effort, few = 0.0, None
         is_in_doubt = bool(self._confirmation.doubt) or self._intrinsics_watch.is_alarmed
-        is_time_to_confirm = self._tells_confirmed and self._guided_in_a_row >= MOST_GUIDED
+        is_certain = prior.followed is not None and self._limits.is_certain(prior.followed.best.covariance)
+        is_time_to_confirm = self._tells_confirmed and is_certain and self._guided_in_a_row >= MOST_GUIDED
         is_trusted = self._confirmation.is_confirmed or (is_hurried and not is_time_to_confirm)
         self._guided_in_a_row += 1
         if prior.followed is not None and is_trusted and not is_in_doubt:
@@ -318,7 +319,8 @@ class LandmarkPipeline:
         if followed is None or not has_a_say(followed):
             return refined
         if apart(refined.refinement, followed) <= MOST_APART:
-            return replace(refined, refinement=_averaged(refined.refinement, followed), is_confirmed=True)
+            is_confirmed = confirms(refined.refinement, followed, self._limits)
+            return replace(refined, refinement=_averaged(refined.refinement, followed), is_confirmed=is_confirmed)
         if self._confirmation.doubt:
             return refined
         said = contest(refined.refinement, followed, self._limits.unit)

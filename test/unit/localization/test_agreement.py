@@ -64,6 +64,9 @@ def test_in_a_hurry_images_are_searched_for_what_confirms_a_pose_where_more_is_p
     prior = Prior(found.fused, found.refinement)
     hurried = [pipeline.refine(grey, regression, prior, is_hurried=True).refinement.is_guided for _ in range(6)]
     assert hurried == ([True, True, False] * 2 if tells_confirmed else [True] * 6)
+    vague = replace(found.refinement, covariance=found.refinement.covariance + 0.06**2 * np.eye(6))
+    near_vague = [pipeline.refine(grey, regression, Prior(found.fused, vague), is_hurried=True) for _ in range(4)]
+    assert all(refined.refinement.is_guided and not refined.is_confirmed for refined in near_vague)
     at_leisure = pipeline.refine(grey, regression, prior)
     assert at_leisure.is_confirmed and not at_leisure.refinement.is_guided
 
@@ -80,5 +83,9 @@ def test_a_guided_search_confirms_near_a_certain_pose_that_it_agrees_with(reloca
         prior = Prior(found.fused, followed)
         hurried = pipeline.refine(grey, regression, prior, is_hurried=True)
         assert hurried.refinement.is_guided and hurried.decision.is_accepted and hurried.is_confirmed is confirms
-        # with time the whole image tells
-        assert pipeline.refine(grey, regression, prior).refinement.is_guided is confirms
+        # with time the whole image tells, near a certain pose
+        at_leisure = pipeline.refine(grey, regression, prior)
+        assert at_leisure.refinement.is_guided is confirms and at_leisure.decision.is_accepted is (
+            followed is not elsewhere
+        )
+        assert at_leisure.is_confirmed is confirms

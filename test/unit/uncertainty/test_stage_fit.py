@@ -157,3 +157,7 @@ def test_reach_is_of_all_poses_that_can_be_ok(monkeypatch):
     tracked = [by_landmarks(50.0, off_m=0.1, is_confirmed=True, stage=Stage.TRACKED, landmarks=90)] * 15
     together = stages_of([*right, *agreed[:10], *tracked])
     assert together == ((0.0, 0.0), {"refined": 40, "tracked": 25, "confirmed": 25})
+    together = stages_of([*right, *agreed, *tracked])
+    assert together == ((0.0, 0.0), {"refined": 40, "tracked": 45, "confirmed": 45})
+    # a handful is told nothing of
+    assert stages_of([*right, *agreed, *tracked[:3]]) == ((0.0, 0.0), {"refined": 40, "confirmed": 30})
