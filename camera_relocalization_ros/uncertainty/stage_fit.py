@@ -30,8 +30,17 @@ logger = logging.getLogger(__name__)
 
 # of fewer poses of a stage nothing is known of one in a thousand
 LEAST_SAMPLES = 500
-# of that, so many can be told by what is known of others beside them
+# of that, so many are enough where others tell of them, too
 LEAST_SHARE = 0.2
+# Of which of STAGES poses are added where those of one are too few: two searches agree on all of them. Those by few
+# landmarks err furthest, so others are measured without them where that can be done.
+SHARED: dict[str, tuple[tuple[str, ...], ...]] = {
+    "regression": (),
+    "refined": (),
+    "confirmed": (("tracked",), ("tracked", "tracked_few")),
+    "tracked": (("confirmed",), ("confirmed", "tracked_few")),
+    "tracked_few": (("tracked",), ("tracked", "confirmed")),
+}
 # the share of the errors, the largest, that the tail is fitted to
 TAIL_SHARE = 0.05
 # of that tail's distribution: next to 0, where it is exponential
@@ -81,16 +90,24 @@ def with_stages(bundle: Bundle, calibration: ErrorCalibration, regressions: Sequ
             by_stage[stage_of(stage, landmarks, is_confirmed)].append(pair)
     searched = STAGES[0] if bundle.landmark_map is None else STAGES[1]
     _warn_of_few(searched, len(by_stage[searched]), sum(len(one.estimates) for one in regressions))
-    # of poses that two searches agree on those of a kind of which there are too few share the reach of all
-    few = [name for name in ("confirmed", "tracked_few") if len(by_stage[name]) < LEAST_SAMPLES]
-    by_stage["tracked"] += [pair for name in few for pair in by_stage.pop(name)]
-    if "confirmed" not in few and LEAST_SHARE * LEAST_SAMPLES <= len(by_stage["tracked"]) < LEAST_SAMPLES:
-        few.append("confirmed")
-        by_stage["tracked"] += by_stage.pop("confirmed")
-    stages = {name: _stage_calibration(*zip(*pairs)) for name, pairs in by_stage.items() if len(pairs) >= LEAST_SAMPLES}
-    if "confirmed" in few and "tracked" in stages:
-        stages["confirmed"] = stages["tracked"]
+    stages = {name: _stage_calibration(*zip(*pairs)) for name, pairs in _enough(by_stage).items()}
     return replace(calibration, stages=stages)
+
+
+def _enough(by_stage: dict[str, list[tuple[Estimate, Pose]]]) -> dict[str, list[tuple[Estimate, Pose]]]:
+    """Of each of STAGES LEAST_SAMPLES poses at least to measure it by: with others, where it has too few itself.
+
+    None of a stage of which there are next to none, or which others, of which there are enough, do not tell of.
+    """
+    found = {}
+    for name, pairs in by_stage.items():
+        pools = [pairs]
+        if len(pairs) >= LEAST_SHARE * LEAST_SAMPLES:
+            pools += [pairs + [pair for other in others for pair in by_stage[other]] for others in SHARED[name]]
+        enough = next((pool for pool in pools if len(pool) >= LEAST_SAMPLES), None)
+        if enough is not None:
+            found[name] = enough
+    return found
 
 
 def asked_evidence(pairs: Sequence[tuple[Estimate, Pose]], metre: float) -> float:

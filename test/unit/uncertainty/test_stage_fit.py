@@ -153,11 +153,14 @@ def test_reach_is_of_all_poses_that_can_be_ok(monkeypatch):
     assert stages_of([*right, wrong, *agreed]) == ((30.0, 0.0), {"refined": 20, "confirmed": 30})
     both = [*right, *agreed, by_landmarks(10.0, off_m=1.0, is_confirmed=True)]
     assert stages_of(both) == ((0.0, 15.0), {"refined": 40})
-    # where those of a kind are too few they share the reach of the others
-    tracked = [by_landmarks(50.0, off_m=0.1, is_confirmed=True, stage=Stage.TRACKED, landmarks=90)] * 15
-    together = stages_of([*right, *agreed[:10], *tracked])
-    assert together == ((0.0, 0.0), {"refined": 40, "tracked": 25, "confirmed": 25})
-    together = stages_of([*right, *agreed, *tracked])
-    assert together == ((0.0, 0.0), {"refined": 40, "tracked": 45, "confirmed": 45})
-    # a handful is told nothing of
-    assert stages_of([*right, *agreed, *tracked[:3]]) == ((0.0, 0.0), {"refined": 40, "confirmed": 30})
+    # those of a kind that are too few are measured with others, but not by a handful
+    tracked, few = (
+        [by_landmarks(50.0, off_m=0.1, is_confirmed=True, stage=Stage.TRACKED, landmarks=landmarks)] * 15
+        for landmarks in (90, 20)
+    )
+    assert stages_of([*right, *agreed[:10], *tracked])[1] == {"refined": 40, "confirmed": 25, "tracked": 25}
+    assert stages_of([*agreed, *tracked[:3], *few[:3]])[1] == {"confirmed": 30}
+    # those by few landmarks, which err furthest, tell of others only where these are too few together
+    assert stages_of([*agreed, *tracked, *few])[1] == {"confirmed": 30, "tracked": 45, "tracked_few": 30}
+    assert stages_of([*agreed, *few])[1] == {"confirmed": 30, "tracked_few": 45}
+    assert stages_of([*tracked[:10], *few])[1] == {"tracked": 25, "tracked_few": 25}
