@@ -23,6 +23,7 @@ from camera_relocalization_ros.localization.landmarks.agreement import (
     confirms,
     contest,
     has_a_say,
+    is_near,
 )
 from camera_relocalization_ros.localization.landmarks.carried_regression import CarriedRegression
 from camera_relocalization_ros.localization.landmarks.fusion import fuse, refined_alone, regression_alone
@@ -259,11 +260,10 @@ class LandmarkPipeline:
 
         Where landmarks are tracked that two searches agree on, they are looked for where their pose expects them. All
         are searched for, near the regressed pose and in the image brought to a scale, where none are, or where that
-        finds too few or does not confirm them. These are made do with where a search of all finds nothing. is_hurried:
-        there is no time for one where anything is tracked, but for one search in three until two agree, where that
-        counts and can be told.
+        finds too few or does not confirm them; these will do where that of all finds nothing. is_hurried: there is no
+        time for it where anything is tracked, but once in three searches until two agree, where that counts.
         """
-        effort, few = 0.0, None
+        effort, instead = 0.0, None
         is_in_doubt = bool(self._confirmation.doubt) or self._intrinsics_watch.is_alarmed
         is_certain = prior.followed is not None and self._limits.is_certain(prior.followed.best.covariance)
         is_time_to_confirm = self._tells_confirmed and is_certain and self._guided_in_a_row >= MOST_GUIDED
@@ -271,19 +271,19 @@ class LandmarkPipeline:
         self._guided_in_a_row += 1
         if prior.followed is not None and is_trusted and not is_in_doubt:
             guided = self._guided(grey, regression, prior.followed)
-            effort, few = GUIDED_EFFORT, self._few(guided, prior)
+            effort, instead = GUIDED_EFFORT, self._instead(guided, prior)
             is_enough = guided.decision.is_accepted and (guided.is_confirmed or is_hurried)
-            if is_enough or (few is not None and is_hurried):
-                return few or guided
+            if is_enough or (instead is not None and is_hurried):
+                return instead or guided
         self._guided_in_a_row = 0
         effort += whole_image_effort(scale)
         found = self.refiner.refine_grey(grey, regression.pose, scale)
         refined = self._gated(grey, regression, found, effort, has_a_say(prior.followed))
         if refined.decision.is_accepted:
             return self._compared(refined, prior.followed)
-        if few is None or refined.decision.denies_camera:
+        if instead is None or refined.decision.denies_camera:
             return refined
-        return replace(few, effort=effort)
+        return replace(instead, effort=effort)
 
     def _guided(self, grey: np.ndarray, regression: Estimate, followed: Refinement) -> RefinedImage:
         guided = self._gated(grey, regression, self.refiner.refine_guided(grey, followed.pose), GUIDED_EFFORT)
@@ -296,13 +296,15 @@ class LandmarkPipeline:
         # near what one search found alone another proves nothing
         return self._confirmation.is_confirmed and confirms(guided, followed, self._limits)
 
-    def _few(self, guided: RefinedImage, prior: Prior) -> RefinedImage | None:
-        """What a guided search found too little of to go before one of the whole image; None where it is no use.
+    def _instead(self, guided: RefinedImage, prior: Prior) -> RefinedImage | None:
+        """What a guided search found that will do where one of the whole image finds nothing; None where it is no use.
 
-        It joins what is tracked; where that has no pose to publish it stands by itself, if chance is ruled out by what
-        landmarks look like, and nothing speaks against the camera.
+        What is near a certain pose stands by itself. Too little joins what is tracked, or does so, too, where that has
+        no pose to publish, chance is ruled out by what landmarks look like, and nothing speaks against the camera.
         """
         by_looks, followed = guided.refinement.by_looks, prior.followed
+        if guided.decision.is_accepted:
+            return guided if followed and is_near(guided.refinement, followed, self._limits) else None
         if not guided.is_addition or by_looks is None or followed is None or prior.best.stage is Stage.TRACKED:
             return guided if guided.is_addition else None
         decision = gate(guided.regression, by_looks, settings=self._limits)

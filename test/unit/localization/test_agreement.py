@@ -9,9 +9,10 @@ from painted_wall import CAMERA, error_m, flight, paint, stamp, view
 
 from camera_relocalization_ros.core.pose import Pose
 from camera_relocalization_ros.core.state import Stage, State
-from camera_relocalization_ros.localization.landmarks.agreement import Prior
+from camera_relocalization_ros.localization.landmarks.agreement import Prior, apart
 from camera_relocalization_ros.localization.landmarks.gate import GateDecision, RejectionReason
 from camera_relocalization_ros.localization.landmarks.pipeline import LandmarkPipeline
+from camera_relocalization_ros.localization.refinement import nothing_found
 
 WALL = paint()
 
@@ -89,3 +90,26 @@ def test_a_guided_search_confirms_near_a_certain_pose_that_it_agrees_with(reloca
             followed is not elsewhere
         )
         assert at_leisure.is_confirmed is confirms
+
+
+def test_a_guided_search_that_agrees_less_closely_will_do_where_the_whole_image_tells_nothing(
+    relocalizer, pipeline, monkeypatch
+):
+    image = view(flight(1, seed=5)[0], WALL)
+    grey, regression = pipeline.grey(image), relocalizer.estimate(image, stamp(0))
+    found = pipeline.refine(grey, regression, Prior(regression))
+    pipeline.start_tracking(replace(found, is_confirmed=True))
+    guided = pipeline.refiner.refine_guided(grey, found.refinement.pose)
+
+    def moved(by_m):
+        here = found.refinement
+        return replace(here, pose=Pose(here.position + [by_m, 0, 0], here.quat_xyzw))
+
+    # 1.25 deviations from what the guided search finds, and 1.6
+    near, far = (next(moved(m) for m in np.linspace(0, 0.05, 2001) if apart(guided, moved(m)) > n) for n in (1.25, 1.6))
+    assert not pipeline.refine(grey, regression, Prior(found.fused, near)).refinement.is_guided
+    monkeypatch.setattr(pipeline.refiner, "refine_grey", lambda *arguments: nothing_found(3))
+    made_do = pipeline.refine(grey, regression, Prior(found.fused, near))
+    assert made_do.refinement.is_guided and made_do.decision.is_accepted and not made_do.is_confirmed
+    refused = pipeline.refine(grey, regression, Prior(found.fused, far))
+    assert not refused.decision.is_accepted and not refused.refinement.found
