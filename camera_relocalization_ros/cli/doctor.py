@@ -10,7 +10,6 @@ from typing import Container, Iterable
 
 from camera_relocalization_ros.cli.next_step import print_next
 from camera_relocalization_ros.data.doctor.finding import BAD, LOOK, Finding, findings_text
-from camera_relocalization_ros.data.splits import split_names
 
 NAME = "doctor"
 HELP = "Check whether a data set is fit for training: what is wrong with it, and where to fly next."
@@ -40,6 +39,8 @@ def cures(dataset: str, checks: list[str], info: Container[str]) -> list[str]:
 
     info: what the information of sequences holds. Other findings need another flight, or other settings of the camera.
     """
+    from camera_relocalization_ros.data.splits import split_names
+
     folder = dataset.partition("@")[0]
     maker = next((words for key, words in MAKERS.items() if key in info), IMPORTED)
     again_if_there = ("--overwrite",) if "blocks" in split_names(Path(folder)) else ()
