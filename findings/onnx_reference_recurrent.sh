@@ -5,12 +5,12 @@
 # Guess beforehand: onnx.reference.ReferenceEvaluator, which is there to say what an operator means, agrees with ONNX Runtime to rounding
 # for each input and attribute of GRU, LSTM and RNN: sequence_lens, activations, clip, direction, linear_before_reset.
 # What it cannot do it refuses. After a sequence's end the output is zero, and Y_h is that of its last true step.
-# Seen (onnx 1.23.2, onnxruntime 1.27.0): direction and linear_before_reset are so (1.22 ignored direction or refused it, by the change that
-# mended it). The others are taken and not looked at: of windows of 5 and 3 frames in one batch the one of 3 is run over 5, so that
+# Seen (onnx 1.23.2, onnxruntime 1.27.0): direction and linear_before_reset are so (direction since a change of May 2026, which tells that
+# it was ignored before). The others are taken and not looked at: of windows of 5 and 3 frames in one batch the one of 3 is run over 5, so that
 # its last state is another (0.2 to 1.0 off here); a GRU or LSTM with Relu for Tanh runs with Tanh; with clip 0.5 it is
 # not clipped. Only RNN with Relu is refused. Nothing is said, and the shapes are right. No issue of it was found; converters had the same gaps.
 # Consequence for whoever checks an export of a temporal head by this evaluator: a difference may be its own, and a match of
-# windows of one length says nothing of padded ones. ONNX Runtime, and the framework that it came from, agree.
+# windows of one length says nothing of padded ones.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
