@@ -130,15 +130,19 @@ class LandmarkMap:
         """Indices of up to `count` landmarks, first those that the first image saw, then those of the second..."""
         ranges = [self.seen[self.seen_first[i] : self.seen_first[i + 1]] for i in images]
         ends = np.cumsum([len(each) for each in ranges])
-        landmarks = first = np.empty(0, dtype=np.int64)
+        nearest = np.empty(0, dtype=np.int64)
+        first = np.empty(len(self), dtype=np.int64)
         taken, wanted = 0, count
-        # most often a few images saw enough, and sorting what all of them saw took a tenth of a search
-        while taken < len(ranges) and len(landmarks) < count:
+        # most often a few images saw enough
+        while taken < len(ranges) and len(nearest) < count:
             wanted *= 2
             taken = int(np.searchsorted(ends, wanted)) + 1
-            landmarks, first = np.unique(np.concatenate(ranges[:taken]), return_index=True)
-        nearest: np.ndarray = landmarks[np.argsort(first)[:count]]
-        return nearest
+            landmarks = np.concatenate(ranges[:taken])
+            places = np.arange(len(landmarks))
+            # of places written to one landmark the last one stays; to sort them took a twentieth of a guided search
+            first[landmarks[::-1]] = places[::-1]
+            nearest = landmarks[first[landmarks] == places]
+        return nearest[:count]
 
     def most_seen(self, count: int) -> np.ndarray:
         """Indices of up to `count` landmarks that any image saw, those first that most saw."""

@@ -93,7 +93,8 @@ class Window:
         inside = (columns >= 0) & (columns < far.shape[1]) & (rows >= 0) & (rows < far.shape[0])
         far[rows[inside], columns[inside]] = 0
         distances = cv2.distanceTransform(far, cv2.DIST_L2, cv2.DIST_MASK_5)
-        return np.where(distances <= radius_px, 255, 0).astype(np.uint8)
+        near: np.ndarray = cv2.compare(distances, radius_px, cv2.CMP_LE)
+        return near
 
 
 class FeatureExtractor:
@@ -157,7 +158,7 @@ class FeatureExtractor:
         What surrounds a point takes more of the time than to find it, and is looked at of these alone.
         """
         near = window.near(places, radius_px)
-        return replace(self._points(window.of(grey), window, mask=near), share=float(np.mean(near > 0)))
+        return replace(self._points(window.of(grey), window, mask=near), share=cv2.countNonZero(near) / near.size)
 
     def _points(
         self, shown: np.ndarray, window: Window, scale: float = 1.0, mask: np.ndarray | None = None

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from scipy.linalg.lapack import dgesv
 
 from camera_relocalization_ros.core.geometry import invert
 
@@ -106,7 +107,7 @@ def approach_pose(points: np.ndarray, rays: np.ndarray, T_parent_camera: np.ndar
     points must be right. The given pose where they do not fix one.
     """
     for _ in range(APPROACHES):
-        reach = MEDIANS * float(np.median(reprojection_errors(points, rays, T_parent_camera))) if len(points) else 0.0
+        reach = MEDIANS * _median(reprojection_errors(points, rays, T_parent_camera)) if len(points) else 0.0
         if not tolerance < reach < np.inf:
             break
         moved = _descend(points, rays, T_parent_camera, reach)
@@ -149,12 +150,12 @@ def camera_changes(
     whitening = None if spreads is None else whitening_of(points, spreads, T_parent_camera)
     jacobians, errors, in_front = _linearised(points, rays, T_parent_camera, whitening)
     jacobians = np.concatenate([jacobians, _by_camera(project(points, T_parent_camera)[0], whitening)])
-    weights = in_front / np.square(1.0 + np.sum(errors**2, axis=0) / tolerance**2)
+    weights = in_front / np.square(1.0 + _squares(errors) / tolerance**2)
     weighted, columns = (jacobians * weights).reshape(len(jacobians), -1), jacobians.reshape(len(jacobians), -1)
     normal, pull = weighted @ columns.T, weighted @ errors.ravel()
     of_pose, across = normal[:6, :6], normal[:6, 6:]
     unknown = np.zeros(len(CameraPart)), np.full(len(CameraPart), np.inf)
-    if not np.isfinite(normal).all() or np.linalg.cond(of_pose) > WORST_CONDITION:
+    if not np.isfinite(normal).all() or not _is_fixed(of_pose):
         return unknown
     # what the pose does not make up for, of each part and of the errors
     made_up = np.linalg.solve(of_pose, np.column_stack([across, pull[:6]]))
@@ -170,7 +171,7 @@ def camera_changes(
 def reprojection_errors(points: np.ndarray, rays: np.ndarray, T_parent_camera: np.ndarray) -> np.ndarray:
     """Distances (n,) on z = 1 between points (n, 3) and rays (n, 2); infinite where a point is not in front."""
     projected, depth = project(points, T_parent_camera)
-    return np.where(depth > LEAST_DEPTH, np.linalg.norm(rays - projected, axis=1), np.inf)
+    return np.where(depth > LEAST_DEPTH, np.sqrt(_squares((rays - projected).T)), np.inf)
 
 
 def truncated_error(points: np.ndarray, rays: np.ndarray, T_parent_camera: np.ndarray, tolerance: float) -> float:
@@ -204,7 +205,7 @@ def _sizes(
     if whitening is None:
         return reprojection_errors(points, rays, T_parent_camera)
     _, errors, in_front = _linearised(points, rays, T_parent_camera, whitening)
-    return np.where(in_front, np.linalg.norm(errors, axis=0), np.inf)
+    return np.where(in_front, np.sqrt(_squares(errors)), np.inf)
 
 
 def _narrowed(
@@ -221,7 +222,7 @@ def _narrowed(
         fitting = sizes[sizes < tolerance]
         if len(fitting) < LEAST_POINTS:
             return None
-        narrow = float(np.clip(medians * np.median(fitting), LEAST_SHARE * tolerance, tolerance))
+        narrow = min(max(medians * _median(fitting), LEAST_SHARE * tolerance), tolerance)
         pose = _descend(points, rays, pose, narrow, whitening)
     return None if pose is None else (pose, narrow)
 
@@ -236,15 +237,13 @@ def _descend(
     """T_parent_camera at the minimum nearby of the robust error; None where the points do not fix it."""
     for _ in range(ITERATIONS):
         jacobians, errors, in_front = _linearised(points, rays, T_parent_camera, whitening)
-        squares = np.sum(errors**2, axis=0)
+        squares = _squares(errors)
         weights = in_front / np.square(1.0 + squares / tolerance**2)
         weighted, columns = (jacobians * weights).reshape(6, -1), jacobians.reshape(6, -1)
         pull = weighted @ errors.ravel()
-        try:
-            step = np.linalg.solve(weighted @ columns.T, pull)
-        except np.linalg.LinAlgError:
-            return None
-        if not np.isfinite(step).all():
+        # as np.linalg.solve, in a quarter of the time of six equations
+        *_, step, failed = dgesv(weighted @ columns.T, pull)
+        if failed or not np.isfinite(step).all():
             return None
         T_parent_camera = moved(T_parent_camera, step)
         # the step's square in units of its covariance, the normal equations' inverse times a coordinate's variance
@@ -261,26 +260,48 @@ def _with_covariance(
     whitening: np.ndarray | None = None,
 ) -> PerspectivePose | None:
     jacobians, errors, in_front = _linearised(points, rays, T_parent_camera, whitening)
-    inliers = np.flatnonzero(in_front & (np.linalg.norm(errors, axis=0) < tolerance))
+    sizes = np.sqrt(_squares(errors))
+    inliers = np.flatnonzero(in_front & (sizes < tolerance))
     if len(inliers) < LEAST_POINTS:
         return None
-    noise = _noise(np.linalg.norm(errors[:, inliers], axis=0))
+    noise = _noise(sizes[inliers])
     by_point = jacobians[:, :, inliers].transpose(2, 1, 0)  # (m, 2, 6)
     rows = by_point.reshape(-1, 6)
     normal = rows.T @ rows
-    if np.linalg.cond(normal) > WORST_CONDITION:
+    if not _is_fixed(normal):
         return None
     # the part (m, 2, 2) that each point has in what it is predicted to be: of the greatest the pose hangs on that point
     leverages = by_point @ np.linalg.inv(normal) @ by_point.transpose(0, 2, 1)
-    most = by_point[np.linalg.eigvalsh(leverages)[:, -1].argmax()]
+    most = by_point[_greatest_eigenvalues(leverages).argmax()]
     normal = normal - most.T @ most
-    if np.linalg.cond(normal) > WORST_CONDITION:
+    if not _is_fixed(normal):
         return None
-    turned = np.kron(np.eye(2), T_parent_camera[:3, :3])
+    turned = np.zeros((6, 6))
+    turned[:3, :3] = turned[3:, 3:] = T_parent_camera[:3, :3]
     covariance = noise**2 * turned @ np.linalg.inv(normal) @ turned.T
     if whitening is not None:
         noise = _noise(reprojection_errors(points[inliers], rays[inliers], T_parent_camera))
     return PerspectivePose(T_parent_camera, covariance, inliers, noise)
+
+
+def _median(values: np.ndarray) -> float:
+    """Of values (n,), one at least; NumPy's takes four times as long of a hundred."""
+    ordered, half = np.sort(values), len(values) // 2
+    return float(ordered[half] if len(values) % 2 else (ordered[half - 1] + ordered[half]) / 2)
+
+
+def _is_fixed(normal: np.ndarray) -> bool:
+    """Whether normal equations (n, n) fix what they are of."""
+    least, *_, greatest = np.linalg.eigvalsh(normal)
+    return bool(least * WORST_CONDITION > greatest)
+
+
+def _greatest_eigenvalues(symmetric: np.ndarray) -> np.ndarray:
+    """Of matrices (m, 2, 2), in a tenth of the time of NumPy's eigvalsh."""
+    half_trace = (symmetric[:, 0, 0] + symmetric[:, 1, 1]) / 2
+    half_difference = (symmetric[:, 0, 0] - symmetric[:, 1, 1]) / 2
+    greatest: np.ndarray = half_trace + np.hypot(half_difference, symmetric[:, 0, 1])
+    return greatest
 
 
 def _noise(sizes: np.ndarray) -> float:
@@ -296,7 +317,8 @@ def _linearised(
     """
     local = T_parent_camera[:3, :3].T @ (points - T_parent_camera[:3, 3]).T
     in_front = local[2] > LEAST_DEPTH
-    nearness = 1.0 / np.where(in_front, local[2], 1.0)
+    all_in_front = bool(in_front.all())
+    nearness = 1.0 / (local[2] if all_in_front else np.where(in_front, local[2], 1.0))
     projected = u, v = local[:2] * nearness
     jacobians = np.zeros((6, 2, len(points)))
     jacobians[0, 0] = jacobians[1, 1] = -nearness
@@ -306,10 +328,18 @@ def _linearised(
     jacobians[4, 0] = -1.0 - u * u
     jacobians[4, 1] = -jacobians[3, 0]
     jacobians[5] = v, -u
-    errors = np.where(in_front, rays.T - projected, 0.0)
+    errors = rays.T - projected
+    if not all_in_front:
+        errors = np.where(in_front, errors, 0.0)
     if whitening is None:
         return jacobians, errors, in_front
     return np.einsum("nij,kjn->kin", whitening, jacobians), np.einsum("nij,jn->in", whitening, errors), in_front
+
+
+def _squares(errors: np.ndarray) -> np.ndarray:
+    """Squared lengths (n,) of errors (2, n); of so short rows NumPy's sums and norms take three times as long."""
+    squares: np.ndarray = errors[0] * errors[0] + errors[1] * errors[1]
+    return squares
 
 
 def _by_camera(projected: np.ndarray, whitening: np.ndarray | None) -> np.ndarray:
