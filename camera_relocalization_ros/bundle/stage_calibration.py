@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Mapping, Tuple  # read from YAML: evaluated at run time
 
+from camera_relocalization_ros.core.plain_values import OMITTED_DEFAULT
 from camera_relocalization_ros.core.state import Stage
 
 # with which OK promises errors below a pilot's limits
@@ -17,6 +18,10 @@ STAGES = ("regression", "refined", "confirmed", "tracked", "tracked_few")
 # where some landmarks are wrong, the others are too few to tell.
 FEW_LANDMARKS = 40
 MAX_REACH = 1e4
+# times deviations, where they are published as they were made
+AS_MADE = (1.0, 1.0)
+# nor does any kind err ten times more, or less, than the map's own left-out images
+MOST_WIDENED = 10.0
 # Of a stage that was not measured: what 99.95 % of errors lie within that are distributed as Student's t, with an
 # ellipsoid for 90 % that holds 90 %. Four degrees of freedom for regressed poses, eight for those by landmarks, which a
 # gate has looked at; both have lighter tails (docs/uncertainty.md).
@@ -39,11 +44,13 @@ class StageCalibration:
     """Fitted to `frames` poses of one stage, on data that the bundle was not trained on.
 
     reach: in CONFIDENCE of the poses both errors, in position and in orientation, are shorter than so many standard
-    deviations along the longest axis of their covariance.
+    deviations along the longest axis of their covariance. widened: times these deviations, of position and of
+    orientation, 90 % ellipsoids hold 90 % of them.
     """
 
     frames: int
     reach: Tuple[float, float]
+    widened: Tuple[float, float] = field(default=AS_MADE, metadata={OMITTED_DEFAULT: True})
 
     def __post_init__(self) -> None:
         """Raises ValueError that names the key, what was found and what was expected."""
@@ -51,12 +58,22 @@ class StageCalibration:
             raise ValueError(f"calibration frames of a stage is {self.frames}; expected 1 or more")
         if not all(1 <= value <= MAX_REACH for value in self.reach):
             raise ValueError(f"calibration reach is {self.reach}; expected 1 to {MAX_REACH:g} standard deviations each")
+        if not all(1 / MOST_WIDENED <= value <= MOST_WIDENED for value in self.widened):
+            expected = f"{1 / MOST_WIDENED:g} to {MOST_WIDENED:g} times the standard deviations each"
+            raise ValueError(f"calibration widened is {self.widened}; expected {expected}")
 
 
 def reach_of(stages: Mapping[str, StageCalibration], name: str) -> tuple[float, float]:
     """Of poses of one of STAGES: as measured; where there were too few of them as measured of others, see INSTEAD."""
-    instead = INSTEAD.get(name, name)
-    for known in (name, instead):
-        if known in stages:
-            return stages[known].reach
-    return (UNMEASURED_REACH[instead],) * 2
+    known = _measured(stages, name)
+    return (UNMEASURED_REACH[INSTEAD.get(name, name)],) * 2 if known is None else known.reach
+
+
+def widened_of(stages: Mapping[str, StageCalibration], name: str) -> tuple[float, float]:
+    """Times what their standard deviations of position and orientation are published, of poses of one of STAGES."""
+    known = _measured(stages, name)
+    return AS_MADE if known is None else known.widened
+
+
+def _measured(stages: Mapping[str, StageCalibration], name: str) -> StageCalibration | None:
+    return stages.get(name) or stages.get(INSTEAD.get(name, name))

@@ -10,7 +10,13 @@ from typing import Mapping
 import numpy as np
 
 from camera_relocalization_ros.bundle.error_calibration import ErrorCalibration
-from camera_relocalization_ros.bundle.stage_calibration import reach_of, stage_of
+from camera_relocalization_ros.bundle.stage_calibration import (
+    AS_MADE,
+    StageCalibration,
+    reach_of,
+    stage_of,
+    widened_of,
+)
 from camera_relocalization_ros.core.errors import ConfigError
 from camera_relocalization_ros.core.state import Stage, State
 from camera_relocalization_ros.localization.estimate import Estimate
@@ -57,25 +63,39 @@ class OkContract:
     limits: OkLimits = OkLimits()
 
     def settle(self, estimate: Estimate) -> Estimate:
-        """The estimate; where nothing else spoke against OK and it cannot promise the limits, DEGRADED and why."""
-        if estimate.state is not State.OK:
+        """The estimate as it is published; call it once, on what the stages made.
+
+        Where nothing else spoke against OK and it cannot promise the limits, DEGRADED and why. Ellipsoids of poses by
+        landmarks are made to hold what those of their kind should have held where the bundle was calibrated.
+        """
+        reason = self._broken(estimate) if estimate.state is State.OK else ""
+        if reason:
+            estimate = replace(estimate, state=State.DEGRADED, reason=reason)
+        times = widened_of(self._stages, self._kind(estimate))
+        if estimate.covariance is None or estimate.stage is Stage.REGRESSION or times == AS_MADE:
             return estimate
-        reason = self._broken(estimate)
-        return replace(estimate, state=State.DEGRADED, reason=reason) if reason else estimate
+        times_6 = np.repeat(times, 3)
+        return replace(estimate, covariance=estimate.covariance * np.outer(times_6, times_6))
 
     def promised(self, estimate: Estimate) -> tuple[float, float] | None:
-        """Metres and radians that both errors stay below with CONFIDENCE; None where nothing can be promised."""
+        """Metres and radians that both errors stay below with CONFIDENCE, of an estimate before `settle`; None where
+        nothing can be promised.
+        """
         if estimate.covariance is None:
             return None
-        known = self.calibration
-        is_confirmed = estimate.is_confirmed or (known is not None and known.has_one_reach)
-        reach = reach_of(
-            {} if known is None else known.stages, stage_of(estimate.stage, estimate.landmarks, is_confirmed)
-        )
+        reach = reach_of(self._stages, self._kind(estimate))
         longest = (np.linalg.eigvalsh(estimate.covariance[part, part])[-1] for part in (slice(3), slice(3, 6)))
         position_m, orientation_rad = (times * math.sqrt(value) for times, value in zip(reach, longest))
         # no two orientations are further apart than half a turn
         return position_m, min(orientation_rad, math.pi)
+
+    @property
+    def _stages(self) -> Mapping[str, StageCalibration]:
+        return {} if self.calibration is None else self.calibration.stages
+
+    def _kind(self, estimate: Estimate) -> str:
+        is_confirmed = estimate.is_confirmed or (self.calibration is not None and self.calibration.has_one_reach)
+        return stage_of(estimate.stage, estimate.landmarks, is_confirmed)
 
     def _broken(self, estimate: Estimate) -> str:
         """What the limits are missed by, "" when they are promised."""

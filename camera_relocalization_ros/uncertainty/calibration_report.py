@@ -13,7 +13,7 @@ from camera_relocalization_ros.bundle.error_calibration import (
     SCORE_INDICATORS,
     ErrorCalibration,
 )
-from camera_relocalization_ros.bundle.stage_calibration import STAGES, reach_of
+from camera_relocalization_ros.bundle.stage_calibration import STAGES, reach_of, widened_of
 from camera_relocalization_ros.evaluation.rejection_table import rejection_table
 from camera_relocalization_ros.localization.classify import OkLimits
 from camera_relocalization_ros.uncertainty.calibration_fit import FITTED_LEVEL, Fit
@@ -64,8 +64,10 @@ def coverage_table(inside: np.ndarray, blocks: np.ndarray) -> str:
 
 
 def stages_table(calibration: ErrorCalibration) -> str:
-    """By stage, which standard deviations are OK by default, and of how many poses that is known."""
-    lines = [f"{'OK: stage':<24}{'poses':>8}{'reach':>14}   OK up to deviations of (for {OkLimits()})"]
+    """By stage, which deviations are OK by default, how much wider they are published, and of how many poses."""
+    lines = [
+        f"{'OK: stage':<24}{'poses':>8}{'reach':>14}{'ellipsoids':>14}   OK up to deviations of (for {OkLimits()})"
+    ]
     for stage in STAGES:
         known = calibration.stages.get(stage)
         reach = reach_of(calibration.stages, stage)
@@ -73,9 +75,10 @@ def stages_table(calibration: ErrorCalibration) -> str:
             OkLimits().position_m / reach[0],
             np.degrees(OkLimits().orientation_rad) / reach[1],
         )
+        wide = "x {:.2f}, {:.2f}".format(*widened_of(calibration.stages, stage))
         count = "too few" if known is None else str(known.frames)
         limits = f"{100 * position_m:.2f} cm, {orientation_deg:.2f} deg"
-        lines.append(f"{stage:<24}{count:>8}{f'{reach[0]:.1f}, {reach[1]:.1f}':>14}   {limits}")
+        lines.append(f"{stage:<24}{count:>8}{f'{reach[0]:.1f}, {reach[1]:.1f}':>14}{wide:>14}   {limits}")
     return "\n".join(lines)
 
 

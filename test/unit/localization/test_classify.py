@@ -92,6 +92,43 @@ def test_where_landmarks_were_wrong_a_pose_by_them_needs_more_evidence(evidence,
     assert MEASURED.is_enough(-math.inf, is_confirmed) and MEASURED.is_enough(math.nan, is_confirmed)
 
 
+def test_ellipsoids_are_published_as_wide_as_errors_of_their_kind_are_and_promise_the_same():
+    stages = {
+        "regression": StageCalibration(600, (5.0, 5.0), (3.0, 3.0)),
+        "refined": StageCalibration(600, (5.0, 5.0), (1.5, 2.0)),
+        "tracked": StageCalibration(600, (5.0, 8.0), (0.8, 0.5)),
+    }
+    contract, plain = (OkContract(replace(MEASURED, stages=one)) for one in (stages, MEASURED.stages))
+    made = estimate(0.0199, math.radians(0.374))
+    for pose, times in (
+        (made, (0.8, 0.5)),
+        (replace(made, landmarks=FEW_LANDMARKS - 1), (0.8, 0.5)),
+        (replace(made, stage=Stage.REFINED, is_confirmed=False), (1.5, 2.0)),
+        (replace(made, state=State.DEGRADED), (0.8, 0.5)),
+        # its own covariance is that of errors already
+        (replace(made, stage=Stage.REGRESSION, landmarks=0), (1.0, 1.0)),
+    ):
+        settled = contract.settle(pose)
+        by = np.repeat(times, 3)
+        np.testing.assert_allclose(settled.covariance, made.covariance * np.outer(by, by), rtol=1e-12)
+        assert settled.pose is pose.pose
+    assert contract.settle(made).state is plain.settle(made).state is State.OK
+    wide = estimate(0.0201, math.radians(0.1))
+    assert contract.settle(wide).state is plain.settle(wide).state is State.DEGRADED
+    assert contract.settle(wide).reason == plain.settle(wide).reason
+    np.testing.assert_array_equal(plain.settle(made).covariance, made.covariance)
+    assert contract.settle(replace(made, covariance=None)).covariance is None
+
+
+def test_how_wide_ellipsoids_are_is_read_and_written_where_it_was_measured():
+    known = StageCalibration(600, (5.0, 8.0), (0.8, 1.25))
+    assert from_plain(StageCalibration, to_plain(known)) == known
+    assert "widened" not in to_plain(StageCalibration(600, (5.0, 8.0)))
+    for widened in ((0.0, 1.0), (1.0, 11.0), (math.nan, 1.0)):
+        with pytest.raises(ValueError, match="calibration widened is .*; expected 0.1 to 10 times"):
+            StageCalibration(600, (5.0, 8.0), widened)
+
+
 def test_the_reason_tells_what_is_promised_instead():
     settled = OkContract(MEASURED).settle(estimate(0.06, math.radians(0.25)))
     assert settled.reason == "promises 0.3 m and 2 deg; OK is 0.1 m and 3 deg"

@@ -9,6 +9,7 @@ from calibrated_bundle import SIGMA_M, SIGMA_RAD, calibration
 from colour_bundle import COLOUR_BUNDLE
 from helpers import write_fake_dataset
 from scipy.spatial.transform import Rotation
+from scipy.stats import chi2
 
 from camera_relocalization_ros.bundle.indicators import INDICATORS
 from camera_relocalization_ros.bundle.model_bundle import load_bundle
@@ -19,6 +20,7 @@ from camera_relocalization_ros.uncertainty import stage_fit
 from camera_relocalization_ros.uncertainty.stage_fit import (
     Regressions,
     asked_evidence,
+    fitting_ellipsoids,
     joint_reach,
     least_evidence,
     reach,
@@ -164,3 +166,28 @@ def test_reach_is_of_all_poses_that_can_be_ok(monkeypatch):
     assert stages_of([*agreed, *tracked, *few])[1] == {"confirmed": 30, "tracked": 45, "tracked_few": 30}
     assert stages_of([*agreed, *few])[1] == {"confirmed": 30, "tracked_few": 45}
     assert stages_of([*tracked[:10], *few])[1] == {"tracked": 25, "tracked_few": 25}
+
+
+def test_ellipsoids_are_fitted_to_hold_nine_of_ten():
+    rng, made = np.random.default_rng(0), np.diag([1e-4, 4e-4, 1e-4, 1e-6, 1e-6, 4e-6])
+    pairs = []
+    for _ in range(4000):
+        # half as far off as is claimed in position, three times as far in orientation
+        error = np.repeat([0.5, 3.0], 3) * np.sqrt(np.diag(made)) * rng.normal(size=6)
+        moved = Pose(error[:3], Rotation.from_rotvec(error[3:]).as_quat())
+        estimate, truth = by_landmarks(50.0, covariance=made)
+        pairs.append((replace(estimate, pose=moved), replace(truth, position=np.zeros(3), quat_xyzw=[0, 0, 0, 1.0])))
+    assert fitting_ellipsoids(*zip(*pairs)) == pytest.approx((0.5, 3.0), rel=0.03)
+    # none errs: as small as may be, but an ellipsoid still
+    assert fitting_ellipsoids([e for e, _ in pairs], [e.pose for e, _ in pairs]) == (0.1, 0.1)
+
+
+def test_stages_learn_how_wide_their_ellipsoids_are_but_not_that_of_regressed_poses(monkeypatch):
+    monkeypatch.setattr(stage_fit, "LEAST_SAMPLES", 20)
+    sure = by_landmarks(50.0, off_m=0.1, covariance=1e-2 * np.eye(6))
+    found = [sure] * 30 + [by_landmarks(0.0, off_m=0.1, stage=Stage.REGRESSION)] * 30
+    monkeypatch.setattr(stage_fit, "_published", lambda *arguments: found)
+    stages = with_stages(load_bundle(COLOUR_BUNDLE), calibration(), [Regressions(None, [])]).stages
+    # one deviation off, all of them
+    assert stages["refined"].widened[0] == pytest.approx(1 / np.sqrt(chi2.ppf(0.9, 3)), rel=1e-6)
+    assert stages["regression"].widened == (1.0, 1.0)
