@@ -18,6 +18,8 @@ STAGES = ("regression", "refined", "confirmed", "tracked", "tracked_few")
 # where some landmarks are wrong, the others are too few to tell.
 FEW_LANDMARKS = 40
 MAX_REACH = 1e4
+# nothing is added to deviations
+NO_FLOOR, MAX_FLOOR = (0.0, 0.0), 1e6
 # times deviations, where they are published as they were made
 AS_MADE = (1.0, 1.0)
 # nor does any kind err ten times more, or less, than the map's own left-out images
@@ -44,12 +46,14 @@ class StageCalibration:
     """Fitted to `frames` poses of one stage, on data that the bundle was not trained on.
 
     reach: in CONFIDENCE of the poses both errors, in position and in orientation, are shorter than so many standard
-    deviations along the longest axis of their covariance. widened: times these deviations, of position and of
-    orientation, 90 % ellipsoids hold 90 % of them.
+    deviations along the longest axis of their covariance. floor: metres (or the scene's units) and radians that are
+    added in squares to these deviations first, because the smallest claim too little. widened: times the deviations, of
+    position and of orientation, 90 % ellipsoids hold 90 % of them.
     """
 
     frames: int
     reach: Tuple[float, float]
+    floor: Tuple[float, float] = field(default=NO_FLOOR, metadata={OMITTED_DEFAULT: True})
     widened: Tuple[float, float] = field(default=AS_MADE, metadata={OMITTED_DEFAULT: True})
 
     def __post_init__(self) -> None:
@@ -58,6 +62,8 @@ class StageCalibration:
             raise ValueError(f"calibration frames of a stage is {self.frames}; expected 1 or more")
         if not all(1 <= value <= MAX_REACH for value in self.reach):
             raise ValueError(f"calibration reach is {self.reach}; expected 1 to {MAX_REACH:g} standard deviations each")
+        if not all(0 <= value <= MAX_FLOOR for value in self.floor):
+            raise ValueError(f"calibration floor is {self.floor}; expected 0 to {MAX_FLOOR:g} each")
         if not all(1 / MOST_WIDENED <= value <= MOST_WIDENED for value in self.widened):
             expected = f"{1 / MOST_WIDENED:g} to {MOST_WIDENED:g} times the standard deviations each"
             raise ValueError(f"calibration widened is {self.widened}; expected {expected}")
@@ -67,6 +73,12 @@ def reach_of(stages: Mapping[str, StageCalibration], name: str) -> tuple[float, 
     """Of poses of one of STAGES: as measured; where there were too few of them as measured of others, see INSTEAD."""
     known = _measured(stages, name)
     return (UNMEASURED_REACH[INSTEAD.get(name, name)],) * 2 if known is None else known.reach
+
+
+def floor_of(stages: Mapping[str, StageCalibration], name: str) -> tuple[float, float]:
+    """What is added in squares to deviations, before `reach_of` counts them, of poses of one of STAGES."""
+    known = _measured(stages, name)
+    return NO_FLOOR if known is None else known.floor
 
 
 def widened_of(stages: Mapping[str, StageCalibration], name: str) -> tuple[float, float]:

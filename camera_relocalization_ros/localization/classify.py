@@ -13,6 +13,7 @@ from camera_relocalization_ros.bundle.error_calibration import ErrorCalibration
 from camera_relocalization_ros.bundle.stage_calibration import (
     AS_MADE,
     StageCalibration,
+    floor_of,
     reach_of,
     stage_of,
     widened_of,
@@ -83,9 +84,12 @@ class OkContract:
         """
         if estimate.covariance is None:
             return None
-        reach = reach_of(self._stages, self._kind(estimate))
+        kind = self._kind(estimate)
         longest = (np.linalg.eigvalsh(estimate.covariance[part, part])[-1] for part in (slice(3), slice(3, 6)))
-        position_m, orientation_rad = (times * math.sqrt(value) for times, value in zip(reach, longest))
+        position_m, orientation_rad = (
+            times * math.sqrt(value + least**2)
+            for times, value, least in zip(reach_of(self._stages, kind), longest, floor_of(self._stages, kind))
+        )
         # no two orientations are further apart than half a turn
         return position_m, min(orientation_rad, math.pi)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Iterator, Sequence
 
 import numpy as np
-from scipy.stats import genpareto
+from scipy.stats import genpareto, rankdata
 
 from camera_relocalization_ros.bundle.error_calibration import MAX_EVIDENCE, ErrorCalibration
 from camera_relocalization_ros.bundle.model_bundle import Bundle
@@ -62,6 +62,8 @@ EVIDENCE_MARGIN = 1.5
 # shares of the poses, those of least evidence, without which the others' reach is tried; and how many times as many of
 # all must be OK then
 LEFT_OUT_SHARES, WORTH = np.linspace(0.1, 0.7, 7), 1.1
+# shares of the default limits of OK that are tried as the floor of deviations; and standard deviations, no accident
+FLOORS, UNLIKELY = (0.0, 0.025, 0.05, 0.1, 0.15), 2.0
 # what is found in one of this number of images is followed, as in flight, where a search takes longer than an image
 FOLLOWED = 2
 # so long after its image a search's finds arrive and are tracked, in turn: from an idle computer to a very busy one
@@ -98,7 +100,7 @@ def with_stages(bundle: Bundle, calibration: ErrorCalibration, regressions: Sequ
             by_stage[stage_of(stage, landmarks, is_confirmed)].append(pair)
     searched = STAGES[0] if bundle.landmark_map is None else STAGES[1]
     _warn_of_few(searched, len(by_stage[searched]), sum(len(one.estimates) for one in regressions))
-    stages = {name: _stage_calibration(name, *zip(*pairs)) for name, pairs in _enough(by_stage).items()}
+    stages = {name: _stage_calibration(name, pairs, metre) for name, pairs in _enough(by_stage).items()}
     return replace(calibration, stages=stages)
 
 
@@ -130,12 +132,11 @@ def asked_evidence(pairs: Sequence[tuple[Estimate, Pose]], metre: float) -> floa
     if len(found) < LEAST_SAMPLES:
         return least
     evidence = np.clip([estimate.evidence for estimate, _ in found], -MAX_EVIDENCE, MAX_EVIDENCE)
-    ratios_n2, deviations_n2 = _ratios([estimate for estimate, _ in found], [truth for _, truth in found])
+    errors_n2, deviations_n2 = _sizes(found)
 
     def ok(asked: float) -> int:
         enough = evidence >= asked
-        promised_n2 = np.array(joint_reach(ratios_n2[enough])) * deviations_n2[enough]
-        return int(np.sum((promised_n2 <= (limits.position_m, limits.orientation_rad)).all(axis=1)))
+        return fitted_promise(errors_n2[enough], deviations_n2[enough], limits).ok(deviations_n2[enough], limits)
 
     tried = [asked for asked in np.quantile(evidence, LEFT_OUT_SHARES) if np.sum(evidence >= asked) >= LEAST_SAMPLES]
     best = max((asked for asked in tried if asked > least), key=ok, default=-math.inf)
@@ -187,7 +188,7 @@ def reach(ratios_n: np.ndarray) -> float:
     more than MOST of the largest seen: fitted to a handful of gross errors the tail has no end.
     """
     ascending = np.sort(ratios_n)
-    count = max(int(TAIL_SHARE * len(ascending)), 10)
+    count = _tail_count(len(ascending))
     threshold = ascending[-count - 1]
     excesses = ascending[-count:] - threshold
     rarer = count / len(ascending) / (1 - CONFIDENCE)
@@ -208,35 +209,91 @@ def joint_reach(ratios_n2: np.ndarray) -> tuple[float, float]:
     Both errors are large in the same poses, so each is measured in what 1 - TAIL_SHARE of it stay below, and the
     larger of the two is looked at: two limits of half the doubt each would be further off.
     """
-    usual = np.maximum(np.quantile(ratios_n2, 1 - TAIL_SHARE, axis=0), SMALLEST_RATIO)
+    usual = _usual(ratios_n2)
     position, orientation = np.maximum(reach((ratios_n2 / usual).max(axis=1)) * usual, 1.0).tolist()
     return position, orientation
 
 
-def _ratios(estimates: Sequence[Estimate], truth: Sequence[Pose]) -> tuple[np.ndarray, np.ndarray]:
-    """Errors (n, 2) of position and orientation in deviations along the longest axis, and these (n, 2)."""
-    errors_n6 = pose_residual(Poses.stack(estimate.pose for estimate in estimates), Poses.stack(truth))
-    covariances = np.array([estimate.covariance for estimate in estimates])
+def _usual(ratios_n2: np.ndarray) -> np.ndarray:
+    """(2,): what all but TAIL_SHARE of either ratio stay below."""
+    usual: np.ndarray = np.maximum(np.quantile(ratios_n2, 1 - TAIL_SHARE, axis=0), SMALLEST_RATIO)
+    return usual
+
+
+def _tail_count(count: int) -> int:
+    return max(int(TAIL_SHARE * count), 10)
+
+
+@dataclass(frozen=True)
+class Promise:
+    """What CONFIDENCE of errors stay below: `reach` deviations, after `floor` was added to these in squares."""
+
+    reach: tuple[float, float]
+    floor: tuple[float, float]
+
+    def ok(self, deviations_n2: np.ndarray, limits: OkLimits) -> int:
+        """How many poses of such deviations promise the limits."""
+        promised_n2 = np.array(self.reach) * np.hypot(deviations_n2, self.floor)
+        return int(np.sum((promised_n2 <= (limits.position_m, limits.orientation_rad)).all(axis=1)))
+
+
+def fitted_promise(errors_n2: np.ndarray, deviations_n2: np.ndarray, limits: OkLimits) -> Promise:
+    """Of errors (n, 2) of position and orientation and their deviations (n, 2).
+
+    What a map errs by alike in all landmarks of a view no covariance of a pose by many of them shows. So errors that
+    reach furthest are often those of the smallest deviations, and one reach for all is too long for the others. The
+    least of FLOORS is taken with which that is no longer so: which of them is told by no count of poses that are OK.
+    """
+    limits_2 = np.array([limits.position_m, limits.orientation_rad])
+    for share in FLOORS:
+        ratios_n2 = errors_n2 / np.hypot(deviations_n2, share * limits_2)
+        if _rank_of_furthest(ratios_n2, deviations_n2[:, 0]) > -UNLIKELY:
+            break
+    position, orientation = (share * limits_2).tolist()
+    return Promise(joint_reach(ratios_n2), (position, orientation))
+
+
+def _rank_of_furthest(ratios_n2: np.ndarray, deviations_n: np.ndarray) -> float:
+    """Whether the TAIL_SHARE of poses with the largest ratios are those of small deviations: the mean of their ranks
+    among all, beside that of as many drawn blindly, in its standard deviations; below 0 they are smaller (Wilcoxon).
+    """
+    jointly = (ratios_n2 / _usual(ratios_n2)).max(axis=1)
+    count = _tail_count(len(jointly))
+    ranks = (rankdata(deviations_n) - 0.5) / len(deviations_n)
+    furthest = np.argsort(-jointly, kind="stable")[:count]
+    return float((ranks[furthest].mean() - 0.5) * math.sqrt(12 * count))
+
+
+def _sizes(pairs: Sequence[tuple[Estimate, Pose]]) -> tuple[np.ndarray, np.ndarray]:
+    """Errors (n, 2) of position and orientation, and deviations (n, 2) along the longest axis."""
+    errors_n6, covariances = _errors(pairs)
     parts = slice(0, 3), slice(3, 6)
     deviations = np.sqrt(np.stack([np.linalg.eigvalsh(covariances[:, s, s])[:, -1] for s in parts], axis=1))
     sizes = np.stack([np.linalg.norm(errors_n6[:, s], axis=1) for s in parts], axis=1)
-    return sizes / deviations, deviations
+    return sizes, deviations
 
 
-def _stage_calibration(name: str, estimates: Sequence[Estimate], truth: Sequence[Pose]) -> StageCalibration:
+def _errors(pairs: Sequence[tuple[Estimate, Pose]]) -> tuple[np.ndarray, np.ndarray]:
+    """(n, 6), and covariances (n, 6, 6)."""
+    estimates, truth = zip(*pairs)
+    errors_n6 = pose_residual(Poses.stack(estimate.pose for estimate in estimates), Poses.stack(truth))
+    return errors_n6, np.array([estimate.covariance for estimate in estimates])
+
+
+def _stage_calibration(name: str, pairs: Sequence[tuple[Estimate, Pose]], metre: float) -> StageCalibration:
+    promise = fitted_promise(*_sizes(pairs), OkLimits().in_units(metre))
     # a regressed pose's ellipsoid was made to hold its share already
-    widened = AS_MADE if name == STAGES[0] else fitting_ellipsoids(estimates, truth)
-    return StageCalibration(len(estimates), joint_reach(_ratios(estimates, truth)[0]), widened)
+    widened = AS_MADE if name == STAGES[0] else fitting_ellipsoids(pairs)
+    return StageCalibration(len(pairs), promise.reach, promise.floor, widened)
 
 
-def fitting_ellipsoids(estimates: Sequence[Estimate], truth: Sequence[Pose]) -> tuple[float, float]:
+def fitting_ellipsoids(pairs: Sequence[tuple[Estimate, Pose]]) -> tuple[float, float]:
     """Times their standard deviations of position and orientation ellipsoids hold LEVEL of the true poses.
 
     Covariances are fitted to single searches of images that a map was made without. A mean of several searches, one
     carried from image to image, or one with little evidence errs by more or less for what it claims.
     """
-    errors_n6 = pose_residual(Poses.stack(estimate.pose for estimate in estimates), Poses.stack(truth))
-    covariances = np.array([estimate.covariance for estimate in estimates])
+    errors_n6, covariances = _errors(pairs)
     squares = [squared_distance(errors_n6[:, s], covariances[:, s, s]) for s in (slice(0, 3), slice(3, 6))]
     times = np.sqrt([np.quantile(square, LEVEL) / chi_square_quantile(LEVEL, 3) for square in squares])
     position, orientation = np.clip(times, 1 / MOST_WIDENED, MOST_WIDENED).tolist()

@@ -94,9 +94,9 @@ def test_where_landmarks_were_wrong_a_pose_by_them_needs_more_evidence(evidence,
 
 def test_ellipsoids_are_published_as_wide_as_errors_of_their_kind_are_and_promise_the_same():
     stages = {
-        "regression": StageCalibration(600, (5.0, 5.0), (3.0, 3.0)),
-        "refined": StageCalibration(600, (5.0, 5.0), (1.5, 2.0)),
-        "tracked": StageCalibration(600, (5.0, 8.0), (0.8, 0.5)),
+        "regression": StageCalibration(600, (5.0, 5.0), widened=(3.0, 3.0)),
+        "refined": StageCalibration(600, (5.0, 5.0), widened=(1.5, 2.0)),
+        "tracked": StageCalibration(600, (5.0, 8.0), widened=(0.8, 0.5)),
     }
     contract, plain = (OkContract(replace(MEASURED, stages=one)) for one in (stages, MEASURED.stages))
     made = estimate(0.0199, math.radians(0.374))
@@ -120,13 +120,28 @@ def test_ellipsoids_are_published_as_wide_as_errors_of_their_kind_are_and_promis
     assert contract.settle(replace(made, covariance=None)).covariance is None
 
 
+def test_small_deviations_are_not_believed_beyond_what_maps_err_by():
+    measured = StageCalibration(600, (3.0, 4.0), floor=(0.01, 0.005))
+    contract = OkContract(replace(MEASURED, stages={"tracked": measured}))
+    promised_m, promised_rad = contract.promised(estimate(0.0, 0.012))
+    assert promised_m == pytest.approx(3 * 0.01) and promised_rad == pytest.approx(4 * 0.013)
+    assert contract.promised(estimate(0.0, 0.0, landmarks=FEW_LANDMARKS - 1)) == pytest.approx((0.03, 0.02))
+    # what is published does not know of it
+    np.testing.assert_array_equal(contract.settle(estimate(0.001, 0.001)).covariance, estimate(0.001, 0.001).covariance)
+    assert from_plain(StageCalibration, to_plain(measured)) == measured
+    assert "floor" not in to_plain(StageCalibration(600, (5.0, 8.0)))
+    for floor in ((-0.1, 0.0), (0.0, math.inf), (math.nan, 0.0)):
+        with pytest.raises(ValueError, match="calibration floor is .*; expected 0 to"):
+            StageCalibration(600, (5.0, 8.0), floor=floor)
+
+
 def test_how_wide_ellipsoids_are_is_read_and_written_where_it_was_measured():
-    known = StageCalibration(600, (5.0, 8.0), (0.8, 1.25))
+    known = StageCalibration(600, (5.0, 8.0), widened=(0.8, 1.25))
     assert from_plain(StageCalibration, to_plain(known)) == known
     assert "widened" not in to_plain(StageCalibration(600, (5.0, 8.0)))
     for widened in ((0.0, 1.0), (1.0, 11.0), (math.nan, 1.0)):
         with pytest.raises(ValueError, match="calibration widened is .*; expected 0.1 to 10 times"):
-            StageCalibration(600, (5.0, 8.0), widened)
+            StageCalibration(600, (5.0, 8.0), widened=widened)
 
 
 def test_the_reason_tells_what_is_promised_instead():

@@ -15,11 +15,14 @@ from camera_relocalization_ros.bundle.indicators import INDICATORS
 from camera_relocalization_ros.bundle.model_bundle import load_bundle
 from camera_relocalization_ros.core.pose import Pose
 from camera_relocalization_ros.core.state import Stage, State
+from camera_relocalization_ros.localization.classify import OkLimits
 from camera_relocalization_ros.localization.estimate import Estimate
 from camera_relocalization_ros.uncertainty import stage_fit
 from camera_relocalization_ros.uncertainty.stage_fit import (
+    Promise,
     Regressions,
     asked_evidence,
+    fitted_promise,
     fitting_ellipsoids,
     joint_reach,
     least_evidence,
@@ -168,6 +171,49 @@ def test_reach_is_of_all_poses_that_can_be_ok(monkeypatch):
     assert stages_of([*tracked[:10], *few])[1] == {"tracked": 25, "tracked_few": 25}
 
 
+def drawn_sizes(rng, alike_m, alike_rad, count=2000):
+    """Errors (n, 2), and deviations (n, 2) that know nothing of what is alike in all landmarks of a view."""
+    deviations_m = np.exp(rng.uniform(np.log(0.002), np.log(0.04), count))
+    deviations = np.stack([deviations_m, 0.3 * deviations_m], axis=1)
+    total = np.hypot(deviations, [alike_m, alike_rad])
+    return np.linalg.norm(total[:, None, :] * rng.normal(size=(count, 3, 2)), axis=1), deviations
+
+
+def test_what_maps_err_by_alike_does_not_lengthen_the_promise_of_poses_that_know_they_err():
+    errors, deviations = drawn_sizes(np.random.default_rng(0), 0.01, 0.003)
+    promise, limits = fitted_promise(errors, deviations, OkLimits()), OkLimits()
+    share = promise.floor[0] / limits.position_m
+    assert promise.floor[1] == pytest.approx(share * limits.orientation_rad) and 0.05 <= share <= 0.15
+    without = Promise(joint_reach(errors / deviations), (0.0, 0.0))
+    assert promise.ok(deviations, limits) > 2 * without.ok(deviations, limits)
+    # others keep it, those of small deviations and those of large ones alike; without, the former do not
+    errors, deviations = drawn_sizes(np.random.default_rng(1), 0.01, 0.003, 200_000)
+    small = deviations[:, 0] < np.quantile(deviations[:, 0], 0.2)
+
+    def beyond(one, which):
+        promised = np.array(one.reach) * np.hypot(deviations, one.floor)
+        return (errors > promised).any(axis=1)[which].mean()
+
+    assert beyond(promise, small) < 0.001 and beyond(promise, ~small) < 0.001
+    assert beyond(without, small) > 100 * beyond(without, ~small)
+
+
+def test_deviations_that_tell_all_need_no_floor():
+    floors = [
+        fitted_promise(*drawn_sizes(np.random.default_rng(seed), 0.0, 0.0), OkLimits()).floor for seed in range(40)
+    ]
+    # by accident one in forty
+    assert sum(floor != (0.0, 0.0) for floor in floors) <= 4
+    # errors that reach furthest where deviations are large need a longer reach, and no floor makes up for it
+    errors, deviations = drawn_sizes(np.random.default_rng(2), 0.0, 0.0)
+    errors[deviations[:, 0] > 0.03] *= 3
+    assert fitted_promise(errors, deviations, OkLimits()).floor == (0.0, 0.0)
+    # in a scene of other units it is one of these
+    errors, deviations = drawn_sizes(np.random.default_rng(0), 0.01, 0.003)
+    in_units = fitted_promise(errors * [7, 1], deviations * [7, 1], OkLimits().in_units(7.0))
+    assert in_units.floor[0] == pytest.approx(7 * fitted_promise(errors, deviations, OkLimits()).floor[0])
+
+
 def test_ellipsoids_are_fitted_to_hold_nine_of_ten():
     rng, made = np.random.default_rng(0), np.diag([1e-4, 4e-4, 1e-4, 1e-6, 1e-6, 4e-6])
     pairs = []
@@ -177,9 +223,9 @@ def test_ellipsoids_are_fitted_to_hold_nine_of_ten():
         moved = Pose(error[:3], Rotation.from_rotvec(error[3:]).as_quat())
         estimate, truth = by_landmarks(50.0, covariance=made)
         pairs.append((replace(estimate, pose=moved), replace(truth, position=np.zeros(3), quat_xyzw=[0, 0, 0, 1.0])))
-    assert fitting_ellipsoids(*zip(*pairs)) == pytest.approx((0.5, 3.0), rel=0.03)
+    assert fitting_ellipsoids(pairs) == pytest.approx((0.5, 3.0), rel=0.03)
     # none errs: as small as may be, but an ellipsoid still
-    assert fitting_ellipsoids([e for e, _ in pairs], [e.pose for e, _ in pairs]) == (0.1, 0.1)
+    assert fitting_ellipsoids([(e, e.pose) for e, _ in pairs]) == (0.1, 0.1)
 
 
 def test_stages_learn_how_wide_their_ellipsoids_are_but_not_that_of_regressed_poses(monkeypatch):
