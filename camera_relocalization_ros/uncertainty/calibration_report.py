@@ -13,7 +13,7 @@ from camera_relocalization_ros.bundle.error_calibration import (
     SCORE_INDICATORS,
     ErrorCalibration,
 )
-from camera_relocalization_ros.bundle.stage_calibration import STAGES, reach_of, widened_of
+from camera_relocalization_ros.bundle.stage_calibration import STAGES, floor_of, reach_of, widened_of
 from camera_relocalization_ros.evaluation.rejection_table import rejection_table
 from camera_relocalization_ros.localization.classify import OkLimits
 from camera_relocalization_ros.uncertainty.calibration_fit import FITTED_LEVEL, Fit
@@ -70,10 +70,11 @@ def stages_table(calibration: ErrorCalibration) -> str:
     ]
     for stage in STAGES:
         known = calibration.stages.get(stage)
-        reach = reach_of(calibration.stages, stage)
+        reach, floor = reach_of(calibration.stages, stage), floor_of(calibration.stages, stage)
+        allowed = OkLimits().position_m, np.degrees(OkLimits().orientation_rad)
+        added = floor[0], np.degrees(floor[1])
         position_m, orientation_deg = (
-            OkLimits().position_m / reach[0],
-            np.degrees(OkLimits().orientation_rad) / reach[1],
+            np.sqrt(max((limit / times) ** 2 - least**2, 0.0)) for limit, times, least in zip(allowed, reach, added)
         )
         wide = "x {:.2f}, {:.2f}".format(*widened_of(calibration.stages, stage))
         count = "too few" if known is None else str(known.frames)
