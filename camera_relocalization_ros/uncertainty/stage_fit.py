@@ -15,7 +15,6 @@ from scipy.stats import genpareto, rankdata
 from camera_relocalization_ros.bundle.error_calibration import MAX_EVIDENCE, ErrorCalibration
 from camera_relocalization_ros.bundle.model_bundle import Bundle
 from camera_relocalization_ros.bundle.stage_calibration import (
-    AS_MADE,
     CONFIDENCE,
     MOST_WIDENED,
     STAGES,
@@ -281,10 +280,12 @@ def _errors(pairs: Sequence[tuple[Estimate, Pose]]) -> tuple[np.ndarray, np.ndar
 
 
 def _stage_calibration(name: str, pairs: Sequence[tuple[Estimate, Pose]], metre: float) -> StageCalibration:
-    promise = fitted_promise(*_sizes(pairs), OkLimits().in_units(metre))
-    # a regressed pose's ellipsoid was made to hold its share already
-    widened = AS_MADE if name == STAGES[0] else fitting_ellipsoids(pairs)
-    return StageCalibration(len(pairs), promise.reach, promise.floor, widened)
+    errors_n2, deviations_n2 = _sizes(pairs)
+    if name == STAGES[0]:
+        # regressed poses err by far more than any floor, and their ellipsoids were made to hold their share already
+        return StageCalibration(len(pairs), joint_reach(errors_n2 / deviations_n2))
+    promise = fitted_promise(errors_n2, deviations_n2, OkLimits().in_units(metre))
+    return StageCalibration(len(pairs), promise.reach, promise.floor, fitting_ellipsoids(pairs))
 
 
 def fitting_ellipsoids(pairs: Sequence[tuple[Estimate, Pose]]) -> tuple[float, float]:

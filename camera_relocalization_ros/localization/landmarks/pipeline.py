@@ -133,12 +133,7 @@ class LandmarkPipeline:
         if refiner is not self.refiner:
             self.refiner = refiner
             self._tracker = LandmarkTracker(refiner)
-            self._tracked = None
-            self._carried.reset()
-            self._intrinsics_watch.reset()
-            self._jumps.reset()
-            self._confirmation.reset()
-            self._why_none = NOT_YET
+            self._forget_landmarks()
 
     def grey(self, image: np.ndarray) -> np.ndarray:
         """What the other methods take of an image (H, W, 3) or (H, W); raises FrameError for another camera's."""
@@ -157,14 +152,14 @@ class LandmarkPipeline:
     def reset(self) -> None:
         """Forget earlier images."""
         self._tracker.reset()
-        self._tracked = None
         self._errors.reset()
         self._guided_in_a_row = 0
-        self._carried.reset()
-        self._intrinsics_watch.reset()
-        self._jumps.reset()
-        self._confirmation.reset()
-        self._why_none = NOT_YET
+        self._forget_landmarks()
+
+    def _forget_landmarks(self) -> None:
+        self._tracked, self._why_none = None, NOT_YET
+        for watch in (self._carried, self._intrinsics_watch, self._jumps, self._confirmation):
+            watch.reset()
 
     def miss(self, decode_grey: Callable[[], np.ndarray], stamp_ns: int) -> None:
         """Remember an image (H, W) that nobody has time for, in the order of stamps; decoded only if that helps."""
@@ -299,19 +294,23 @@ class LandmarkPipeline:
     def _instead(self, guided: RefinedImage, prior: Prior) -> RefinedImage | None:
         """What a guided search found that will do where one of the whole image finds nothing; None where it is no use.
 
-        What is near a certain pose stands by itself. Too little joins what is tracked, or does so, too, where that has
-        no pose to publish, chance is ruled out by what landmarks look like, and nothing speaks against the camera.
+        What is near a certain pose stands by itself. Too little joins what is tracked, or does so, too, where it
+        confirms that, or that has no pose to publish, if chance is ruled out by what landmarks look like, and nothing
+        speaks against the camera.
         """
         by_looks, followed = guided.refinement.by_looks, prior.followed
         if guided.decision.is_accepted:
             return guided if followed and is_near(guided.refinement, followed, self._limits) else None
-        if not guided.is_addition or by_looks is None or followed is None or prior.best.stage is Stage.TRACKED:
+        if not guided.is_addition or by_looks is None or followed is None:
             return guided if guided.is_addition else None
         decision = gate(guided.regression, by_looks, settings=self._limits)
-        if not decision.is_accepted or self._intrinsics_watch.is_in_doubt(*self.refiner.camera_changes(by_looks)):
-            return guided
         is_confirmed = self._confirms(by_looks, followed)
-        return replace(guided, refinement=by_looks, decision=decision, is_addition=False, is_confirmed=is_confirmed)
+        is_needed = is_confirmed or prior.best.stage is not Stage.TRACKED
+        changes = self.refiner.camera_changes(by_looks)
+        if not (decision.is_accepted and is_needed) or self._intrinsics_watch.is_in_doubt(*changes):
+            return guided
+        found = _averaged(by_looks, followed) if is_confirmed else by_looks
+        return replace(guided, refinement=found, decision=decision, is_addition=False, is_confirmed=is_confirmed)
 
     def _compared(self, refined: RefinedImage, followed: Refinement | None) -> RefinedImage:
         """A search of the whole image that the gate accepted, beside what followed landmarks say of that image.

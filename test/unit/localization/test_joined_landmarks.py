@@ -118,8 +118,16 @@ def test_few_stand_by_themselves_by_what_they_look_like_where_what_is_tracked_ha
     monkeypatch.setattr(pipeline.refiner, "refine_guided", lambda *_: guided)
     alone = pipeline.refine(grey, regression, prior, is_hurried=True)
     assert alone.decision.is_accepted and alone.refinement.is_guided and alone.effort == GUIDED_EFFORT
-    # beside a pose that is published already they join it
+    # beside a pose that is published already they are one more search that agrees with it
     beside = replace(prior, best=replace(regression, stage=Stage.TRACKED))
+    agreed = pipeline.refine(grey, regression, beside, is_hurried=True)
+    assert agreed.decision.is_accepted and agreed.is_confirmed and not agreed.is_addition
+    assert agreed.refinement.best.is_surer_than(found.best)
+    # or join it, where they do not quite agree, or no two searches have before
+    sure = replace(beside.followed, covariance=1e-8 * np.eye(6), mean=None)
+    off = replace(sure, pose=Pose(sure.pose.position + [1.0, 0.0, 0.0], sure.pose.quat_xyzw))
+    assert pipeline.refine(grey, regression, replace(beside, followed=off), is_hurried=True).is_addition
+    pipeline.reset()
     assert pipeline.refine(grey, regression, beside, is_hurried=True).is_addition
     # what speaks against the camera is not believed of so few, nor are they then
     other_camera = np.array([0.3, 0.0, 0.0, 0.0, 0.0]), np.full(5, 1e-3)
