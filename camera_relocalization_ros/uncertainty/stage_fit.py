@@ -240,16 +240,19 @@ def fitted_promise(errors_n2: np.ndarray, deviations_n2: np.ndarray, limits: OkL
     """Of errors (n, 2) of position and orientation and their deviations (n, 2).
 
     What a map errs by alike in all landmarks of a view no covariance of a pose by many of them shows. So errors that
-    reach furthest are often those of the smallest deviations, and one reach for all is too long for the others. The
-    least of FLOORS is taken with which that is no longer so: which of them is told by no count of poses that are OK.
+    reach furthest are often those of the smallest deviations, and one reach for all is too long for the others. Larger
+    ones of FLOORS are tried as long as that is so, and the one counts by which most poses are OK. Beyond that more
+    would be promised of large deviations than they keep.
     """
     limits_2 = np.array([limits.position_m, limits.orientation_rad])
+    found = []
     for share in FLOORS:
         ratios_n2 = errors_n2 / np.hypot(deviations_n2, share * limits_2)
+        position, orientation = (share * limits_2).tolist()
+        found.append(Promise(joint_reach(ratios_n2), (position, orientation)))
         if _rank_of_furthest(ratios_n2, deviations_n2[:, 0]) > -UNLIKELY:
             break
-    position, orientation = (share * limits_2).tolist()
-    return Promise(joint_reach(ratios_n2), (position, orientation))
+    return max(found, key=lambda promise: promise.ok(deviations_n2, limits))
 
 
 def _rank_of_furthest(ratios_n2: np.ndarray, deviations_n: np.ndarray) -> float:
