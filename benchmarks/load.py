@@ -12,8 +12,8 @@ smaller image, takes its share by the processor's time), and whether every secon
 below --work. With --before the same is done with the code of another checkout. Printed of each duration: share of
 images whose pose is by landmarks, and share OK, which promises ok_position_m and ok_orientation_deg where a build does
 so; how many of these are off by more than 10 cm or 5 degrees and by more than 25 cm or 10 degrees, the worst, median
-and the shares of truths in the 90 % ellipsoids of OK poses (of position, of orientation, of both in six dimensions),
-least and greatest of a flight.
+and the shares of truths in the 90 % ellipsoids (of position, of orientation, of both in six dimensions), least and
+greatest of a flight, of OK poses and of DEGRADED ones.
 """
 
 from __future__ import annotations
@@ -215,15 +215,7 @@ def figures(answers: Sequence[Answer]) -> dict[str, float]:
     is_ok = np.array([answer.estimate.state is State.OK for answer in answers])
     errors = np.array([answer.error for answer in answers])[is_ok].reshape(-1, 6)
     metres, degrees = np.linalg.norm(errors[:, :3], axis=1), np.degrees(np.linalg.norm(errors[:, 3:], axis=1))
-    covariances = [a.estimate.covariance for a, ok in zip(answers, is_ok) if ok]
-    inside = {
-        name: np.mean(
-            [e[part] @ np.linalg.solve(c[part, part], e[part]) for e, c in zip(errors, covariances)]
-            <= chi2.ppf(0.9, len(errors[0, part]))
-        )
-        for name, part in PARTS.items()
-        if len(errors)
-    }
+    degraded = [answer for answer in answers if answer.estimate.state is State.DEGRADED]
     return {
         "images": len(answers),
         "by_landmarks": sum(answer.estimate.stage is not Stage.REGRESSION for answer in answers),
@@ -233,8 +225,25 @@ def figures(answers: Sequence[Answer]) -> dict[str, float]:
         "worst_m": float(metres.max(initial=0.0)),
         "worst_deg": float(degrees.max(initial=0.0)),
         "median_m": float(np.median(metres)) if len(metres) else float("nan"),
-        **{f"inside_{name}": float(inside.get(name, np.nan)) for name in PARTS},
+        **inside([answer for answer in answers if answer.estimate.state is State.OK], "inside"),
+        "degraded": len(degraded),
+        **inside(degraded, "degraded_inside"),
         "searched": sum(answer.searched for answer in answers),
+    }
+
+
+def inside(answers: Sequence[Answer], key: str) -> dict[str, float]:
+    """The share of truths in the 90 % ellipsoids of each of PARTS, by key_part; NaN of none."""
+
+    def is_inside(answer: Answer, part: slice) -> bool:
+        error, covariance = answer.error[part], answer.estimate.covariance
+        return covariance is not None and bool(
+            error @ np.linalg.solve(covariance[part, part], error) <= chi2.ppf(0.9, len(error))
+        )
+
+    return {
+        f"{key}_{name}": float(np.mean([is_inside(answer, part) for answer in answers])) if answers else float("nan")
+        for name, part in PARTS.items()
     }
 
 
@@ -269,18 +278,23 @@ def table(rows: dict[str, list[dict[str, float]]]) -> Iterator[str]:
         search_s, every = key.split()
         total = {
             name: sum(flight[name] for flight in flights)
-            for name in ("images", "by_landmarks", "ok", "far", "nonsense")
+            for name in ("images", "by_landmarks", "ok", "far", "nonsense", "degraded")
         }
         worst_m, worst_deg = (max(flight[name] for flight in flights) for name in ("worst_m", "worst_deg"))
-        inside = {name: [flight[f"inside_{name}"] for flight in flights if flight["ok"]] or [np.nan] for name in PARTS}
+        of_ok, of_degraded = (
+            ", ".join(
+                f"{name} {np.nanmin(shares):.0%} to {np.nanmax(shares):.0%}"
+                for name, shares in ((name, [flight[f"{key}_{name}"] for flight in flights]) for name in PARTS)
+            )
+            for key in ("inside", "degraded_inside")
+        )
         median_m = np.nanmedian([flight["median_m"] for flight in flights])
         yield (
             f"search {float(search_s):4.1f} s, every {every}: by landmarks "
             f"{total['by_landmarks'] / total['images']:6.1%}, OK {total['ok'] / total['images']:6.1%}, "
             f"of {total['ok']} {total['far']} far, {total['nonsense']} nonsense, "
             f"worst {worst_m:.2f} m {worst_deg:.1f} deg, median {100 * median_m:.1f} cm, "
-            "in the 90 % ellipsoids of "
-            + ", ".join(f"{name} {min(shares):.0%} to {max(shares):.0%}" for name, shares in inside.items())
+            f"in the 90 % ellipsoids, by flight: {of_ok}; of {total['degraded']} DEGRADED {of_degraded}"
         )
 
 
