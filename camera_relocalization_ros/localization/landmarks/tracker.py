@@ -17,7 +17,7 @@ import numpy as np
 from camera_relocalization_ros.bundle.stage_calibration import FEW_LANDMARKS
 from camera_relocalization_ros.core.errors import FrameError
 from camera_relocalization_ros.core.geometry import invert, part_of_motion
-from camera_relocalization_ros.localization.landmarks.agreement import LEAST_SHARE, MOST_APART
+from camera_relocalization_ros.localization.landmarks.agreement import MOST_APART
 from camera_relocalization_ros.localization.landmarks.pose_refiner import PoseRefiner
 from camera_relocalization_ros.localization.mean_pose import MeanPose
 from camera_relocalization_ros.localization.refinement import Refinement, nothing_found
@@ -307,8 +307,10 @@ class LandmarkTracker:
         of_pixel = pose.covariance / (focal_px * max(pose.noise, 1e-6)) ** 2
         pose = replace(pose, covariance=pose.covariance + drift_px**2 * of_pixel)
         refinement = self._refiner.refinement_from(pose, seen.landmarks, followed.pixels)
-        alone = MeanPose.of(refinement.pose, ALONE * refinement.covariance)
-        mean = self._carried(before, found, of_pixel)
+        alone, mean = (
+            MeanPose.of(refinement.pose, ALONE * refinement.covariance),
+            self._carried(before, found, of_pixel),
+        )
         is_many = len(found.landmarks) >= FEW_LANDMARKS
         if mean is None or _is_contradicted(mean, refinement) or (is_many and alone.is_surer_than(mean)):
             found, mean = replace(found, searched_ns=image.stamp_ns), alone
@@ -356,9 +358,7 @@ class LandmarkTracker:
             best = self._flowed(track, image, guided, motion.carried(track.T_parent_lens, gap_s))
             if best.share >= self._settings.good_share:
                 return best
-        by_motion, best = best, _more(best, self._flowed(track, image, flow, track.T_parent_lens))
-        if best is by_motion and best.share >= LEAST_SHARE:
-            return best  # where its pose expects them the same would be found once more
+        best = _more(best, self._flowed(track, image, flow, track.T_parent_lens))
         return best if best.pose is None else _more(best, self._flowed(track, image, guided, best.pose.T_parent_camera))
 
     def _flowed(self, track: Track, image: Shown, flow: Flow, T_parent_lens: np.ndarray) -> Followed:

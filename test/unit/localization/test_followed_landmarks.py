@@ -10,7 +10,6 @@ from painted_wall import flight, paint, stamp, view
 
 from camera_relocalization_ros.core.pose import Pose, pose_residual
 from camera_relocalization_ros.localization.landmarks.tracker import LandmarkTracker
-from camera_relocalization_ros.vision.flow import Flow
 from camera_relocalization_ros.vision.pnp import project
 
 WALL, COUNT = paint(), 6
@@ -64,21 +63,3 @@ def test_what_a_search_finds_is_followed_by_how_the_lens_moved_to_its_image(pipe
     unknown_m, known_m = errors_m(followed.values(), [poses[2]] * 2)
     assert known_m < 0.01 < unknown_m
     assert len(followed[True].landmarks) > 1.5 * len(followed[False].landmarks)
-
-
-def test_what_is_expected_rightly_is_not_looked_for_a_third_time(pipeline, shown, monkeypatch):
-    greys, _, poses, found = shown
-    tracker, looks = LandmarkTracker(pipeline.refiner), []
-    tracker.start(greys[0], stamp(0), found)
-    tracker.track(greys[1], stamp(1))
-    pixels = pipeline.refiner.extractor.pixels(
-        project(pipeline.refiner.points[found.landmarks], pipeline.refiner.lens_pose(poses[2]))[0]
-    )
-    # something hides four of ten
-    hidden, column = greys[2].copy(), int(np.quantile(pixels[:, 0], 0.6))
-    hidden[:, column:] = np.random.default_rng(1).integers(0, 255, hidden[:, column:].shape)
-    follow = Flow.follow
-    monkeypatch.setattr(Flow, "follow", lambda flow, *arguments: looks.append(flow) or follow(flow, *arguments))
-    followed = tracker.track(hidden, stamp(2))
-    assert [flow.levels for flow in looks] == [1, 4]
-    assert 0.5 < followed.share < 0.7 and max(errors_m([followed], poses[2:3])) < 0.01
