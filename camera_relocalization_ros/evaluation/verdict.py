@@ -29,6 +29,8 @@ MANY_DROPPED = 0.05
 FEW_REFINED = 0.5
 # with fewer images OK than this share, why others are not is told, if so many of these say the same
 FEW_OK, MANY_ALIKE = 0.5, 0.3
+# with none of fewer OK poses off, as many as one in ten of others may be (rule of three, Hanley & Lippman-Hand 1983)
+LEAST_TELLING = 30
 NUMBER = re.compile(r"\d+(\.\d+)?")
 
 
@@ -131,11 +133,16 @@ def promise_kept(result: Result, summary: dict[str, Any]) -> Verdict | None:
     if not shares["accepted"] > 0:
         why = info.never_ok or commonest_reason(result) or "no pose was certain enough"
         return Verdict(False, f"no pose is OK, so none may be flown on: {why}")
-    accepted = f"{100 * shares['accepted']:.0f} % of images are OK and may be flown on"
+    accepted, count = (
+        f"{100 * shares['accepted']:.0f} % of images are OK and may be flown on",
+        int(result.accepted.sum()),
+    )
+    if count < LEAST_TELLING:
+        accepted = f"{count} of {len(result)} images OK, too few to tell whether such may be flown on"
     reason = commonest_reason(result) if shares["accepted"] < FEW_OK else ""
     others = f"; others are not: {reason}" if reason else ""
     wrong = int(np.sum(result.compared & result.accepted & ~within_promise(result)))
-    if wrong <= PROMISED_WRONG * result.accepted.sum():
+    if wrong <= PROMISED_WRONG * count:
         return Verdict(True, f"{accepted}; {wrong} of these are beyond {limits}{others}")
     cure = "calibrate on more data (reloc calibrate)"
     return Verdict(False, f"{accepted}, but {wrong} of them are beyond {limits}: {cure}{others}")

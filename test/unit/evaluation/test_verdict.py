@@ -62,6 +62,14 @@ def test_the_promise_of_ok_is_held_against_the_errors():
     assert lines_of(degraded)[0] == "BAD: no pose is OK, so none may be flown on: not calibrated"
 
 
+@pytest.mark.parametrize("count, tells", [(1, False), (29, False), (30, True)])
+def test_a_handful_of_ok_poses_is_no_leave_to_fly(count, tells):
+    states = np.where(np.arange(COUNT) < count, State.OK, State.DEGRADED).astype(np.int8)
+    said = lines_of(replace(made_result(ok_position_m=9.0, ok_orientation_deg=90.0), states=states))[0]
+    few = f"{count} of {COUNT} images OK, too few to tell whether such may be flown on"
+    assert (few in said) is not tells and ("images are OK and may be flown on" in said) is tells
+
+
 def test_what_most_images_say_is_told_where_few_are_ok():
     reasons = np.array(
         [f"the focal length is {0.9 + n / 1000:.3f} times that of camera_info" for n in range(COUNT)], object
