@@ -240,19 +240,29 @@ def fitted_promise(errors_n2: np.ndarray, deviations_n2: np.ndarray, limits: OkL
     """Of errors (n, 2) of position and orientation and their deviations (n, 2).
 
     What a map errs by alike in all landmarks of a view no covariance of a pose by many of them shows. So errors that
-    reach furthest are often those of the smallest deviations, and one reach for all is too long for the others. Larger
-    ones of FLOORS are tried as long as that is so, and the one counts by which most poses are OK. Beyond that more
-    would be promised of large deviations than they keep.
+    reach furthest are often those of the smallest deviations, and one reach for all is too long for the others. As long
+    as that is so larger ones of FLOORS are tried, and that counts by which most poses are OK. Even larger ones promise
+    too much of large deviations: there the reach of the half that has these counts, too, where it is longer, and a
+    tenth more have to be OK.
     """
     limits_2 = np.array([limits.position_m, limits.orientation_rad])
-    found = []
+    has_large = deviations_n2[:, 0] >= np.median(deviations_n2[:, 0])
+    usual: list[Promise] = []
+    larger: list[Promise] = []
     for share in FLOORS:
-        ratios_n2 = errors_n2 / np.hypot(deviations_n2, share * limits_2)
         position, orientation = (share * limits_2).tolist()
-        found.append(Promise(joint_reach(ratios_n2), (position, orientation)))
-        if _rank_of_furthest(ratios_n2, deviations_n2[:, 0]) > -UNLIKELY:
-            break
-    return max(found, key=lambda promise: promise.ok(deviations_n2, limits))
+        ratios_n2 = errors_n2 / np.hypot(deviations_n2, share * limits_2)
+        reach_2 = joint_reach(ratios_n2)
+        if not larger:
+            usual.append(Promise(reach_2, (position, orientation)))
+        else:
+            of_large_2 = joint_reach(ratios_n2[has_large])
+            longer_2 = max(reach_2[0], of_large_2[0]), max(reach_2[1], of_large_2[1])
+            larger.append(Promise(longer_2, (position, orientation)))
+        if not larger and _rank_of_furthest(ratios_n2, deviations_n2[:, 0]) > -UNLIKELY:
+            larger = usual[-1:]
+    best, other = (max(some, key=lambda one: one.ok(deviations_n2, limits)) for some in (usual, larger or usual))
+    return other if other.ok(deviations_n2, limits) > WORTH * best.ok(deviations_n2, limits) else best
 
 
 def _rank_of_furthest(ratios_n2: np.ndarray, deviations_n: np.ndarray) -> float:

@@ -198,6 +198,24 @@ def test_what_maps_err_by_alike_does_not_lengthen_the_promise_of_poses_that_know
     assert beyond(without, small) > 100 * beyond(without, ~small)
 
 
+def test_one_that_errs_far_by_small_deviations_does_not_lengthen_the_promise_of_all():
+    limits, (errors, deviations) = OkLimits(), drawn_sizes(np.random.default_rng(3), 0.0, 0.0, 600)
+    deviations = np.maximum(deviations, [0.004, 0.0012])
+    # 3 cm and half a degree by 4 mm: too few of them to tell by where the largest twentieth lies
+    smallest = np.argmin(deviations[:, 0])
+    errors[smallest] = 0.03, 0.009
+    promise, without = fitted_promise(errors, deviations, limits), Promise(joint_reach(errors / deviations), (0.0, 0.0))
+    assert without.reach[0] > 5 and promise.floor[0] > 0 and promise.reach[0] < 4.5
+    assert promise.ok(deviations, limits) > 1.1 * without.ok(deviations, limits)
+    # of large deviations no more is promised than they keep by themselves
+    large = deviations[:, 0] >= np.median(deviations[:, 0])
+    alone = joint_reach(errors[large] / np.hypot(deviations[large], promise.floor))
+    assert promise.reach[0] >= alone[0] and promise.reach[1] >= alone[1]
+    # one of large deviations is believed
+    errors[np.argmax(deviations[:, 0])] = 8 * deviations.max(axis=0)
+    assert fitted_promise(errors, deviations, limits).reach[0] > 6
+
+
 def test_deviations_that_tell_all_need_no_floor():
     floors = [
         fitted_promise(*drawn_sizes(np.random.default_rng(seed), 0.0, 0.0), OkLimits()).floor for seed in range(40)
