@@ -260,6 +260,9 @@ def fitted_promise(errors_n2: np.ndarray, deviations_n2: np.ndarray, limits: OkL
             longer_2 = max(reach_2[0], of_large_2[0]), max(reach_2[1], of_large_2[1])
             larger.append(Promise(longer_2, (position, orientation)))
         if not larger and _rank_of_furthest(ratios_n2, deviations_n2[:, 0]) > -UNLIKELY:
+            if has_large.sum() <= _tail_count(int(has_large.sum())):
+                # a handful has no tail
+                break
             larger = usual[-1:]
     best, other = (max(some, key=lambda one: one.ok(deviations_n2, limits)) for some in (usual, larger or usual))
     return other if other.ok(deviations_n2, limits) > WORTH * best.ok(deviations_n2, limits) else best

@@ -211,6 +211,9 @@ def test_one_that_errs_far_by_small_deviations_does_not_lengthen_the_promise_of_
     large = deviations[:, 0] >= np.median(deviations[:, 0])
     alone = joint_reach(errors[large] / np.hypot(deviations[large], promise.floor))
     assert promise.reach[0] >= alone[0] and promise.reach[1] >= alone[1]
+    # of a handful nothing is measured twice
+    few = fitted_promise(errors[:18], deviations[:18], limits)
+    assert few.reach == joint_reach(errors[:18] / np.hypot(deviations[:18], few.floor))
     # one of large deviations is believed
     errors[np.argmax(deviations[:, 0])] = 8 * deviations.max(axis=0)
     assert fitted_promise(errors, deviations, limits).reach[0] > 6
